@@ -1,0 +1,57 @@
+# Every target does its own set-up: Python 3.11 or later, make and git are all that must be there.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+export CENSUS_HOME ?= $(CURDIR)/.census
+
+.PHONY: help run test ui lint format requirements clean
+
+help:
+	@echo "make run    backfill twelve months of the sample, publish, print the headline"
+	@echo "make test   check style and types, run the tests"
+	@echo "make ui     the Dagster UI on http://127.0.0.1:3000"
+
+run: $(VENV)/ready-to-run
+	$(BIN)/census run --source sample --from 2024-09 --to 2025-08 --jobs 2
+
+ui: $(VENV)/ready-to-run
+	$(BIN)/census ui
+
+test: lint
+	$(BIN)/pytest -n 2 tests
+
+lint: $(VENV)/ready-to-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/ready-to-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Compiles the pinned requirements anew from pyproject.toml; no index address gets into them.
+COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate
+requirements: $(VENV)/installer
+	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt
+	$(COMPILE) pyproject.toml --group build --group test --constraints requirements/run.txt \
+		--output-file requirements/test.txt
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/installer: requirements/installer.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements/installer.txt
+	touch $@
+
+$(VENV)/ready-to-run: $(VENV)/installer requirements/run.txt pyproject.toml
+	$(UV) --require-hashes --requirement requirements/run.txt
+	$(UV) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready-to-run requirements/test.txt
+	$(UV) --require-hashes --requirement requirements/test.txt
+	touch $@
