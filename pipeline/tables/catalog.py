@@ -1,0 +1,19 @@
+"""Every table of the census, in the order of the chain."""
+
+from __future__ import annotations
+
+from pipeline.tables import attribution, lineage, listings, published, shares
+from pipeline.tables.declaration import Table
+
+TABLES: tuple[Table, ...] = (
+    *listings.TABLES,
+    *attribution.TABLES,
+    *lineage.TABLES,
+    *shares.TABLES,
+    *published.TABLES,
+)
+TABLES_BY_PATH: dict[str, Table] = {table.path: table for table in TABLES}
+SEALED_TABLES: tuple[Table, ...] = tuple(
+    table for table in TABLES if table.monthly and table.group != published.MONTH_SEALS.group
+)
+"""The tables that make up a month: all of them must be there, checked and unchanged for it to be published."""

@@ -1,0 +1,62 @@
+"""The columns that several tables share: one name, one meaning, one unit everywhere."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.tables.declaration import TIMESTAMP, Column
+
+MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day.")
+HUB_ID = Column(
+    "hub_id",
+    pl.String,
+    "The Hub's immutable id of the repository; where a source has none, the repository's name stands in for it "
+    "(see `identified_by`).",
+)
+MODEL_ID = Column("model_id", pl.String, "The repository's name when the month was observed, `namespace/name`.")
+NAMESPACE = Column(
+    "namespace", pl.String, "The account that holds the repository; absent for the Hub's oldest repositories."
+)
+CREATED_AT = Column("created_at", TIMESTAMP, "When the repository was created, as the Hub states it.", "UTC")
+OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC")
+SOURCE = Column("source", pl.String, "The snapshot source that was read.")
+SOURCE_REVISION = Column(
+    "source_revision", pl.String, "What pins the source's state: a commit, a crawl's id or a file's digest."
+)
+DOWNLOADS_30D = Column(
+    "downloads_30d", pl.Int64, "Downloads in the 30 days before the observation, as the Hub counts them.", "downloads"
+)
+DOWNLOADS_ALL_TIME = Column(
+    "downloads_all_time", pl.Int64, "Downloads since the repository exists, as the Hub counts them.", "downloads"
+)
+ORGANIZATION = Column("organization", pl.String, "The organisation behind the namespace in that month.")
+COUNTRY = Column(
+    "country",
+    pl.String,
+    "ISO 3166-1 alpha-2 code of the organisation's headquarters, or one of the members that are not countries: "
+    "`international`, `unaffiliated` (a person's account), `unmapped` (an organisation not in the registry).",
+)
+DEVELOPER_KIND = Column("kind", pl.String, "What the developer is: company, university, community, individual, ...")
+BASIS = Column(
+    "basis",
+    pl.String,
+    "The counter that the downloads come from: `all_time_delta`, `rolling_30d`, or `mixed` in a window whose months "
+    "differ.",
+)
+RELATION = Column("relation", pl.String, "How the derivative was made: finetune, adapter, merge, quantized or unknown.")
+
+DEVELOPER_KINDS = (
+    "company",
+    "university",
+    "research_institute",
+    "nonprofit",
+    "government",
+    "community",
+    "individual",
+)
+BASES = ("all_time_delta", "rolling_30d")
+RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
+MEMBERS_NOT_COUNTRIES = ("international", "unaffiliated", "unmapped")
+COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
+EARLIEST_CREATION = "2022-03-02T23:29:04Z"
+"""The Hub's floor of creation times: what is older carries this stamp."""

@@ -1,0 +1,204 @@
+"""Group `lineage`: which model was made from which."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION, RELATIONS
+from pipeline.tables.declaration import Column, Expectation, Rule, Table
+
+EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
+"""Where a derivation was declared, in order of trust."""
+
+DERIVATIONS = Table(
+    group="lineage",
+    name="derivations",
+    grain="derivative and direct parent",
+    description=(
+        "Direct derivations as developers declare them: from the Hub's `baseModels`, typed tags, untyped tags and "
+        "model cards, in that order of trust. Parents are kept whether or not they are listed."
+    ),
+    columns=(
+        MONTH,
+        Column("child_hub_id", pl.String, "The derivative, by `hub_id`."),
+        Column("child_model_id", pl.String, "The derivative's name."),
+        Column("parent_hub_id", pl.String, "The parent, by `hub_id`; absent where it is not listed.", nullable=True),
+        Column("parent_model_id", pl.String, "The parent's name: today's if it is listed, else as declared."),
+        RELATION,
+        Column("relation_declared", pl.String, "The relation in the declarer's words.", nullable=True),
+        Column("evidence", pl.String, "Where it is declared: `base_models`, `typed_tag`, `untyped_tag` or `card`."),
+        Column("parent_listed", pl.Boolean, "Whether the parent is a public repository of this snapshot."),
+        Column(
+            "parent_declared",
+            pl.String,
+            "The parent in the declarer's words: a name, an address, a name with a revision.",
+        ),
+        Column(
+            "parent_found_by",
+            pl.String,
+            "How the parent was found: `hub_id`, exact `name`, `letter_case` (a name in other case), `hub_alias` (a "
+            "name that the Hub gives beside an id elsewhere), a reviewed `rename`, or not at all (`unlisted`).",
+        ),
+        Column("position", pl.Int32, "Place among the child's parents in order of trust and declaration, from 0."),
+    ),
+    key=("child_hub_id", "parent_model_id"),
+    may_be_empty=True,
+    warnings=("Declared is not the same as used: nobody checks what a card says.",),
+    expectations=(
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "relation", "value_set": list(RELATIONS)}),
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "evidence", "value_set": list(EVIDENCE)}),
+    ),
+    rules=(
+        Rule(
+            "children_listed",
+            "Every derivative is a repository of the snapshot.",
+            lambda frames: (
+                frames.scan("lineage/derivations")
+                .select("child_hub_id", "parent_model_id")
+                .join(
+                    frames.scan("listings/hub_snapshots").select("hub_id"),
+                    left_on="child_hub_id",
+                    right_on="hub_id",
+                    how="anti",
+                )
+            ),
+        ),
+        Rule(
+            "no_self_references",
+            "No repository is its own parent.",
+            lambda frames: frames.scan("lineage/derivations").filter(pl.col("child_hub_id") == pl.col("parent_hub_id")),
+        ),
+    ),
+)
+
+OUTCOMES = ("edge", "duplicate", "self_reference", "local_path", "url", "malformed")
+
+DERIVATION_ACCOUNTS = Table(
+    group="lineage",
+    name="derivation_accounts",
+    grain="place of declaration and outcome",
+    description="What became of every declared reference to a base model: an edge, or the reason why not.",
+    columns=(
+        MONTH,
+        Column("evidence", pl.String, "Where the reference stands, as in `lineage/derivations`."),
+        Column("outcome", pl.String, "`edge`, `duplicate`, `self_reference`, `local_path`, `url` or `malformed`."),
+        Column("references", pl.Int64, "Declared references.", "references"),
+    ),
+    key=("evidence", "outcome"),
+    may_be_empty=True,
+    expectations=(
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "outcome", "value_set": list(OUTCOMES)}),
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "evidence", "value_set": list(EVIDENCE)}),
+    ),
+)
+
+MODEL_LINEAGE = Table(
+    group="lineage",
+    name="model_lineage",
+    grain="public model repository at the month's close",
+    description=(
+        "Each repository's place in the derivation graph. Cycles count as one component, represented by its smallest "
+        "`model_id`."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        MODEL_ID,
+        Column("depth_shortest", pl.Int32, "Fewest derivations to a root; 0 for a root.", "derivations"),
+        Column("depth_longest", pl.Int32, "Most derivations to a root, cycles condensed.", "derivations"),
+        Column("root_model_id", pl.String, "The primary root, which names the family; itself for a root."),
+        Column("root_hub_id", pl.String, "The primary root's `hub_id`; absent where it is not listed.", nullable=True),
+        Column("roots", pl.Int32, "Number of roots.", "repositories"),
+        *(
+            Column(f"children_{relation}", pl.Int32, f"Direct derivatives by relation {relation}.", "repositories")
+            for relation in RELATIONS
+        ),
+        Column("descendants", pl.Int64, "Repositories that derive from this one, directly or not.", "repositories"),
+        Column("is_derivative", pl.Boolean, "Declares at least one parent."),
+        Column("is_in_cycle", pl.Boolean, "Derives from itself by way of others."),
+        Column("is_orphan", pl.Boolean, "Declares parents, none of which is listed."),
+        Column("is_multi_root", pl.Boolean, "Derives from more than one root."),
+        Column(
+            "is_first_party",
+            pl.Boolean,
+            "A derivative of which all direct parents are its own organisation's.",
+        ),
+        Column(
+            "derivation_hint",
+            pl.String,
+            "What name and tags suggest beyond what is declared (`distilled`); a hint, not a declaration.",
+            nullable=True,
+        ),
+    ),
+    key=("hub_id",),
+    expectations=(
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "depth_shortest", "min_value": 0}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "roots", "min_value": 1}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "descendants", "min_value": 0}),
+        Expectation(
+            "ExpectColumnPairValuesAToBeGreaterThanB",
+            {"column_A": "depth_longest", "column_B": "depth_shortest", "or_equal": True},
+        ),
+    ),
+    rules=(
+        Rule(
+            "every_model_placed",
+            "Every repository of the snapshot has exactly one row.",
+            lambda frames: (
+                frames.scan("listings/hub_snapshots")
+                .select("hub_id")
+                .join(frames.scan("lineage/model_lineage").select("hub_id"), on="hub_id", how="anti")
+            ),
+        ),
+    ),
+)
+
+ORIGIN_WEIGHTS = Table(
+    group="lineage",
+    name="origin_weights",
+    grain="derivative and root",
+    description=(
+        "How each derivative is split over the roots it descends from: a child gives each parent an equal part, so the "
+        "weights of a derivative sum to 1. Repositories that are roots themselves have no rows."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        Column("root_model_id", pl.String, "The root."),
+        Column("root_hub_id", pl.String, "The root's `hub_id`; absent where it is not listed.", nullable=True),
+        NAMESPACE.optional("The root's namespace."),
+        Column("weight", pl.Float64, "The root's part of the derivative.", "fraction"),
+    ),
+    key=("hub_id", "root_model_id"),
+    may_be_empty=True,
+    expectations=(
+        Expectation(
+            "ExpectColumnValuesToBeBetween",
+            {"column": "weight", "min_value": 0, "max_value": 1.000000001, "strict_min": True},
+        ),
+    ),
+    rules=(
+        Rule(
+            "weights_sum_to_one",
+            "The weights of each derivative sum to 1.",
+            lambda frames: (
+                frames.scan("lineage/origin_weights")
+                .group_by("hub_id")
+                .agg(pl.col("weight").sum())
+                .filter((pl.col("weight") - 1).abs() > 1e-9)
+            ),
+        ),
+        Rule(
+            "every_derivative_weighted",
+            "Every derivative has its weights, and only derivatives have.",
+            lambda frames: (
+                frames.scan("lineage/model_lineage")
+                .filter(pl.col("is_derivative"))
+                .select("hub_id")
+                .join(frames.scan("lineage/origin_weights").select("hub_id").unique(), on="hub_id", how="anti")
+            ),
+        ),
+    ),
+)
+
+TABLES = (DERIVATIONS, DERIVATION_ACCOUNTS, MODEL_LINEAGE, ORIGIN_WEIGHTS)

@@ -1,0 +1,290 @@
+"""Group `listings`: what the Hub listed each month, and what was downloaded in it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.tables.columns import (
+    BASES,
+    BASIS,
+    CREATED_AT,
+    DOWNLOADS_30D,
+    DOWNLOADS_ALL_TIME,
+    HUB_ID,
+    MODEL_ID,
+    MONTH,
+    NAMESPACE,
+    OBSERVED_AT,
+    SOURCE,
+    SOURCE_REVISION,
+)
+from pipeline.tables.declaration import Column, Expectation, Rule, Table, TableFrames
+
+IDENTIFIED_BY = Column(
+    "identified_by", pl.String, "What `hub_id` holds: `hub_id`, or `name` where the source has none."
+)
+DECLARED_BASE_MODELS = pl.List(pl.Struct({"hub_id": pl.String, "model_id": pl.String}))
+
+
+OBSERVATIONS = (
+    CREATED_AT.optional(),
+    DOWNLOADS_30D.optional(),
+    DOWNLOADS_ALL_TIME.optional("Downloads since the repository exists; absent before 2025-02-26 in archives."),
+    Column("likes", pl.Int64, "Likes at the observation.", "likes", nullable=True),
+    Column("pipeline_tag", pl.String, "The task that the Hub shows for the model.", nullable=True),
+    Column("library_name", pl.String, "The library that the Hub names for the model.", nullable=True),
+    Column("gated", pl.String, "Whether access must be asked for: `false`, `auto` or `manual`.", nullable=True),
+    Column("license", pl.String, "The licence that tags or card declare.", nullable=True),
+    Column(
+        "safetensors_parameters",
+        pl.Int64,
+        "Parameters counted in the safetensors files; overstates packed and duplicated weights.",
+        "parameters",
+        nullable=True,
+    ),
+    Column("gguf_parameters", pl.Int64, "Parameters stated by the GGUF header.", "parameters", nullable=True),
+    Column("tags", pl.List(pl.String), "All tags, as the Hub lists them.", nullable=True),
+    Column("base_model_relation", pl.String, "The relation that the Hub's `baseModels` states.", nullable=True),
+    Column("base_models", DECLARED_BASE_MODELS, "The parents that the Hub's `baseModels` states.", nullable=True),
+    Column("card_base_models", pl.List(pl.String), "`base_model` as the model card declares it.", nullable=True),
+)
+"""What a snapshot source reports of one repository beside its id and name, before any interpretation."""
+
+HUB_SNAPSHOTS = Table(
+    group="listings",
+    name="hub_snapshots",
+    grain="public model repository at the month's close",
+    description=(
+        "One observation of every public model repository, the usable one nearest to the boundary that closes the "
+        "month. A month is whole or absent; its source and revision stand in every row."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        MODEL_ID,
+        IDENTIFIED_BY,
+        NAMESPACE.optional(),
+        *OBSERVATIONS,
+        OBSERVED_AT,
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("hub_id",),
+    warnings=(
+        "Text of cards, tags and names is whatever strangers wrote: treat it as hostile input.",
+        "`downloads_30d` of several months must not be added up; use `listings/model_downloads`.",
+    ),
+    expectations=(
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "identified_by", "value_set": ["hub_id", "name"]}),
+        Expectation("ExpectColumnValuesToBeUnique", {"column": "model_id"}, "warning", "names are unique at a moment"),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_30d", "min_value": 0}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_all_time", "min_value": 0}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "likes", "min_value": 0}, "warning"),
+        Expectation(
+            "ExpectColumnValuesToMatchRegex",
+            {"column": "model_id", "regex": r"^[^/\s]+(/[^/\s]+)?$", "mostly": 0.999},
+            "warning",
+            "a repository is named `namespace/name`, the oldest ones `name`",
+        ),
+        Expectation(
+            "ExpectColumnValuesToNotBeNull",
+            {"column": "downloads_30d", "mostly": 0.95},
+            "warning",
+            "a source without counters cannot measure the month",
+        ),
+        Expectation(
+            "ExpectColumnValuesToNotBeNull",
+            {"column": "created_at", "mostly": 0.95},
+            "warning",
+            "the age of a model decides whether it counts as new",
+        ),
+    ),
+    rules=(
+        Rule(
+            "created_before_observed",
+            "No repository was created after it was observed.",
+            lambda frames: (
+                frames.scan("listings/hub_snapshots")
+                .filter(pl.col("created_at") > pl.col("observed_at"))
+                .select("hub_id", "model_id", "created_at", "observed_at")
+            ),
+            severity="warning",
+        ),
+    ),
+)
+
+HUB_ACCOUNTS = Table(
+    group="listings",
+    name="hub_accounts",
+    grain="namespace that was asked about",
+    description=(
+        "Whether a namespace is a person's account or an organisation's, as the Hub's account overviews say. The most "
+        "downloaded namespaces are asked about until 99 % of the month's downloads are known or the request budget "
+        "ends; answers are kept across months."
+    ),
+    columns=(
+        MONTH,
+        NAMESPACE,
+        Column("account_type", pl.String, "`person`, `organization`, or `unknown` where the Hub knows neither."),
+        Column("checked_on", pl.Date, "The day on which the Hub gave this answer.", nullable=True),
+    ),
+    key=("namespace",),
+    may_be_empty=True,
+    warnings=("Namespaces that are not listed here were not asked about: their type is unknown.",),
+    expectations=(
+        Expectation(
+            "ExpectColumnValuesToBeInSet",
+            {"column": "account_type", "value_set": ["person", "organization", "unknown"]},
+        ),
+    ),
+)
+
+OPENING_COUNTERS = Table(
+    group="listings",
+    name="opening_counters",
+    grain="public model repository at the month's opening",
+    description=(
+        "The counters at the boundary that opens the month: the closing snapshot of the month before if the lake holds "
+        "it, else the same observation from the source. Empty where the source does not reach back so far."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        MODEL_ID,
+        CREATED_AT.optional(),
+        DOWNLOADS_ALL_TIME.optional(),
+        OBSERVED_AT,
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("hub_id",),
+    may_be_empty=True,
+    expectations=(Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_all_time", "min_value": 0}),),
+)
+
+QUALITIES = ("exact", "scaled", "estimated")
+FLOW_CASES = ("continued", "created", "late_arrival", "counter_reset", "not_counted", "estimated")
+"""What the month's flow of a repository rests on, in `model_downloads`; see that column's meaning."""
+ACCOUNT_CASES = (*FLOW_CASES, "disappeared")
+
+MODEL_DOWNLOADS = Table(
+    group="listings",
+    name="model_downloads",
+    grain="public model repository at the month's close",
+    description=(
+        "Downloads in the month. From the cumulative counter at both boundaries, scaled to the month's length; in a "
+        "month where fewer than 95 % of repositories carry that counter at both ends, from the 30-day counter. One "
+        "month has one basis."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        MODEL_ID,
+        NAMESPACE.optional(),
+        CREATED_AT.optional(),
+        Column("downloads", pl.Float64, "Downloads in the month.", "downloads"),
+        BASIS,
+        Column(
+            "quality",
+            pl.String,
+            "`exact` (both observations within 36 hours of their boundaries), `scaled`, or `estimated` (30-day "
+            "counter).",
+        ),
+        Column(
+            "flow_case",
+            pl.String,
+            "`continued`; `created` in the month (previous counter 0); `late_arrival` (first seen, but created "
+            "earlier: left out of the flow); `counter_reset` (counter fell: flow 0); `not_counted` (no counter at one "
+            "end); `estimated` (30-day counter).",
+        ),
+        Column(
+            "downloads_lost", pl.Int64, "By how much the cumulative counter fell (0 where it did not).", "downloads"
+        ),
+        Column("age_days", pl.Float64, "Age at the month's close.", "days", nullable=True),
+        Column("is_new", pl.Boolean, "At most 365 days old at the month's close; false where the age is unknown."),
+        Column("is_language", pl.Boolean, "A text or vision-language model, by its task on the Hub."),
+    ),
+    key=("hub_id",),
+    warnings=("In months with basis `rolling_30d` the figures are estimates and no repository is left out.",),
+    expectations=(
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads", "min_value": 0}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_lost", "min_value": 0}),
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "basis", "value_set": list(BASES)}),
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "quality", "value_set": list(QUALITIES)}),
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "flow_case", "value_set": list(FLOW_CASES)}),
+    ),
+    rules=(
+        Rule(
+            "one_basis",
+            "All rows of a month rest on the same counter.",
+            lambda frames: (
+                frames.scan("listings/model_downloads")
+                .group_by("month")
+                .agg(pl.col("basis").n_unique().alias("bases"))
+                .filter(pl.col("bases") > 1)
+            ),
+        ),
+        Rule(
+            "snapshot_covered",
+            "Every repository of the snapshot has exactly one row.",
+            lambda frames: (
+                frames.scan("listings/hub_snapshots")
+                .select("hub_id")
+                .join(frames.scan("listings/model_downloads").select("hub_id"), on="hub_id", how="anti")
+            ),
+        ),
+        Rule(
+            "late_arrivals_few",
+            "At most 5 % of repositories are first seen although created earlier.",
+            lambda frames: _share_of_case_above(frames, "late_arrival", 0.05),
+            severity="warning",
+        ),
+        Rule(
+            "counter_resets_few",
+            "At most 5 % of repositories have a counter that fell.",
+            lambda frames: _share_of_case_above(frames, "counter_reset", 0.05),
+            severity="warning",
+        ),
+    ),
+)
+
+
+def _share_of_case_above(frames: TableFrames, case: str, limit: float) -> pl.LazyFrame:
+    return (
+        frames.scan("listings/model_downloads")
+        .select(pl.lit(case).alias("flow_case"), (pl.col("flow_case") == case).mean().alias("share_of_models"))
+        .filter(pl.col("share_of_models") > limit)
+    )
+
+
+DOWNLOAD_ACCOUNTS = Table(
+    group="listings",
+    name="download_accounts",
+    grain="flow case",
+    description=(
+        "The month's accounts: how many repositories and downloads were measured in which way, and what could not be "
+        "measured."
+    ),
+    columns=(
+        MONTH,
+        Column("flow_case", pl.String, "As in `listings/model_downloads`; `disappeared`: listed at the opening only."),
+        Column("models", pl.Int64, "Repositories in this case.", "repositories"),
+        Column("downloads", pl.Float64, "Downloads counted in the month's flow.", "downloads"),
+        Column("downloads_lost", pl.Int64, "Downloads by which cumulative counters fell.", "downloads"),
+        BASIS,
+        Column("quality", pl.String, "As in `listings/model_downloads`."),
+        Column("days_observed", pl.Float64, "Days between the two observations.", "days", nullable=True),
+        Column("opened_at", OBSERVED_AT.type, "Observation at the month's opening.", "UTC", nullable=True),
+        Column("closed_at", OBSERVED_AT.type, "Observation at the month's close.", "UTC"),
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("flow_case",),
+    expectations=(
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "flow_case", "value_set": list(ACCOUNT_CASES)}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "models", "min_value": 0}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads", "min_value": 0}),
+    ),
+)
+
+TABLES = (HUB_SNAPSHOTS, HUB_ACCOUNTS, OPENING_COUNTERS, MODEL_DOWNLOADS, DOWNLOAD_ACCOUNTS)

@@ -1,0 +1,64 @@
+"""Every table says all that is derived from it."""
+
+from collections import defaultdict
+
+import polars as pl
+import pytest
+
+from pipeline.tables.catalog import SEALED_TABLES, TABLES
+from pipeline.tables.columns import HUB_ID, MONTH
+from pipeline.tables.declaration import Column, Table, conform
+from pipeline.tables.published import COVERAGE, DIM_COUNTRY, DIM_MONTH, DIM_ORGANIZATION
+
+PUBLISHED_ONLY = (COVERAGE, DIM_COUNTRY, DIM_MONTH, DIM_ORGANIZATION)
+EVERY_TABLE = pytest.mark.parametrize("table", [*TABLES, *PUBLISHED_ONLY], ids=lambda table: table.path)
+
+
+@EVERY_TABLE
+def test_a_table_states_its_grain_its_method_and_each_columns_meaning(table):
+    assert table.grain
+    assert table.description.endswith(".")
+    for column in table.columns:
+        assert column.meaning.strip(), column.name
+        assert column.meaning[0].isupper() or column.meaning.startswith("`"), column.name
+
+
+@EVERY_TABLE
+def test_a_monthly_table_begins_with_its_month(table):
+    assert not table.monthly or table.columns[0] == MONTH
+
+
+def test_a_column_has_the_same_type_and_unit_wherever_it_stands():
+    types = defaultdict(set)
+    for table in (*TABLES, *PUBLISHED_ONLY):
+        for column in table.columns:
+            types[column.name].add((str(column.type), column.unit))
+    assert {name: found for name, found in types.items() if len(found) > 1} == {}
+
+
+def test_a_month_is_sealed_over_every_monthly_table_but_the_seal():
+    assert {table.path for table in SEALED_TABLES} == {table.path for table in TABLES if table.monthly} - {
+        "published/month_seals"
+    }
+
+
+def test_a_key_must_be_declared():
+    with pytest.raises(ValueError, match="does not declare"):
+        Table("g", "t", "thing", "Things.", (MONTH,), key=("hub_id",))
+
+
+def test_a_column_is_declared_once():
+    with pytest.raises(ValueError, match="twice"):
+        Table("g", "t", "thing", "Things.", (HUB_ID, HUB_ID), key=("hub_id",))
+
+
+def test_a_frame_is_brought_to_the_declared_columns_types_and_order():
+    table = Table("g", "t", "thing", "Things.", (HUB_ID, Column("n", pl.Int64, "N.")), key=("hub_id",), monthly=False)
+    frame = pl.LazyFrame({"extra": [0, 0], "n": pl.Series([2, 1], dtype=pl.Int8), "hub_id": ["b", "a"]})
+    assert conform(frame, table).collect().to_dict(as_series=False) == {"hub_id": ["a", "b"], "n": [1, 2]}
+
+
+def test_a_frame_without_a_declared_column_is_refused_by_name():
+    table = Table("g", "t", "thing", "Things.", (HUB_ID, Column("n", pl.Int64, "N.")), key=("hub_id",), monthly=False)
+    with pytest.raises(ValueError, match=r"g/t cannot be written without its declared columns \['n'\]"):
+        conform(pl.LazyFrame({"hub_id": ["a"]}), table)
