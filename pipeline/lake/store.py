@@ -1,0 +1,141 @@
+"""Reading and writing the lake at any URL.
+
+A file appears under its name only when it is whole: written to a temporary name and renamed, or, on an object
+store, uploaded in one piece. Rows are stored in the order of the table's key, so the same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+from upath import UPath
+
+from pipeline.errors import CensusError
+from pipeline.tables.declaration import Table, conform
+
+POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https"})
+"""Where Polars reads by itself, with projections and ranges; elsewhere files are read through fsspec."""
+
+ABANDONED_AFTER_SECONDS = 24 * 3600
+"""A temporary file this old belongs to a process that was killed."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file of the lake: a table's month, or the whole of a table without months."""
+
+    path: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake at `url` (`file://`, `s3://`, `memory://`, ... or a plain folder)."""
+
+    url: str
+
+    def path(self, table: Table, month: date | None) -> UPath:
+        """Where the table's month is kept, or would be."""
+        folder = UPath(self.url) / table.group / table.name
+        if table.monthly:
+            if month is None:
+                raise CensusError(f"table {table.path} is kept by month: name the month to read or write")
+            folder = folder / f"month={month.isoformat()}"
+        return folder / "part-0.parquet"
+
+    def holds(self, table: Table, month: date | None = None) -> bool:
+        """Whether the table's month is there."""
+        return self.path(table, month).exists()
+
+    def months(self, table: Table) -> list[date]:
+        """The months that the lake holds of the table, in order."""
+        folder = UPath(self.url) / table.group / table.name
+        found = []
+        for path in folder.glob("month=*/part-0.parquet"):
+            match = re.fullmatch(r"month=(\d{4}-\d{2}-01)", path.parent.name)
+            if match:
+                found.append(date.fromisoformat(match[1]))
+        return sorted(found)
+
+    def scan(self, table: Table, month: date | None = None) -> pl.LazyFrame:
+        """The table's month as a lazy frame; only the columns that a query needs are read.
+
+        Raises:
+            CensusError: the lake does not hold it.
+        """
+        path = self.path(table, month)
+        if not path.exists():
+            when = f" for {month:%Y-%m}" if month else ""
+            raise CensusError(f"the lake at {self.url} has no {table.path}{when}: materialise it first")
+        if path.protocol in POLARS_PROTOCOLS:
+            return pl.scan_parquet(_native(path), storage_options=_storage_options(path))
+        return pl.scan_parquet(path.read_bytes())
+
+    def write(self, table: Table, month: date | None, frame: pl.LazyFrame | pl.DataFrame) -> StoredFile:
+        """Stores the frame as the table's month, in place of what was there.
+
+        The frame is brought to the table's declared columns, types and order first; a plan that fails leaves
+        the old file as it was.
+        """
+        path = self.path(table, month)
+        declared = conform(frame.lazy(), table)
+        if path.protocol in ("", "file", "local"):
+            return _write_local(Path(path.path), declared)
+        with tempfile.TemporaryDirectory(prefix="census-") as folder:
+            stored = _write_local(Path(folder) / "part-0.parquet", declared)
+            path.fs.put_file(stored.path, path.path)
+        return StoredFile(str(path), stored.rows, stored.bytes)
+
+    def stored(self, table: Table, month: date | None = None) -> StoredFile:
+        """What is kept of the table's month, by its footer."""
+        path = self.path(table, month)
+        rows = self.scan(table, month).select(pl.len()).collect().item()
+        return StoredFile(str(path), rows, path.stat().st_size)
+
+    def digest(self, table: Table, month: date | None = None) -> str:
+        """SHA-256 of the table's month as it is stored."""
+        digest = hashlib.sha256()
+        with self.path(table, month).open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _native(path: UPath) -> str:
+    return path.path if path.protocol in ("", "file", "local") else str(path)
+
+
+def _storage_options(path: UPath) -> dict[str, str] | None:
+    return {key: str(value) for key, value in path.storage_options.items()} or None
+
+
+def _write_local(path: Path, frame: pl.LazyFrame) -> StoredFile:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path.parent)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        frame.sink_parquet(temporary, compression="zstd", statistics=True, mkdir=False)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        rows = pl.scan_parquet(temporary).select(pl.len()).collect().item()
+        size = temporary.stat().st_size
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return StoredFile(str(path), rows, size)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for leftover in folder.glob(".*.tmp"):
+        if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER_SECONDS:
+            leftover.unlink(missing_ok=True)

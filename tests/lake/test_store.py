@@ -1,0 +1,122 @@
+"""The lake keeps each table's month whole or not at all."""
+
+import multiprocessing
+import os
+import signal
+import time
+from datetime import date
+
+import polars as pl
+import pytest
+
+from pipeline.errors import CensusError
+from pipeline.lake.store import Lake
+from pipeline.tables.columns import HUB_ID, MONTH
+from pipeline.tables.declaration import Column, Table
+
+AUGUST = date(2025, 8, 1)
+COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
+REGISTRY = Table("attribution", "registry", "name", "Names.", (HUB_ID,), ("hub_id",), monthly=False)
+
+
+def rows(*hub_ids: str, n: int = 1) -> pl.LazyFrame:
+    return pl.LazyFrame(
+        {"month": [AUGUST] * len(hub_ids), "hub_id": list(hub_ids), "n": [n] * len(hub_ids)}, schema=COUNTS.schema
+    )
+
+
+@pytest.fixture(params=["folder", "file://", "memory://"])
+def lake(request, tmp_path):
+    return Lake(
+        {"folder": str(tmp_path), "file://": tmp_path.as_uri(), "memory://": f"memory://{tmp_path}"}[request.param]
+    )
+
+
+def test_what_is_written_is_read_back_sorted_by_its_key(lake):
+    stored = lake.write(COUNTS, AUGUST, rows("b", "a"))
+    assert stored.rows == 2
+    assert lake.scan(COUNTS, AUGUST).collect()["hub_id"].to_list() == ["a", "b"]
+    assert lake.stored(COUNTS, AUGUST).bytes == stored.bytes
+
+
+def test_a_table_without_months_is_kept_whole(lake):
+    lake.write(REGISTRY, None, pl.LazyFrame({"hub_id": ["x"]}))
+    assert lake.holds(REGISTRY)
+    assert lake.scan(REGISTRY).collect().height == 1
+
+
+def test_an_empty_month_keeps_its_schema(lake):
+    lake.write(COUNTS, AUGUST, rows())
+    assert lake.scan(COUNTS, AUGUST).collect_schema() == COUNTS.schema
+    assert lake.months(COUNTS) == [AUGUST]
+
+
+def test_writing_a_month_again_replaces_it(lake):
+    lake.write(COUNTS, AUGUST, rows("a", "b"))
+    lake.write(COUNTS, AUGUST, rows("c"))
+    assert lake.scan(COUNTS, AUGUST).collect()["hub_id"].to_list() == ["c"]
+
+
+def test_the_same_rows_in_any_order_give_the_same_bytes(lake):
+    lake.write(COUNTS, AUGUST, rows("a", "b"))
+    before = lake.digest(COUNTS, AUGUST)
+    lake.write(COUNTS, AUGUST, rows("b", "a"))
+    assert lake.digest(COUNTS, AUGUST) == before
+
+
+def test_a_plan_that_fails_leaves_the_old_month_and_no_litter(tmp_path):
+    lake = Lake(str(tmp_path))
+    lake.write(COUNTS, AUGUST, rows("a"))
+    failing = rows("b").with_columns(pl.lit("not a number").str.to_integer().alias("n"))
+    with pytest.raises(pl.exceptions.PolarsError):
+        lake.write(COUNTS, AUGUST, failing)
+    assert lake.scan(COUNTS, AUGUST).collect()["hub_id"].to_list() == ["a"]
+    assert [path.name for path in lake.path(COUNTS, AUGUST).parent.iterdir()] == ["part-0.parquet"]
+
+
+def test_a_month_that_is_not_there_is_named_with_the_remedy(lake):
+    with pytest.raises(CensusError, match=r"no listings/counts for 2025-08: materialise it first"):
+        lake.scan(COUNTS, AUGUST)
+
+
+def test_a_monthly_table_cannot_be_read_without_a_month(lake):
+    with pytest.raises(CensusError, match="name the month"):
+        lake.scan(COUNTS)
+
+
+def test_what_a_killed_writer_left_long_ago_is_removed(tmp_path):
+    lake = Lake(str(tmp_path))
+    lake.write(COUNTS, AUGUST, rows("a"))
+    leftover = lake.path(COUNTS, AUGUST).parent / ".part-0.parquet.dead.tmp"
+    leftover.touch()
+    os.utime(str(leftover), (0, 0))
+    lake.write(COUNTS, AUGUST, rows("a"))
+    assert not leftover.exists()
+
+
+def write_for_ever(url: str) -> None:
+    lake = Lake(url)
+    size = 0
+    while True:
+        size = (size + 1) % 2
+        ids = [f"{number:06d}" for number in range(50_000 + 50_000 * size)]
+        lake.write(COUNTS, AUGUST, rows(*ids, n=size))
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_month(tmp_path):
+    lake = Lake(str(tmp_path))
+    lake.write(COUNTS, AUGUST, rows("a"))
+    context = multiprocessing.get_context("spawn")
+    for pause in (0.02, 0.11, 0.23):
+        writer = context.Process(target=write_for_ever, args=(str(tmp_path),))
+        writer.start()
+        before = lake.path(COUNTS, AUGUST).stat().st_mtime_ns
+        deadline = time.monotonic() + 20
+        while lake.path(COUNTS, AUGUST).stat().st_mtime_ns == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(pause)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        month = lake.scan(COUNTS, AUGUST).collect()
+        assert month.height == 50_000 + 50_000 * month["n"][0]
+        assert month["n"].n_unique() == 1
