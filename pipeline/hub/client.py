@@ -1,0 +1,172 @@
+"""The one place that speaks HTTP with a Hub, through `huggingface_hub`.
+
+It keeps three promises: the token goes to no host but the configured endpoint, nothing is sent to anyone else
+(the library's usage reports are off), and every failure becomes one sentence.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+from huggingface_hub import HfApi, HfFileSystem, hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.utils import build_hf_headers, http_backoff  # type: ignore[attr-defined]
+from pyarrow import parquet
+
+from pipeline.errors import CensusError, TemporaryError
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+TEMPORARY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class ArchiveRevision:
+    """One commit of a dataset repository."""
+
+    commit: str
+    committed_at: datetime
+    title: str
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """What is known of a file at a revision without downloading it."""
+
+    rows: int
+    content_id: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer of the listing: the records as sent, and where the next page is."""
+
+    body: bytes
+    next_url: str | None
+
+
+@dataclass(frozen=True)
+class HubClient:
+    """A Hub at one endpoint; `token` is sent there and nowhere else."""
+
+    endpoint: str = field(default_factory=lambda: os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT)
+    token: str | None = field(default=None, repr=False)
+
+    def archive_revisions(self, repository: str) -> list[ArchiveRevision]:
+        """The dataset repository's commits, newest first."""
+        with self._speaking(f"the commits of dataset {repository}"):
+            commits = self._api().list_repo_commits(repository, repo_type="dataset")
+            return [
+                ArchiveRevision(commit.commit_id, commit.created_at.astimezone(UTC), commit.title) for commit in commits
+            ]
+
+    def inspect_parquet(self, repository: str, path: str, commit: str) -> RemoteFile:
+        """Rows and content identity of a dataset's Parquet file at a commit, from its footer alone."""
+        with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"):
+            files = HfFileSystem(endpoint=self.endpoint, token=self._credential(), skip_instance_cache=True)
+            location = f"datasets/{repository}@{commit}/{path}"
+            details = files.info(location)
+            with files.open(location, block_size=1 << 16) as file:
+                rows = parquet.read_metadata(file).num_rows
+            content = details.get("lfs") or {}
+            return RemoteFile(rows, str(content.get("sha256") or details.get("blob_id") or details.get("size")))
+
+    def download(self, repository: str, path: str, commit: str, cache: Path) -> Path:
+        """A dataset's file at a commit, from the cache if it is there."""
+        with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"):
+            return Path(
+                hf_hub_download(
+                    repository,
+                    path,
+                    repo_type="dataset",
+                    revision=commit,
+                    cache_dir=cache,
+                    endpoint=self.endpoint,
+                    token=self._credential(),
+                )
+            )
+
+    def page(self, url: str) -> Page:
+        """One page of a listing, as bytes.
+
+        Raises:
+            CensusError: the page, or the next one it names, is not at the configured endpoint.
+        """
+        self._require_own_address(url)
+        with self._speaking("the model listing"):
+            response = http_backoff("GET", url, headers=self._headers(), follow_redirects=False, timeout=60)
+        if response.is_redirect:
+            raise CensusError(
+                f"the Hub at {self.endpoint} answered the model listing with a redirect: set HF_ENDPOINT to the "
+                "address that serves it"
+            )
+        with self._speaking("the model listing"):
+            response.raise_for_status()
+        following = response.links.get("next", {}).get("url")
+        if following is not None:
+            self._require_own_address(following)
+        return Page(response.content, following)
+
+    def account_type(self, namespace: str) -> str:
+        """`person` or `organization`, by the account overviews; `unknown` where neither knows the namespace."""
+        for account_type, kind in (("organization", "organizations"), ("person", "users")):
+            url = f"{self.endpoint}/api/{kind}/{namespace}/overview"
+            with self._speaking(f"the account {namespace!r}"):
+                response = http_backoff("GET", url, headers=self._headers(), follow_redirects=False, timeout=30)
+                if response.status_code == 200:
+                    return account_type
+                if response.status_code not in {301, 302, 307, 308, 401, 404}:
+                    response.raise_for_status()
+        return "unknown"
+
+    def _api(self) -> HfApi:
+        return HfApi(endpoint=self.endpoint, token=self._credential())
+
+    def _credential(self) -> str | bool:
+        return self.token or False
+
+    def _headers(self) -> dict[str, str]:
+        return build_hf_headers(token=self._credential(), library_name="open-model-census")
+
+    def _require_own_address(self, url: str) -> None:
+        own, other = urlsplit(self.endpoint), urlsplit(url)
+        if (own.scheme, own.netloc) != (other.scheme, other.netloc):
+            raise CensusError(
+                f"the listing's next page is at {other.scheme}://{other.hostname}, not at the configured "
+                f"{self.endpoint}: refusing to follow it; set HF_ENDPOINT if that host is the one you mean"
+            )
+
+    @contextmanager
+    def _speaking(self, about: str) -> Iterator[None]:
+        """Turns the libraries' failures into one sentence each; the token is in none of them."""
+        try:
+            yield
+        except HfHubHTTPError as error:
+            raise _refused(self.endpoint, about, error.response.status_code if error.response else None) from error
+        except httpx2.HTTPStatusError as error:
+            raise _refused(self.endpoint, about, error.response.status_code) from error
+        except (httpx2.TransportError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+            raise TemporaryError(
+                f"the Hub at {self.endpoint} cannot be reached for {about} ({type(error).__name__}): check the network "
+                "and HF_ENDPOINT, then run again"
+            ) from error
+
+
+def _refused(endpoint: str, about: str, status: int | None) -> CensusError:
+    said = f"the Hub at {endpoint} answered {about} with status {status}"
+    if status is None or status in TEMPORARY_STATUSES:
+        return TemporaryError(f"{said}: it may pass, run again later")
+    if status in {401, 403}:
+        return CensusError(f"{said}: check that it exists and that HF_TOKEN may read it")
+    return CensusError(f"{said}: check the address and the request")

@@ -1,0 +1,78 @@
+"""What every snapshot source offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+import polars as pl
+
+from pipeline.errors import MonthNotServedError
+from pipeline.months import closing_of
+from pipeline.tables.columns import HUB_ID, MODEL_ID
+from pipeline.tables.listings import OBSERVATIONS
+
+OBSERVATION_SCHEMA = pl.Schema({column.name: column.type for column in (HUB_ID, MODEL_ID, *OBSERVATIONS)})
+"""The canonical form of a snapshot's rows, whatever the source: one row per repository. `hub_id` may be null."""
+
+DEFAULT_TOLERANCE = timedelta(days=3.5)
+"""How far from the boundary an observation may be and still close the month."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One observation of the whole Hub; `rows` has the columns of `OBSERVATION_SCHEMA`."""
+
+    rows: pl.LazyFrame
+    observed_at: datetime
+    source: str
+    source_revision: str
+
+
+class SnapshotSource(Protocol):
+    """A place from which months can be read."""
+
+    @property
+    def name(self) -> str:
+        """The name by which the source is chosen and recorded."""
+
+    def months(self) -> list[date]:
+        """The months that the source can close, in order, as far as it can tell without reading them."""
+
+    def closing_snapshot(self, month: date) -> Snapshot:
+        """The usable observation nearest to the boundary that closes the month.
+
+        Raises:
+            MonthNotServedError: the source has none within its tolerance.
+            UnusableSnapshotError: what it has is partial, truncated or of an unknown shape.
+            TemporaryError: the source did not answer.
+        """
+
+    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
+        """What is known of the namespaces' accounts: namespace, account_type, checked_on.
+
+        A source that can ask its Hub does so, in the given order and within a budget; the others use what was
+        remembered. Namespaces of which nothing is known are left out.
+        """
+
+
+def distance_from_closing(month: date, observed_at: datetime) -> timedelta:
+    """How far an observation is from the boundary that closes the month."""
+    return abs(observed_at - closing_of(month))
+
+
+def require_served(source: SnapshotSource, months: list[date]) -> None:
+    """Refuses months that a source does not have, before anything is read.
+
+    Raises:
+        MonthNotServedError: at least one month is not among those served.
+    """
+    served = source.months()
+    missing = [f"{month:%Y-%m}" for month in months if month not in served]
+    if missing:
+        reach = f"it has {served[0]:%Y-%m} to {served[-1]:%Y-%m}" if served else "it has none"
+        raise MonthNotServedError(
+            f"source {source.name} does not serve {', '.join(missing)}: {reach}; choose months with --from and --to"
+        )

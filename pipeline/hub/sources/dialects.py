@@ -1,0 +1,182 @@
+"""Reads repositories as the archive (Parquet) and the listing API (JSON) write them, old and new.
+
+Columns are found by name; one that an older file lacks becomes null. Nested values may come as structs or as JSON
+text: both are understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+from polars.exceptions import PolarsError
+
+from pipeline.errors import UnusableSnapshotError
+from pipeline.hub.sources.base import OBSERVATION_SCHEMA
+from pipeline.tables.listings import DECLARED_BASE_MODELS
+
+COUNT_COLUMNS = {"downloads_30d": "downloads", "downloads_all_time": "downloadsAllTime", "likes": "likes"}
+TEXT_COLUMNS = {"hub_id": "_id", "pipeline_tag": "pipeline_tag", "library_name": "library_name"}
+
+RECORD_TYPES = {
+    "_id": "VARCHAR",
+    "id": "VARCHAR",
+    "modelId": "VARCHAR",
+    "createdAt": "VARCHAR",
+    "downloads": "BIGINT",
+    "downloadsAllTime": "BIGINT",
+    "likes": "BIGINT",
+    "pipeline_tag": "VARCHAR",
+    "library_name": "VARCHAR",
+    "gated": "JSON",
+    "tags": "VARCHAR[]",
+    "cardData": "JSON",
+    "safetensors": "JSON",
+    "gguf": "JSON",
+    "baseModels": "JSON",
+}
+"""The fields of a listing record that the census reads, in DuckDB's types; what has no fixed shape stays JSON."""
+
+BASE_MODELS_JSON = '{"relation": "VARCHAR", "models": [{"_id": "VARCHAR", "id": "VARCHAR"}]}'
+
+
+def read_parquet(path: Path) -> pl.LazyFrame:
+    """Repositories of a Parquet file in the archive's schema, of any era.
+
+    Raises:
+        UnusableSnapshotError: the file is empty, truncated, not Parquet, or has no column that names repositories.
+    """
+    try:
+        raw = pl.scan_parquet(path)
+        schema = raw.collect_schema()
+    except (PolarsError, OSError) as error:
+        raise UnusableSnapshotError(
+            f"{path.name} cannot be read as Parquet ({_first_line(error)}): fetch it again or remove it"
+        ) from error
+    return _observations(raw, schema, path.name)
+
+
+def read_json_lines(paths: Sequence[Path]) -> pl.LazyFrame:
+    """Repositories of files with one listing record a line, or one array of records a file.
+
+    Raises:
+        UnusableSnapshotError: a file is empty, not JSON, or has no field that names repositories.
+    """
+    name = paths[0].name if len(paths) == 1 else f"{len(paths)} listing pages"
+    if empty := [path.name for path in paths if path.stat().st_size == 0]:
+        raise UnusableSnapshotError(f"{empty[0]} is empty: fetch it again or remove it")
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    try:
+        raw = connection.sql(
+            """
+            select * replace (
+                gated ->> '$' as gated,
+                json_transform(safetensors, '{"total": "BIGINT"}') as safetensors,
+                json_transform(gguf, '{"total": "BIGINT"}') as gguf,
+                json_transform(baseModels, $base_models) as baseModels,
+                cardData::varchar as cardData
+            ) from read_json($files, columns = $types, maximum_object_size = 268435456)
+            """,
+            params={
+                "files": [str(path) for path in paths],
+                "types": RECORD_TYPES,
+                "base_models": BASE_MODELS_JSON,
+            },
+        ).pl()
+    except duckdb.Error as error:
+        raise UnusableSnapshotError(
+            f"{name} cannot be read as listing records ({_first_line(error)}): fetch it again or remove it"
+        ) from error
+    finally:
+        connection.close()
+    if raw.filter(pl.any_horizontal(pl.col("id", "modelId").is_not_null())).is_empty():
+        raise UnusableSnapshotError(
+            f"{name} names no repositories in a field `id`: write it as the listing API writes its records"
+        )
+    return _observations(raw.lazy(), raw.schema, name)
+
+
+def _observations(raw: pl.LazyFrame, schema: pl.Schema, name: str) -> pl.LazyFrame:
+    identifier = next((column for column in ("id", "modelId") if column in schema), None)
+    if identifier is None:
+        raise UnusableSnapshotError(
+            f"{name} has no column `id` that names the repositories: write it in the hub-stats or listing schema"
+        )
+    expressions: dict[str, pl.Expr] = {"model_id": pl.col(identifier).cast(pl.String)}
+    if identifier == "id" and "modelId" in schema:
+        expressions["model_id"] = pl.coalesce(pl.col("id"), pl.col("modelId")).cast(pl.String)
+    for column, field in (*TEXT_COLUMNS.items(), ("gated", "gated")):
+        if field in schema:
+            expressions[column] = pl.col(field).cast(pl.String)
+    for column, field in COUNT_COLUMNS.items():
+        if field in schema:
+            expressions[column] = pl.col(field).cast(pl.Int64, strict=False)
+    if "createdAt" in schema:
+        expressions["created_at"] = _timestamp("createdAt", schema["createdAt"])
+    if "tags" in schema and isinstance(schema["tags"], pl.List):
+        expressions["tags"] = pl.col("tags").cast(pl.List(pl.String))
+        expressions["license"] = _tag_value("license")
+    for column, field in (("safetensors_parameters", "safetensors"), ("gguf_parameters", "gguf")):
+        if field in schema:
+            expressions[column] = _nested_total(field, schema[field])
+    if "baseModels" in schema:
+        expressions |= _declared_base_models(schema["baseModels"])
+    if schema.get("cardData") == pl.String:
+        expressions["card_base_models"] = _card_list("base_model")
+    rows = raw.select(
+        expressions.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in OBSERVATION_SCHEMA.items()
+    )
+    return rows.filter(pl.col("model_id").is_not_null())
+
+
+def _timestamp(field: str, dtype: pl.DataType) -> pl.Expr:
+    if dtype == pl.String:
+        return pl.col(field).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        return pl.col(field).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+    return pl.col(field).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _tag_value(prefix: str) -> pl.Expr:
+    """The value of the first tag `prefix:value`."""
+    return pl.col("tags").list.join("\n", ignore_nulls=True).str.extract(rf"(?m)^{prefix}:(.+)$")
+
+
+def _nested_total(field: str, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Struct):
+        if "total" in {member.name for member in dtype.fields}:
+            return pl.col(field).struct.field("total").cast(pl.Int64, strict=False)
+        return pl.lit(None)
+    return pl.col(field).cast(pl.String).str.json_path_match("$.total").cast(pl.Int64, strict=False)
+
+
+def _declared_base_models(dtype: pl.DataType) -> dict[str, pl.Expr]:
+    if not isinstance(dtype, pl.Struct):
+        return {}
+    models = pl.col("baseModels").struct.field("models")
+    return {
+        "base_model_relation": pl.col("baseModels").struct.field("relation").cast(pl.String),
+        "base_models": models.list.eval(
+            pl.struct(
+                pl.element().struct.field("_id").cast(pl.String).alias("hub_id"),
+                pl.element().struct.field("id").cast(pl.String).alias("model_id"),
+            )
+        ).cast(DECLARED_BASE_MODELS),
+    }
+
+
+def _card_list(field: str) -> pl.Expr:
+    """A card's field that holds one string or a list of strings, as a list; null where the card has neither."""
+    value = pl.when(pl.col("cardData").str.contains(f'"{field}"', literal=True)).then(
+        pl.col("cardData").str.json_path_match(f"$.{field}")
+    )
+    one = pl.concat_list(value)
+    many = value.str.extract_all(r'"(?:[^"\\]|\\.)*"').list.eval(pl.element().str.strip_chars('"'))
+    return pl.when(value.str.starts_with("[")).then(many).when(value.is_not_null()).then(one)
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip().splitlines()[0][:200]

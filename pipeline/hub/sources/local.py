@@ -1,0 +1,92 @@
+"""Months from a folder of dated dumps: bring your own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.errors import CensusError, MonthNotServedError
+from pipeline.hub.accounts import AccountDirectory
+from pipeline.hub.sources.base import DEFAULT_TOLERANCE, Snapshot, distance_from_closing
+from pipeline.hub.sources.dialects import read_json_lines, read_parquet
+from pipeline.months import add_months
+
+FILE_NAME = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})-(?P<minute>\d{2}))?\.(?P<format>parquet|(?:jsonl|ndjson|json)(?:\.gz)?)"
+)
+"""`2026-05-31.parquet`, or with the time in UTC `2026-05-31T23-50.jsonl.gz`."""
+
+
+@dataclass(frozen=True)
+class LocalSource:
+    """Monthly snapshots from the dated files in `folder`.
+
+    A file whose name gives no time was observed at some moment of that day: noon is assumed.
+    """
+
+    folder: Path
+    directory: AccountDirectory
+    tolerance: timedelta = DEFAULT_TOLERANCE
+    name: str = "local"
+
+    def months(self) -> list[date]:
+        """Every month with a file within tolerance of its close."""
+        near: set[date] = set()
+        for observed_at in self._files():
+            month = observed_at.date().replace(day=1)
+            near.update(
+                candidate
+                for candidate in (add_months(month, -1), month)
+                if distance_from_closing(candidate, observed_at) <= self.tolerance
+            )
+        return sorted(near)
+
+    def closing_snapshot(self, month: date) -> Snapshot:
+        """The file nearest to the month's close; see `SnapshotSource`."""
+        files = self._files()
+        nearest = min(files, key=lambda observed_at: (distance_from_closing(month, observed_at), observed_at))
+        if distance_from_closing(month, nearest) > self.tolerance:
+            raise MonthNotServedError(
+                f"source local cannot close {month:%Y-%m}: no file in {self.folder} is dated within "
+                f"{self.tolerance / timedelta(days=1):g} days of the month's end, the nearest is "
+                f"{files[nearest].name}; add one, or choose another month"
+            )
+        path = files[nearest]
+        rows = read_parquet(path) if path.suffix == ".parquet" else read_json_lines([path])
+        return Snapshot(rows, nearest, self.name, f"sha256:{_sha256(path)}")
+
+    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
+        """What was remembered: dumps do not know accounts."""
+        return self.directory.remembered(namespaces)
+
+    def _files(self) -> dict[datetime, Path]:
+        if not self.folder.is_dir():
+            raise CensusError(f"the snapshots' folder {self.folder} does not exist: name one with --snapshots")
+        files = {}
+        for path in sorted(self.folder.iterdir()):
+            if match := FILE_NAME.fullmatch(path.name):
+                files[_observed_at(match, path.name)] = path
+        if not files:
+            raise CensusError(
+                f"the folder {self.folder} holds no dated dumps: name them like 2026-05-31.parquet or 2026-05-31.jsonl"
+            )
+        return files
+
+
+def _observed_at(match: re.Match[str], name: str) -> datetime:
+    try:
+        day = date.fromisoformat(match["day"])
+        return datetime(day.year, day.month, day.day, int(match["hour"] or 12), int(match["minute"] or 0), tzinfo=UTC)
+    except ValueError as error:
+        raise CensusError(f"the dump {name} is named by a date that does not exist: rename it") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""The embedded default: a synthetic world on our own local Hub, read as the real one is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from pipeline.hub.accounts import AccountDirectory
+from pipeline.hub.client import HubClient
+from pipeline.hub.local_hub.server import ARCHIVE_REPOSITORY, LocalHub
+from pipeline.hub.local_hub.world import WorldFiles, WorldSettings, ensure_world
+from pipeline.hub.sources.archive import ArchiveSource
+from pipeline.hub.sources.base import Snapshot
+from pipeline.hub.sources.listing import ListingCrawl
+from pipeline.months import closing_of
+
+UNLIMITED_REQUESTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """Monthly snapshots of the synthetic world: past months from its archive, the latest through its listing."""
+
+    cache: Path
+    settings: WorldSettings = field(default_factory=WorldSettings)
+    name: str = "sample"
+
+    def months(self) -> list[date]:
+        """The months of the synthetic world."""
+        return self.world().months
+
+    def closing_snapshot(self, month: date) -> Snapshot:
+        """See `SnapshotSource`; the month before the first can be read too, as the first one's opening."""
+        world = self.world()
+        if month == world.months[-1]:
+            return self._listed(world, month)
+        with self.hub() as client:
+            archive = ArchiveSource(
+                client,
+                ARCHIVE_REPOSITORY,
+                self.cache / "archive" / world.path.name,
+                AccountDirectory(self.cache / "none"),
+                self.name,
+            )
+            return archive.closing_snapshot(month)
+
+    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
+        """Asked of the local Hub, and remembered."""
+        directory = AccountDirectory(self.cache / f"accounts-{self.world().path.name}.parquet")
+        with self.hub() as client:
+            return directory.ask(namespaces, client.account_type, budget=len(namespaces))
+
+    def world(self) -> WorldFiles:
+        """The synthetic world's files, generated at first use."""
+        return ensure_world(self.cache / "worlds", self.settings)
+
+    @contextmanager
+    def hub(self) -> Iterator[HubClient]:
+        """A client of the local Hub, which lives as long as the context."""
+        with LocalHub(self.world(), requests_per_window=UNLIMITED_REQUESTS) as local_hub:
+            yield HubClient(local_hub.endpoint, token=None)
+
+    def _listed(self, world: WorldFiles, month: date) -> Snapshot:
+        with TemporaryDirectory(prefix="census-crawl-") as folder, self.hub() as client:
+            rows = ListingCrawl(client, Path(folder)).rows().collect()
+        return Snapshot(rows.lazy(), closing_of(month), self.name, f"listing:{world.path.name}")
