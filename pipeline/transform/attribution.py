@@ -1,0 +1,147 @@
+"""From a repository to its developer's organisation and country.
+
+The policy is `docs/methodology.md`, section "Who made it".
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from pipeline.transform.sums import totals_by
+
+DEVELOPER_COLUMNS = ("organization", "country", "kind")
+
+
+def attribute(
+    models: pl.LazyFrame,
+    month: date,
+    *,
+    registry: pl.LazyFrame,
+    canonical_models: pl.LazyFrame,
+    accounts: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """The developer of each model in a month.
+
+    `models` has `model_id` and `namespace` (null for names without one) and keeps its other columns. In this order: the
+    registry's row that is valid on the month's first day; the list of models without a namespace; a person's account is
+    `unaffiliated`; everything else is `unmapped`. A registry row of kind `individual` is `unaffiliated` too: no country
+    is assigned to persons.
+
+    Returns:
+        `models` with `organization`, `country`, `kind`, `organization_today`, `country_today`, `method` and
+        `registry_row`.
+    """
+    in_month = _members(_valid_on(registry, month), "namespace", "")
+    today = _members(_latest(registry), "namespace", "_today").drop("kind_today", "registry_row_today")
+    canonical = _members(canonical_models.with_columns(pl.lit(None).alias("valid_from")), "model_id", "_canonical")
+    joined = (
+        models.join(in_month, on="namespace", how="left")
+        .join(today, on="namespace", how="left")
+        .join(canonical, on="model_id", how="left")
+        .join(accounts.select("namespace", "account_type"), on="namespace", how="left")
+    )
+    return (
+        joined.with_columns(
+            _method("organization").alias("method"),
+            _method("organization_today").alias("method_today"),
+        )
+        .with_columns(
+            *(_decided(column, "", "method") for column in DEVELOPER_COLUMNS),
+            *(_decided(column, "_today", "method_today") for column in ("organization", "country")),
+            _by_method("method", "registry_row", "registry_row_canonical").alias("registry_row"),
+        )
+        .drop(
+            "account_type",
+            "method_today",
+            "registry_row_canonical",
+            *(f"{column}_canonical" for column in DEVELOPER_COLUMNS),
+        )
+    )
+
+
+def _valid_on(registry: pl.LazyFrame, day: date) -> pl.LazyFrame:
+    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= day)
+    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > day)
+    return registry.filter(begun & not_ended)
+
+
+def _latest(registry: pl.LazyFrame) -> pl.LazyFrame:
+    return registry.sort("valid_from", nulls_last=False).unique("namespace", keep="last", maintain_order=True)
+
+
+def _members(rows: pl.LazyFrame, key: str, suffix: str) -> pl.LazyFrame:
+    """Registry rows as members of the published dimensions, columns marked by `suffix`."""
+    is_person = pl.col("kind") == "individual"
+    unaffiliated = pl.lit("unaffiliated")
+    since = pl.col("valid_from").cast(pl.String).fill_null("ever")
+    return rows.select(
+        key,
+        pl.when(is_person).then(unaffiliated).otherwise("organization").alias(f"organization{suffix}"),
+        pl.when(is_person).then(unaffiliated).otherwise("country").alias(f"country{suffix}"),
+        pl.col("kind").alias(f"kind{suffix}"),
+        pl.concat_str(key, pl.lit(" since "), since).alias(f"registry_row{suffix}"),
+    )
+
+
+def _method(registry_organization: str) -> pl.Expr:
+    return (
+        pl.when(pl.col(registry_organization).is_not_null())
+        .then(pl.lit("registry"))
+        .when(pl.col("organization_canonical").is_not_null() & pl.col("namespace").is_null())
+        .then(pl.lit("canonical_models"))
+        .when(pl.col("account_type") == "person")
+        .then(pl.lit("account"))
+        .otherwise(pl.lit("unmapped"))
+    )
+
+
+def _by_method(method: str, registry_column: str, canonical_column: str) -> pl.Expr:
+    return (
+        pl.when(pl.col(method) == "registry")
+        .then(registry_column)
+        .when(pl.col(method) == "canonical_models")
+        .then(canonical_column)
+    )
+
+
+def _decided(column: str, suffix: str, method: str) -> pl.Expr:
+    person = "individual" if column == "kind" else "unaffiliated"
+    return (
+        pl.when(pl.col(method) == "account")
+        .then(pl.lit(person))
+        .when(pl.col(method) == "unmapped")
+        .then(pl.lit("unmapped"))
+        .otherwise(_by_method(method, f"{column}{suffix}", f"{column}_canonical"))
+        .alias(f"{column}{suffix}")
+    )
+
+
+def attribution_coverage(downloads: pl.LazyFrame, attribution: pl.LazyFrame, month: date) -> pl.DataFrame:
+    """`attribution/attribution_coverage`: models and downloads by the rule and kind of developer."""
+    total = pl.col("downloads").sum()
+    rows = (
+        attribution.select("hub_id", "method", "kind")
+        .join(downloads.select("hub_id", "downloads"), on="hub_id", how="inner")
+        .sort("hub_id")
+        .collect()
+    )
+    return totals_by(rows, ["method", "kind"], ["downloads"]).with_columns(
+        pl.lit(month).alias("month"),
+        pl.when(total > 0).then(pl.col("downloads") / total).otherwise(0.0).alias("share_of_downloads"),
+    )
+
+
+def attribute_roots(
+    weights: pl.LazyFrame,
+    month: date,
+    *,
+    registry: pl.LazyFrame,
+    canonical_models: pl.LazyFrame,
+    accounts: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """`attribution/root_attribution`: the developer of each root in `lineage/origin_weights`, by its name."""
+    roots = weights.select(pl.col("root_model_id").alias("model_id"), "namespace").unique("model_id")
+    attributed = attribute(roots, month, registry=registry, canonical_models=canonical_models, accounts=accounts)
+    return attributed.rename({"model_id": "root_model_id"}).with_columns(pl.lit(month).alias("month"))

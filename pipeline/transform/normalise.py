@@ -1,0 +1,48 @@
+"""From a source's rows to the snapshot as the census keeps it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import polars as pl
+
+
+def hub_snapshot(
+    rows: pl.LazyFrame, month: date, *, observed_at: datetime, source: str, source_revision: str
+) -> pl.LazyFrame:
+    """The month's `listings/hub_snapshots` from rows in `OBSERVATION_SCHEMA`.
+
+    A repository listed twice is kept once, with the larger counters. A repository without an id is identified by its
+    name. A cumulative counter of 0 beside recent downloads is a missing one: archives wrote it so before the counter
+    was public.
+    """
+    missing_counter = (pl.col("downloads_all_time") == 0) & (pl.col("downloads_30d") > 0)
+    named = rows.with_columns(
+        pl.coalesce("hub_id", "model_id").alias("hub_id"),
+        pl.when(pl.col("hub_id").is_null()).then(pl.lit("name")).otherwise(pl.lit("hub_id")).alias("identified_by"),
+        namespace_of(pl.col("model_id")).alias("namespace"),
+        pl.when(~missing_counter | missing_counter.is_null())
+        .then(pl.col("downloads_all_time"))
+        .alias("downloads_all_time"),
+    )
+    once = named.sort("downloads_all_time", "downloads_30d", "model_id", nulls_last=False, maintain_order=True).unique(
+        "hub_id", keep="last", maintain_order=True
+    )
+    return once.with_columns(
+        pl.lit(month).alias("month"),
+        pl.lit(observed_at).alias("observed_at"),
+        pl.lit(source).alias("source"),
+        pl.lit(source_revision).alias("source_revision"),
+    )
+
+
+def namespace_of(model_id: pl.Expr) -> pl.Expr:
+    """The account in a repository's name; null for a name without one."""
+    return model_id.str.extract(r"^([^/]+)/", 1)
+
+
+def opening_counters(snapshot: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """`listings/opening_counters` of a month from the closing snapshot of the month before."""
+    return snapshot.select(
+        "hub_id", "model_id", "created_at", "downloads_all_time", "observed_at", "source", "source_revision"
+    ).with_columns(pl.lit(month).alias("month"))

@@ -1,0 +1,146 @@
+"""What was downloaded in a month, and what could not be measured."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.months import closing_of, opening_of
+from pipeline.tables.listings import HUB_SNAPSHOTS, OPENING_COUNTERS
+from pipeline.transform.downloads import download_accounts, model_downloads, month_basis
+
+AUGUST = date(2025, 8, 1)
+LONG_AGO = datetime(2023, 1, 1, tzinfo=UTC)
+IN_AUGUST = datetime(2025, 8, 10, tzinfo=UTC)
+
+
+def repository(hub_id, all_time, *, created_at=LONG_AGO, downloads_30d=0, pipeline_tag=None):
+    return {
+        "hub_id": hub_id,
+        "model_id": f"maker/{hub_id}",
+        "namespace": "maker",
+        "created_at": created_at,
+        "downloads_all_time": all_time,
+        "downloads_30d": downloads_30d,
+        "pipeline_tag": pipeline_tag,
+        "source": "test",
+        "source_revision": "1",
+    }
+
+
+def observed(table, rows, at):
+    complete = [dict.fromkeys(table.schema) | {"month": AUGUST, "observed_at": at} | row for row in rows]
+    return pl.LazyFrame([{name: row.get(name) for name in table.schema} for row in complete], schema=table.schema)
+
+
+def measure(closing, opening, *, closed_at=None, opened_at=None):
+    closing = observed(HUB_SNAPSHOTS, closing, closed_at or closing_of(AUGUST))
+    opening = observed(OPENING_COUNTERS, opening, opened_at or opening_of(AUGUST))
+    basis = month_basis(AUGUST, closing, opening)
+    rows = model_downloads(basis, closing, opening, ["text-generation"])
+    accounts = download_accounts(basis, rows, closing, opening).collect()
+    return basis, rows.sort("hub_id").collect(), accounts
+
+
+def flow_of(rows, hub_id):
+    return rows.row(by_predicate=pl.col("hub_id") == hub_id, named=True)
+
+
+def test_the_flow_is_the_growth_of_the_cumulative_counter():
+    basis, rows, _ = measure([repository("a", 150)], [repository("a", 100)])
+    assert (basis.basis, basis.quality) == ("all_time_delta", "exact")
+    assert flow_of(rows, "a")["downloads"] == 50
+    assert flow_of(rows, "a")["flow_case"] == "continued"
+
+
+def test_a_repository_created_in_the_month_starts_at_nothing():
+    _, rows, _ = measure([repository("a", 1), repository("new", 70, created_at=IN_AUGUST)], [repository("a", 1)])
+    assert flow_of(rows, "new")["downloads"] == 70
+    assert flow_of(rows, "new")["flow_case"] == "created"
+
+
+def test_one_first_seen_but_created_earlier_is_left_out_and_counted():
+    _, rows, accounts = measure([repository("a", 1), repository("late", 9_000)], [repository("a", 1)])
+    assert flow_of(rows, "late")["downloads"] == 0
+    assert accounts.row(by_predicate=pl.col("flow_case") == "late_arrival", named=True)["models"] == 1
+
+
+def test_a_counter_that_fell_is_no_flow_and_its_loss_is_counted():
+    _, rows, accounts = measure([repository("a", 40)], [repository("a", 100)])
+    assert flow_of(rows, "a")["downloads"] == 0
+    assert flow_of(rows, "a")["downloads_lost"] == 60
+    assert accounts.row(by_predicate=pl.col("flow_case") == "counter_reset", named=True)["downloads_lost"] == 60
+
+
+def test_one_that_is_gone_has_no_row_and_is_counted():
+    _, rows, accounts = measure([repository("a", 1)], [repository("a", 1), repository("gone", 5)])
+    assert rows["hub_id"].to_list() == ["a"]
+    assert accounts.row(by_predicate=pl.col("flow_case") == "disappeared", named=True)["models"] == 1
+
+
+def test_a_rename_changes_nothing_since_the_id_stays():
+    renamed = repository("a", 150) | {"model_id": "new-name/a"}
+    _, rows, _ = measure([renamed], [repository("a", 100)])
+    assert flow_of(rows, "a")["downloads"] == 50
+
+
+def test_observations_away_from_the_boundaries_are_scaled_to_the_month():
+    late = closing_of(AUGUST) + timedelta(days=2)
+    basis, rows, _ = measure([repository("a", 133)], [repository("a", 100)], closed_at=late)
+    assert basis.quality == "scaled"
+    assert flow_of(rows, "a")["downloads"] == pytest.approx(33 * 31 / 33)
+
+
+def test_without_the_cumulative_counter_at_both_ends_the_month_rests_on_the_30_day_counter():
+    basis, rows, _ = measure([repository("a", 150, downloads_30d=60)], [repository("a", None)])
+    assert (basis.basis, basis.quality) == ("rolling_30d", "estimated")
+    assert flow_of(rows, "a")["downloads"] == 60 * 31 / 30
+
+
+def test_a_month_with_no_opening_at_all_is_estimated():
+    basis, rows, _ = measure([repository("a", 150, downloads_30d=60)], [])
+    assert basis.basis == "rolling_30d"
+    assert rows["flow_case"].to_list() == ["estimated"]
+
+
+def test_a_few_missing_counters_do_not_change_the_basis():
+    many = [repository(f"m{number:02d}", 10) for number in range(99)]
+    basis, rows, _ = measure([*many, repository("x", None)], [*many, repository("x", 3)])
+    assert basis.basis == "all_time_delta"
+    assert flow_of(rows, "x")["flow_case"] == "not_counted"
+
+
+@pytest.mark.parametrize(("age_days", "is_new"), [(365, True), (365.001, False)])
+def test_new_means_at_most_365_days_old_at_the_close(age_days, is_new):
+    created = closing_of(AUGUST) - timedelta(days=age_days)
+    _, rows, _ = measure([repository("a", 1, created_at=created)], [repository("a", 1)])
+    assert rows["is_new"].to_list() == [is_new]
+
+
+def test_a_model_of_unknown_age_is_not_new():
+    _, rows, _ = measure([repository("a", 1, created_at=None)], [repository("a", 1)])
+    assert rows["is_new"].to_list() == [False]
+
+
+def test_language_models_are_told_by_their_task():
+    closing = [repository("a", 1, pipeline_tag="text-generation"), repository("b", 1, pipeline_tag="text-to-image")]
+    _, rows, _ = measure(closing, closing)
+    assert rows["is_language"].to_list() == [True, False]
+
+
+counters = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 10**12), min_size=1)
+
+
+@given(opening=counters, closing=counters)
+def test_every_download_between_the_observations_is_accounted_for(opening, closing):
+    _, rows, accounts = measure(
+        [repository(hub_id, counter) for hub_id, counter in closing.items()],
+        [repository(hub_id, counter) for hub_id, counter in opening.items()],
+    )
+    both = closing.keys() & opening.keys()
+    growth = sum(closing[hub_id] - opening[hub_id] for hub_id in both)
+    assert rows["downloads"].sum() - rows["downloads_lost"].sum() == pytest.approx(growth, rel=1e-9)
+    assert accounts.filter(pl.col("flow_case") != "disappeared")["models"].sum() == len(closing)
+    assert rows["downloads"].min() >= 0
