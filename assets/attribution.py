@@ -1,0 +1,69 @@
+"""Group `attribution`: who stands behind a namespace, and in which country."""
+
+import dagster as dg
+import polars as pl
+
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.resources import RegistryResource
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.tables import attribution as tables
+from pipeline.tables import lineage, listings
+from pipeline.transform import attribution
+
+
+@table_asset(tables.ORGANIZATIONS)
+def organizations(context: dg.AssetExecutionContext, registry: RegistryResource) -> pl.DataFrame:
+    """The reviewed registry as the census reads it."""
+    read = registry.read()
+    context.add_output_metadata({"registry_digest": read.digest})
+    return read.organizations
+
+
+@table_asset(
+    tables.MODEL_ATTRIBUTION,
+    ins=inputs(snapshot=listings.HUB_SNAPSHOTS, accounts=listings.HUB_ACCOUNTS),
+    deps=[tables.ORGANIZATIONS],
+)
+def model_attribution(
+    context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, accounts: pl.LazyFrame, registry: RegistryResource
+) -> pl.LazyFrame:
+    """The developer of every repository, by its uploader."""
+    read = registry.read()
+    context.add_output_metadata({"registry_digest": read.digest})
+    return attribution.attribute(
+        snapshot.select("month", "hub_id", "model_id", "namespace"),
+        month_of(context),
+        registry=read.organizations.lazy(),
+        canonical_models=read.canonical_models.lazy(),
+        accounts=accounts,
+    )
+
+
+@table_asset(
+    tables.ATTRIBUTION_COVERAGE,
+    ins=inputs(downloads=listings.MODEL_DOWNLOADS, attributed=tables.MODEL_ATTRIBUTION),
+)
+def attribution_coverage(
+    context: dg.AssetExecutionContext, downloads: pl.LazyFrame, attributed: pl.LazyFrame
+) -> pl.DataFrame:
+    """How much of the month rests on which rule."""
+    return attribution.attribution_coverage(downloads, attributed, month_of(context))
+
+
+@table_asset(
+    tables.ROOT_ATTRIBUTION,
+    ins=inputs(weights=lineage.ORIGIN_WEIGHTS, accounts=listings.HUB_ACCOUNTS),
+    deps=[tables.ORGANIZATIONS],
+)
+def root_attribution(
+    context: dg.AssetExecutionContext, weights: pl.LazyFrame, accounts: pl.LazyFrame, registry: RegistryResource
+) -> pl.LazyFrame:
+    """The developer of every root, listed or not."""
+    read = registry.read()
+    return attribution.attribute_roots(
+        weights,
+        month_of(context),
+        registry=read.organizations.lazy(),
+        canonical_models=read.canonical_models.lazy(),
+        accounts=accounts,
+    )

@@ -1,0 +1,66 @@
+"""Group `listings`: what the Hub listed each month, and what was downloaded in it."""
+
+import dagster as dg
+import polars as pl
+
+from pipeline.hub.accounts import most_downloaded_namespaces
+from pipeline.hub.opening import opening_snapshot, snapshot_rows
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.resources import LakeResource, SnapshotSourceResource
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.reference.tasks import language_tasks
+from pipeline.tables import listings
+from pipeline.transform import downloads, normalise
+
+
+@table_asset(listings.HUB_SNAPSHOTS, reads_network=True)
+def hub_snapshots(context: dg.AssetExecutionContext, snapshot_source: SnapshotSourceResource) -> pl.LazyFrame:
+    """The usable observation nearest to the month's close."""
+    month = month_of(context)
+    snapshot = snapshot_source.open().closing_snapshot(month)
+    context.add_output_metadata(
+        {
+            "source": snapshot.source,
+            "source_revision": snapshot.source_revision,
+            "observed_at": dg.MetadataValue.timestamp(snapshot.observed_at),
+        }
+    )
+    return snapshot_rows(snapshot, month)
+
+
+@table_asset(listings.HUB_ACCOUNTS, reads_network=True, ins=inputs(snapshot=listings.HUB_SNAPSHOTS))
+def hub_accounts(
+    context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, snapshot_source: SnapshotSourceResource
+) -> pl.LazyFrame:
+    """Persons and organisations among the most downloaded namespaces."""
+    answers = snapshot_source.open().accounts(most_downloaded_namespaces(snapshot))
+    return answers.lazy().with_columns(pl.lit(month_of(context)).alias("month"))
+
+
+@table_asset(listings.OPENING_COUNTERS, reads_network=True)
+def opening_counters(
+    context: dg.AssetExecutionContext, snapshot_source: SnapshotSourceResource, lake: LakeResource
+) -> pl.LazyFrame:
+    """The counters at the month's opening, from the lake or from the source."""
+    month = month_of(context)
+    return normalise.opening_counters(opening_snapshot(month, snapshot_source.open(), lake), month)
+
+
+@table_asset(listings.MODEL_DOWNLOADS, ins=inputs(closing=listings.HUB_SNAPSHOTS, opening=listings.OPENING_COUNTERS))
+def model_downloads(context: dg.AssetExecutionContext, closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
+    """Downloads in the month, repository by repository."""
+    basis = downloads.month_basis(month_of(context), closing, opening)
+    context.add_output_metadata({"basis": basis.basis, "quality": basis.quality})
+    return downloads.model_downloads(basis, closing, opening, language_tasks())
+
+
+@table_asset(
+    listings.DOWNLOAD_ACCOUNTS,
+    ins=inputs(measured=listings.MODEL_DOWNLOADS, closing=listings.HUB_SNAPSHOTS, opening=listings.OPENING_COUNTERS),
+)
+def download_accounts(
+    context: dg.AssetExecutionContext, measured: pl.LazyFrame, closing: pl.LazyFrame, opening: pl.LazyFrame
+) -> pl.LazyFrame:
+    """What was measured in which way, and what could not be."""
+    basis = downloads.month_basis(month_of(context), closing, opening)
+    return downloads.download_accounts(basis, measured, closing, opening)

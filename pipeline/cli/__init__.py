@@ -1,0 +1,26 @@
+"""The `census` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pipeline.errors import CensusError
+
+
+def main() -> None:
+    """Runs the command; a census error is one sentence and exit code 2."""
+    from pipeline.cli.commands import census  # noqa: PLC0415 - keeps `import pipeline.cli` free of side effects
+
+    try:
+        census(standalone_mode=False)
+    except CensusError as error:
+        click.echo(f"census: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        click.echo("census: interrupted; months that were finished are kept, run again for the others", err=True)
+        sys.exit(130)

@@ -1,0 +1,214 @@
+"""What the commands do: check the request, run it, report it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from pipeline import settings
+from pipeline.errors import CensusError
+from pipeline.hub.sources.base import require_served
+from pipeline.hub.sources.catalog import SOURCES, SourceChoice, open_source
+from pipeline.months import months_between
+from pipeline.orchestration import launch
+from pipeline.publish.headline import Headline, read_headline
+from pipeline.publish.warehouse import FILE_NAME
+from pipeline.reference.registry import read_registry
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run; `first` and `last` default to all that the source serves."""
+
+    source: str
+    first: date | None
+    last: date | None
+    snapshots: Path | None
+    registry: Path | None
+    jobs: int
+
+    def months(self) -> list[date]:
+        """The months to run.
+
+        Raises:
+            CensusError: the source is unknown or does not serve them.
+        """
+        source = open_source(SourceChoice(self.source, self.snapshots), settings.cache_folder())
+        served = source.months()
+        if not served:
+            raise CensusError(f"source {self.source} serves no month: look at `census sources`")
+        months = months_between(self.first or served[0], self.last or served[-1])
+        if not months:
+            raise CensusError(
+                f"there is no month from {self.first:%Y-%m} to {self.last:%Y-%m}: exchange --from and --to"
+            )
+        require_served(source, months)
+        return months
+
+    def resources(self) -> dict[str, dict[str, str]]:
+        """The request as configuration of Dagster's resources."""
+        snapshots = str(self.snapshots.resolve()) if self.snapshots else ""
+        registry = str(self.registry.resolve()) if self.registry else ""
+        return {
+            "snapshot_source": {"source": self.source, "snapshots": snapshots},
+            "registry": {"path": registry},
+        }
+
+
+class Reporter(Protocol):
+    """Shows how a run goes and how it ended."""
+
+    def follow(
+        self, title: str, events: Iterable[launch.Progress | launch.RunOutcome], runs: int
+    ) -> list[launch.RunOutcome]:
+        """Shows the events as they come; returns the outcomes."""
+
+    def report(self, outcomes: list[launch.RunOutcome], headline: Headline | None) -> None:
+        """Shows how it ended."""
+
+
+def run(request: Request, reporter: Reporter) -> int:
+    """Runs the request's months, then publishes; the exit code."""
+    months = request.months()
+    read_registry(request.registry)
+    outcomes = reporter.follow(
+        "months", launch.run_months(months, request.resources(), min(request.jobs, len(months))), len(months)
+    )
+    headline = None
+    if any(outcome.succeeded for outcome in outcomes):
+        registry_only = {"registry": request.resources()["registry"]}
+        published = reporter.follow("publish", launch.run_publish(registry_only), 1)
+        outcomes += published
+        if published[0].succeeded:
+            headline = read_headline(settings.published_folder())
+    reporter.report(outcomes, headline)
+    return 0 if all(outcome.succeeded for outcome in outcomes) else 1
+
+
+class TerminalReporter:
+    """Progress bars while it runs, then failures, the headline and where the outputs are."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+
+    def follow(
+        self, title: str, events: Iterable[launch.Progress | launch.RunOutcome], runs: int
+    ) -> list[launch.RunOutcome]:
+        """See `Reporter`; where nobody watches, one line a run instead of bars."""
+        outcomes = []
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bars:
+            whole = bars.add_task(title, total=runs)
+            of_month: dict[date | None, TaskID] = {}
+            for event in events:
+                if isinstance(event, launch.Progress):
+                    self._advance(bars, of_month, event)
+                    continue
+                outcomes.append(event)
+                bars.advance(whole)
+                if event.month in of_month:
+                    bars.remove_task(of_month.pop(event.month))
+                self._console.print(_one_line(event), markup=False, highlight=False)
+        return outcomes
+
+    def _advance(self, bars: Progress, of_month: dict[date | None, TaskID], event: launch.Progress) -> None:
+        name = f"{event.month:%Y-%m}" if event.month else "publish"
+        if event.month not in of_month:
+            of_month[event.month] = bars.add_task(name, total=event.steps)
+        bars.update(of_month[event.month], completed=event.steps_done, description=f"{name} {event.step}")
+
+    def report(self, outcomes: list[launch.RunOutcome], headline: Headline | None) -> None:
+        """See `Reporter`."""
+        for line in _problems(outcomes):
+            click.echo(line, err=True)
+        if headline is not None:
+            click.echo()
+            click.echo(headline.as_text())
+            click.echo()
+            click.echo(f"warehouse  {settings.published_folder() / FILE_NAME}")
+            click.echo(f"lake       {settings.lake_url()}")
+            click.echo("look       make ui, then http://127.0.0.1:3000")
+
+
+class JsonReporter:
+    """One JSON object at the end, nothing before."""
+
+    def follow(
+        self,
+        title: str,  # noqa: ARG002
+        events: Iterable[launch.Progress | launch.RunOutcome],
+        runs: int,  # noqa: ARG002
+    ) -> list[launch.RunOutcome]:
+        """See `Reporter`."""
+        return [event for event in events if isinstance(event, launch.RunOutcome)]
+
+    def report(self, outcomes: list[launch.RunOutcome], headline: Headline | None) -> None:
+        """See `Reporter`."""
+        report: dict[str, Any] = {
+            "runs": [
+                asdict(outcome) | {"month": f"{outcome.month:%Y-%m}" if outcome.month else None} for outcome in outcomes
+            ],
+            "headline": headline.as_dict() if headline else None,
+            "warehouse": str(settings.published_folder() / FILE_NAME) if headline else None,
+            "lake": settings.lake_url(),
+        }
+        click.echo(json.dumps(report, indent=2))
+
+
+def _one_line(outcome: launch.RunOutcome) -> str:
+    name = f"{outcome.month:%Y-%m}" if outcome.month else outcome.job
+    warnings = sum(check.severity == "WARN" for check in outcome.failed_checks)
+    state = "ok" if outcome.succeeded else "FAILED"
+    return f"  {name}  {state}" + (f", {warnings} warnings" if warnings else "")
+
+
+def _problems(outcomes: list[launch.RunOutcome]) -> Iterator[str]:
+    for outcome in outcomes:
+        name = f"{outcome.month:%Y-%m}" if outcome.month else outcome.job
+        for check in outcome.failed_checks:
+            kind = "warning" if check.severity == "WARN" else "error"
+            yield f"{kind}: {name} {check.table} {check.check}: {check.finding}"
+        for failure in outcome.failures:
+            yield f"failed: {name} {failure}"
+
+
+def read_published_headline(folder: Path) -> Headline:
+    """The headline of what is published."""
+    return read_headline(folder)
+
+
+def describe_sources(snapshots: Path | None) -> Iterator[str]:
+    """A line for each source: the months that it can serve, or why it cannot say."""
+    for name in sorted(SOURCES):
+        try:
+            months = open_source(SourceChoice(name, snapshots), settings.cache_folder()).months()
+        except CensusError as error:
+            yield f"{name:10} {error}"
+            continue
+        reach = f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}, {len(months)} months" if months else "no month"
+        yield f"{name:10} {reach}"
+
+
+def serve_sample(port: int, models: int) -> None:
+    """Serves the synthetic world until interrupted."""
+    from pipeline.hub.local_hub.server import serve  # noqa: PLC0415 - only this command needs the server
+    from pipeline.hub.local_hub.world import WorldSettings, ensure_world  # noqa: PLC0415
+
+    world = ensure_world(settings.cache_folder() / "sample" / "worlds", WorldSettings(models=models))
+    serve(world, port)
+
+
+def start_ui(port: int) -> None:
+    """Becomes Dagster's web server and daemon for this home."""
+    dg = Path(sys.executable).with_name("dg")
+    os.execv(dg, [str(dg), "dev", "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606

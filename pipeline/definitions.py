@@ -1,0 +1,30 @@
+"""The composition root: assets, checks, resources, jobs and schedules as one code location.
+
+Loading it touches no network and no data, and does not import Great Expectations.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from assets import attribution, checks, lineage, listings, published, shares
+from pipeline.orchestration.jobs import JOBS, SCHEDULES
+from pipeline.orchestration.lake_io import LakeIOManager
+from pipeline.orchestration.resources import LakeResource, RegistryResource, SnapshotSourceResource
+
+lake = LakeResource.configure_at_launch()
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules([listings, attribution, lineage, shares, published]),
+    asset_checks=checks.TABLE_CHECKS,
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    resources={
+        "lake": lake,
+        "lake_io": LakeIOManager(lake=lake),
+        "snapshot_source": SnapshotSourceResource.configure_at_launch(),
+        "registry": RegistryResource.configure_at_launch(),
+        "duckdb": DuckDBResource(database=":memory:"),
+    },
+)

@@ -1,0 +1,33 @@
+"""Makes a census home ready: its folders and its Dagster instance."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from pipeline import settings
+
+QUIET_VARIABLES = {
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+"""Switches the reports of usage off in every process that the census starts."""
+
+
+def prepare_home() -> Path:
+    """Creates what is missing in `CENSUS_HOME` and fixes its place for this process and those it starts.
+
+    An instance's `dagster.yaml` that is already there is left as it is.
+    """
+    home, dagster = settings.census_home(), settings.dagster_folder()
+    for folder in (home, dagster, settings.cache_folder()):
+        folder.mkdir(parents=True, exist_ok=True)
+    instance = dagster / "dagster.yaml"
+    if not instance.exists():
+        instance.write_text(files("pipeline.orchestration").joinpath("dagster.yaml").read_text(encoding="utf-8"))
+    os.environ.update(QUIET_VARIABLES)
+    os.environ["CENSUS_HOME"] = str(home)
+    os.environ["DAGSTER_HOME"] = str(dagster)
+    return home

@@ -1,0 +1,134 @@
+"""Runs the census' jobs through Dagster from a command: one run a month, in processes of their own.
+
+The runs are those that the UI shows: same instance, same jobs, same checks.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+POLL_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that did not pass: on which table, how severe, and what was found."""
+
+    table: str
+    check: str
+    severity: str
+    finding: str
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How one run ended. `failures` has a sentence for each step that failed."""
+
+    job: str
+    month: date | None
+    run_id: str
+    succeeded: bool
+    failures: list[str] = field(default_factory=list)
+    failed_checks: list[FailedCheck] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: steps done of all, and the step that started last."""
+
+    month: date | None
+    steps_done: int
+    steps: int
+    step: str
+
+
+def run_months(months: Sequence[date], resources: Mapping[str, Any], processes: int) -> Iterator[Progress | RunOutcome]:
+    """Runs `monthly_census` for each month, at most `processes` at a time, in any order.
+
+    Yields the progress of running months and, once each, how they ended.
+    """
+    yield from _run([("monthly_census", month, dict(resources)) for month in months], processes)
+
+
+def run_publish(resources: Mapping[str, Any]) -> Iterator[Progress | RunOutcome]:
+    """Runs `publish`; yields its progress and how it ended."""
+    yield from _run([("publish", None, dict(resources))], 1)
+
+
+def _run(launches: list[tuple[str, date | None, dict[str, Any]]], processes: int) -> Iterator[Progress | RunOutcome]:
+    instance = dg.DagsterInstance.get()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        running: dict[Future[RunOutcome], tuple[str, date | None]] = {}
+        for job, month, resources in launches:
+            run_id = str(uuid.uuid4())
+            running[pool.submit(_execute, job, month, run_id, resources)] = (run_id, month)
+        while running:
+            done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                running.pop(future)
+                yield future.result()
+            for run_id, month in list(running.values())[:processes]:
+                progress = _progress(instance, run_id, month)
+                if progress is not None:
+                    yield progress
+
+
+def _progress(instance: dg.DagsterInstance, run_id: str, month: date | None) -> Progress | None:
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return None
+    started = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_START)
+    ended = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
+    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id or "")
+    current = started[-1].step_key if started else None
+    return Progress(month, len(ended), len(plan.steps), current or "")
+
+
+def _execute(job: str, month: date | None, run_id: str, resources: dict[str, Any]) -> RunOutcome:
+    from pipeline.definitions import defs  # noqa: PLC0415 - loaded once in each worker process, never in the command
+
+    result = defs.resolve_job_def(job).execute_in_process(
+        run_config={
+            "resources": {name: {"config": values} for name, values in resources.items()},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        instance=dg.DagsterInstance.get(),
+        partition_key=month.isoformat() if month else None,
+        run_id=run_id,
+        raise_on_error=False,
+    )
+    failures = [_sentence(event) for event in result.all_events if event.is_step_failure]
+    checks = [
+        FailedCheck(
+            evaluation.asset_key.to_user_string(),
+            evaluation.check_name,
+            evaluation.severity.value,
+            _finding(evaluation),
+        )
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed
+    ]
+    return RunOutcome(job, month, run_id, result.success, failures, checks)
+
+
+def _sentence(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    said = data.user_failure_data.description if data.user_failure_data else None
+    error = data.error
+    while said is None and error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {said or (error.message.strip() if error else 'failed')}"
+
+
+def _finding(evaluation: dg.AssetCheckEvaluation) -> str:
+    facts = {name: value.value for name, value in evaluation.metadata.items() if name in {"expected", "observed"}}
+    return f"expected {facts.get('expected', '?')}, found {facts.get('observed', '?')}"

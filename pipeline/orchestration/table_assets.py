@@ -1,0 +1,130 @@
+"""Assets from table declarations: whatever the declaration says is not said again in the asset."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from pipeline.errors import CensusError, TemporaryError
+from pipeline.orchestration.partitions import MONTHS
+from pipeline.tables.declaration import Column, Table
+from pipeline.version import __version__
+
+Body = TypeVar("Body", bound=Callable[..., Any])
+
+OWNERS = ["team:open-model-census"]
+NETWORK_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""For steps that speak with a Hub; only causes that may pass are tried again."""
+
+
+def table_asset(
+    table: Table,
+    *,
+    ins: Mapping[str, dg.AssetIn] | None = None,
+    deps: Sequence[Table] = (),
+    reads_network: bool = False,
+) -> Callable[[Body], dg.AssetsDefinition]:
+    """Decorates the body of the asset that makes `table`: it returns the table's frame for the run's month."""
+
+    def decorate(body: Body) -> dg.AssetsDefinition:
+        made: dg.AssetsDefinition = dg.asset(
+            key=asset_key(table),
+            ins=ins,
+            deps=[asset_key(upstream) for upstream in deps],
+            group_name=table.group,
+            partitions_def=MONTHS if table.monthly else None,
+            retry_policy=NETWORK_RETRIES if reads_network else None,
+            pool="hub_api" if reads_network else None,
+            io_manager_key="lake_io",
+            **asset_facts(table),
+        )(in_plain_words(body))
+        return made
+
+    return decorate
+
+
+def table_assets(name: str, *tables: Table, ins: Mapping[str, dg.AssetIn]) -> Callable[[Body], dg.AssetsDefinition]:
+    """Decorates one body that makes several monthly tables: it returns their frames in the same order."""
+
+    def decorate(body: Body) -> dg.AssetsDefinition:
+        return dg.multi_asset(
+            name=name,
+            outs={
+                table.name: dg.AssetOut(
+                    key=asset_key(table),
+                    group_name=table.group,
+                    io_manager_key="lake_io",
+                    **asset_facts(table),
+                )
+                for table in tables
+            },
+            ins=ins,
+            partitions_def=MONTHS,
+        )(in_plain_words(body))
+
+    return decorate
+
+
+def inputs(**tables: Table) -> Mapping[str, dg.AssetIn]:
+    """Names a body's parameters by the tables that they are."""
+    return {parameter: dg.AssetIn(key=asset_key(table)) for parameter, table in tables.items()}
+
+
+def asset_key(table: Table) -> dg.AssetKey:
+    """`[group, name]`."""
+    return dg.AssetKey([table.group, table.name])
+
+
+def asset_facts(table: Table) -> dict[str, Any]:
+    """What Dagster shows of an asset that is already in the table's declaration."""
+    return {
+        "description": description(table),
+        "kinds": {"parquet", "polars"},
+        "owners": OWNERS,
+        "code_version": __version__,
+        "metadata": {
+            "dagster/column_schema": column_schema(table),
+            "dagster/table_name": table.path,
+            "key": ", ".join(table.key),
+        },
+    }
+
+
+def description(table: Table) -> str:
+    """Grain, method and warnings in Markdown."""
+    parts = [f"**One row per {table.grain}.**", table.description]
+    if table.warnings:
+        parts.append("\n".join(f"- {warning}" for warning in table.warnings))
+    return "\n\n".join(parts)
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The declared columns as Dagster shows them."""
+    return dg.TableSchema([_column(column, is_key=column.name in table.key) for column in table.columns])
+
+
+def _column(column: Column, *, is_key: bool) -> dg.TableColumn:
+    meaning = column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]"
+    return dg.TableColumn(
+        column.name,
+        str(column.type),
+        meaning,
+        constraints=dg.TableColumnConstraints(nullable=column.nullable),
+        tags={"key": ""} if is_key else {},
+    )
+
+
+def in_plain_words(body: Body) -> Body:
+    """The body, with the census' own errors shown as one sentence; only causes that may pass are tried again."""
+
+    @functools.wraps(body)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return body(*args, **kwargs)
+        except CensusError as error:
+            raise dg.Failure(str(error), allow_retries=isinstance(error, TemporaryError)) from error
+
+    return run  # type: ignore[return-value]

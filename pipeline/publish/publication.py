@@ -1,0 +1,66 @@
+"""One publication: every sealed month, its windows and dimensions, into the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipeline.errors import CensusError
+from pipeline.lake.store import Lake
+from pipeline.publish import marts
+from pipeline.publish.seals import sealed_months
+from pipeline.publish.warehouse import FILE_NAME, write_warehouse
+from pipeline.tables import attribution, listings, published, shares
+from pipeline.tables.catalog import SEALED_TABLES
+from pipeline.tables.declaration import Table
+from pipeline.transform.windows import share_windows
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published, and which months were not and why."""
+
+    path: Path
+    months: list[date]
+    held_back: dict[date, str]
+    rows: dict[str, int]
+
+
+def publish(
+    lake: Lake,
+    folder: Path,
+    connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
+) -> Publication:
+    """Publishes every sealed month of the lake into `folder`.
+
+    Raises:
+        CensusError: no month is sealed; what was published before stays.
+    """
+    sealed = sealed_months(lake, SEALED_TABLES)
+    if not sealed.publishable:
+        reasons = "; ".join(f"{month:%Y-%m}: {reason}" for month, reason in sealed.held_back.items())
+        raise CensusError(f"no month can be published ({reasons or 'the lake is empty'}): run one first")
+
+    def of_all_months(table: Table) -> pl.LazyFrame:
+        return pl.concat([lake.scan(table, month) for month in sealed.publishable])
+
+    accounts = of_all_months(listings.DOWNLOAD_ACCOUNTS)
+    covered = of_all_months(attribution.ATTRIBUTION_COVERAGE)
+    country_shares = share_windows(of_all_months(shares.COUNTRY_SHARES).collect())
+    countries = country_shares.get_column("member").unique().sort().to_list()
+    tables = {
+        shares.COUNTRY_SHARES: country_shares.lazy(),
+        shares.ORGANIZATION_SHARES: share_windows(of_all_months(shares.ORGANIZATION_SHARES).collect()).lazy(),
+        published.COVERAGE: marts.coverage(accounts, covered),
+        published.DIM_MONTH: marts.dim_month(accounts, covered),
+        published.DIM_COUNTRY: marts.dim_country(countries),
+        published.DIM_ORGANIZATION: marts.dim_organization(lake.scan(attribution.ORGANIZATIONS)),
+    }
+    rows = write_warehouse(folder, tables, connect)
+    return Publication(folder / FILE_NAME, sealed.publishable, sealed.held_back, rows)
