@@ -119,6 +119,11 @@ class Table:
         """Column types in declared order."""
         return pl.Schema({column.name: column.type for column in self.columns})
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that must have a value in every row."""
+        return tuple(column.name for column in self.columns if not column.nullable)
+
     def column(self, name: str) -> Column:
         """The declaration of one column.
 
@@ -131,7 +136,7 @@ class Table:
         raise KeyError(f"table {self.path} has no column {name!r}: it declares {sorted(self._names)}")
 
     def all_expectations(self) -> tuple[Expectation, ...]:
-        """The declared expectations, after those that follow from columns, nullability and key."""
+        """The declared expectations, after those that follow from columns and key."""
         return (*self._implied_expectations(), *self.expectations)
 
     def _implied_expectations(self) -> tuple[Expectation, ...]:
@@ -147,11 +152,6 @@ class Table:
             implied.append(
                 Expectation("ExpectTableRowCountToBeBetween", {"min_value": 1}, why="an empty month is a failed read")
             )
-        implied.extend(
-            Expectation("ExpectColumnValuesToNotBeNull", {"column": column.name}, why=f"{column.name} is always known")
-            for column in self.columns
-            if not column.nullable
-        )
         if len(self.key) == 1:
             implied.append(
                 Expectation("ExpectColumnValuesToBeUnique", {"column": self.key[0]}, why=f"one row per {self.grain}")

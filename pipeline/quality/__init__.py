@@ -1,0 +1,1 @@
+"""Quality: declared expectations become Great Expectations suites and Dagster asset checks."""

@@ -1,0 +1,50 @@
+"""The lake as rules see it: the tables of the month under check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import polars as pl
+
+from pipeline.months import previous_month
+from pipeline.tables.declaration import Table
+
+
+class ReadableLake(Protocol):
+    """What is needed of the lake."""
+
+    def scan(self, table: Table, month: date | None) -> pl.LazyFrame:
+        """The table's month as a lazy frame; raises where the lake does not hold it."""
+
+    def holds(self, table: Table, month: date | None) -> bool:
+        """Whether the lake holds the table's month."""
+
+
+@dataclass(frozen=True)
+class LakeFrames:
+    """The lake's tables in one month; tables without months are seen whole."""
+
+    lake: ReadableLake
+    tables: Mapping[str, Table]
+    month: date | None
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """The named table (`group/name`) in the month under check, or whole if it has no months."""
+        declared = self._declared(table)
+        return self.lake.scan(declared, self.month if declared.monthly else None)
+
+    def scan_previous(self, table: str) -> pl.LazyFrame | None:
+        """The named table in the month before, or None where the lake does not hold it."""
+        declared = self._declared(table)
+        if not declared.monthly or self.month is None:
+            return None
+        before = previous_month(self.month)
+        return self.lake.scan(declared, before) if self.lake.holds(declared, before) else None
+
+    def _declared(self, table: str) -> Table:
+        if table not in self.tables:
+            raise LookupError(f"{table} is not a table of the census: rules name tables as group/name")
+        return self.tables[table]

@@ -1,0 +1,48 @@
+"""Offending rows made fit to be shown: few, short, and inert whatever strangers wrote into them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date
+
+import polars as pl
+
+Cell = str | int | float | bool | None
+
+MOST_ROWS = 20
+MOST_CHARACTERS = 200
+LARGEST_EXACT_NUMBER = 2**53
+"""Beyond it a browser would show a number that is not the one stored."""
+
+
+def sample(offending: pl.LazyFrame) -> list[dict[str, Cell]]:
+    """The first offending rows, cell by cell as they may be shown."""
+    rows = offending.head(MOST_ROWS).collect(engine="streaming")
+    return [_shown(row) for row in rows.iter_rows(named=True)]
+
+
+def inert(text: str, most_characters: int = MOST_CHARACTERS) -> str:
+    """The text cut to a length, with everything escaped that does not print: controls, line breaks, turned text."""
+    cut = text if len(text) <= most_characters else f"{text[: most_characters - 1]}…"
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in cut
+    )
+
+
+def _shown(row: Mapping[str, object]) -> dict[str, Cell]:
+    return {name: _cell(value) for name, value in row.items()}
+
+
+def _cell(value: object) -> Cell:
+    match value:
+        case None | bool():
+            return value
+        case int():
+            return value if abs(value) <= LARGEST_EXACT_NUMBER else str(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case date():
+            return value.isoformat()
+        case _:
+            return inert(str(value))

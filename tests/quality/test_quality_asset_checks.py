@@ -1,0 +1,229 @@
+"""How declared checks behave as Dagster's asset checks; also holds what we rely on in Dagster's preview of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from datetime import date
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.tables.declaration import Column, Expectation, Rule, Table
+
+MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
+MONTH = date(2024, 8, 1)
+
+
+class LakeInMemory:
+    """The lake's interface over a dictionary."""
+
+    def __init__(self):
+        self.frames = {}
+
+    def scan(self, table, month):
+        if (table.path, month) not in self.frames:
+            raise LookupError(f"the lake has no {table.path} for {month}")
+        return self.frames[table.path, month].lazy()
+
+    def holds(self, table, month):
+        return (table.path, month) in self.frames
+
+
+def a_table(name, *, monthly=True, expectations=(), rules=()):
+    return Table(
+        group="listings",
+        name=name,
+        grain="model",
+        description="Models made up for a test.",
+        columns=(Column("model_id", pl.String, "Name."), Column("likes", pl.Int64, "Likes.")),
+        key=("model_id",),
+        monthly=monthly,
+        expectations=expectations,
+        rules=rules,
+    )
+
+
+def likes_at_least(minimum, severity):
+    return Expectation("ExpectColumnValuesToBeBetween", {"column": "likes", "min_value": minimum}, severity)
+
+
+def writes(table, lake, likes, made):
+    partitions = MONTHS if table.monthly else None
+
+    @dg.asset(key=table.path.split("/"), partitions_def=partitions, name=None)
+    def write():
+        made.append(table.name)
+        if likes is None:
+            raise RuntimeError("the asset fails")
+        month = MONTH if table.monthly else None
+        lake.frames[table.path, month] = pl.DataFrame({"model_id": ["a"], "likes": [likes]}, schema=table.schema)
+
+    return write
+
+
+def follows(table, made):
+    @dg.asset(key=["listings", "downstream"], deps=[table.path.split("/")], partitions_def=MONTHS)
+    def downstream():
+        made.append("downstream")
+
+    return downstream
+
+
+def materialize(lake, assets, checks, selection=None):
+    job = dg.Definitions(
+        assets=assets, asset_checks=checks, resources={"lake": lake}, jobs=[dg.define_asset_job("all", selection)]
+    ).resolve_job_def("all")
+    return job.execute_in_process(partition_key="2024-08-01", raise_on_error=False)
+
+
+def run(table, likes, *others):
+    lake, made = LakeInMemory(), []
+    tables = {one.path: one for one in (table, *(other for other, _ in others))}
+    assets = [writes(table, lake, likes, made), follows(table, made)]
+    assets += [writes(other, lake, other_likes, made) for other, other_likes in others]
+    checks = build_asset_checks(table, dg.AssetKey(table.path.split("/")), MONTHS, tables=tables)
+    result = materialize(lake, assets, [checks])
+    return result, made, {one.check_name: one for one in result.get_asset_check_evaluations()}
+
+
+def test_a_sound_month_passes_and_goes_on():
+    result, made, evaluations = run(a_table("models", expectations=(likes_at_least(0, "critical"),)), 1)
+
+    assert result.success
+    assert made == ["models", "downstream"]
+    assert all(one.passed for one in evaluations.values())
+    assert {one.partition for one in evaluations.values()} == {"2024-08-01"}
+
+
+def test_a_critical_failure_stops_what_is_downstream_and_shows_why():
+    result, made, evaluations = run(a_table("models", expectations=(likes_at_least(5, "critical"),)), 1)
+    failure = evaluations["likes_between"]
+
+    assert not result.success
+    assert made == ["models"]
+    assert failure.severity == dg.AssetCheckSeverity.ERROR
+    assert failure.metadata["expected"].value == "every value of likes must be at least 5"
+    assert failure.metadata["observed"].value == "1 of 1 rows fail"
+    assert (failure.metadata["rows"].value, failure.metadata["failed_rows"].value) == (1, 1)
+    assert failure.metadata["samples"].records == [dg.TableRecord({"likes": 1, "model_id": "a"})]
+    assert failure.metadata["seconds_for_the_table"].value >= 0
+
+
+def test_a_warning_is_reported_and_stops_nothing():
+    result, made, evaluations = run(a_table("models", expectations=(likes_at_least(5, "warning"),)), 1)
+
+    assert result.success
+    assert made == ["models", "downstream"]
+    assert not evaluations["likes_between"].passed
+    assert evaluations["likes_between"].severity == dg.AssetCheckSeverity.WARN
+
+
+def test_an_asset_that_fails_is_not_checked():
+    result, made, evaluations = run(a_table("models"), None)
+
+    assert not result.success
+    assert made == ["models"]
+    assert evaluations == {}
+
+
+COVERED = Rule(
+    "covered",
+    "Every other is a model.",
+    lambda frames: frames.scan("listings/others").join(frames.scan("listings/models"), on="model_id", how="anti"),
+)
+
+
+def test_checks_wait_for_the_tables_that_their_rules_look_at():
+    result, made, evaluations = run(a_table("models", rules=(COVERED,)), 1, (a_table("others"), 1))
+
+    assert result.success
+    assert evaluations["covered"].passed
+    assert set(made) == {"models", "others", "downstream"}
+
+
+def test_where_such_a_table_fails_nothing_goes_on_unchecked():
+    result, made, evaluations = run(a_table("models", rules=(COVERED,)), 1, (a_table("others"), None))
+
+    assert not result.success
+    assert "downstream" not in made
+    assert evaluations == {}
+
+
+def test_a_rule_over_a_table_that_the_lake_lacks_fails_by_itself():
+    table = a_table("models", rules=(COVERED,))
+    lake, made = LakeInMemory(), []
+    checks = build_asset_checks(
+        table, dg.AssetKey(["listings", "models"]), MONTHS, tables={"listings/others": a_table("others")}
+    )
+
+    result = materialize(lake, [writes(table, lake, 1, made)], [checks])
+    failures = [one for one in result.get_asset_check_evaluations() if not one.passed]
+
+    assert [one.check_name for one in failures] == ["covered"]
+    assert failures[0].metadata["error"].value == ("LookupError: the lake has no listings/others for 2024-08-01")
+
+
+def test_a_single_check_can_be_selected():
+    table = a_table("models")
+    lake, made = LakeInMemory(), []
+    key = dg.AssetKey(["listings", "models"])
+    checks = build_asset_checks(table, key, MONTHS, tables={})
+
+    one = dg.AssetSelection.checks(dg.AssetCheckKey(key, "model_id_unique"))
+    selection = dg.AssetSelection.assets(key).without_checks() | one
+    result = materialize(lake, [writes(table, lake, 1, made)], [checks], selection)
+
+    assert [found.check_name for found in result.get_asset_check_evaluations()] == ["model_id_unique"]
+
+
+def test_a_table_without_months_is_checked_whole():
+    table = a_table("registry", monthly=False)
+    lake, made = LakeInMemory(), []
+    checks = build_asset_checks(table, dg.AssetKey(["listings", "registry"]), None, tables={})
+    result = dg.materialize([writes(table, lake, 1, made), checks], resources={"lake": lake})
+
+    evaluations = result.get_asset_check_evaluations()
+
+    assert len(evaluations) == len(list(checks.check_specs))
+    assert all(one.passed for one in evaluations)
+
+
+def test_critical_checks_block_and_warnings_do_not():
+    table = a_table("models", expectations=(likes_at_least(0, "warning"),))
+    specs = {
+        spec.name: spec for spec in build_asset_checks(table, dg.AssetKey("models"), MONTHS, tables={}).check_specs
+    }
+
+    assert specs["model_id_unique"].blocking
+    assert not specs["likes_between"].blocking
+    assert specs["likes_between"].partitions_def == MONTHS
+    assert specs["likes_between"].metadata["expectation"] == "ExpectColumnValuesToBeBetween"
+
+
+def test_building_checks_silences_the_preview_of_partitions_only():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build_asset_checks(a_table("models"), dg.AssetKey("models"), MONTHS, tables={})
+
+    with pytest.warns(dg.PreviewWarning, match="partitions_def on an AssetCheckSpec"):
+        dg.AssetCheckSpec("another", asset="models", partitions_def=MONTHS)
+
+
+def test_building_the_checks_of_every_table_does_not_load_great_expectations():
+    script = """
+import sys
+import dagster as dg
+from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.tables.catalog import TABLES
+months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
+for table in TABLES:
+    build_asset_checks(table, dg.AssetKey(table.path.split("/")), months if table.monthly else None)
+print({"great_expectations", "pandas"} & set(sys.modules))
+"""
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (finished.returncode, finished.stdout.strip(), finished.stderr) == (0, "set()", "")
