@@ -1,0 +1,169 @@
+"""What can be seen of the world at a time: the Hub's public listing, and the archive's file of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipeline.hub.local_hub.attributes import Identity
+from pipeline.hub.local_hub.downloads import Downloads
+from pipeline.hub.local_hub.pathologies import Pathologies
+from pipeline.hub.local_hub.population import Repositories
+from pipeline.hub.local_hub.timeline import (
+    ALL_TIME_SINCE,
+    BASE_MODELS_SINCE,
+    CARD_DATA_SINCE,
+    DAY,
+    END,
+    PlannedRevision,
+    seconds,
+)
+
+ARCHIVE_COLUMNS = (
+    "_id", "id", "author", "createdAt", "lastModified", "downloads", "downloadsAllTime", "likes", "trendingScore",
+    "pipeline_tag", "library_name", "tags", "cardData", "config", "siblings", "safetensors", "gguf", "baseModels",
+    "modelId",
+)  # fmt: skip
+
+PARTIAL_SHARE = 0.26
+_ROLLBACK = (datetime(2025, 5, 19, tzinfo=UTC), datetime(2025, 5, 30, tzinfo=UTC))
+_ROLLBACK_KEEPS = 0.97
+_FREEZE = (datetime(2025, 8, 20, tzinfo=UTC), datetime(2025, 8, 21, tzinfo=UTC))
+_FROZEN_AT = datetime(2025, 8, 19, tzinfo=UTC)
+_FIRST_COUNTERS_GOOD = datetime(2025, 2, 28, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Observatory:
+    """All that is needed to say what the Hub shows at a time.
+
+    `repositories`: one row per repository that ever exists, in order of creation. `counters`: the same rows, the
+    counters at each observation as columns `all_time_NN` and `thirty_days_NN`. `observed`: the observations' times.
+    """
+
+    repositories: pl.DataFrame
+    counters: pl.DataFrame
+    observed: list[int]
+    pathologies: bool
+
+    def listing(self, when: datetime) -> pl.DataFrame:
+        """Every public repository at a time, as the Hub tells it: the archive's newest columns and `gated`.
+
+        Raises:
+            ValueError: the world has no counters at that time.
+        """
+        now = seconds(when)
+        if not self.observed[0] <= now <= self.observed[-1]:
+            raise ValueError(f"the synthetic world spans 2024-08-01 to {END:%Y-%m-%d}, not {when:%Y-%m-%d}")
+        there = (self.repositories["visible_from"] <= now) & (self.repositories["deleted"] > now)
+        repositories, counters = self.repositories.filter(there), self.counters.filter(there)
+        return self._with_counters(repositories, counters, now).with_columns(_names_at(now))
+
+    def archived(self, revision: PlannedRevision) -> pl.DataFrame:
+        """The content of one revision of the archive's file, in the schema of its time."""
+        columns = [
+            name for name in ARCHIVE_COLUMNS if revision.observed_at >= _COLUMN_SINCE.get(name, revision.observed_at)
+        ]
+        rows = self.listing(revision.observed_at).select(columns)
+        if revision.pathology == "partial":
+            return rows.head(int(rows.height * PARTIAL_SHARE))
+        return rows
+
+    def _with_counters(self, repositories: pl.DataFrame, counters: pl.DataFrame, now: int) -> pl.DataFrame:
+        counted_at = now
+        if self.pathologies and _within(now, *_FREEZE):
+            counted_at = seconds(_FROZEN_AT)
+        last = max(int(np.searchsorted(self.observed, counted_at, side="right")) - 1, 0)
+        following = min(last + 1, len(self.observed) - 1)
+        began = np.maximum(self.observed[last], repositories["created"].to_numpy())
+        elapsed = np.clip(counted_at - began, 0, None)
+        span = np.maximum(self.observed[following] - began, 1)
+        all_time = _between(counters, "all_time", last, following, elapsed, span)
+        thirty_days = _between(counters, "thirty_days", last, following, elapsed, span)
+        if self.pathologies and _within(now, *_ROLLBACK):
+            fallen = repositories["rolled_back"].to_numpy()
+            all_time = np.where(fallen, (all_time * _ROLLBACK_KEEPS).astype(np.int64), all_time)
+        unknown = repositories["no_counter"].to_numpy()
+        if self.pathologies and _within(now, ALL_TIME_SINCE, _FIRST_COUNTERS_GOOD):
+            number = np.arange(len(all_time)) % 10
+            unknown = unknown | (number < 4)
+            all_time = np.where(number >= 7, all_time, 0)
+        age = np.maximum(now - repositories["created"].to_numpy(), 0) / DAY
+        likes = (repositories["likes"].to_numpy() * np.minimum(age / 200, 1)).astype(np.int64)
+        trending = np.rint(np.clip(1 - age / 45, 0, 1) * np.sqrt(likes))
+        modified = np.minimum(repositories["modified"].to_numpy(), now)
+        return repositories.with_columns(
+            pl.Series("downloads", thirty_days),
+            pl.select(pl.when(pl.Series(~unknown)).then(pl.Series(all_time))).to_series().alias("downloadsAllTime"),
+            pl.Series("likes", likes),
+            pl.Series("trendingScore", trending),
+            pl.from_epoch(pl.Series("lastModified", modified), time_unit="s").cast(pl.Datetime("us")),
+        )
+
+
+_COLUMN_SINCE = {
+    "cardData": CARD_DATA_SINCE,
+    "trendingScore": CARD_DATA_SINCE,
+    "downloadsAllTime": ALL_TIME_SINCE,
+    "baseModels": BASE_MODELS_SINCE,
+}
+
+
+def observatory(
+    repositories: Repositories,
+    static: pl.DataFrame,
+    identity: Identity,
+    downloads: Downloads,
+    found: Pathologies,
+    *,
+    pathologies: bool,
+) -> Observatory:
+    """Gathers what is planted into what can be observed."""
+    number = np.arange(repositories.size)
+    modified = repositories.created + (number * 7919 % 97) * DAY
+    table = static.with_columns(
+        identity.model_id.alias("model_id"),
+        identity.former_id.alias("former_id"),
+        pl.Series("renamed_at", identity.renamed_at),
+        pl.Series("created", repositories.created),
+        pl.Series("visible_from", np.maximum(repositories.created, repositories.public)),
+        pl.Series("deleted", repositories.deleted),
+        pl.Series("modified", modified),
+        pl.Series("rolled_back", found.rolled_back),
+        pl.Series("no_counter", found.faulty.no_counter),
+    )
+    counters = pl.DataFrame(
+        {f"all_time_{number:02}": row for number, row in enumerate(downloads.all_time)}
+        | {f"thirty_days_{number:02}": row for number, row in enumerate(downloads.thirty_days)}
+    )
+    return Observatory(table, counters, downloads.observed.tolist(), pathologies)
+
+
+def write_revision(rows: pl.DataFrame, path: Path) -> None:
+    """One `models.parquet`; the bytes depend on nothing but the rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.write_parquet(path, compression="snappy", statistics=False)
+
+
+def _names_at(now: int) -> list[pl.Expr]:
+    name = pl.when(pl.col("renamed_at") <= now).then("model_id").otherwise(pl.coalesce("former_id", "model_id"))
+    return [name.alias("id"), name.alias("modelId"), name.str.split("/").list.first().alias("author")]
+
+
+def _between(
+    counters: pl.DataFrame, name: str, last: int, following: int, elapsed: np.ndarray, span: np.ndarray
+) -> np.ndarray:
+    """A counter some way between two observations, straight and rounded down."""
+    before = counters[f"{name}_{last:02}"].to_numpy()
+    if not elapsed.any() or last == following:
+        return before
+    after = counters[f"{name}_{following:02}"].to_numpy()
+    return np.asarray(before + (after - before) * elapsed // span)
+
+
+def _within(now: int, start: datetime, end: datetime) -> bool:
+    return seconds(start) <= now < seconds(end)

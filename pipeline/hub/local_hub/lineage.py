@@ -1,0 +1,176 @@
+"""Who derives from whom. Parents are older than their children, so the planted graph has no cycles of its own.
+
+Each month's new derivatives are dealt to root families by quota (`targets.FAMILY_QUOTAS`); then each one takes a parent
+inside its family: a root, a fine-tune or a merge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.hub.local_hub.cast import Accounts
+from pipeline.hub.local_hub.population import (
+    ADAPTER,
+    FINETUNE,
+    MERGE,
+    NO_RELATION,
+    QUANTIZED,
+    RELATIONS,
+    Repositories,
+)
+from pipeline.hub.local_hub.targets import family_quotas
+from pipeline.hub.local_hub.timeline import Booleans, Floats, Integers, month_of
+
+_PARENT_MIX = {
+    FINETUNE: (0.65, 0.35, 0.0),
+    ADAPTER: (0.85, 0.15, 0.0),
+    MERGE: (0.3, 0.5, 0.2),
+    QUANTIZED: (0.35, 0.5, 0.15),
+}
+"""By relation: the chances that the parent is a root, a fine-tune or a merge. A fine-tune has no merge above it, so it
+has one root only."""
+
+_BUILDS_ON_ITS_OWN = ("Qwen", "DeepSeek", "Llama", "Google", "Mistral")
+"""Families whose makers' own derivatives stay in the family."""
+
+_EXTRA_PARENTS = (1, 1, 1, 2, 2, 3)
+_SINGAPORE_TURNS_TO_QWEN = (2025 - 1970) * 12
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Edges by number of child and parent, in the order in which the child names its parents."""
+
+    family: npt.NDArray[np.int16]
+    """By repository: the family of its primary root, or of itself."""
+    families: tuple[str, ...]
+    child: Integers
+    parent: Integers
+
+
+def descend(accounts: Accounts, repositories: Repositories, eligible: Booleans, rng: np.random.Generator) -> Lineage:
+    """Deals families and parents. Derivatives for which their family has nothing older become roots themselves.
+
+    Only `eligible` repositories become parents. `repositories.relation` is corrected in place.
+    """
+    names, family = _families(accounts, repositories, rng)
+    pools = _Pools(repositories, family, len(names), eligible)
+    child = np.flatnonzero(repositories.relation != NO_RELATION)
+    primary = pools.parents(child, repositories.relation[child], family[child], rng)
+    repositories.relation[child[primary < 0]] = NO_RELATION
+    child, primary = child[primary >= 0], primary[primary >= 0]
+    merges = child[repositories.relation[child] == MERGE]
+    again = np.repeat(merges, rng.choice(_EXTRA_PARENTS, len(merges)))
+    drawn = _drawn_families(month_of(repositories.created[again]), rng)
+    extra = pools.parents(again, np.full(len(again), MERGE, np.int8), drawn, rng)
+    again, extra = again[extra >= 0], extra[extra >= 0]
+    children = np.concatenate([child, again])
+    parents = np.concatenate([primary, extra])
+    pairs = children * repositories.size + parents
+    _, first = np.unique(pairs, return_index=True)
+    kept = np.sort(first)
+    kept = kept[np.argsort(children[kept], kind="stable")]
+    return Lineage(family, tuple(names), children[kept], parents[kept])
+
+
+def _families(
+    accounts: Accounts, repositories: Repositories, rng: np.random.Generator
+) -> tuple[list[str], npt.NDArray[np.int16]]:
+    names, _ = family_quotas(np.zeros(1))
+    other = names.index("Other")
+    of_account = np.full(accounts.first_unknown + accounts.unknown_organizations, other, np.int16)
+    cast_families = accounts.cast["family"].to_list()
+    of_account[: accounts.cast.height] = [names.index(name) for name in cast_families]
+    family = of_account[repositories.account]
+    months = month_of(repositories.created)
+    namespaces = accounts.cast["namespace"].to_list()
+    singapore = (repositories.account == namespaces.index("aisingapore")) & (months >= _SINGAPORE_TURNS_TO_QWEN)
+    derives = repositories.relation != NO_RELATION
+    repositories.relation[singapore & ~derives] = FINETUNE
+    family[singapore] = names.index("Qwen")
+    roles = np.array([*accounts.cast["role"], "person", "unknown"])
+    place = np.minimum(repositories.account, accounts.cast.height)
+    own = (roles[place] == "maker") & np.isin(family, [names.index(name) for name in _BUILDS_ON_ITS_OWN])
+    forced = (repositories.relation != NO_RELATION) & (own | singapore)
+    free = (repositories.relation != NO_RELATION) & ~forced
+    group = months.astype(np.int64) * len(RELATIONS) + repositories.relation
+    for members in _groups(group, forced | free):
+        _, quota = family_quotas(months[members[:1]].astype(float))
+        _deal(family, members[forced[members]], members[free[members]], quota[0], rng)
+    return names, family
+
+
+def _deal(
+    family: npt.NDArray[np.int16], forced: Integers, free: Integers, quota: Floats, rng: np.random.Generator
+) -> None:
+    """Gives the free derivatives of a month families so that all its derivatives together meet the quota."""
+    taken = np.bincount(family[forced], minlength=len(quota))
+    wanted = np.maximum(quota * (len(forced) + len(free)) - taken, 0)
+    if not len(free):
+        return
+    ends = np.rint(np.cumsum(wanted / wanted.sum()) * len(free)).astype(np.int64)
+    counts = np.diff(ends, prepend=0)
+    family[free] = rng.permutation(np.repeat(np.arange(len(quota), dtype=np.int16), counts))
+
+
+def _drawn_families(months: npt.NDArray[np.int32], rng: np.random.Generator) -> npt.NDArray[np.int16]:
+    _, quotas = family_quotas(months.astype(float))
+    draw = rng.random(len(months))
+    return np.asarray((draw[:, None] > np.cumsum(quotas, axis=1)[:, :-1]).sum(axis=1).astype(np.int16))
+
+
+class _Pools:
+    """Possible parents by family and kind (root, fine-tune, merge), each in order of creation."""
+
+    def __init__(
+        self, repositories: Repositories, family: npt.NDArray[np.int16], families: int, eligible: Booleans
+    ) -> None:
+        relation = repositories.relation
+        kinds = (relation == NO_RELATION, relation == FINETUNE, relation == MERGE)
+        self.created = repositories.created
+        self.families = families
+        self.members = {
+            (number, kind): np.flatnonzero((family == number) & is_kind & eligible)
+            for number in range(families)
+            for kind, is_kind in enumerate(kinds)
+        }
+
+    def parents(
+        self,
+        child: Integers,
+        relation: npt.NDArray[np.int8],
+        family: npt.NDArray[np.int16],
+        rng: np.random.Generator,
+    ) -> Integers:
+        """A parent older than each child, from the family named; where the kind drawn has none a root, else -1."""
+        mixes = np.cumsum([_PARENT_MIX[kind] for kind in range(len(RELATIONS))], axis=1)
+        kind = (rng.random(len(child))[:, None] > mixes[relation, :-1]).sum(axis=1)
+        position = rng.random(len(child))
+        chosen = np.full(len(child), -1, np.int64)
+        for number, pool_kind in self.members:
+            asking = np.flatnonzero((family == number) & (kind == pool_kind))
+            chosen[asking] = self._older((number, pool_kind), child[asking], position[asking])
+        for number in range(self.families):
+            asking = np.flatnonzero((family == number) & (chosen < 0))
+            chosen[asking] = self._older((number, 0), child[asking], position[asking])
+        return chosen
+
+    def _older(self, key: tuple[int, int], child: Integers, position: Floats) -> Integers:
+        """One member created before each child, at a relative position skewed to the recent ones."""
+        pool = self.members[key]
+        if not len(pool):
+            return np.full(len(child), -1, np.int64)
+        count = np.searchsorted(self.created[pool], self.created[child], side="left")
+        drawn = np.minimum((count * position**0.7).astype(np.int64), len(pool) - 1)
+        return np.where(count > 0, pool[drawn], -1)
+
+
+def _groups(key: Integers, chosen: Booleans) -> list[Integers]:
+    """The chosen members of each group, in order of the key."""
+    members = np.flatnonzero(chosen)
+    order = members[np.argsort(key[members], kind="stable")]
+    ends = np.flatnonzero(np.diff(key[order])) + 1
+    return [np.asarray(part) for part in np.split(order, ends)] if len(order) else []

@@ -1,0 +1,257 @@
+"""The model listing as the Hub's API gives it: order, keyset cursors, expanded fields.
+
+A cursor is a base64 text of the condition that the next rows meet, over the sort key and `_id`, as the Hub's are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipeline.hub.local_hub.identifiers import hexadecimal
+
+LARGEST_PAGE = 1000
+SORT_KEYS = ("createdAt", "downloads", "likes", "lastModified", "trendingScore", "_id")
+DEFAULT_SORT = "trendingScore"
+
+EXPANDABLE = (
+    "author", "baseModels", "cardData", "childrenModelCount", "config", "createdAt", "disabled", "downloads",
+    "downloadsAllTime", "evalResults", "gated", "gguf", "inference", "inferenceProviderMapping", "lastModified",
+    "library_name", "likes", "mask_token", "model-index", "pipeline_tag", "private", "resourceGroup", "safetensors",
+    "sha", "siblings", "spaces", "tags", "transformersInfo", "trendingScore", "usedStorage", "widgetData",
+)  # fmt: skip
+DEFAULT_FIELDS = (
+    "likes", "trendingScore", "private", "downloads", "tags", "pipeline_tag", "library_name", "createdAt", "modelId",
+)  # fmt: skip
+FULL_FIELDS = (*DEFAULT_FIELDS, "author", "gated", "lastModified", "sha", "siblings", "disabled")
+INFO_FIELDS = (*FULL_FIELDS, "cardData", "config", "gguf", "safetensors", "spaces", "usedStorage", "baseModels")
+
+_STORED = frozenset(
+    {
+        "author", "baseModels", "cardData", "config", "createdAt", "downloads", "downloadsAllTime", "gated", "gguf",
+        "lastModified", "library_name", "likes", "modelId", "pipeline_tag", "safetensors", "siblings", "tags",
+        "trendingScore",
+    }
+)  # fmt: skip
+_JSON_TEXTS = ("cardData", "config", "gguf")
+_LEFT_OUT_WHEN_MISSING = frozenset(
+    {"baseModels", "cardData", "config", "gguf", "library_name", "pipeline_tag", "safetensors"}
+)
+
+
+class BadQueryError(ValueError):
+    """The query is not one the Hub understands; the message is what the Hub would say."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of rows, and the cursor of the next one if there is one."""
+
+    rows: list[dict[str, Any]]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is listed: filters, order and fields."""
+
+    limit: int = LARGEST_PAGE
+    sort: str = DEFAULT_SORT
+    ascending: bool = False
+    cursor: str | None = None
+    fields: tuple[str, ...] = DEFAULT_FIELDS
+    author: str | None = None
+    search: str | None = None
+    task: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Listing:
+    """Pages over the repositories that are public at one time, given in order of `_id`."""
+
+    def __init__(self, repositories: pl.DataFrame) -> None:
+        self.repositories = repositories
+        self._ids = repositories["_id"].to_numpy().astype("S24")
+        self._order = lru_cache(maxsize=32)(self._ordered)
+
+    def page(self, query: Query, *, repeat: int = 0, drop: int = 0) -> Page:
+        """A page of the query; the last two are faults: rows of the page before shown again, rows left out.
+
+        Raises:
+            BadQueryError: the sort key or the cursor is unknown.
+        """
+        if query.sort not in SORT_KEYS:
+            raise BadQueryError(f"Invalid option: expected one of {'|'.join(SORT_KEYS)} at sort")
+        order = self._order(
+            query.sort, 1 if query.ascending else -1, query.author, query.search, query.task, query.tags
+        )
+        start = self._start(query, order) if query.cursor else 0
+        rows = order[start : start + query.limit]
+        more = start + query.limit < len(order)
+        cursor = self._cursor(query, int(rows[-1])) if more and len(rows) else None
+        if drop:
+            rows = np.delete(rows, slice(len(rows) // 2, len(rows) // 2 + drop))
+        if repeat:
+            rows = np.concatenate([order[max(start - repeat, 0) : start], rows])
+        return Page(self.rows(rows, query.fields), cursor)
+
+    def row(self, model_id: str, fields: tuple[str, ...]) -> dict[str, Any] | None:
+        """The repository of a name, or None."""
+        found = (self.repositories["id"] == model_id).arg_true()
+        return self.rows(found.to_numpy()[:1], fields)[0] if len(found) else None
+
+    def rows(self, places: npt.NDArray[np.intp], fields: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Repositories as the API tells them."""
+        stored = [name for name in dict.fromkeys(fields) if name in _STORED]
+        made = [name for name in dict.fromkeys(fields) if name not in _STORED]
+        chosen = self.repositories.select("_id", "id", *stored)[places]
+        for name in ("createdAt", "lastModified"):
+            if name in stored:
+                chosen = chosen.with_columns(pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+        rows = chosen.to_dicts()
+        for row in rows:
+            _as_api(row, stored)
+            for name in made:
+                self._add(row, name)
+        return rows
+
+    def _ordered(
+        self, sort: str, direction: int, author: str | None, search: str | None, task: str | None, tags: tuple[str, ...]
+    ) -> npt.NDArray[np.intp]:
+        keys = self._keys(sort)
+        order = np.argsort(keys * direction, kind="stable")
+        if author is None and search is None and task is None and not tags:
+            return order
+        wanted = pl.lit(value=True)
+        if author is not None:
+            wanted &= pl.col("author") == author
+        if search is not None:
+            wanted &= pl.col("id").str.to_lowercase().str.contains(search.lower(), literal=True)
+        if task is not None:
+            wanted &= pl.col("pipeline_tag") == task
+        for tag in tags:
+            wanted &= pl.col("tags").list.contains(tag)
+        mask = self.repositories.select(wanted.fill_null(value=False)).to_series().to_numpy()
+        return np.asarray(order[np.broadcast_to(mask, len(order))[order]])
+
+    def _keys(self, sort: str) -> npt.NDArray[np.float64]:
+        if sort == "_id":
+            return np.arange(self.repositories.height, dtype=np.float64)
+        column = self.repositories[sort]
+        if column.dtype == pl.Datetime:
+            return column.dt.epoch("s").cast(pl.Float64).to_numpy()
+        return column.cast(pl.Float64).to_numpy()
+
+    def _cursor(self, query: Query, last: int) -> str:
+        hub_id = self._ids[last].decode()
+        if query.sort == "_id":
+            condition: dict[str, Any] = {"_id": {"$gt" if query.ascending else "$lt": hub_id}}
+        else:
+            value = self.repositories[query.sort][last]
+            if isinstance(value, datetime):
+                value = f"{value:%Y-%m-%dT%H:%M:%S}.000Z"
+            elif isinstance(value, float) and value.is_integer():
+                value = int(value)
+            beyond = "$gt" if query.ascending else "$lt"
+            condition = {
+                "$or": [
+                    {query.sort: value, "_id": {"$gt": hub_id}},
+                    {query.sort: {beyond: value}},
+                    {query.sort: None},
+                ]
+            }
+        return base64.b64encode(json.dumps(condition, separators=(",", ":")).encode()).decode()
+
+    def _start(self, query: Query, order: npt.NDArray[np.intp]) -> int:
+        """The place in the order of the first row beyond the cursor."""
+        value, hub_id = _decoded(str(query.cursor), query.sort)
+        row = int(np.searchsorted(self._ids, hub_id.encode(), side="right"))
+        keys = self._keys(query.sort)[order]
+        if query.sort == "_id":
+            target = float(row - 1)
+        elif isinstance(value, str):
+            target = datetime.fromisoformat(value).timestamp()
+        else:
+            target = float(value)
+        signed, sought = (keys, target) if query.ascending else (-keys, -target)
+        first, after = (int(np.searchsorted(signed, sought, side=side)) for side in ("left", "right"))
+        if query.sort == "_id":
+            return after
+        return first + int(np.searchsorted(order[first:after], row, side="left"))
+
+    def _add(self, row: dict[str, Any], name: str) -> None:
+        """Fields that are not stored but follow from the others."""
+        if name in ("private", "disabled"):
+            row[name] = False
+        elif name == "sha":
+            row[name] = hexadecimal(row["_id"])
+        elif name == "spaces":
+            row[name] = []
+        elif name == "usedStorage":
+            row[name] = int(hexadecimal(row["_id"], 9), 16)
+        elif name == "childrenModelCount":
+            row[name] = self._children.get(row["_id"], {})
+
+    @property
+    def _children(self) -> dict[str, dict[str, int]]:
+        if not hasattr(self, "_children_by_id"):
+            self._children_by_id = _children(self.repositories)
+        return self._children_by_id
+
+
+def _children(repositories: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Numbers of derivatives by parent and relation."""
+    base = pl.col("baseModels").struct
+    counts = (
+        repositories.select(base.field("relation"), base.field("models"))
+        .explode("models")
+        .select(pl.col("models").struct.field("_id"), "relation")
+        .drop_nulls()
+        .group_by("_id", "relation")
+        .len()
+    )
+    children: dict[str, dict[str, int]] = {}
+    for hub_id, relation, count in counts.iter_rows():
+        children.setdefault(hub_id, {})[relation] = count
+    return children
+
+
+def _as_api(row: dict[str, Any], stored: list[str]) -> None:
+    """From the archive's forms to the API's: JSON texts opened, what is missing left out."""
+    for name in _JSON_TEXTS:
+        if row.get(name) is not None:
+            row[name] = json.loads(row[name])
+    if "gated" in stored:
+        row["gated"] = False if row["gated"] == "false" else row["gated"]
+    safetensors = row.get("safetensors")
+    if safetensors is not None:
+        parameters = {name: count for name, count in safetensors["parameters"].items() if count is not None}
+        row["safetensors"] = {"parameters": parameters, "total": safetensors["total"]}
+    if "trendingScore" in stored:
+        row["trendingScore"] = int(row["trendingScore"])
+    if "siblings" in stored and row["siblings"] is None:
+        row["siblings"] = []
+    for name in stored:
+        if row[name] is None and name in _LEFT_OUT_WHEN_MISSING:
+            del row[name]
+
+
+def _decoded(cursor: str, sort: str) -> tuple[Any, str]:
+    """The sort key's value and the id in a cursor."""
+    try:
+        condition = json.loads(base64.b64decode(cursor, validate=True))
+        if sort == "_id":
+            return None, str(next(iter(condition["_id"].values())))
+        first = condition["$or"][0]
+        return first[sort], str(first["_id"]["$gt"])
+    except (binascii.Error, ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
+        raise BadQueryError("Invalid cursor") from error

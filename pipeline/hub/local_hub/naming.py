@@ -1,0 +1,153 @@
+"""Names of repositories: invented, in the styles the real ones have, and unique inside each account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipeline.hub.local_hub.cast import Accounts
+from pipeline.hub.local_hub.lineage import Lineage
+from pipeline.hub.local_hub.pathologies import HOSTILE_NAMES, Pathologies
+from pipeline.hub.local_hub.population import NO_RELATION, Repositories
+from pipeline.hub.local_hub.timeline import Integers
+
+_WORDS = [
+    "Aster",
+    "Basalt",
+    "Cinder",
+    "Drift",
+    "Elm",
+    "Fathom",
+    "Glade",
+    "Harbor",
+    "Iris",
+    "Jade",
+    "Krill",
+    "Larch",
+    "Mesa",
+    "Nimbus",
+    "Onyx",
+    "Pollen",
+    "Quill",
+    "Reef",
+    "Sable",
+    "Tundra",
+    "Umber",
+    "Vesper",
+    "Willow",
+    "Zephyr",
+]
+_SIZES = ("0.5B", "1.5B", "3B", "7B", "8B", "14B", "32B", "72B")
+SIZES_IN_BILLIONS = (0.49, 1.54, 3.09, 7.62, 8.03, 14.8, 32.8, 72.7)
+_SIZE_CHANCES = (0.1, 0.14, 0.14, 0.24, 0.18, 0.1, 0.06, 0.04)
+_STYLES = ("", "-Instruct", "-Base", "-Chat")
+_TASKS = [
+    "classifier",
+    "embedder",
+    "tagger",
+    "summarizer",
+    "translator",
+    "lora-test",
+    "demo",
+    "backbone",
+    "detector",
+    "captioner",
+]
+_SUFFIXES = (
+    ("-sft", "-Instruct", "-DPO", "-math", "-medical", "-roleplay", "-coder", "-summary"),
+    ("-lora", "-qlora", "-adapter", "-lora-r16", "-peft", "-lora-chat", "-style-lora", "-dpo-lora"),
+    ("-slerp", "-merge", "-dare-ties", "-stock", "-frankenmerge", "-mix", "-task-arithmetic", "-linear"),
+    ("-GGUF", "-AWQ", "-GPTQ-Int4", "-4bit", "-i1-GGUF", "-FP8", "-GGUF", "-bnb-4bit"),
+)
+GGUF_SUFFIXES = (0, 4, 6)
+"""Places of the suffixes above that stand for llama.cpp files."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names by repository, and what they were chosen from."""
+
+    primary_root: Integers
+    size: npt.NDArray[np.int8]
+    """Place of the primary root's size in `SIZES_IN_BILLIONS`."""
+    suffix: npt.NDArray[np.int8]
+    """Place of a derivative's suffix among the eight of its relation."""
+    name: pl.Series
+    former_name: pl.Series
+    """The repository's own name before it was renamed, else null; its account may have a former name besides."""
+
+
+def christen(
+    accounts: Accounts, repositories: Repositories, lineage: Lineage, found: Pathologies, rng: np.random.Generator
+) -> Names:
+    """Names for every repository; derivatives bear their primary root's."""
+    size = repositories.size
+    root = primary_roots(lineage, size)
+    number = _number_in_account(repositories.account)
+    sizes = rng.choice(len(_SIZES), size, p=_SIZE_CHANCES).astype(np.int8)[root]
+    style = rng.choice(len(_STYLES), size, p=(0.45, 0.3, 0.15, 0.1))
+    suffix = rng.integers(0, 8, size).astype(np.int8)
+    of_cast = repositories.account < accounts.cast.height
+    frame = pl.DataFrame(
+        {
+            "stem": accounts.cast["stem"].gather(np.minimum(repositories.account, accounts.cast.height - 1)),
+            "word": pl.Series(_WORDS).gather((number + repositories.account) % len(_WORDS)),
+            "task": pl.Series(_TASKS).gather(number % len(_TASKS)),
+            "size": pl.Series(_SIZES).gather(sizes),
+            "style": pl.Series(_STYLES).gather(style),
+            "round": number // len(_WORDS) + 1,
+            "number": number,
+        }
+    )
+    round_ = pl.when(pl.col("round") > 1).then(pl.col("round").cast(pl.String)).otherwise(pl.lit(""))
+    own = frame.select(
+        pl.when(pl.Series(of_cast))
+        .then(pl.concat_str("stem", pl.lit("-"), "word", round_, pl.lit("-"), "size", "style"))
+        .otherwise(pl.concat_str(pl.col("word").str.to_lowercase(), pl.lit("-"), "task", pl.lit("-"), "number"))
+    ).to_series()
+    names = own.to_frame("own").with_columns(
+        pl.Series("given", [None], dtype=pl.String).extend_constant(None, size - 1)
+    )
+    given = _given(repositories, found)
+    own = own.scatter(list(given), list(given.values()))
+    suffixes = pl.Series([part for parts in _SUFFIXES for part in parts])
+    ending = suffixes.gather(np.maximum(repositories.relation, 0).astype(np.int64) * 8 + suffix)
+    derived = pl.DataFrame({"root": own.gather(root), "ending": ending, "number": number}).select(
+        pl.concat_str("root", "ending", pl.lit("-"), "number")
+    )
+    derives = pl.Series(repositories.relation != NO_RELATION)
+    name = names.select(pl.when(derives).then(derived.to_series()).otherwise(own)).to_series().alias("name")
+    former = pl.Series("former_name", [None], dtype=pl.String).extend_constant(None, size - 1)
+    if len(found.renamed):
+        before = name.gather(found.renamed) + "-preview"
+        former = former.scatter(found.renamed, before)
+    return Names(root, sizes, suffix, name, former)
+
+
+def primary_roots(lineage: Lineage, size: int) -> Integers:
+    """The root that each repository reaches by its first-named parent, and that one's, and so on."""
+    above = np.arange(size)
+    children, first = np.unique(lineage.child, return_index=True)
+    above[children] = lineage.parent[first]
+    while True:
+        further = above[above]
+        if np.array_equal(further, above):
+            return above
+        above = further
+
+
+def _number_in_account(account: npt.NDArray[np.int32]) -> Integers:
+    order = np.argsort(account, kind="stable")
+    starts = np.flatnonzero(np.diff(account[order], prepend=-1))
+    number = np.empty(len(account), np.int64)
+    number[order] = np.arange(len(account)) - np.repeat(starts, np.diff(np.append(starts, len(account))))
+    return number
+
+
+def _given(repositories: Repositories, found: Pathologies) -> dict[int, str]:
+    """Names that are set by hand: the targets' and the hostile ones."""
+    given = {index: name.split("/")[1] for name, index in repositories.fixed.items()}
+    return given | dict(zip(found.hostile_names.tolist(), HOSTILE_NAMES, strict=False))

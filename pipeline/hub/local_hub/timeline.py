@@ -1,0 +1,118 @@
+"""When things are observed: months, their boundaries, and the archive's revisions with their planted faults.
+
+Times inside the world are whole seconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+
+DAY = 86_400
+FLOOR = datetime(2022, 3, 2, 23, 29, 4, tzinfo=UTC)
+"""The Hub's lowest creation date: when it began to store them."""
+
+MONTHS = tuple(date(2024 + (7 + step) // 12, (7 + step) % 12 + 1, 1) for step in range(14))
+BOUNDARIES = tuple(
+    datetime(2024 + (7 + step) // 12, (7 + step) % 12 + 1, 1, tzinfo=UTC) for step in range(len(MONTHS) + 1)
+)
+END = BOUNDARIES[-1]
+
+CARD_DATA_SINCE = datetime(2024, 10, 1, tzinfo=UTC)
+ALL_TIME_SINCE = datetime(2025, 2, 26, tzinfo=UTC)
+BASE_MODELS_SINCE = datetime(2025, 7, 25, tzinfo=UTC)
+
+TOLERANCE = timedelta(days=3, hours=12)
+EXACT_WITHIN = timedelta(hours=36)
+
+RevisionPathology = Literal["none", "partial", "stale", "off_boundary", "zeroed_counters", "rollback", "frozen"]
+
+
+@dataclass(frozen=True)
+class PlannedRevision:
+    """One state of the archive's `models.parquet`.
+
+    `observed_at` is when the content was counted: the commit's time, except for a stale copy or a frozen counter.
+    A revision is `usable` when a careful reader may take a month's snapshot from it.
+    """
+
+    committed_at: datetime
+    observed_at: datetime
+    pathology: RevisionPathology = "none"
+    usable: bool = True
+
+
+def planned_revisions(*, pathologies: bool) -> tuple[PlannedRevision, ...]:
+    """The archive's revisions in order of commit: one at each boundary, moved or spoilt where a fault is planted."""
+    if not pathologies:
+        return tuple(PlannedRevision(boundary, boundary) for boundary in BOUNDARIES)
+    spoilt = {at(2025, month, 1) for month in (5, 7, 8)}
+    revisions = [PlannedRevision(boundary, boundary) for boundary in BOUNDARIES if boundary not in spoilt]
+    revisions += [
+        _sound(2024, 10, 15),
+        PlannedRevision(ALL_TIME_SINCE, ALL_TIME_SINCE, "zeroed_counters", usable=False),
+        PlannedRevision(at(2025, 5, 1), at(2025, 5, 1), "partial", usable=False),
+        _sound(2025, 5, 1, 20),
+        PlannedRevision(at(2025, 5, 21), at(2025, 5, 21), "rollback", usable=False),
+        _sound(2025, 6, 24),
+        PlannedRevision(at(2025, 7, 1), at(2025, 6, 24), "stale", usable=False),
+        _sound(2025, 7, 1, 14),
+        PlannedRevision(at(2025, 7, 29, 12), at(2025, 7, 29, 12), "off_boundary"),
+        _sound(2025, 8, 5),
+        _sound(2025, 8, 19),
+        PlannedRevision(at(2025, 8, 20), at(2025, 8, 20), "frozen", usable=False),
+    ]
+    return tuple(sorted(revisions, key=lambda revision: revision.committed_at))
+
+
+def boundary_revisions(revisions: tuple[PlannedRevision, ...]) -> tuple[PlannedRevision, ...]:
+    """The usable revision nearest to each boundary.
+
+    Raises:
+        ValueError: a boundary has none within the tolerance.
+    """
+    chosen = []
+    for boundary in BOUNDARIES:
+        usable = [revision for revision in revisions if revision.usable]
+        nearest = min(usable, key=lambda revision: abs(revision.committed_at - boundary))
+        if abs(nearest.committed_at - boundary) > TOLERANCE:
+            raise ValueError(f"the planned archive has no usable revision near {boundary:%Y-%m-%d}")
+        chosen.append(nearest)
+    return tuple(chosen)
+
+
+def last_day_of(month: int) -> date:
+    """The last day of the month with this number among `MONTHS`."""
+    return (BOUNDARIES[month + 1] - timedelta(days=1)).date()
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(moment.timestamp())
+
+
+def month_of(times: Integers) -> npt.NDArray[np.int32]:
+    """Calendar months of times, counted from January 1970."""
+    return times.astype("datetime64[s]").astype("datetime64[M]").astype(np.int32)
+
+
+def month_number(month: date) -> int:
+    """A calendar month, counted from January 1970."""
+    return (month.year - 1970) * 12 + month.month - 1
+
+
+def at(year: int, month: int, day: int, hour: int = 0) -> datetime:
+    """A time in UTC."""
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+def _sound(year: int, month: int, day: int, hour: int = 0) -> PlannedRevision:
+    return PlannedRevision(at(year, month, day, hour), at(year, month, day, hour))

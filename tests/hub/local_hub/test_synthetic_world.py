@@ -1,0 +1,397 @@
+"""The synthetic world: the same from the same seed, calibrated, and with its faults where it says they are."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from pipeline.hub.local_hub.targets import LANGUAGE_TASKS, TARGETS
+from pipeline.hub.local_hub.truth import DICTIONARY
+from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+
+SETTINGS = WorldSettings(models=5_000)
+SMALL = WorldSettings(models=1_200, truth=False, revisions=(date(2024, 8, 1), date(2025, 8, 1)))
+TRAILING_YEAR = (date(2024, 9, 1), date(2025, 8, 1))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=1_500, pathologies=False))
+
+
+def contents(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def shares(world, population, month=None, attribution="uploader"):
+    """Percent by country, of a month or of the trailing year."""
+    chosen = pl.col("month") == month if month else pl.col("month").is_between(*TRAILING_YEAR)
+    sums = (
+        world.truth("country_downloads")
+        .filter(chosen, population=population, attribution=attribution)
+        .group_by("country")
+        .agg(pl.col("downloads").sum())
+    )
+    total = sums["downloads"].sum()
+    return {country: downloads / total * 100 for country, downloads in sums.iter_rows()}
+
+
+def usable_near(world, boundary):
+    usable = world.revisions.filter("usable")
+    distance = (pl.col("committed_at") - datetime(boundary.year, boundary.month, 1, tzinfo=UTC)).abs()
+    return usable.sort(distance).row(0, named=True)
+
+
+def following(month):
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def test_the_same_settings_make_the_same_bytes(tmp_path):
+    first, second = (ensure_world(tmp_path / name, SMALL) for name in ("one", "two"))
+    assert contents(first.path) == contents(second.path)
+
+
+def test_another_seed_makes_another_world(tmp_path):
+    other = WorldSettings(models=1_200, seed=7, truth=False, revisions=SMALL.revisions)
+    first, second = ensure_world(tmp_path, SMALL), ensure_world(tmp_path, other)
+    assert first.path != second.path
+    assert not set(first.revisions["sha256"]) & set(second.revisions["sha256"])
+
+
+def test_two_who_ask_at_once_get_one_world(tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        worlds = list(pool.map(lambda _: ensure_world(tmp_path, SMALL), range(2)))
+    assert worlds[0].path == worlds[1].path
+    assert [path.name for path in tmp_path.iterdir()] == [worlds[0].path.name]
+
+
+def test_only_the_chosen_revisions_are_written(tmp_path):
+    assert ensure_world(tmp_path, SMALL).revisions["committed_at"].dt.date().to_list() == [
+        date(2024, 8, 1),
+        date(2025, 7, 29),
+    ]
+
+
+def test_a_boundary_outside_the_world_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no boundary 2023-01-01"):
+        ensure_world(tmp_path, WorldSettings(models=1_000, truth=False, revisions=(date(2023, 1, 1),)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_world_too_small_to_hold_its_cast_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least 1000 models, not 50"):
+        ensure_world(tmp_path, WorldSettings(models=50))
+
+
+def test_the_world_says_that_it_is_synthetic(world):
+    assert "Synthetic" in (world.path / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("country", "target"),
+    [("CN", TARGETS[0]), ("US", TARGETS[1]), ("international", TARGETS[2])],
+    ids=["china", "usa", "international"],
+)
+def test_the_trailing_year_holds_the_published_share(world, country, target):
+    assert shares(world, "new")[country] == pytest.approx(target.published, abs=0.005)
+
+
+def test_china_overtakes_the_usa_among_new_models_in_june_2025(world):
+    ahead = [month for month in world.months if shares(world, "new", month)["CN"] > shares(world, "new", month)["US"]]
+    assert ahead == [month for month in world.months if month >= date(2025, 6, 1)]
+
+
+def test_the_usa_leads_among_all_models(world):
+    everything = shares(world, "all")
+    assert max(everything, key=everything.get) == "US"
+
+
+def test_deepseek_and_alibaba_hold_most_of_chinas_new_downloads(world):
+    by_organization = dict(
+        world.truth("organization_downloads")
+        .filter(population="new", attribution="uploader", month=date(2025, 8, 1))
+        .select("organization", "downloads")
+        .iter_rows()
+    )
+    china = world.truth("country_downloads").filter(
+        population="new", attribution="uploader", month=date(2025, 8, 1), country="CN"
+    )["downloads"][0]
+    assert by_organization["DeepSeek"] + by_organization["Alibaba"] > china / 2
+
+
+def test_the_giant_holds_its_share_of_every_month(world):
+    months = world.truth("model_months")
+    giant = months.filter(model_id="sentence-transformers/all-MiniLM-L6-v2").select("month", "downloads")
+    total = months.group_by("month").agg(pl.col("downloads").sum().alias("total"))
+    share = giant.join(total, on="month").select(pl.col("downloads") / pl.col("total") * 100).to_series()
+    assert share.len() == len(world.months)
+    assert (share - 8).abs().max() < 0.01
+
+
+def test_derivatives_take_their_share_of_downloads(world):
+    """In a world this small some countries have no derivative to give downloads to."""
+    months = world.truth("model_months").filter(month=date(2025, 9, 1))
+    derived = months.join(world.truth("models").filter(pl.col("relation").is_not_null()), on="hub_id", how="semi")
+    assert derived["downloads"].sum() / months["downloads"].sum() == pytest.approx(0.43, abs=0.02)
+
+
+def test_new_finetunes_stand_on_chinese_bases_as_published(world):
+    flows = world.truth("flows").filter(month=date(2025, 9, 1))
+    chinese = flows.filter(base_country="CN")["new_finetunes"].sum()
+    assert chinese / flows["new_finetunes"].sum() == pytest.approx(0.63, abs=0.02)
+
+
+def test_qwen_takes_more_new_derivatives_than_google_and_meta_together(world):
+    for month in (date(2025, 8, 1), date(2025, 9, 1)):
+        families = world.truth("families").filter(month=month)
+        by_namespace = dict(families.group_by("root_namespace").agg(pl.col("new_derivatives").sum()).iter_rows())
+        assert by_namespace["Qwen"] > 0.4 * families["new_derivatives"].sum()
+        rivals = ("google", "google-bert", "google-t5", "meta-llama", "facebook", "FacebookAI")
+        assert by_namespace["Qwen"] > sum(by_namespace.get(name, 0) for name in rivals)
+
+
+def test_llama_falls_from_half_of_the_new_derivatives(world):
+    def share(month):
+        families = world.truth("families").filter(month=month)
+        llama = families.filter(root_namespace="meta-llama")["new_derivatives"].sum()
+        return llama / families["new_derivatives"].sum()
+
+    assert share(date(2024, 10, 1)) == pytest.approx(0.5, abs=0.04)
+    assert share(date(2025, 9, 1)) == pytest.approx(0.14, abs=0.04)
+
+
+def test_singapore_builds_on_china_in_2025(world):
+    flows = world.truth("flows").filter(month=date(2025, 9, 1), derivative_country="SG", base_country="CN")
+    assert flows["derivatives"][0] >= 1
+    assert flows["downloads"][0] > 0
+
+
+def test_uploader_and_origin_divide_the_same_downloads(world):
+    totals = (
+        world.truth("country_downloads")
+        .group_by("month", "population", "attribution")
+        .agg(pl.col("downloads").sum())
+        .pivot("attribution", index=["month", "population"], values="downloads")
+    )
+    assert totals.height == len(world.months) * 3
+    assert totals.select(((pl.col("uploader") - pl.col("origin")) / pl.col("uploader")).abs().max()).item() < 1e-12
+
+
+def test_countries_and_organizations_divide_the_same_downloads(world):
+    keys = ["month", "population", "attribution"]
+    countries, organizations = (
+        world.truth(name).group_by(keys).agg(pl.col("downloads").sum()).sort(keys)
+        for name in ("country_downloads", "organization_downloads")
+    )
+    difference = (countries["downloads"] - organizations["downloads"]) / countries["downloads"]
+    assert difference.abs().max() < 1e-12
+
+
+def test_root_weights_sum_to_one(world):
+    sums = world.truth("roots").group_by("hub_id").agg(pl.col("weight").sum())
+    assert (sums["weight"] - 1).abs().max() < 1e-9
+
+
+def test_a_root_derives_from_nothing(world):
+    carrying = world.truth("edges").filter("carries_origin")
+    roots = world.truth("roots")["root_model_id"].unique()
+    assert not set(roots) & set(carrying["child_model_id"])
+
+
+def test_every_truth_table_has_the_columns_of_its_dictionary(world):
+    for name, (_, columns) in DICTIONARY.items():
+        assert world.truth(name).columns == list(columns), name
+
+
+def test_what_the_archive_shows_measures_to_the_planted_downloads(world):
+    """Measured again from the files alone, by the definitions; nothing of what was planted is used."""
+    for month in world.months:
+        close = following(month)
+        opening, closing = (
+            pl.scan_parquet(usable_near(world, boundary)["path"])
+            .select(pl.col("^(_id|createdAt|downloads|downloadsAllTime)$"))
+            .collect()
+            for boundary in (month, close)
+        )
+        opened_at = usable_near(world, month)["observed_at"]
+        between = (usable_near(world, close)["observed_at"] - opened_at) / timedelta(days=1)
+        days = (close - month).days
+        if "downloadsAllTime" in opening.columns and "downloadsAllTime" in closing.columns:
+            joined = closing.join(opening.select("_id", before="downloadsAllTime"), on="_id", how="left")
+            created = pl.col("createdAt") > opened_at.replace(tzinfo=None)
+            growth = pl.col("downloadsAllTime") - pl.coalesce("before", pl.when(created).then(0))
+            downloads = joined.select("_id", measured=pl.max_horizontal(growth, 0).fill_null(0) * days / between)
+        else:
+            downloads = closing.select("_id", measured=pl.col("downloads") * days / 30)
+        planted = world.truth("model_months").filter(month=month).rename({"hub_id": "_id"})
+        both = planted.join(downloads, on="_id", how="full", coalesce=True).with_columns(
+            pl.col("measured", "downloads").fill_null(0)
+        )
+        assert both["measured"].sum() == pytest.approx(both["downloads"].sum(), rel=1e-12)
+        assert (both["measured"] - both["downloads"]).abs().max() <= 1e-12 * both["downloads"].max()
+
+
+def test_months_say_how_well_they_are_measured(world):
+    quality = dict(world.truth("months").select("month", "quality").iter_rows())
+    assert {month for month, word in quality.items() if word == "estimated"} == {
+        month for month in world.months if month < date(2025, 3, 1)
+    }
+    assert {month for month, word in quality.items() if word == "scaled"} == {date(2025, 7, 1), date(2025, 8, 1)}
+
+
+def test_the_two_counters_disagree_by_three_to_nine_percent(world):
+    closing = pl.read_parquet(usable_near(world, date(2025, 10, 1))["path"])
+    planted = (
+        world.truth("model_months").filter(month=date(2025, 9, 1), case="measured").filter(pl.col("downloads") > 10_000)
+    )
+    ratio = planted.join(closing, left_on="hub_id", right_on="_id").select(
+        1 - pl.col("downloads_right") / pl.col("downloads")
+    )
+    assert ratio.to_series().median() == pytest.approx(0.06, abs=0.02)
+
+
+def test_every_pathology_is_planted_and_written_down(world):
+    labels = set(world.truth("pathologies")["label"])
+    assert {
+        "deleted", "late_arrival", "renamed", "counter_reset", "counter_always_null", "rolled_back_in_may_2025",
+        "thirty_days_frozen", "zeroed_counters", "partial", "stale", "off_boundary", "frozen", "rollback",
+        "self_reference", "cycle_of_2_0", "cycle_of_3_1", "missing_parent", "free_text_relation", "repeated_edge",
+        "untyped_tags_only", "card_only", "base_model_not_a_repository", "hostile_name", "hostile_card",
+        "null_safetensors_total", "absurd_safetensors_total", "giant", "bot_burst", "test_traffic",
+    } <= labels  # fmt: skip
+    cases = world.truth("months").filter(pl.col("month") >= date(2025, 3, 1))
+    assert cases.select(pl.col("late_arrival", "counter_reset", "disappeared").sum() > 0).row(0) == (True,) * 3
+
+
+def test_a_clean_world_has_no_pathology(clean):
+    assert clean.truth("pathologies").is_empty()
+    assert clean.revisions["usable"].all()
+    assert clean.revisions.height == len(clean.months) + 1
+    assert set(clean.truth("model_months")["case"]) == {"measured", "created"}
+    assert set(clean.truth("months")["quality"]) == {"estimated", "exact"}
+
+
+def test_a_partial_revision_is_the_nearest_to_a_boundary(world):
+    partial = world.revisions.filter(pathology="partial").row(0, named=True)
+    sound = world.revisions.filter("usable", pl.col("committed_at") > partial["committed_at"]).row(0, named=True)
+    assert partial["committed_at"] == datetime(2025, 5, 1, tzinfo=UTC)
+    assert sound["committed_at"] - partial["committed_at"] == timedelta(hours=20)
+    assert partial["rows"] / sound["rows"] == pytest.approx(0.26, abs=0.01)
+
+
+def test_a_stale_revision_is_the_week_befores_copy(world):
+    stale = world.revisions.filter(pathology="stale").row(0, named=True)
+    original = world.revisions.filter(pl.col("committed_at") == stale["observed_at"]).row(0, named=True)
+    assert stale["committed_at"] - original["committed_at"] == timedelta(days=7)
+    assert stale["sha256"] == original["sha256"]
+    assert stale["commit"] != original["commit"]
+
+
+def test_one_boundary_has_its_nearest_revision_days_away(world):
+    moved = world.revisions.filter(pathology="off_boundary").row(0, named=True)
+    assert datetime(2025, 8, 1, tzinfo=UTC) - moved["committed_at"] == timedelta(days=2, hours=12)
+
+
+def test_the_archives_columns_come_in_with_their_eras(world):
+    since = {
+        "cardData": date(2024, 10, 1),
+        "trendingScore": date(2024, 10, 1),
+        "downloadsAllTime": date(2025, 2, 26),
+        "baseModels": date(2025, 7, 25),
+    }
+    for revision in world.revisions.to_dicts():
+        columns = pl.read_parquet_schema(revision["path"])
+        for column, day in since.items():
+            assert (column in columns) == (revision["observed_at"].date() >= day), (revision["observed_at"], column)
+
+
+def test_counters_are_null_or_zero_where_they_first_appear(world):
+    first = pl.read_parquet(world.revisions.filter(pathology="zeroed_counters")["path"][0])
+    assert first["downloadsAllTime"].null_count() > first.height / 3
+    assert (first["downloadsAllTime"] == 0).sum() > first.height / 5
+
+
+def test_counters_fall_across_the_hub_in_may_and_recover(world):
+    before, during, after = (
+        pl.read_parquet(
+            usable_near(world, boundary)["path"]
+            if boundary
+            else world.revisions.filter(pathology="rollback")["path"][0]
+        ).select("_id", "downloadsAllTime")
+        for boundary in (date(2025, 5, 1), None, date(2025, 6, 1))
+    )
+    joined = before.join(during, on="_id", suffix="_during").join(after, on="_id", suffix="_after")
+    fell = pl.col("downloadsAllTime_during") < pl.col("downloadsAllTime")
+    assert joined.filter(fell).height > joined.height / 50
+    assert joined.filter(fell & (pl.col("downloadsAllTime_after") >= pl.col("downloadsAllTime"))).height > 0
+
+
+def test_all_counters_stand_still_on_a_frozen_day(world):
+    day_before, frozen = (
+        pl.read_parquet(world.revisions.filter(pl.col("committed_at") == datetime(2025, 8, day, tzinfo=UTC))["path"][0])
+        for day in (19, 20)
+    )
+    both = frozen.join(day_before, on="_id", suffix="_before")
+    assert frozen.height >= day_before.height
+    assert (both["downloadsAllTime"] == both["downloadsAllTime_before"]).sum() >= both.height - 3
+    assert (both["downloads"] == both["downloads_before"]).all()
+
+
+def test_a_renamed_account_keeps_its_repositories_ids(world):
+    before, after = (
+        pl.read_parquet(usable_near(world, boundary)["path"]).select("_id", "id", "author")
+        for boundary in (date(2025, 6, 1), date(2025, 9, 1))
+    )
+    renamed = before.filter(author="THUDM").join(after, on="_id", suffix="_after")
+    assert renamed.height > 0
+    assert set(renamed["author_after"]) == {"zai-org"}
+    assert "zai-org" not in set(before["author"])
+
+
+def test_a_parent_is_named_as_it_was_called_when_the_child_was_made(world):
+    renamed = world.truth("edges").filter(
+        pl.col("named_as") != pl.col("parent_model_id"), pl.col("parent_hub_id").is_not_null()
+    )
+    assert renamed.height > 0
+    known = dict(world.truth("renames").select("hub_id", "former_id").iter_rows())
+    assert all(known[edge["parent_hub_id"]] == edge["named_as"] for edge in renamed.to_dicts())
+
+
+def test_every_revision_has_each_repository_once(world):
+    for path in world.revisions["path"]:
+        rows = pl.read_parquet(path, columns=["_id", "id"])
+        assert rows["_id"].n_unique() == rows["id"].n_unique() == rows.height
+        assert not rows.select(pl.all().null_count().sum()).row(0)[0]
+
+
+def test_ids_are_object_ids_in_order_of_creation(world):
+    models = world.truth("models")
+    assert models["hub_id"].str.contains("^[0-9a-f]{24}$").all()
+    assert models["hub_id"].is_sorted()
+    seconds = models["hub_id"].str.head(8).str.to_integer(base=16)
+    assert (seconds == models["created_at"].dt.epoch("s")).all()
+
+
+def test_no_repository_is_older_than_the_hubs_first_creation_date(world):
+    assert world.truth("models")["created_at"].min() == datetime(2022, 3, 2, 23, 29, 4, tzinfo=UTC)
+
+
+def test_language_models_are_told_by_their_task(world):
+    models = world.truth("models")
+    told = models["pipeline_tag"].is_in(list(LANGUAGE_TASKS)).fill_null(value=False)
+    assert (told == models["is_language"]).all()
+
+
+def test_a_time_outside_the_world_is_refused(world):
+    with pytest.raises(ValueError, match="spans 2024-08-01 to 2025-10-01"):
+        world.listing(date(2026, 1, 1))
