@@ -5,10 +5,13 @@ import polars as pl
 
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.tables import attribution, lineage, listings
+from pipeline.tables import attribution, families, lineage, listings
 from pipeline.tables import shares as tables
 from pipeline.tables.declaration import Table
 from pipeline.transform import shares
+from pipeline.transform.attribution import owners
+from pipeline.transform.lineage.families import derivation_flows as flows_between
+from pipeline.transform.lineage.families import family_shares as shares_of_families
 
 
 def _share_asset(table: Table, dimension: str) -> dg.AssetsDefinition:
@@ -39,3 +42,51 @@ def _share_asset(table: Table, dimension: str) -> dg.AssetsDefinition:
 
 country_shares = _share_asset(tables.COUNTRY_SHARES, "country")
 organization_shares = _share_asset(tables.ORGANIZATION_SHARES, "organization")
+
+
+@table_asset(
+    families.FAMILY_SHARES,
+    ins=inputs(
+        derivations=lineage.DERIVATIONS,
+        placed=lineage.MODEL_LINEAGE,
+        weights=lineage.ORIGIN_WEIGHTS,
+        downloads=listings.MODEL_DOWNLOADS,
+        attributed=attribution.MODEL_ATTRIBUTION,
+        roots=attribution.ROOT_ATTRIBUTION,
+    ),
+)
+def family_shares(
+    derivations: pl.LazyFrame,
+    placed: pl.LazyFrame,
+    weights: pl.LazyFrame,
+    downloads: pl.LazyFrame,
+    attributed: pl.LazyFrame,
+    roots: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Families by root repository and by root organisation."""
+    return shares_of_families(derivations, placed, weights, downloads, _root_owners(attributed, roots))
+
+
+@table_asset(
+    families.DERIVATION_FLOWS,
+    ins=inputs(
+        derivations=lineage.DERIVATIONS,
+        weights=lineage.ORIGIN_WEIGHTS,
+        downloads=listings.MODEL_DOWNLOADS,
+        attributed=attribution.MODEL_ATTRIBUTION,
+        roots=attribution.ROOT_ATTRIBUTION,
+    ),
+)
+def derivation_flows(
+    derivations: pl.LazyFrame,
+    weights: pl.LazyFrame,
+    downloads: pl.LazyFrame,
+    attributed: pl.LazyFrame,
+    roots: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Who builds on whom, country by country."""
+    return flows_between(derivations, weights, downloads, attributed, _root_owners(attributed, roots))
+
+
+def _root_owners(attributed: pl.LazyFrame, roots: pl.LazyFrame) -> pl.LazyFrame:
+    return owners(attributed, roots).rename({"model_id": "root_model_id"})

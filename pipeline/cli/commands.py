@@ -15,6 +15,7 @@ from pipeline.cli import run as running
 from pipeline.errors import CensusError
 from pipeline.months import parse_month
 from pipeline.orchestration.home import prepare_home
+from pipeline.publish.headline import read_headline
 from pipeline.version import __version__
 
 
@@ -45,31 +46,23 @@ def census() -> None:
 @click.option("--registry", type=click.Path(path_type=Path), help="Another registry's CSV instead of ours.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 32), help="Months run at the same time.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines; no progress.")
-def run(
-    source: str,
-    first: date | None,
-    last: date | None,
-    snapshots: Path | None,
-    registry: Path | None,
-    jobs: int,
-    as_json: bool,  # noqa: FBT001
-) -> None:
+def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
     """Materialises months through Dagster, then publishes them.
 
     Exit code 0: every month ran and passed its blocking checks, and was published. 1: at least one did not; what it
     would have replaced is kept. 2: the request cannot be met; nothing was changed.
     """
     prepare_home()
-    request = running.Request(source, first, last, snapshots, registry, jobs)
     reporter = running.JsonReporter() if as_json else running.TerminalReporter()
-    sys.exit(running.run(request, reporter))
+    sys.exit(running.run(running.Request(**request), reporter))
 
 
 @census.command()
+@click.option("--last-month", type=MonthType(), help="End of the year shown.  [default: the latest complete one]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
-def headline(as_json: bool) -> None:  # noqa: FBT001
+def headline(last_month: date | None, as_json: bool) -> None:  # noqa: FBT001
     """Prints the headline from the published warehouse."""
-    found = running.read_published_headline(settings.published_folder())
+    found = read_headline(settings.published_folder(), last_month)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
 
 

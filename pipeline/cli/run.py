@@ -182,11 +182,6 @@ def _problems(outcomes: list[launch.RunOutcome]) -> Iterator[str]:
             yield f"failed: {name} {failure}"
 
 
-def read_published_headline(folder: Path) -> Headline:
-    """The headline of what is published."""
-    return read_headline(folder)
-
-
 def describe_sources(snapshots: Path | None) -> Iterator[str]:
     """A line for each source: the months that it can serve, or why it cannot say."""
     for name in sorted(SOURCES):

@@ -23,9 +23,12 @@ import httpx2
 from huggingface_hub import HfApi, HfFileSystem, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers, http_backoff  # type: ignore[attr-defined]
+from huggingface_hub.utils import logging as hub_logging
 from pyarrow import parquet
 
 from pipeline.errors import CensusError, TemporaryError
+
+hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call] # its retries are ours to tell: every failure is told once, in one sentence
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 TEMPORARY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})

@@ -1,7 +1,5 @@
 """Assets' inputs and outputs as files of the lake."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,30 +67,52 @@ def _run(launches: list[tuple[str, date | None, dict[str, Any]]], processes: int
     instance = dg.DagsterInstance.get()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        running: dict[Future[RunOutcome], tuple[str, date | None]] = {}
+        watched: dict[Future[RunOutcome], _Watch] = {}
         for job, month, resources in launches:
-            run_id = str(uuid.uuid4())
-            running[pool.submit(_execute, job, month, run_id, resources)] = (run_id, month)
-        while running:
-            done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            watch = _Watch(str(uuid.uuid4()), month)
+            watched[pool.submit(_execute, job, month, watch.run_id, resources)] = watch
+        while watched:
+            done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
-                running.pop(future)
+                watched.pop(future)
                 yield future.result()
-            for run_id, month in list(running.values())[:processes]:
-                progress = _progress(instance, run_id, month)
-                if progress is not None:
-                    yield progress
+            for future, watch in watched.items():
+                if future.running() and watch.look(instance):
+                    yield watch.progress()
 
 
-def _progress(instance: dg.DagsterInstance, run_id: str, month: date | None) -> Progress | None:
-    run = instance.get_run_by_id(run_id)
-    if run is None:
-        return None
-    started = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_START)
-    ended = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
-    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id or "")
-    current = started[-1].step_key if started else None
-    return Progress(month, len(ended), len(plan.steps), current or "")
+@dataclass
+class _Watch:
+    """What was seen so far of a run's events; each look reads only what is new."""
+
+    run_id: str
+    month: date | None
+    steps: int = 0
+    steps_done: int = 0
+    step: str = ""
+    cursor: str | None = None
+
+    def look(self, instance: dg.DagsterInstance) -> bool:
+        """Reads what is new; whether there was anything."""
+        if self.steps == 0:
+            run = instance.get_run_by_id(self.run_id)
+            if run is None or run.execution_plan_snapshot_id is None:
+                return False
+            self.steps = len(instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).steps)
+        found = instance.get_records_for_run(
+            self.run_id, self.cursor, {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+        )
+        self.cursor = found.cursor
+        for record in found.records:
+            event = record.event_log_entry.get_dagster_event()
+            if event.is_step_start:
+                self.step = event.step_key or ""
+            else:
+                self.steps_done += 1
+        return bool(found.records)
+
+    def progress(self) -> Progress:
+        return Progress(self.month, self.steps_done, self.steps, self.step)
 
 
 def _execute(job: str, month: date | None, run_id: str, resources: dict[str, Any]) -> RunOutcome:

@@ -124,7 +124,7 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
     if not path.exists():
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
     with duckdb.connect(str(path), read_only=True) as connection:
-        found = connection.execute(
+        found = connection.sql(
             """
             select month, "window", months_in_window, is_complete, population, attribution, denominator, basis, coverage
             from country_shares
@@ -133,27 +133,26 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
             order by is_complete desc, month desc
             limit 1
             """,
-            {"month": last_month},
-        ).fetchone()
-        if found is None:
+            params={"month": last_month},
+        ).fetchall()
+        if not found:
             raise CensusError(f"{last_month:%Y-%m} is not published: choose a published month" if last_month else EMPTY)
-        stated = dict(zip(STATED_COLUMNS, found, strict=True))
+        stated = dict(zip(STATED_COLUMNS, found[0], strict=True))
         month, months = stated["last_month"], stated["months_in_window"]
-        provenance = connection.execute(
+        [(sources, is_synthetic)] = connection.sql(
             "select list(distinct source order by source), bool_or(is_synthetic) from dim_month "
             "where month between $first and $last",
-            {"first": add_months(month, 1 - months), "last": month},
-        ).fetchone()
-        rows = connection.execute(
+            params={"first": add_months(month, 1 - months), "last": month},
+        ).fetchall()
+        rows = connection.sql(
             """
             select country_name, is_country, downloads, share, share_low, share_high
             from country_shares join dim_country on member = country
             where month = $month and "window" = 'trailing_12_months' and population = 'new' and attribution = 'uploader'
             order by is_country desc, downloads desc, country_name
             """,
-            {"month": month},
+            params={"month": month},
         ).fetchall()
-    sources, is_synthetic = provenance or ([], False)
     return Headline(**stated, sources=sources, is_synthetic=is_synthetic, members=_members(rows))
 
 

@@ -16,7 +16,7 @@ from pipeline.lake.store import Lake
 from pipeline.publish import marts
 from pipeline.publish.seals import sealed_months
 from pipeline.publish.warehouse import FILE_NAME, write_warehouse
-from pipeline.tables import attribution, listings, published, shares
+from pipeline.tables import attribution, families, listings, published, shares
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.declaration import Table
 from pipeline.transform.windows import share_windows
@@ -57,6 +57,8 @@ def publish(
     tables = {
         shares.COUNTRY_SHARES: country_shares.lazy(),
         shares.ORGANIZATION_SHARES: share_windows(of_all_months(shares.ORGANIZATION_SHARES).collect()).lazy(),
+        families.FAMILY_SHARES: of_all_months(families.FAMILY_SHARES),
+        families.DERIVATION_FLOWS: of_all_months(families.DERIVATION_FLOWS),
         published.COVERAGE: marts.coverage(accounts, covered),
         published.DIM_MONTH: marts.dim_month(accounts, covered),
         published.DIM_COUNTRY: marts.dim_country(countries),

@@ -61,8 +61,8 @@ def _build(connection: duckdb.DuckDBPyConnection, path: Path, tables: Mapping[Ta
         connection.sql(f"comment on table {name} is '{_quoted(f'One row per {table.grain}. {table.description}')}'")
         for column in table.columns:
             connection.sql(f"comment on column {name}.{_identifier(column.name)} is '{_quoted(_comment(column))}'")
-        count = connection.execute(f"select count(*) from {name}").fetchone()  # noqa: S608 - a declared name
-        if count is None or count[0] != declared.height:
+        counted = connection.sql(f"select count(*) from {name}").fetchall()  # noqa: S608 - a declared name
+        if counted != [(declared.height,)]:
             raise CensusError(f"the warehouse's {table.name} does not hold the rows written to it: publish again")
         rows[table.name] = declared.height
     connection.sql("detach census")

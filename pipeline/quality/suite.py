@@ -57,15 +57,15 @@ def validate(frame: pd.DataFrame, questions: Iterable[Question]) -> dict[str, An
 @contextmanager
 def _quiet() -> Iterator[None]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    # Some of its modules set the level of their own loggers, so that only the switch for all of them is heard.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(disabled)
 
 
 def _expectation(question: Question) -> Expectation:

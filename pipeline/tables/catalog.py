@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.tables import attribution, lineage, listings, published, shares
+from pipeline.tables import attribution, families, lineage, listings, published, shares
 from pipeline.tables.declaration import Table
 
 TABLES: tuple[Table, ...] = (
@@ -10,6 +10,7 @@ TABLES: tuple[Table, ...] = (
     *attribution.TABLES,
     *lineage.TABLES,
     *shares.TABLES,
+    *families.TABLES,
     *published.TABLES,
 )
 TABLES_BY_PATH: dict[str, Table] = {table.path: table for table in TABLES}

@@ -5,10 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION, RELATIONS
-from pipeline.tables.declaration import Column, Expectation, Rule, Table
+from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 
 EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
 """Where a derivation was declared, in order of trust."""
+FOUND_BY = ("hub_id", "name", "letter_case", "rename", "former_name", "unlisted")
+"""How a parent was found, the surest way first."""
+OUTCOMES = ("edge", "duplicate", "self_reference", "local_path", "url", "malformed")
+"""What becomes of a declared reference."""
 
 DERIVATIONS = Table(
     group="lineage",
@@ -36,8 +40,8 @@ DERIVATIONS = Table(
         Column(
             "parent_found_by",
             pl.String,
-            "How the parent was found: `hub_id`, exact `name`, `letter_case` (a name in other case), `hub_alias` (a "
-            "name that the Hub gives beside an id elsewhere), a reviewed `rename`, or not at all (`unlisted`).",
+            "How the parent was found: `hub_id`, exact `name`, `letter_case` (a name in other case), a reviewed "
+            "`rename`, `former_name` (the Hub resolves this name to another elsewhere), or not at all (`unlisted`).",
         ),
         Column("position", pl.Int32, "Place among the child's parents in order of trust and declaration, from 0."),
     ),
@@ -47,8 +51,34 @@ DERIVATIONS = Table(
     expectations=(
         Expectation("ExpectColumnValuesToBeInSet", {"column": "relation", "value_set": list(RELATIONS)}),
         Expectation("ExpectColumnValuesToBeInSet", {"column": "evidence", "value_set": list(EVIDENCE)}),
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "parent_found_by", "value_set": list(FOUND_BY)}),
+        Expectation("ExpectColumnValuesToBeBetween", {"column": "position", "min_value": 0}),
+    ),
+    measures=(
+        Measure(
+            "unknown_relation_share",
+            "Share of derivations of which nobody says what kind they are.",
+            lambda frames: share_of_rows(frames.scan("lineage/derivations"), pl.col("relation") == "unknown"),
+            maximum=0.35,
+            severity="warning",
+        ),
     ),
     rules=(
+        Rule(
+            "parents_listed_as_stated",
+            "A parent is marked as listed exactly where it is a repository of the snapshot.",
+            lambda frames: (
+                frames.scan("lineage/derivations")
+                .select("child_hub_id", "parent_hub_id", "parent_listed")
+                .join(
+                    frames.scan("listings/hub_snapshots").select("hub_id", pl.lit(value=True).alias("is_there")),
+                    left_on="parent_hub_id",
+                    right_on="hub_id",
+                    how="left",
+                )
+                .filter(pl.col("is_there").fill_null(value=False) != pl.col("parent_listed"))
+            ),
+        ),
         Rule(
             "children_listed",
             "Every derivative is a repository of the snapshot.",
@@ -71,8 +101,6 @@ DERIVATIONS = Table(
     ),
 )
 
-OUTCOMES = ("edge", "duplicate", "self_reference", "local_path", "url", "malformed")
-
 DERIVATION_ACCOUNTS = Table(
     group="lineage",
     name="derivation_accounts",
@@ -90,7 +118,49 @@ DERIVATION_ACCOUNTS = Table(
         Expectation("ExpectColumnValuesToBeInSet", {"column": "outcome", "value_set": list(OUTCOMES)}),
         Expectation("ExpectColumnValuesToBeInSet", {"column": "evidence", "value_set": list(EVIDENCE)}),
     ),
+    measures=(
+        Measure(
+            "self_reference_share",
+            "Share of references by which a repository names itself as its parent.",
+            lambda frames: share_of_references(frames, ["self_reference"]),
+            maximum=0.02,
+            severity="warning",
+        ),
+        Measure(
+            "unusable_share",
+            "Share of references that name no repository: local paths, addresses, malformed names.",
+            lambda frames: share_of_references(frames, ["local_path", "url", "malformed"]),
+            maximum=0.05,
+            severity="warning",
+        ),
+    ),
+    rules=(
+        Rule(
+            "edges_are_derivations",
+            "There are as many derivations as references that became edges.",
+            lambda frames: (
+                frames.scan("lineage/derivation_accounts")
+                .filter(pl.col("outcome") == "edge")
+                .select(pl.col("references").sum())
+                .join(frames.scan("lineage/derivations").select(pl.len().alias("derivations")), how="cross")
+                .filter(pl.col("references") != pl.col("derivations"))
+            ),
+        ),
+    ),
 )
+
+
+def share_of_rows(rows: pl.LazyFrame, condition: pl.Expr) -> pl.LazyFrame:
+    """Share of rows that meet the condition, 0 where there are no rows; one cell."""
+    return rows.select(condition.mean().fill_null(0.0).alias("share"))
+
+
+def share_of_references(frames: TableFrames, outcomes: list[str]) -> pl.LazyFrame:
+    """Share of the month's references with one of the outcomes, 0 in a month without references; one cell."""
+    found = pl.col("references").filter(pl.col("outcome").is_in(outcomes)).sum()
+    everything = pl.max_horizontal(pl.col("references").sum(), 1)
+    return frames.scan("lineage/derivation_accounts").select((found / everything).alias("share"))
+
 
 MODEL_LINEAGE = Table(
     group="lineage",
@@ -108,6 +178,13 @@ MODEL_LINEAGE = Table(
         Column("depth_longest", pl.Int32, "Most derivations to a root, cycles condensed.", "derivations"),
         Column("root_model_id", pl.String, "The primary root, which names the family; itself for a root."),
         Column("root_hub_id", pl.String, "The primary root's `hub_id`; absent where it is not listed.", nullable=True),
+        Column(
+            "root_organization",
+            pl.String,
+            "The organisation of the primary root; absent where it is not known and for repositories that have no part "
+            "in a derivation.",
+            nullable=True,
+        ),
         Column("roots", pl.Int32, "Number of roots.", "repositories"),
         *(
             Column(f"children_{relation}", pl.Int32, f"Direct derivatives by relation {relation}.", "repositories")
@@ -142,12 +219,48 @@ MODEL_LINEAGE = Table(
     ),
     rules=(
         Rule(
+            "roots_have_no_parents",
+            "A primary root derives from nothing, unless it stands for a cycle.",
+            lambda frames: (
+                frames.scan("lineage/model_lineage")
+                .filter(pl.col("is_derivative") & ~pl.col("is_in_cycle"))
+                .select(pl.col("hub_id").alias("root_hub_id"))
+                .join(frames.scan("lineage/model_lineage").select("root_hub_id"), on="root_hub_id", how="semi")
+            ),
+        ),
+        Rule(
+            "derivatives_as_declared",
+            "A repository is a derivative exactly where it has a derivation.",
+            lambda frames: (
+                frames.scan("lineage/model_lineage")
+                .select("hub_id", "is_derivative")
+                .join(
+                    frames.scan("lineage/derivations")
+                    .select(pl.col("child_hub_id").alias("hub_id"), pl.lit(value=True).alias("has_derivation"))
+                    .unique("hub_id"),
+                    on="hub_id",
+                    how="left",
+                )
+                .filter(pl.col("has_derivation").fill_null(value=False) != pl.col("is_derivative"))
+            ),
+        ),
+        Rule(
             "every_model_placed",
             "Every repository of the snapshot has exactly one row.",
             lambda frames: (
                 frames.scan("listings/hub_snapshots")
                 .select("hub_id")
                 .join(frames.scan("lineage/model_lineage").select("hub_id"), on="hub_id", how="anti")
+            ),
+        ),
+        Rule(
+            "every_derivative_weighted",
+            "Every derivative has its weights.",
+            lambda frames: (
+                frames.scan("lineage/model_lineage")
+                .filter(pl.col("is_derivative"))
+                .select("hub_id")
+                .join(frames.scan("lineage/origin_weights").select("hub_id").unique(), on="hub_id", how="anti")
             ),
         ),
     ),
@@ -186,16 +299,6 @@ ORIGIN_WEIGHTS = Table(
                 .group_by("hub_id")
                 .agg(pl.col("weight").sum())
                 .filter((pl.col("weight") - 1).abs() > 1e-9)
-            ),
-        ),
-        Rule(
-            "every_derivative_weighted",
-            "Every derivative has its weights, and only derivatives have.",
-            lambda frames: (
-                frames.scan("lineage/model_lineage")
-                .filter(pl.col("is_derivative"))
-                .select("hub_id")
-                .join(frames.scan("lineage/origin_weights").select("hub_id").unique(), on="hub_id", how="anti")
             ),
         ),
     ),

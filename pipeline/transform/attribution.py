@@ -145,3 +145,14 @@ def attribute_roots(
     roots = weights.select(pl.col("root_model_id").alias("model_id"), "namespace").unique("model_id")
     attributed = attribute(roots, month, registry=registry, canonical_models=canonical_models, accounts=accounts)
     return attributed.rename({"model_id": "root_model_id"}).with_columns(pl.lit(month).alias("month"))
+
+
+def owners(attribution: pl.LazyFrame, root_attribution: pl.LazyFrame) -> pl.LazyFrame:
+    """The developer of every repository that is listed or that some repository derives from.
+
+    A parent that is not listed has no parents of its own that we know of: it is a root. Columns `model_id`,
+    `organization` and `country`, one row per name.
+    """
+    roots = root_attribution.select(pl.col("root_model_id").alias("model_id"), "organization", "country")
+    listed = attribution.select("model_id", "organization", "country")
+    return pl.concat([listed, roots]).unique("model_id", keep="first", maintain_order=True)

@@ -1,7 +1,7 @@
 """Sums by group that come out the same to the last bit, whatever the number of threads.
 
-Floating-point sums depend on their order. Parallel engines add in whatever order rows arrive; here rows are added in the
-order in which they stand.
+Floating-point sums depend on their order. Parallel engines add in whatever order rows arrive; here rows are added in
+the order in which they stand.
 """
 
 from __future__ import annotations

@@ -1,0 +1,141 @@
+"""Group `shares`, the part that follows derivations: families of models, and who builds on whom."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.tables.columns import COUNTRY_PATTERN, MONTH, RELATIONS
+from pipeline.tables.declaration import Column, Expectation, Rule, Table
+
+LEVELS = ("root_model", "root_organization")
+"""What a family is named after: the root repository, or the organisation that made it."""
+
+_NEW_DERIVATIVES = Column(
+    "new_derivatives", pl.Float64, "Derivatives created within the month, by their weights.", "repositories"
+)
+_DERIVATIVES = Column(
+    "derivatives", pl.Float64, "Derivatives listed at the month's close, by their weights.", "repositories"
+)
+_NEW_DERIVATIVES_IN_ALL = Column(
+    "new_derivatives_in_all", pl.Int64, "Derivatives created within the month, whole: the denominator.", "repositories"
+)
+_SHARE_OF_NEW = Column(
+    "share_of_new_derivatives",
+    pl.Float64,
+    "Part of the month's new derivatives; 0 in a month without any.",
+    "fraction",
+)
+_NOT_NEGATIVE = tuple(
+    Expectation("ExpectColumnValuesToBeBetween", {"column": name, "min_value": 0})
+    for name in ("new_derivatives", "derivatives")
+)
+_IS_FRACTION = Expectation(
+    "ExpectColumnValuesToBeBetween", {"column": "share_of_new_derivatives", "min_value": 0, "max_value": 1.000000001}
+)
+
+FAMILY_SHARES = Table(
+    group="shares",
+    name="family_shares",
+    grain="level and family",
+    description=(
+        "Families of models: a root with everything that derives from it, by root repository and by the organisation "
+        "behind the root. A derivative of several roots counts in each family by its weight, so that families add up "
+        "to the derivatives and downloads there are. At the level of repositories only roots that have derivatives "
+        "are families; at the level of organisations everything is in one."
+    ),
+    columns=(
+        MONTH,
+        Column("level", pl.String, "`root_model` or `root_organization`."),
+        Column("family", pl.String, "The root's `model_id`, or the root's organisation."),
+        Column("organization", pl.String, "The organisation behind the root."),
+        Column("country", pl.String, "The country of that organisation, or a member that is no country."),
+        _NEW_DERIVATIVES,
+        *(
+            Column(f"new_{relation}", pl.Float64, f"New derivatives by relation {relation}.", "repositories")
+            for relation in RELATIONS
+        ),
+        _DERIVATIVES,
+        _NEW_DERIVATIVES_IN_ALL,
+        _SHARE_OF_NEW,
+        Column("downloads", pl.Float64, "Downloads of roots and derivatives in the month.", "downloads"),
+        Column("downloads_derivatives", pl.Float64, "Of these, downloads of derivatives.", "downloads"),
+        Column("downloads_quantized", pl.Float64, "Of these, downloads of quantised derivatives.", "downloads"),
+    ),
+    key=("level", "family"),
+    may_be_empty=True,
+    warnings=(
+        "A derivative whose parents stand in different relations counts under each by its part of the parents.",
+        "Rows of the two levels describe the same downloads: choose one before adding up.",
+    ),
+    expectations=(
+        Expectation("ExpectColumnValuesToBeInSet", {"column": "level", "value_set": list(LEVELS)}),
+        Expectation("ExpectColumnValuesToMatchRegex", {"column": "country", "regex": COUNTRY_PATTERN}),
+        *_NOT_NEGATIVE,
+        _IS_FRACTION,
+    ),
+    rules=(
+        Rule(
+            "new_derivatives_conserved",
+            "On each level the families' new derivatives add up to the new derivatives there are.",
+            lambda frames: not_conserved(frames.scan("shares/family_shares"), ["level"]),
+        ),
+        Rule(
+            "relations_add_up",
+            "A family's new derivatives are those of its relations together.",
+            lambda frames: frames.scan("shares/family_shares").filter(
+                (pl.sum_horizontal(f"new_{relation}" for relation in RELATIONS) - pl.col("new_derivatives")).abs()
+                > 1e-6
+            ),
+        ),
+    ),
+)
+
+DERIVATION_FLOWS = Table(
+    group="shares",
+    name="derivation_flows",
+    grain="country of the root and country of the derivative",
+    description=(
+        "Who builds on whom: derivatives by the country of the organisation behind their roots and the country of "
+        "their own developer. A derivative of several roots is split by its weights."
+    ),
+    columns=(
+        MONTH,
+        Column("base_country", pl.String, "Country behind the root, or a member that is no country."),
+        Column(
+            "derivative_country", pl.String, "Country of the derivative's developer, or a member that is no country."
+        ),
+        _NEW_DERIVATIVES,
+        _DERIVATIVES,
+        _NEW_DERIVATIVES_IN_ALL,
+        _SHARE_OF_NEW,
+        Column("downloads", pl.Float64, "Downloads of the derivatives in the month.", "downloads"),
+    ),
+    key=("base_country", "derivative_country"),
+    may_be_empty=True,
+    expectations=(
+        Expectation("ExpectColumnValuesToMatchRegex", {"column": "base_country", "regex": COUNTRY_PATTERN}),
+        Expectation("ExpectColumnValuesToMatchRegex", {"column": "derivative_country", "regex": COUNTRY_PATTERN}),
+        *_NOT_NEGATIVE,
+        _IS_FRACTION,
+    ),
+    rules=(
+        Rule(
+            "new_derivatives_conserved",
+            "The flows' new derivatives add up to the new derivatives there are.",
+            lambda frames: not_conserved(frames.scan("shares/derivation_flows"), ["month"]),
+        ),
+    ),
+)
+
+
+def not_conserved(shares: pl.LazyFrame, group: list[str]) -> pl.LazyFrame:
+    """Groups whose new derivatives do not add up to the stated whole, to a millionth of it."""
+    whole = pl.col("new_derivatives_in_all")
+    return (
+        shares.group_by(group)
+        .agg(pl.col("new_derivatives").sum(), whole.max())
+        .filter((pl.col("new_derivatives") - whole).abs() > 1e-6 * pl.max_horizontal(whole, 1))
+    )
+
+
+TABLES = (FAMILY_SHARES, DERIVATION_FLOWS)

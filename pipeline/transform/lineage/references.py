@@ -1,0 +1,189 @@
+"""What repositories declare: every reference to a base model, from every place where one can stand.
+
+The Hub repeats itself: what a card declares stands again, resolved, in `baseModels`, in typed tags and in untyped
+ones, in the same order. Three references of four are therefore word for word what a more trusted place says, and are
+recognised here as repeats before anything is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.tables.lineage import EVIDENCE
+
+TAG_PREFIX = "base_model:"
+
+
+@dataclass(frozen=True)
+class References:
+    """The references that a listing declares.
+
+    `distinct` has one row per reference that no more trusted one repeats word for word: `child` (the declaring
+    repository's row in the listing), `evidence`, `declared`, `declared_hub_id`, `relation_declared`; by evidence in
+    order of trust, then by child, then in the declarer's order. `repeats` counts the others: `reference` (the row of
+    `distinct` that says the same), `evidence`.
+    """
+
+    distinct: pl.DataFrame
+    repeats: pl.DataFrame
+
+
+def read_listing(snapshots: pl.LazyFrame) -> pl.DataFrame:
+    """The snapshot reduced to what lineage needs, one row per repository, tags cut to those about base models.
+
+    The one pass over the snapshot's wide columns: tags of three million repositories are some thirty million
+    strings, of which one in ten is kept.
+    """
+    about_base_models = pl.element().filter(pl.element().str.starts_with(TAG_PREFIX))
+    return (
+        snapshots.select(
+            "month",
+            "hub_id",
+            "model_id",
+            "base_model_relation",
+            "base_models",
+            pl.col("tags").list.eval(about_base_models),
+            "card_base_models",
+        )
+        .collect(engine="streaming")
+        .rechunk()
+    )
+
+
+def read_references(listing: pl.DataFrame, relation_words: Collection[str]) -> References:
+    """Every reference of the listing's repositories (see `read_listing`).
+
+    `relation_words` are the words that a typed tag may have before the parent's name, in lower case. Absent and empty
+    lists declare nothing; an empty text is a reference, if a malformed one.
+    """
+    rows = listing.with_row_index("child")
+    tags = _tag_references(rows, relation_words)
+    return _without_repeats(
+        [
+            _base_model_references(rows),
+            tags.filter(pl.col("evidence") == "typed_tag"),
+            tags.filter(pl.col("evidence") == "untyped_tag"),
+            _card_references(rows),
+        ],
+        listing.height,
+    )
+
+
+def _base_model_references(rows: pl.DataFrame) -> pl.DataFrame:
+    return (
+        _exploded(rows, "base_models", "base_model_relation")
+        .unnest("base_models")
+        .select(
+            "child",
+            _evidence("base_models"),
+            pl.col("model_id").fill_null("").alias("declared"),
+            pl.col("hub_id").alias("declared_hub_id"),
+            pl.col("base_model_relation").alias("relation_declared"),
+        )
+    )
+
+
+def _tag_references(rows: pl.DataFrame, relation_words: Collection[str]) -> pl.DataFrame:
+    tags = _exploded(rows, "tags").select("child", pl.col("tags").str.strip_prefix(TAG_PREFIX))
+    with_colon = tags["tags"].str.contains(":", literal=True)
+    plain = tags.filter(~with_colon).select(
+        "child",
+        _evidence("untyped_tag"),
+        pl.col("tags").alias("declared"),
+        *_unknown("declared_hub_id", "relation_declared"),
+    )
+    if not with_colon.any():
+        return plain
+    split = tags.filter(with_colon).with_columns(pl.col("tags").str.splitn(":", 2).alias("parts")).unnest("parts")
+    word, rest = pl.col("field_0"), pl.col("field_1")
+    # A colon also stands in `https://...`, in `C:/models` and before a version, as in `name:latest`: an unknown word
+    # is taken for a relation only where a name with a namespace follows it.
+    plausible = (
+        (word.str.len_bytes() > 1)
+        & ~word.str.contains("/", literal=True)
+        & rest.str.contains("/", literal=True)
+        & ~rest.str.starts_with("/")
+    )
+    typed = word.is_in(sorted(relation_words)) | plausible
+    with_relation = split.select(
+        "child",
+        pl.when(typed).then(_evidence("typed_tag")).otherwise(_evidence("untyped_tag")).alias("evidence"),
+        pl.when(typed).then(rest).otherwise("tags").alias("declared"),
+        *_unknown("declared_hub_id"),
+        pl.when(typed).then(word).alias("relation_declared"),
+    )
+    return pl.concat([plain, with_relation])
+
+
+def _card_references(rows: pl.DataFrame) -> pl.DataFrame:
+    return _exploded(rows, "card_base_models").select(
+        "child",
+        _evidence("card"),
+        pl.col("card_base_models").alias("declared"),
+        *_unknown("declared_hub_id", "relation_declared"),
+    )
+
+
+def _exploded(rows: pl.DataFrame, column: str, *beside: str) -> pl.DataFrame:
+    """One row per element of a list column; nulls in a list declare nothing."""
+    return (
+        rows.select("child", *beside, column)
+        .filter(pl.col(column).list.len() > 0)
+        .explode(column)
+        .filter(pl.col(column).is_not_null())
+    )
+
+
+def _evidence(name: str) -> pl.Expr:
+    return pl.lit(name, pl.Enum(EVIDENCE)).alias("evidence")
+
+
+def _unknown(*names: str) -> list[pl.Expr]:
+    return [pl.lit(None, pl.String).alias(name) for name in names]
+
+
+def _without_repeats(sources: list[pl.DataFrame], children: int) -> References:
+    """Sets apart what repeats, place by place, the most trusted source in which the same child declares anything.
+
+    Each source comes with the references of one child together, in the declarer's order.
+    """
+    leads = np.zeros(children, dtype=bool)
+    leading_parts, others = [], []
+    for source in sources:
+        child = source["child"].to_numpy()
+        is_led = leads[child]
+        leading_parts.append(source.filter(~is_led))
+        others.append(source.filter(is_led))
+        leads[child] = True
+    leading = pl.concat(leading_parts, rechunk=True)
+    begin = _run_begins(leading["child"].to_numpy(), children)
+    count = np.bincount(leading["child"], minlength=children)
+    rest, repeats = [], []
+    for other in others:
+        child = other["child"].to_numpy()
+        place = places_in_runs(child, children)
+        there = pl.Series(begin[child] + place, dtype=pl.UInt32).set(pl.Series(place >= count[child]), None)
+        counterpart = leading.select("declared", "relation_declared")[there]
+        is_repeat = (other["declared"] == counterpart["declared"]).fill_null(value=False) & (
+            other["relation_declared"].is_null()
+            | other["relation_declared"].eq_missing(counterpart["relation_declared"])
+        )
+        rest.append(other.filter(~is_repeat))
+        repeats.append(other.select("evidence", there.alias("reference")).filter(is_repeat))
+    return References(distinct=pl.concat([leading, *rest], rechunk=True), repeats=pl.concat(repeats))
+
+
+def places_in_runs(child: NDArray[np.uint32], children: int) -> NDArray[np.int64]:
+    """The place of each entry in its child's run, from 0; equal children stand together."""
+    return np.arange(len(child)) - _run_begins(child, children)[child]
+
+
+def _run_begins(child: NDArray[np.uint32], children: int) -> NDArray[np.int64]:
+    begins = np.zeros(children, dtype=np.int64)
+    begins[child[::-1]] = np.arange(len(child) - 1, -1, -1)
+    return begins

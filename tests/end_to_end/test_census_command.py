@@ -1,0 +1,102 @@
+"""What a user meets at the command line: one sentence, an exit code, nothing spoilt."""
+
+import json
+
+import polars as pl
+import pytest
+
+pytestmark = pytest.mark.xdist_group("sample")
+
+
+def files_under(home):
+    return {
+        path: path.read_bytes()
+        for folder in ("lake", "published")
+        for path in (home / folder).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def dumps(tmp_path):
+    folder = tmp_path / "dumps"
+    folder.mkdir()
+    return folder
+
+
+def dump(path, *rows):
+    pl.DataFrame([{"downloads": 10, "createdAt": "2026-05-01T00:00:00.000Z"} | row for row in rows]).write_parquet(path)
+
+
+BAD_REQUESTS = {
+    "an unknown source": (["--source", "nope"], "there is no source 'nope': choose one of"),
+    "a month that the source does not serve": (["--from", "2020-01", "--to", "2020-01"], "does not serve 2020-01"),
+    "months the wrong way round": (["--from", "2025-08", "--to", "2025-07"], "exchange --from and --to"),
+    "something that is no month": (["--from", "soon"], "'soon' is not a month"),
+    "a local source without its folder": (["--source", "local"], "name it with --snapshots"),
+    "a folder that is not there": (["--source", "local", "--snapshots", "nowhere"], "does not exist"),
+    "a registry that is not there": (["--registry", "nowhere.csv"], "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_a_request_that_cannot_be_met_is_one_sentence_and_changes_nothing(census, sample, arguments, sentence):
+    before = files_under(sample[0])
+    finished = census(sample[0], "run", *arguments)
+    assert finished.returncode == 2
+    assert sentence in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert files_under(sample[0]) == before
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence(census, tmp_path):
+    finished = census(tmp_path, "run", "--source", "hub_stats", HF_ENDPOINT="http://127.0.0.1:9")
+    assert finished.returncode == 2
+    assert finished.stderr.count("\n") == 1
+    assert "the Hub at http://127.0.0.1:9 cannot be reached" in finished.stderr
+
+
+SPOILT = {
+    "empty": (lambda path: path.write_bytes(b""), "cannot be read as Parquet"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-200]), "cannot be read as Parquet"),
+    "without a column that names": (lambda path: pl.DataFrame({"x": [1]}).write_parquet(path), "has no column `id`"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(census, sample, dumps, spoil, sentence):
+    before = files_under(sample[0])
+    dump(dumps / "2026-05-31.parquet", {"id": "Qwen/model"})
+    spoil(dumps / "2026-05-31.parquet")
+    finished = census(sample[0], "run", "--source", "local", "--snapshots", dumps)
+    assert finished.returncode == 1
+    assert sentence in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert before.items() <= files_under(sample[0]).items()
+
+
+def test_ones_own_dumps_run_to_the_end(census, tmp_path, dumps):
+    dump(
+        dumps / "2026-05-31.parquet",
+        {"id": "Qwen/model", "tags": []},
+        {"id": "jane/tune", "tags": ["base_model:Qwen/model", "base_model:finetune:Qwen/model"]},
+        {"id": "bert-base-uncased", "tags": []},
+    )
+    finished = census(tmp_path / "home", "run", "--source", "local", "--snapshots", dumps, "--json")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    headline = json.loads(finished.stdout)["headline"]
+    assert not headline["is_synthetic"]
+    assert {member["name"]: member["downloads"] for member in headline["members"]}["China"] == pytest.approx(
+        10 * 31 / 30
+    )
+
+
+def test_old_listing_records_run_to_the_end(census, tmp_path, dumps):
+    records = [
+        {"modelId": "bert-base-uncased", "downloads": None},
+        {"id": "Qwen/model", "downloads": 5, "tags": ["license:mit"]},
+        {"_id": "64b", "id": "google/other", "downloads": 7, "createdAt": "2025-01-01T00:00:00.000Z"},
+    ]
+    (dumps / "2026-05-31.jsonl").write_text("\n".join(map(json.dumps, records)))
+    finished = census(tmp_path / "home", "run", "--source", "local", "--snapshots", dumps)
+    assert finished.returncode == 0, finished.stderr

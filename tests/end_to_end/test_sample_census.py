@@ -1,0 +1,130 @@
+"""The whole chain over the synthetic sample gives what was planted in it."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+from pipeline.lake.store import Lake
+from pipeline.months import FIRST_MONTH, months_between
+from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
+
+pytestmark = pytest.mark.xdist_group("sample")
+
+MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
+EVERY_MONTH = pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
+
+
+def lake_of(sample):
+    return Lake(str(sample[0] / "lake"))
+
+
+def truth_of(sample, name):
+    return ensure_world(sample[0] / "cache" / "sample" / "worlds", WorldSettings()).truth(name)
+
+
+def warehouse_of(sample):
+    return duckdb.connect(str(sample[0] / "published" / "census.duckdb"), read_only=True)
+
+
+def differences(found, planted, keys):
+    """Rows whose downloads differ by more than one part in a billion, or that only one side has."""
+    both = found.join(planted, on=keys, how="full", coalesce=True, suffix="_planted").with_columns(
+        pl.col("downloads", "downloads_planted").fill_null(0)
+    )
+    largest = pl.max_horizontal("downloads", "downloads_planted", pl.lit(1.0))
+    return both.filter((pl.col("downloads") - pl.col("downloads_planted")).abs() > 1e-9 * largest)
+
+
+def test_every_month_ran_and_was_published(sample):
+    _, report = sample
+    assert [run["month"] for run in report["runs"]][-1] is None
+    assert sorted(run["month"] for run in report["runs"] if run["month"]) == [f"{month:%Y-%m}" for month in MONTHS]
+    with warehouse_of(sample) as warehouse:
+        assert [month for (month,) in warehouse.sql("select month from dim_month order by month").fetchall()] == MONTHS
+
+
+@EVERY_MONTH
+def test_each_country_has_the_downloads_planted_for_it(sample, month):
+    planted = truth_of(sample, "country_downloads").filter(pl.col("month") == month).rename({"country": "member"})
+    found = lake_of(sample).scan(TABLES_BY_PATH["shares/country_shares"], month).collect()
+    assert differences(found, planted, ["population", "attribution", "member"]).is_empty()
+
+
+@EVERY_MONTH
+def test_each_organisation_has_the_downloads_planted_for_it(sample, month):
+    planted = truth_of(sample, "organization_downloads").filter(pl.col("month") == month)
+    found = lake_of(sample).scan(TABLES_BY_PATH["shares/organization_shares"], month).collect()
+    planted = planted.rename({"organization": "member"})
+    assert differences(found, planted, ["population", "attribution", "member"]).is_empty()
+
+
+@EVERY_MONTH
+def test_each_repository_is_measured_as_planted(sample, month):
+    planted = truth_of(sample, "model_months").filter(pl.col("month") == month)
+    found = lake_of(sample).scan(TABLES_BY_PATH["listings/model_downloads"], month).collect()
+    listed = planted.filter(pl.col("case") != "disappeared")
+    assert differences(found, listed, ["hub_id"]).is_empty()
+    assert found.height == listed.height
+
+
+def test_the_headline_is_the_published_one(census, sample):
+    headline = json.loads(census(sample[0], "headline", "--last-month", "2025-08", "--json").stdout)
+    share = {member["name"]: member["share"] for member in headline["members"]}
+    assert share["China"] == pytest.approx(0.171, abs=0.0005)
+    assert share["United States"] == pytest.approx(0.1586, abs=0.0005)
+    assert sum(share.values()) == pytest.approx(1)
+    assert headline["is_complete"]
+    assert headline["is_synthetic"]
+
+
+def test_the_printed_headline_says_all_that_qualifies_it(census, sample):
+    printed = census(sample[0], "headline", "--last-month", "2025-08").stdout
+    for word in ("SYNTHETIC", "window", "2024-09 to 2025-08", "population", "attribution", "denominator", "coverage"):
+        assert word in printed
+
+
+def test_windows_across_the_change_of_counters_say_mixed(sample):
+    with warehouse_of(sample) as warehouse:
+        bases = dict(
+            warehouse.sql(
+                "select distinct month, basis from country_shares where \"window\" = 'trailing_12_months'"
+            ).fetchall()
+        )
+        monthly = dict(warehouse.sql("select month, basis from dim_month").fetchall())
+    assert monthly[date(2025, 2, 1)] == "rolling_30d"
+    assert monthly[date(2025, 3, 1)] == "all_time_delta"
+    assert bases[date(2025, 2, 1)] == "rolling_30d"
+    assert bases[date(2025, 8, 1)] == "mixed"
+
+
+def test_running_a_month_again_gives_the_same_bytes(census, sample):
+    lake, month = lake_of(sample), date(2025, 3, 1)
+    tables = [table for table in TABLES if table.monthly]
+    before = {table.path: lake.digest(table, month) for table in tables}
+    assert census(sample[0], "run", "--from", "2025-03", "--to", "2025-03").returncode == 0
+    assert {table.path: lake.digest(table, month) for table in tables} == before
+
+
+OLD_READER = Path(sys.prefix) / "duckdb-1.4"
+
+
+@pytest.mark.skipif(not OLD_READER.is_dir(), reason="DuckDB 1.4 is installed beside the tests by `make test`")
+def test_duckdb_1_4_reads_the_warehouse(sample):
+    query = (
+        "import duckdb; print(duckdb.__version__);"
+        f"print(duckdb.connect({str(sample[0] / 'published' / 'census.duckdb')!r}, read_only=True)"
+        ".sql('select count(*) from country_shares').fetchone()[0])"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", query], env={"PYTHONPATH": str(OLD_READER)}, capture_output=True, text=True, check=True
+    )
+    version, rows = finished.stdout.split()
+    assert version.startswith("1.4.")
+    assert int(rows) > 0

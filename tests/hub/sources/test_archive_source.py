@@ -1,0 +1,104 @@
+"""The archive's usable revision nearest to the boundary closes the month."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.errors import MonthNotServedError
+from pipeline.hub.accounts import AccountDirectory
+from pipeline.hub.client import ArchiveRevision, RemoteFile
+from pipeline.hub.sources.archive import ArchiveSource
+from pipeline.months import closing_of
+
+AUGUST = date(2025, 8, 1)
+CLOSE = closing_of(AUGUST)
+
+
+@dataclass
+class ArchiveOf:
+    """Stands in for the Hub where only the choice among revisions matters."""
+
+    folder: Path
+    revisions: dict[datetime, tuple[int, str]]
+    listed: int = field(default=0)
+
+    def archive_revisions(self, repository):
+        self.listed += 1
+        return [
+            ArchiveRevision(f"{at:%m%d%H}", at, "Upload models.parquet") for at in sorted(self.revisions, reverse=True)
+        ]
+
+    def inspect_parquet(self, repository, path, commit):
+        rows, content = next(found for at, found in self.revisions.items() if f"{at:%m%d%H}" == commit)
+        return RemoteFile(rows, content)
+
+    def download(self, repository, path, commit, cache):
+        file = self.folder / f"{commit}.parquet"
+        pl.DataFrame({"id": [f"from/{commit}"]}).write_parquet(file)
+        return file
+
+
+def archive(tmp_path, **revisions):
+    """Revisions by hours from the boundary, e.g. `before_20=(rows, content)`."""
+    placed = {}
+    for name, found in revisions.items():
+        side, hours = name.split("_")
+        placed[CLOSE + timedelta(hours=int(hours)) * (-1 if side == "before" else 1)] = found
+    return ArchiveSource(ArchiveOf(tmp_path, placed), "some/archive", tmp_path, AccountDirectory(tmp_path / "accounts"))
+
+
+def test_the_nearest_revision_is_taken_and_pinned(tmp_path):
+    snapshot = archive(tmp_path, before_20=(100, "a"), after_3=(100, "b")).closing_snapshot(AUGUST)
+    assert snapshot.observed_at == CLOSE + timedelta(hours=3)
+    assert snapshot.source_revision == "090103"
+    assert snapshot.rows.collect()["model_id"].to_list() == ["from/090103"]
+
+
+def test_a_partial_file_is_passed_over_for_the_next_nearest(tmp_path):
+    source = archive(tmp_path, before_40=(100, "a"), before_20=(101, "b"), after_3=(26, "c"), after_30=(102, "d"))
+    assert source.closing_snapshot(AUGUST).observed_at == CLOSE - timedelta(hours=20)
+
+
+def test_the_first_file_of_all_is_partial_if_the_next_has_many_more(tmp_path):
+    source = archive(tmp_path, after_3=(26, "c"), after_30=(102, "d"))
+    assert source.closing_snapshot(AUGUST).observed_at == CLOSE + timedelta(hours=30)
+
+
+def test_growth_over_a_month_is_not_taken_for_a_partial_file(tmp_path):
+    source = archive(tmp_path, after_3=(90, "c"), after_700=(102, "d"))
+    assert source.closing_snapshot(AUGUST).observed_at == CLOSE + timedelta(hours=3)
+
+
+def test_a_stale_copy_is_passed_over(tmp_path):
+    source = archive(tmp_path, before_40=(100, "a"), after_3=(100, "a"))
+    assert source.closing_snapshot(AUGUST).observed_at == CLOSE - timedelta(hours=40)
+
+
+def test_a_month_without_a_usable_revision_is_refused_with_the_reasons(tmp_path):
+    source = archive(tmp_path, before_200=(100, "a"), after_3=(26, "c"))
+    with pytest.raises(MonthNotServedError, match=r"cannot close 2025-08: .* is partial \(26 of about 100 rows\)"):
+        source.closing_snapshot(AUGUST)
+
+
+def test_a_month_out_of_reach_is_refused_with_the_reach(tmp_path):
+    source = archive(tmp_path, before_2=(100, "a"))
+    with pytest.raises(MonthNotServedError, match=r"it reaches from 2025-08-31 to 2025-08-31"):
+        source.closing_snapshot(date(2024, 1, 1))
+
+
+def test_the_months_served_are_those_with_a_revision_near_their_close(tmp_path):
+    assert archive(tmp_path, before_2=(100, "a"), after_400=(100, "b")).months() == [AUGUST]
+
+
+def test_the_revisions_are_listed_once(tmp_path):
+    source = archive(tmp_path, before_2=(100, "a"))
+    source.months()
+    source.closing_snapshot(AUGUST)
+    assert source.client.listed == 1
+
+
+def test_times_are_utc(tmp_path):
+    assert archive(tmp_path, before_2=(100, "a")).closing_snapshot(AUGUST).observed_at.tzinfo == UTC

@@ -1,0 +1,158 @@
+"""Random derivation graphs, with everything that real ones have, against a slow and plain second opinion."""
+
+from fractions import Fraction
+
+import networkx as nx
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.tables.columns import RELATIONS
+from pipeline.transform.lineage.condensation import condense
+from pipeline.transform.lineage.descendants import descendants
+
+LISTED = [f"org-{number % 4}/model-{number:02}" for number in range(14)]
+GHOSTS = ["gone/a", "gone/b", "org-1/withdrawn"]
+RELATION = st.sampled_from(RELATIONS)
+ANY = st.tuples(st.sampled_from(LISTED), st.sampled_from(LISTED + GHOSTS), RELATION)
+FORWARD = st.tuples(st.sampled_from(LISTED), st.sampled_from(LISTED), RELATION).map(
+    lambda edge: (max(edge[:2]), min(edge[:2]), edge[2])
+)
+EDGES = st.one_of(
+    st.lists(ANY, max_size=40),
+    st.tuples(st.lists(FORWARD, max_size=40), st.lists(ANY, max_size=3)).map(lambda both: both[0] + both[1]),
+)
+"""Child, parent, relation: with loops, cycles, repeated edges and ghosts; or deep merges with few of these."""
+
+
+def declare(snapshot, edges):
+    """Each repository declares its parents in the order of the edges, relations in typed tags, some parents twice."""
+    repositories = []
+    for name in LISTED:
+        own = [(parent, relation) for child, parent, relation in edges if child == name]
+        repositories.append(
+            {
+                "name": name,
+                "parents": [parent for parent, _ in own],
+                "tags": ["pytorch", *(f"base_model:{parent}" for parent, _ in own)]
+                + [f"base_model:{relation}:{parent}" for parent, relation in own],
+                "card": [parent for parent, _ in own],
+            }
+        )
+    return snapshot(*repositories)
+
+
+class Oracle:
+    """Walks and fractions on a networkx graph; right by simplicity, at any cost."""
+
+    def __init__(self, edges):
+        self.graph = nx.DiGraph()
+        self.graph.add_nodes_from(LISTED)
+        self.graph.add_edges_from((child, parent) for child, parent, _ in edges if child != parent)
+        self.components = {
+            node: min(component) for component in nx.strongly_connected_components(self.graph) for node in component
+        }
+        self.members = {}
+        for node, component in self.components.items():
+            self.members.setdefault(component, set()).add(node)
+
+    def outside_parents(self, node):
+        members = self.members[self.components[node]]
+        return {parent for member in members for parent in self.graph.successors(member)} - members
+
+    def weights(self, node):
+        parents = self.outside_parents(node)
+        if not parents:
+            return {self.components[node]: Fraction(1)}
+        split = {}
+        for parent in parents:
+            for root, weight in self.weights(parent).items():
+                split[root] = split.get(root, 0) + weight / len(parents)
+        return split
+
+    def depths(self, node):
+        parents = self.outside_parents(node)
+        if not parents:
+            return 0, 0
+        above = [self.depths(parent) for parent in parents]
+        return min(shortest for shortest, _ in above) + 1, max(longest for _, longest in above) + 1
+
+    def primary_root(self, node):
+        weights = self.weights(node)
+        return min(weights, key=lambda root: (-weights[root], root))
+
+    def descendants(self, node):
+        return len(nx.ancestors(self.graph, node))
+
+
+@given(edges=EDGES)
+@settings(max_examples=120, deadline=None)
+def test_places_and_weights_are_those_of_a_plain_walk(snapshot, lineage, edges):
+    tables = lineage(declare(snapshot, edges))
+    oracle = Oracle(edges)
+    placed = {row["model_id"]: row for row in tables["model_lineage"].to_dicts()}
+    assert set(placed) == set(LISTED)
+    for name in LISTED:
+        row = placed[name]
+        assert (row["depth_shortest"], row["depth_longest"]) == oracle.depths(name)
+        assert row["root_model_id"] == oracle.primary_root(name)
+        assert row["roots"] == len(oracle.weights(name))
+        assert row["descendants"] == oracle.descendants(name)
+        assert row["is_derivative"] == (oracle.graph.out_degree(name) > 0)
+        assert row["is_in_cycle"] == (len(oracle.members[oracle.components[name]]) > 1)
+        assert row["is_multi_root"] == (row["roots"] > 1)
+        assert row["is_orphan"] == (
+            row["is_derivative"] and not any(parent in placed for parent in oracle.graph.successors(name))
+        )
+        children = sum(row[f"children_{relation}"] for relation in RELATIONS)
+        assert children == oracle.graph.in_degree(name)
+    weights = {}
+    for row in tables["origin_weights"].to_dicts():
+        weights.setdefault(row["hub_id"], {})[row["root_model_id"]] = row["weight"]
+    assert set(weights) == {f"id:{name}" for name in LISTED if placed[name]["is_derivative"]}
+    for name in LISTED:
+        if placed[name]["is_derivative"]:
+            assert weights[f"id:{name}"] == pytest.approx(
+                {root: float(part) for root, part in oracle.weights(name).items()}
+            )
+
+
+@given(edges=EDGES, seed=st.integers(0, 2**16))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_rows_changes_nothing(snapshot, lineage, edges, seed):
+    listing = declare(snapshot, edges)
+    shuffled = listing.sample(fraction=1.0, shuffle=True, seed=seed)
+    for name, table in lineage(listing).items():
+        assert table.equals(lineage(shuffled)[name]), name
+
+
+@given(edges=EDGES)
+@settings(max_examples=40, deadline=None)
+def test_every_reference_is_accounted_for(snapshot, lineage, edges):
+    listing = declare(snapshot, edges)
+    tables = lineage(listing)
+    declared = {"base_models": len(edges), "typed_tag": len(edges), "untyped_tag": len(edges), "card": len(edges)}
+    accounts = tables["derivation_accounts"]
+    assert dict(accounts.group_by("evidence").agg(pl.col("references").sum()).iter_rows()) == {
+        evidence: count for evidence, count in declared.items() if count
+    }
+    assert accounts.filter(pl.col("outcome") == "edge")["references"].sum() == tables["derivations"].height
+    assert tables["derivations"].height == len({(child, parent) for child, parent, _ in edges if child != parent})
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_descendants_of_thousands_of_merges_are_counted_once(seed):
+    random = np.random.default_rng(seed)
+    nodes, merges = 3_000, 1_400
+    child = np.concatenate([np.arange(1, nodes), random.integers(1, nodes, merges), random.integers(0, nodes, 12)])
+    parent = (child * random.random(child.size) ** (0.2 + seed)).astype(np.int64)
+    parent[-12:] = random.integers(0, nodes, 12)
+    apart = child != parent
+    child, parent = child[apart].astype(np.int32), parent[apart].astype(np.int32)
+    graph = nx.DiGraph(zip(child.tolist(), parent.tolist(), strict=True))
+    counted = descendants(condense(nodes, child, parent))
+    for node in [*random.integers(0, nodes, 300).tolist(), 0, 1, 2]:
+        expected = len(nx.ancestors(graph, node)) if node in graph else 0
+        assert counted[node] == expected

@@ -1,0 +1,297 @@
+"""Every way in which a base model is declared, and what becomes of it."""
+
+import csv
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.tables.columns import RELATIONS
+from pipeline.tables.lineage import EVIDENCE
+from pipeline.transform.lineage.parse import derive
+
+REFERENCE = Path(__file__).parents[3] / "pipeline" / "reference"
+
+
+@pytest.fixture(scope="session")
+def reading(snapshot, renames, relations):
+    """Derives a snapshot and returns its edges as rows and its accounts as a mapping."""
+
+    def read(*repositories, moved=(), words=()):
+        derived = derive(snapshot(*repositories).lazy(), renames=renames(*moved), relations=relations(*words))
+        accounts = {(row["evidence"], row["outcome"]): row["references"] for row in derived.accounts.to_dicts()}
+        return derived.derivations.sort("child_model_id", "position").to_dicts(), accounts
+
+    return read
+
+
+def test_the_same_parent_in_four_places_is_one_edge_of_the_most_trusted(reading):
+    edges, accounts = reading(
+        {"name": "a/base"},
+        {
+            "name": "b/tune",
+            "parents": ["a/base"],
+            "relation": "finetune",
+            "tags": ["base_model:a/base", "base_model:finetune:a/base"],
+            "card": ["a/base"],
+        },
+    )
+    (edge,) = edges
+    assert (edge["child_model_id"], edge["parent_model_id"]) == ("b/tune", "a/base")
+    assert (edge["evidence"], edge["relation"], edge["parent_listed"]) == ("base_models", "finetune", True)
+    assert accounts == {("base_models", "edge"): 1} | {(place, "duplicate"): 1 for place in EVIDENCE[1:]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "evidence"),
+    [
+        ({"parents": ["a/base"]}, "base_models"),
+        ({"tags": ["base_model:finetune:a/base"]}, "typed_tag"),
+        ({"tags": ["base_model:a/base"]}, "untyped_tag"),
+        ({"card": ["a/base"]}, "card"),
+    ],
+)
+def test_each_place_of_declaration_suffices(reading, declared, evidence):
+    ((edge,), accounts) = reading({"name": "a/base"}, {"name": "b/tune"} | declared)
+    assert (edge["evidence"], edge["parent_hub_id"]) == (evidence, "id:a/base")
+    assert accounts == {(evidence, "edge"): 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("./checkpoints/last", "local_path"),
+        ("../model", "local_path"),
+        ("/home/someone/llama", "local_path"),
+        ("~/llama", "local_path"),
+        (r"C:\models\llama", "local_path"),
+        ("D:/models/llama", "local_path"),
+        ("file:///srv/llama", "local_path"),
+        ("output/run/checkpoint-500", "local_path"),
+        ("https://github.com/a/base", "url"),
+        ("https://huggingface.co/datasets/a/base", "url"),
+        ("https://huggingface.co/", "url"),
+        ("", "malformed"),
+        ("None", "malformed"),
+        ("N/A", "malformed"),
+        ("a / base", "malformed"),
+        ("a/" + "x" * 97, "malformed"),
+        ("a/bäse", "malformed"),
+    ],
+)
+def test_what_names_no_repository_is_counted_for_what_it_is(reading, text, outcome):
+    edges, accounts = reading({"name": "a/base"}, {"name": "b/tune", "card": [text]})
+    assert edges == []
+    assert accounts == {("card", outcome): 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a/base",
+        " a/base ",
+        "'a/base'",
+        "a/base/",
+        "https://huggingface.co/a/base",
+        "https://huggingface.co/a/base/tree/main",
+        "http://www.huggingface.co/a/base?library=transformers",
+        "huggingface.co/a/base",
+        "https://hf.co/a/base#usage",
+        "hf://a/base",
+        "a/base@main",
+        "a/base:Q4_K_M",
+        "a/base/blob/main/model.safetensors",
+    ],
+)
+def test_a_name_is_recognised_in_every_dress(reading, text):
+    ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "card": [text]})
+    assert (edge["parent_model_id"], edge["parent_declared"], edge["parent_found_by"]) == ("a/base", text, "name")
+
+
+@pytest.mark.parametrize(
+    ("tag", "outcome"),
+    [
+        ("base_model:https://huggingface.co/a/base", "edge"),
+        ("base_model:a/base:latest", "edge"),
+        ("base_model:adapter:/root/models/llama", "local_path"),
+        ("base_model:C:/models/llama", "local_path"),
+        ("base_model:adapter:", "malformed"),
+        ("base_model:", "malformed"),
+    ],
+)
+def test_colons_in_tags_do_not_confuse(reading, tag, outcome):
+    _, accounts = reading({"name": "a/base"}, {"name": "b/tune", "tags": [tag, "pytorch"]})
+    assert [found for _, found in accounts] == [outcome]
+
+
+def test_an_unknown_relation_is_kept_in_its_own_words(reading):
+    ((edge,), _) = reading({"name": "b/tune", "tags": ["base_model:Distilled:a/base"]})
+    assert (edge["relation"], edge["relation_declared"], edge["parent_model_id"]) == ("unknown", "Distilled", "a/base")
+
+
+def test_reviewed_words_name_relations_whatever_their_case(reading):
+    words = [("lora", "adapter")]
+    ((edge,), _) = reading({"name": "b/tune", "tags": ["base_model:LoRA:a/base"]}, words=words)
+    assert edge["relation"] == "adapter"
+
+
+def test_the_relation_comes_from_the_most_trusted_place_that_states_one(reading):
+    ((edge,), _) = reading(
+        {"name": "a/base"},
+        {"name": "b/tune", "parents": ["a/base"], "tags": ["base_model:quantized:a/base"]},
+    )
+    assert (edge["evidence"], edge["relation"]) == ("base_models", "quantized")
+
+
+def test_a_parent_that_the_hub_cannot_resolve_shares_the_relation_of_the_others(reading):
+    edges, _ = reading(
+        {"name": "a/base"},
+        {"name": "b/merge", "parents": ["a/base"], "relation": "merge", "card": ["a/base", "c/deleted"]},
+    )
+    assert [(edge["parent_model_id"], edge["relation"], edge["parent_listed"]) for edge in edges] == [
+        ("a/base", "merge", True),
+        ("c/deleted", "merge", False),
+    ]
+
+
+def test_a_self_reference_is_counted_and_dropped(reading):
+    edges, accounts = reading(
+        {"name": "a/base", "parents": ["a/base"], "tags": ["base_model:a/base"], "card": ["A/Base"]}
+    )
+    assert edges == []
+    assert accounts == {(place, "self_reference"): 1 for place in ("base_models", "untyped_tag", "card")}
+
+
+def test_the_id_outlives_the_name(reading):
+    parent = {"hub_id": "id:a/base", "model_id": "a/as-it-was-called"}
+    ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "parents": [parent]})
+    assert (edge["parent_model_id"], edge["parent_found_by"]) == ("a/base", "hub_id")
+
+
+def test_an_id_that_is_not_listed_leaves_the_name(reading):
+    parent = {"hub_id": "unheard-of", "model_id": "a/base"}
+    ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "parents": [parent]})
+    assert (edge["parent_hub_id"], edge["parent_found_by"]) == ("id:a/base", "name")
+
+
+@pytest.mark.parametrize(
+    ("moved", "declared", "listed"),
+    [
+        ([("namespace", "THUDM", "zai-org")], "THUDM/glm", "zai-org/glm"),
+        ([("namespace", "THUDM", "zai-org")], "thudm/GLM", "zai-org/glm"),
+        ([("repository", "gpt2", "openai-community/gpt2")], "gpt2", "openai-community/gpt2"),
+        ([("namespace", "a", "c"), ("repository", "a/x", "b/y")], "a/x", "b/y"),
+    ],
+)
+def test_reviewed_renames_lead_to_todays_name(reading, moved, declared, listed):
+    ((edge,), _) = reading({"name": listed}, {"name": "d/tune", "card": [declared]}, moved=moved)
+    assert (edge["parent_model_id"], edge["parent_found_by"]) == (listed, "rename")
+
+
+def test_a_rename_to_nowhere_keeps_the_declared_name(reading):
+    ((edge,), _) = reading({"name": "d/tune", "card": ["THUDM/gone"]}, moved=[("namespace", "THUDM", "zai-org")])
+    assert (edge["parent_model_id"], edge["parent_listed"], edge["parent_found_by"]) == (
+        "THUDM/gone",
+        False,
+        "unlisted",
+    )
+
+
+def test_letter_case_is_forgiven_where_one_name_fits(reading):
+    ((edge,), _) = reading({"name": "Qwen/Qwen3-8B"}, {"name": "b/tune", "card": ["qwen/qwen3-8b"]})
+    assert (edge["parent_model_id"], edge["parent_found_by"]) == ("Qwen/Qwen3-8B", "letter_case")
+
+
+def test_letter_case_decides_where_two_names_fit(reading):
+    edges, _ = reading({"name": "a/Base"}, {"name": "a/base"}, {"name": "b/tune", "card": ["a/base", "a/BASE"]})
+    assert [(edge["parent_model_id"], edge["parent_listed"]) for edge in edges] == [("a/base", True), ("a/BASE", False)]
+
+
+def test_unlisted_spellings_that_differ_in_case_are_one_parent(reading):
+    edges, _ = reading({"name": "b/one", "card": ["Gone/Base"]}, {"name": "b/two", "card": ["gone/base"]})
+    assert {edge["parent_model_id"] for edge in edges} == {"Gone/Base"}
+
+
+def test_a_former_name_on_the_card_is_what_the_hub_makes_of_it(reading):
+    edges, accounts = reading(
+        {"name": "new/base"},
+        {"name": "c/other"},
+        {"name": "b/merge", "parents": ["new/base", "c/other"], "card": ["old/base", "c/other"]},
+        {"name": "d/tune", "card": ["old/base"]},
+    )
+    assert [(edge["child_model_id"], edge["parent_model_id"], edge["parent_found_by"]) for edge in edges] == [
+        ("b/merge", "new/base", "hub_id"),
+        ("b/merge", "c/other", "hub_id"),
+        ("d/tune", "new/base", "former_name"),
+    ]
+    assert accounts[("card", "duplicate")] == 2
+
+
+def test_two_parents_missing_from_the_hubs_list_are_not_taken_for_former_names(reading):
+    edges, _ = reading(
+        {"name": "new/base"}, {"name": "b/merge", "parents": ["new/base"], "card": ["gone/one", "gone/two"]}
+    )
+    assert {edge["parent_model_id"] for edge in edges} == {"new/base", "gone/one", "gone/two"}
+
+
+def test_positions_follow_trust_and_declaration(reading):
+    edges, _ = reading(
+        {
+            "name": "b/merge",
+            "parents": ["z/first", "a/second"],
+            "tags": ["base_model:m/fourth", "base_model:merge:n/third"],
+        }
+    )
+    assert [(edge["parent_model_id"], edge["position"]) for edge in edges] == [
+        ("z/first", 0),
+        ("a/second", 1),
+        ("n/third", 2),
+        ("m/fourth", 3),
+    ]
+
+
+def test_repositories_that_share_a_name_are_one_parent(reading):
+    twins = [{"name": "a/base", "hub_id": "2"}, {"name": "a/base", "hub_id": "1"}]
+    edges, _ = reading(
+        *twins,
+        {"name": "b/one", "parents": [{"hub_id": "2", "model_id": "a/base"}]},
+        {"name": "b/two", "card": ["a/base"]},
+    )
+    assert {edge["parent_hub_id"] for edge in edges} == {"1"}
+
+
+def test_hostile_names_are_names_if_they_are_listed(reading):
+    names = ['"quoted"; drop', "🤗/model", "x" * 300, "a/b/c", "base_model:merge:a/b", "\u202eevil/name"]
+    edges, accounts = reading(
+        *({"name": name} for name in names), {"name": "b/merge", "parents": names, "card": [*names, "🙈/not-listed"]}
+    )
+    assert {edge["parent_model_id"] for edge in edges} == set(names)
+    assert accounts[("card", "malformed")] == 1
+
+
+def test_thousands_of_tags_and_hundreds_of_parents_pass(reading):
+    parents = [f"a/base-{number}" for number in range(400)]
+    tags = [f"base_model:{parent}" for parent in parents] + [f"noise-{number}" for number in range(5_000)]
+    edges, accounts = reading({"name": "b/merge", "parents": parents, "tags": tags})
+    assert len(edges) == 400
+    assert accounts == {("base_models", "edge"): 400, ("untyped_tag", "duplicate"): 400}
+
+
+def test_nothing_declared_is_nothing_derived(reading):
+    assert reading({"name": "a/base"}, {"name": "a/other", "parents": [], "tags": [], "card": []}) == ([], {})
+
+
+def test_reviewed_relations_lead_to_known_relations():
+    with (REFERENCE / "relations.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["relation"] for row in rows} <= set(RELATIONS)
+    assert len({row["declared"] for row in rows}) == len(rows)
+    assert all(row["note"] and row["declared"] == row["declared"].lower() for row in rows)
+
+
+def test_reviewed_renames_are_single_steps_with_evidence():
+    renames = pl.read_csv(REFERENCE / "renames.csv")
+    assert set(renames["kind"]) == {"namespace", "repository"}
+    assert renames["renamed_from"].str.to_lowercase().n_unique() == renames.height
+    assert not set(renames["renamed_from"]) & set(renames["renamed_to"])
+    assert (renames["evidence"] == "https://huggingface.co/" + renames["renamed_from"]).all()
