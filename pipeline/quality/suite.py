@@ -12,11 +12,13 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation
 
 
@@ -79,15 +81,26 @@ def _validated(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> dict
     if not expectations:
         return {}
     import great_expectations as gx  # noqa: PLC0415 (see the module's docstring)
+
+    batch = _rows().get_batch({"dataframe": frame})
+    suite = gx.ExpectationSuite("declared", expectations=list(expectations))
+    report = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
+    return {_check_name(result): _answer(result) for result in report.results}
+
+
+@cache
+def _rows() -> BatchDefinition[Any]:
+    """What a frame is handed to. One for the process: each context made costs more than most validations.
+
+    It holds on to the last frame only, since every frame is the same batch to it.
+    """
+    import great_expectations as gx  # noqa: PLC0415 (see the module's docstring)
     from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     asset = context.data_sources.add_pandas("checked").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
-    suite = gx.ExpectationSuite("declared", expectations=list(expectations))
-    report = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
-    return {_check_name(result): _answer(result) for result in report.results}
+    return asset.add_batch_definition_whole_dataframe("whole")
 
 
 def _check_name(result: ExpectationValidationResult) -> str:
