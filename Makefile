@@ -20,7 +20,7 @@ ui: $(VENV)/ready-to-run
 	$(BIN)/census ui
 
 test: lint
-	$(BIN)/pytest -n 2 tests
+	$(BIN)/pytest -n 2 --dist loadgroup tests
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .
@@ -52,6 +52,8 @@ $(VENV)/ready-to-run: $(VENV)/installer requirements/run.txt pyproject.toml
 	$(UV) --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/ready-to-test: $(VENV)/ready-to-run requirements/test.txt
+# DuckDB 1.4 stands beside the environment, for the test that an older reader opens the warehouse.
+$(VENV)/ready-to-test: $(VENV)/ready-to-run requirements/test.txt requirements/duckdb-1.4.txt
 	$(UV) --require-hashes --requirement requirements/test.txt
+	$(UV) --require-hashes --requirement requirements/duckdb-1.4.txt --target $(VENV)/duckdb-1.4
 	touch $@

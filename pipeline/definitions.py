@@ -20,6 +20,8 @@ defs = dg.Definitions(
     asset_checks=checks.TABLE_CHECKS,
     jobs=JOBS,
     schedules=SCHEDULES,
+    # A run is one process: its steps take parts of a second, starting Python and loading its libraries takes several.
+    executor=dg.in_process_executor,
     resources={
         "lake": lake,
         "lake_io": LakeIOManager(lake=lake),

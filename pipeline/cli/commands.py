@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipeline import settings
 from pipeline.cli import run as running
 from pipeline.errors import CensusError
 from pipeline.months import parse_month
-from pipeline.orchestration.home import prepare_home
+from pipeline.orchestration.home import home_environment, prepare_home
 from pipeline.publish.headline import read_headline
 from pipeline.version import __version__
 
@@ -82,6 +83,13 @@ def serve_sample(port: int, models: int) -> None:
     """Serves the local Hub, a synthetic world, on 127.0.0.1 until interrupted."""
     prepare_home()
     running.serve_sample(port, models)
+
+
+@census.command()
+def env() -> None:
+    """Prints the environment for Dagster's own commands: eval "$(census env)"."""
+    for name, value in home_environment(prepare_home()).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @census.command()

@@ -27,7 +27,10 @@ def prepare_home() -> Path:
     instance = dagster / "dagster.yaml"
     if not instance.exists():
         instance.write_text(files("pipeline.orchestration").joinpath("dagster.yaml").read_text(encoding="utf-8"))
-    os.environ.update(QUIET_VARIABLES)
-    os.environ["CENSUS_HOME"] = str(home)
-    os.environ["DAGSTER_HOME"] = str(dagster)
+    os.environ.update(home_environment(home))
     return home
+
+
+def home_environment(home: Path) -> dict[str, str]:
+    """The variables by which every process finds the home, and those that keep libraries from reporting usage."""
+    return {"CENSUS_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_folder()), **QUIET_VARIABLES}

@@ -163,13 +163,16 @@ def _members(rows: list[tuple[str, bool, float, float, float, float]]) -> list[M
     countries = [Member(name, *values) for name, is_country, *values in rows if is_country]
     others = [Member(name, *values) for name, is_country, *values in rows if not is_country]
     rest = countries[LARGEST_SHOWN:]
-    together = [
-        Member(
-            f"{len(rest)} other countries",
-            sum(member.downloads for member in rest),
-            sum(member.share for member in rest),
-            sum(member.share_low for member in rest),
-            sum(member.share for member in rest) + (rest[0].share_high - rest[0].share),
-        )
-    ]
-    return countries[:LARGEST_SHOWN] + (together if rest else []) + others
+    return countries[:LARGEST_SHOWN] + ([_together(rest)] if rest else []) + others
+
+
+def _together(members: list[Member]) -> Member:
+    """Several members as one: what is added to any of them by the unmapped is added once."""
+    share = sum(member.share for member in members)
+    return Member(
+        f"{len(members)} other countries",
+        sum(member.downloads for member in members),
+        share,
+        share_low=share,
+        share_high=share + members[0].share_high - members[0].share,
+    )
