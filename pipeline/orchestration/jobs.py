@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.table_assets import asset_key
 from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.tables.catalog import TABLES
@@ -13,7 +12,6 @@ MONTHLY_CENSUS = dg.define_asset_job(
     "monthly_census",
     selection=dg.AssetSelection.assets(*(asset_key(table) for table in TABLES if table.monthly)),
     description="The whole chain for one month, checks included: from the snapshot to the month's seal.",
-    partitions_def=MONTHS,
 )
 
 PUBLISH = dg.define_asset_job(

@@ -37,3 +37,9 @@ def sample(tmp_path_factory):
     finished = census_in(home, "run", "--source", "sample", "--jobs", 2, "--json")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return home, json.loads(finished.stdout)
+
+
+@pytest.fixture(scope="session")
+def census_path():
+    """The command itself, for processes that go on running."""
+    return CENSUS

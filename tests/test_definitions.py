@@ -1,0 +1,154 @@
+"""The code location: what it holds, and what loading it must not do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey
+
+from pipeline.definitions import defs
+from pipeline.orchestration.partitions import MONTHS
+from pipeline.tables.catalog import TABLES
+
+GRAPH = defs.resolve_asset_graph()
+
+LOADING = """
+import socket, sys
+import dagster, dagster_duckdb
+def refuse(*_, **__):
+    raise AssertionError("loading the definitions touched the network")
+socket.socket.connect = refuse
+import pipeline.definitions
+pipeline.definitions.defs.resolve_all_job_defs()
+print("great_expectations" in sys.modules)
+"""
+
+
+def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_owner():
+    for table in TABLES:
+        node = GRAPH.get(AssetKey([table.group, table.name]))
+        assert node.group_name == table.group
+        assert node.description.startswith(f"**One row per {table.grain}.**")
+        assert [column.name for column in node.metadata["dagster/column_schema"].columns] == [
+            column.name for column in table.columns
+        ]
+        assert node.owners
+        assert node.kinds
+        assert node.code_version
+
+
+def test_monthly_tables_are_partitioned_by_month_and_others_are_not():
+    for table in TABLES:
+        assert GRAPH.get(AssetKey([table.group, table.name])).partitions_def == (MONTHS if table.monthly else None)
+
+
+def test_monthly_assets_depend_on_the_same_month_only():
+    for table in TABLES:
+        node = GRAPH.get(AssetKey([table.group, table.name]))
+        assert not node.partition_mappings, f"{table.path} looks at other months by a partition mapping"
+
+
+EXPECTED_DEPENDENCIES = {
+    "attribution/attribution_coverage": {"attribution/model_attribution", "listings/model_downloads"},
+    "attribution/model_attribution": {
+        "attribution/organizations",
+        "listings/hub_accounts",
+        "listings/hub_snapshots",
+    },
+    "attribution/organizations": set(),
+    "attribution/root_attribution": {"attribution/organizations", "lineage/origin_weights", "listings/hub_accounts"},
+    "lineage/derivation_accounts": {"listings/hub_snapshots"},
+    "lineage/derivations": {"listings/hub_snapshots"},
+    "lineage/model_lineage": {
+        "attribution/model_attribution",
+        "attribution/root_attribution",
+        "lineage/derivations",
+        "listings/hub_snapshots",
+    },
+    "lineage/origin_weights": {"lineage/derivations"},
+    "listings/download_accounts": {
+        "listings/hub_snapshots",
+        "listings/model_downloads",
+        "listings/opening_counters",
+    },
+    "listings/hub_accounts": {"listings/hub_snapshots"},
+    "listings/hub_snapshots": set(),
+    "listings/model_downloads": {"listings/hub_snapshots", "listings/opening_counters"},
+    "listings/opening_counters": set(),
+    "published/warehouse": {"attribution/organizations", "published/month_seals"},
+    "shares/country_shares": {
+        "attribution/model_attribution",
+        "attribution/root_attribution",
+        "lineage/origin_weights",
+        "listings/model_downloads",
+    },
+    "shares/derivation_flows": {
+        "attribution/model_attribution",
+        "attribution/root_attribution",
+        "lineage/derivations",
+        "lineage/origin_weights",
+        "listings/model_downloads",
+    },
+    "shares/family_shares": {
+        "attribution/model_attribution",
+        "attribution/root_attribution",
+        "lineage/derivations",
+        "lineage/model_lineage",
+        "lineage/origin_weights",
+        "listings/model_downloads",
+    },
+    "shares/organization_shares": {
+        "attribution/model_attribution",
+        "attribution/root_attribution",
+        "lineage/origin_weights",
+        "listings/model_downloads",
+    },
+}
+
+
+def test_the_graph_is_the_reviewed_one():
+    found = {
+        key.to_user_string(): {parent.to_user_string() for parent in GRAPH.get(key).parent_keys}
+        for key in GRAPH.get_all_asset_keys()
+        if key != AssetKey(["published", "month_seals"])
+    }
+    assert found == EXPECTED_DEPENDENCIES
+
+
+def test_the_seal_waits_for_every_table_of_the_month():
+    parents = {key.to_user_string() for key in GRAPH.get(AssetKey(["published", "month_seals"])).parent_keys}
+    assert parents == {table.path for table in TABLES if table.monthly and table.group != "published"}
+
+
+def test_every_check_is_partitioned_like_its_table_and_blocks_where_critical():
+    for key in GRAPH.asset_check_keys:
+        spec = GRAPH.get_check_spec(key)
+        monthly = GRAPH.get(key.asset_key).partitions_def is not None
+        assert (spec.partitions_def is not None) == monthly, key
+        assert spec.blocking == ("Critical" in spec.description), key
+
+
+def test_loading_touches_no_network_and_no_great_expectations():
+    finished = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "False"
+
+
+def test_the_schedule_runs_on_the_first_soon_after_the_boundary():
+    schedule = defs.resolve_schedule_def("monthly_census_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("20 0 1 * *", "UTC")
+
+
+@pytest.mark.skipif(
+    not Path(sys.executable).with_name("dg").exists(), reason="dagster-dg-cli puts dg beside the interpreter"
+)
+def test_dg_checks_the_definitions(tmp_path):
+    finished = subprocess.run(
+        [Path(sys.executable).with_name("dg"), "check", "defs"],
+        cwd=Path(__file__).parents[1],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
