@@ -20,7 +20,7 @@ ui: $(VENV)/ready-to-run
 	$(BIN)/census ui
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadgroup tests
+	$(BIN)/pytest -n 2 --dist loadfile tests
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 CENSUS = Path(sys.executable).with_name("census")
 SECONDS_ALLOWED = 420
@@ -32,11 +34,29 @@ def census():
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory):
-    """A home in which every month of the sample was run and published, with what the command reported."""
-    home = tmp_path_factory.mktemp("sample")
-    finished = census_in(home, "run", "--source", "sample", "--jobs", 2, "--json")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return home, json.loads(finished.stdout)
+    """A home in which every month of the sample was run and published, with what the command reported.
+
+    Shared by all tests, also between the processes that run them: look, do not touch.
+    """
+    own = tmp_path_factory.getbasetemp()
+    home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "sample-home"
+    report = home.with_suffix(".json")
+    with FileLock(f"{home}.lock"):
+        if not report.exists():
+            finished = census_in(home, "run", "--source", "sample", "--jobs", 2, "--json")
+            assert finished.returncode == 0, finished.stdout + finished.stderr
+            report.write_text(finished.stdout)
+    return home, json.loads(report.read_text())
+
+
+@pytest.fixture
+def own_sample(sample, tmp_path):
+    """A copy of the sample's home that a test may change."""
+    home = tmp_path / "home"
+    for folder in ("lake", "published"):
+        shutil.copytree(sample[0] / folder, home / folder)
+    (home / "cache").symlink_to(sample[0] / "cache")
+    return home
 
 
 @pytest.fixture(scope="session")

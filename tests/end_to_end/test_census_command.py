@@ -5,8 +5,6 @@ import json
 import polars as pl
 import pytest
 
-pytestmark = pytest.mark.xdist_group("sample")
-
 
 def files_under(home):
     return {
@@ -64,15 +62,15 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("spoil", "sentence"), SPOILT.values(), ids=SPOILT)
-def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(census, sample, dumps, spoil, sentence):
-    before = files_under(sample[0])
+def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(census, own_sample, dumps, spoil, sentence):
+    before = files_under(own_sample)
     dump(dumps / "2026-05-31.parquet", {"id": "Qwen/model"})
     spoil(dumps / "2026-05-31.parquet")
-    finished = census(sample[0], "run", "--source", "local", "--snapshots", dumps)
+    finished = census(own_sample, "run", "--source", "local", "--snapshots", dumps)
     assert finished.returncode == 1
     assert sentence in finished.stderr
     assert "Traceback" not in finished.stderr
-    assert before.items() <= files_under(sample[0]).items()
+    assert before.items() <= files_under(own_sample).items()
 
 
 def test_ones_own_dumps_run_to_the_end(census, tmp_path, dumps):

@@ -16,8 +16,6 @@ import pytest
 from pipeline.quality.declared import declared_checks
 from pipeline.tables.shares import COUNTRY_SHARES
 
-pytestmark = pytest.mark.xdist_group("sample")
-
 MONTHS = ["2025-07-01", "2025-08-01"]
 SECONDS_TO_START = 120
 SECONDS_TO_FINISH = 300

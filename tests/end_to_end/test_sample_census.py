@@ -15,8 +15,6 @@ from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
 
-pytestmark = pytest.mark.xdist_group("sample")
-
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
 EVERY_MONTH = pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
 
@@ -31,6 +29,17 @@ def truth_of(sample, name):
 
 def warehouse_of(sample):
     return duckdb.connect(str(sample[0] / "published" / "census.duckdb"), read_only=True)
+
+
+def with_unknown_accounts_together(frame):
+    """Persons and unmapped organisations as one member.
+
+    Which of the two a namespace is, is asked of the Hub only until 99 % of the downloads are known; the others count
+    as unmapped although the planted truth knows better.
+    """
+    unknown = pl.col("member").is_in(["unaffiliated", "unmapped"])
+    named = frame.with_columns(pl.when(unknown).then(pl.lit("unknown")).otherwise("member").alias("member"))
+    return named.group_by("population", "attribution", "member").agg(pl.col("downloads").sum())
 
 
 def differences(found, planted, keys):
@@ -54,6 +63,7 @@ def test_every_month_ran_and_was_published(sample):
 def test_each_country_has_the_downloads_planted_for_it(sample, month):
     planted = truth_of(sample, "country_downloads").filter(pl.col("month") == month).rename({"country": "member"})
     found = lake_of(sample).scan(TABLES_BY_PATH["shares/country_shares"], month).collect()
+    found, planted = with_unknown_accounts_together(found), with_unknown_accounts_together(planted)
     assert differences(found, planted, ["population", "attribution", "member"]).is_empty()
 
 
@@ -61,8 +71,10 @@ def test_each_country_has_the_downloads_planted_for_it(sample, month):
 def test_each_organisation_has_the_downloads_planted_for_it(sample, month):
     planted = truth_of(sample, "organization_downloads").filter(pl.col("month") == month)
     found = lake_of(sample).scan(TABLES_BY_PATH["shares/organization_shares"], month).collect()
-    planted = planted.rename({"organization": "member"})
-    assert differences(found, planted, ["population", "attribution", "member"]).is_empty()
+    planted = with_unknown_accounts_together(planted.rename({"organization": "member"}))
+    assert differences(
+        with_unknown_accounts_together(found), planted, ["population", "attribution", "member"]
+    ).is_empty()
 
 
 @EVERY_MONTH
@@ -104,11 +116,11 @@ def test_windows_across_the_change_of_counters_say_mixed(sample):
     assert bases[date(2025, 8, 1)] == "mixed"
 
 
-def test_running_a_month_again_gives_the_same_bytes(census, sample):
-    lake, month = lake_of(sample), date(2025, 3, 1)
+def test_running_a_month_again_gives_the_same_bytes(census, own_sample):
+    lake, month = Lake(str(own_sample / "lake")), date(2025, 3, 1)
     tables = [table for table in TABLES if table.monthly]
     before = {table.path: lake.digest(table, month) for table in tables}
-    assert census(sample[0], "run", "--from", "2025-03", "--to", "2025-03").returncode == 0
+    assert census(own_sample, "run", "--from", "2025-03", "--to", "2025-03").returncode == 0
     assert {table.path: lake.digest(table, month) for table in tables} == before
 
 
