@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Protocol
 
 import polars as pl
 
 from pipeline.errors import MonthNotServedError
 from pipeline.hub.sources.base import Snapshot, SnapshotSource
+from pipeline.lake.readable import ReadableLake
 from pipeline.months import previous_month
-from pipeline.tables.declaration import Table
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import hub_snapshot
-
-
-class ReadableLake(Protocol):
-    """As much of a lake as is needed here."""
-
-    def holds(self, table: Table, month: date | None = None) -> bool:
-        """Whether the table's month is there."""
-
-    def scan(self, table: Table, month: date | None = None) -> pl.LazyFrame:
-        """The table's month as a lazy frame."""
 
 
 def snapshot_rows(snapshot: Snapshot, month: date) -> pl.LazyFrame:

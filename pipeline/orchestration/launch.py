@@ -6,6 +6,8 @@ The runs are those that the UI shows: same instance, same jobs, same checks.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -66,7 +68,7 @@ def run_publish(resources: Mapping[str, Any]) -> Iterator[Progress | RunOutcome]
 def _run(launches: list[tuple[str, date | None, dict[str, Any]]], processes: int) -> Iterator[Progress | RunOutcome]:
     instance = dg.DagsterInstance.get()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         watched: dict[Future[RunOutcome], _Watch] = {}
         for job, month, resources in launches:
             watch = _Watch(str(uuid.uuid4()), month)
@@ -113,6 +115,18 @@ class _Watch:
 
     def progress(self) -> Progress:
         return Progress(self.month, self.steps_done, self.steps, self.step)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the command that started it is gone, however it ended."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def _execute(job: str, month: date | None, run_id: str, resources: dict[str, Any]) -> RunOutcome:

@@ -37,7 +37,6 @@ def table_asset(
             group_name=table.group,
             partitions_def=MONTHS if table.monthly else None,
             retry_policy=NETWORK_RETRIES if reads_network else None,
-            pool="hub_api" if reads_network else None,
             io_manager_key="lake_io",
             **asset_facts(table),
         )(in_plain_words(body))

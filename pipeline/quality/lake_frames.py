@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
 
 import polars as pl
 
+from pipeline.lake.readable import ReadableLake
 from pipeline.months import previous_month
 from pipeline.tables.declaration import Table
-
-
-class ReadableLake(Protocol):
-    """What is needed of the lake."""
-
-    def scan(self, table: Table, month: date | None) -> pl.LazyFrame:
-        """The table's month as a lazy frame; raises where the lake does not hold it."""
-
-    def holds(self, table: Table, month: date | None) -> bool:
-        """Whether the lake holds the table's month."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
+
+COUNTERS_COMPLETE_SINCE = datetime(2025, 2, 27, tzinfo=UTC)
+"""Before, archives wrote 0 for cumulative counters that were not public yet."""
 
 
 def hub_snapshot(
@@ -13,10 +16,11 @@ def hub_snapshot(
     """The month's `listings/hub_snapshots` from rows in `OBSERVATION_SCHEMA`.
 
     A repository listed twice is kept once, with the larger counters. A repository without an id is identified by its
-    name. A cumulative counter of 0 beside recent downloads is a missing one: archives wrote it so before the counter
-    was public.
+    name. A cumulative counter of 0 beside recent downloads is a missing one if it was observed before
+    `COUNTERS_COMPLETE_SINCE`.
     """
-    missing_counter = (pl.col("downloads_all_time") == 0) & (pl.col("downloads_30d") > 0)
+    too_early = pl.lit(observed_at < COUNTERS_COMPLETE_SINCE)
+    missing_counter = (pl.col("downloads_all_time") == 0) & (pl.col("downloads_30d") > 0) & too_early
     named = rows.with_columns(
         pl.coalesce("hub_id", "model_id").alias("hub_id"),
         pl.when(pl.col("hub_id").is_null()).then(pl.lit("name")).otherwise(pl.lit("hub_id")).alias("identified_by"),

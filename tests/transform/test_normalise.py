@@ -1,0 +1,47 @@
+"""From a source's rows to the snapshot as the census keeps it."""
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from pipeline.hub.sources.base import OBSERVATION_SCHEMA
+from pipeline.transform.normalise import hub_snapshot
+
+AUGUST = date(2025, 8, 1)
+
+
+def snapshot_of(*rows, observed_at=datetime(2025, 9, 1, tzinfo=UTC)):
+    complete = [{name: row.get(name) for name in OBSERVATION_SCHEMA} for row in rows]
+    frame = hub_snapshot(
+        pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA),
+        AUGUST,
+        observed_at=observed_at,
+        source="test",
+        source_revision="1",
+    )
+    return frame.sort("hub_id").collect()
+
+
+def test_a_repository_listed_twice_is_kept_once_with_the_larger_counters():
+    rows = [{"hub_id": "1", "model_id": "a/b", "downloads_all_time": counter} for counter in (7, 9, None)]
+    assert snapshot_of(*rows)["downloads_all_time"].to_list() == [9]
+
+
+def test_a_repository_without_an_id_is_identified_by_its_name_and_says_so():
+    frame = snapshot_of({"model_id": "a/b"}, {"hub_id": "1", "model_id": "c/d"})
+    assert frame.select("hub_id", "identified_by").rows() == [("1", "hub_id"), ("a/b", "name")]
+
+
+def test_the_namespace_is_the_part_before_the_slash():
+    frame = snapshot_of({"hub_id": "1", "model_id": "a/b"}, {"hub_id": "2", "model_id": "bert-base-uncased"})
+    assert frame["namespace"].to_list() == ["a", None]
+
+
+@pytest.mark.parametrize(
+    ("observed_at", "counter"),
+    [(datetime(2025, 2, 26, 12, tzinfo=UTC), None), (datetime(2025, 3, 1, tzinfo=UTC), 0)],
+)
+def test_a_counter_of_nothing_beside_downloads_is_missing_only_before_counters_were_complete(observed_at, counter):
+    row = {"hub_id": "1", "model_id": "a/b", "downloads_all_time": 0, "downloads_30d": 5}
+    assert snapshot_of(row, observed_at=observed_at)["downloads_all_time"].to_list() == [counter]
