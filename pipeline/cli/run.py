@@ -201,7 +201,7 @@ def serve_sample(port: int, models: int) -> None:
 
     world = ensure_world(settings.cache_folder() / "sample" / "worlds", WorldSettings(models=models))
     if port:
-        click.echo(f"a synthetic Hub, nothing in it was measured: HF_ENDPOINT=http://127.0.0.1:{port} (end with Ctrl-C)")
+        click.echo(f"a synthetic Hub (nothing was measured): HF_ENDPOINT=http://127.0.0.1:{port} (end with Ctrl-C)")
     serve(world, port)
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from pipeline.hub.local_hub.attributes import Identity
 from pipeline.hub.local_hub.downloads import Downloads
+from pipeline.hub.local_hub.identifiers import namespace_of
 from pipeline.hub.local_hub.pathologies import Pathologies
 from pipeline.hub.local_hub.population import Repositories
 from pipeline.hub.local_hub.timeline import (
@@ -19,7 +20,9 @@ from pipeline.hub.local_hub.timeline import (
     CARD_DATA_SINCE,
     DAY,
     END,
+    Integers,
     PlannedRevision,
+    busy_time,
     seconds,
 )
 
@@ -80,8 +83,8 @@ class Observatory:
         last = max(int(np.searchsorted(self.observed, counted_at, side="right")) - 1, 0)
         following = min(last + 1, len(self.observed) - 1)
         began = np.maximum(self.observed[last], repositories["created"].to_numpy())
-        elapsed = np.clip(counted_at - began, 0, None)
-        span = np.maximum(self.observed[following] - began, 1)
+        elapsed = self._pace(np.maximum(counted_at, began)) - self._pace(began)
+        span = np.maximum(self._pace(np.array(self.observed[following])) - self._pace(began), 1)
         all_time = _between(counters, "all_time", last, following, elapsed, span)
         thirty_days = _between(counters, "thirty_days", last, following, elapsed, span)
         if self.pathologies and _within(now, *_ROLLBACK):
@@ -103,6 +106,10 @@ class Observatory:
             pl.Series("trendingScore", trending),
             pl.from_epoch(pl.Series("lastModified", modified), time_unit="s").cast(pl.Datetime("us")),
         )
+
+    def _pace(self, times: Integers) -> Integers:
+        """The time in which counters grow evenly: it has a weekday effect in a world with pathologies."""
+        return busy_time(times) if self.pathologies else times
 
 
 _COLUMN_SINCE = {
@@ -151,7 +158,7 @@ def write_revision(rows: pl.DataFrame, path: Path) -> None:
 
 def _names_at(now: int) -> list[pl.Expr]:
     name = pl.when(pl.col("renamed_at") <= now).then("model_id").otherwise(pl.coalesce("former_id", "model_id"))
-    return [name.alias("id"), name.alias("modelId"), name.str.split("/").list.first().alias("author")]
+    return [name.alias("id"), name.alias("modelId"), namespace_of(name).alias("author")]
 
 
 def _between(

@@ -77,6 +77,7 @@ class Identity:
 
     hub_id: pl.Series
     namespace: pl.Series
+    """Null for legacy names."""
     model_id: pl.Series
     former_id: pl.Series
     renamed_at: npt.NDArray[np.int64]
@@ -102,15 +103,17 @@ def identify(
             "former_name": names.former_name,
             "renamed": pl.Series(renamed_at < NEVER),
         }
-    ).with_columns(
-        pl.concat_str("namespace", pl.lit("/"), "name").alias("model_id"),
+    )
+    table = table.with_columns(table["namespace"].scatter(found.without_namespace, None))
+    table = table.with_columns(
+        pl.concat_str("namespace", "name", separator="/", ignore_nulls=True).alias("model_id"),
         pl.when("renamed")
         .then(
             pl.concat_str(pl.coalesce("former_namespace", "namespace"), pl.lit("/"), pl.coalesce("former_name", "name"))
         )
         .alias("former_id"),
     )
-    return Identity(hub_id, namespace, table["model_id"], table["former_id"], renamed_at)
+    return Identity(hub_id, table["namespace"], table["model_id"], table["former_id"], renamed_at)
 
 
 @dataclass(frozen=True)

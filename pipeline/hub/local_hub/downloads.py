@@ -8,6 +8,7 @@ where the archive's fault moves one), and the counters run straight between them
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ from pipeline.hub.local_hub.timeline import (
 CASES = ("absent", "measured", "created", "late_arrival", "counter_reset", "disappeared", "no_counter")
 ABSENT, MEASURED, CREATED, LATE_ARRIVAL, COUNTER_RESET, DISAPPEARED, NO_COUNTER = range(7)
 
+LEVEL_BREAKS = MONTHS.index(date(2025, 6, 1))
+LEVEL_LEFT = 1 / 20
+
 _PERSONS_WEIGHT = 60.0
 """Weight of the invented persons together beside the cast's real re-uploaders."""
 
@@ -43,6 +47,10 @@ class Faulty:
     """Their 30-day counter stands still from April 2025 on."""
     resets: dict[int, Integers]
     """By number of the month: repositories whose cumulative counter ends the month lower than it began."""
+    broken: Integers
+    """Repositories whose queried file changes: from `LEVEL_BREAKS` on they count a fraction of their downloads."""
+    unreleased: dict[int, Integers]
+    """By number of the month: repositories that are first downloaded then, long after they were created."""
 
 
 @dataclass
@@ -105,7 +113,7 @@ def plant(
         downloads.case[month] = case
         account_country = country[month][repositories.account]
         calibrated = np.isin(case, (MEASURED, CREATED))
-        exposure = _exposure(repositories, observed, month)
+        exposure = _exposure(repositories, faulty, observed, month)
         days = (BOUNDARIES[month + 1] - BOUNDARIES[month]).days
         if is_rolling(month):
             counts = shares.deal(month, account_country, calibrated, exposure, 30 / days)
@@ -155,10 +163,16 @@ def _cases(repositories: Repositories, faulty: Faulty, observed: Integers, month
     return case
 
 
-def _exposure(repositories: Repositories, observed: Integers, month: int) -> Floats:
-    """Attention by age, and the part of the month for which a repository has been there."""
+def _exposure(repositories: Repositories, faulty: Faulty, observed: Integers, month: int) -> Floats:
+    """Attention by age, and the part of the month for which a repository has been there, less what faults take."""
     age = np.maximum(observed[month + 1] - repositories.created, 0) / DAY
-    return np.asarray((1 + age / 120) ** -0.6 * np.minimum(age / 30, 1))
+    exposure = np.asarray((1 + age / 120) ** -0.6 * np.minimum(age / 30, 1))
+    if month >= LEVEL_BREAKS:
+        exposure[faulty.broken] *= LEVEL_LEFT
+    for first, members in faulty.unreleased.items():
+        if month < first:
+            exposure[members] = 0.0
+    return exposure
 
 
 def _start(downloads: Downloads, repositories: Repositories, counts: Integers, rng: np.random.Generator) -> None:

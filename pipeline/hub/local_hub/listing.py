@@ -44,7 +44,7 @@ _STORED = frozenset(
 )  # fmt: skip
 _JSON_TEXTS = ("cardData", "config", "gguf")
 _LEFT_OUT_WHEN_MISSING = frozenset(
-    {"baseModels", "cardData", "config", "gguf", "library_name", "pipeline_tag", "safetensors"}
+    {"author", "baseModels", "cardData", "config", "gguf", "library_name", "pipeline_tag", "safetensors"}
 )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.hub.local_hub.cast import Accounts
 from pipeline.hub.local_hub.lineage import Lineage
-from pipeline.hub.local_hub.pathologies import HOSTILE_NAMES, Pathologies
+from pipeline.hub.local_hub.pathologies import HOSTILE_NAMES, LEGACY_NAMES, Pathologies
 from pipeline.hub.local_hub.population import NO_RELATION, Repositories
 from pipeline.hub.local_hub.timeline import Integers
 
@@ -148,6 +148,7 @@ def _number_in_account(account: npt.NDArray[np.int32]) -> Integers:
 
 
 def _given(repositories: Repositories, found: Pathologies) -> dict[int, str]:
-    """Names that are set by hand: the targets' and the hostile ones."""
+    """Names that are set by hand: the targets', the hostile and the legacy ones."""
     given = {index: name.split("/")[1] for name, index in repositories.fixed.items()}
-    return given | dict(zip(found.hostile_names.tolist(), HOSTILE_NAMES, strict=False))
+    given |= dict(zip(found.hostile_names.tolist(), HOSTILE_NAMES, strict=False))
+    return given | dict(zip(found.without_namespace.tolist(), LEGACY_NAMES, strict=False))

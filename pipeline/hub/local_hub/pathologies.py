@@ -11,13 +11,24 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from pipeline.hub.local_hub.cast import Accounts
-from pipeline.hub.local_hub.downloads import Faulty
+from pipeline.hub.local_hub.cast import INTERNATIONAL, UNAFFILIATED, Accounts
+from pipeline.hub.local_hub.downloads import LEVEL_BREAKS, Faulty
 from pipeline.hub.local_hub.lineage import Lineage
 from pipeline.hub.local_hub.population import FINETUNE, NO_RELATION, Repositories
-from pipeline.hub.local_hub.timeline import BOUNDARIES, DAY, END, MONTHS, Booleans, Integers, PlannedRevision, seconds
+from pipeline.hub.local_hub.timeline import (
+    BOUNDARIES,
+    DAY,
+    END,
+    MONTHS,
+    Booleans,
+    Integers,
+    PlannedRevision,
+    last_day_of,
+    seconds,
+)
 
 FREE_TEXT_RELATIONS = ("distillation", "pruned", "layer-swap", "upscaled", "abliteration", "unlearned")
 
@@ -44,13 +55,25 @@ HOSTILE_NAMES = (
     "null", "NaN", "1e5", "True", "__proto__", "drop-table-models", "-.-", "0", "a" * 90, "select.from.models",
 )  # fmt: skip
 
+LEGACY_NAMES = {"bert-base-uncased": "google-bert", "gpt2": "openai-community", "camembert-base": "almanach"}
+"""Names without a namespace, and the account of the same organisation whose first repository is given each."""
+
 _PLANTED_BY_NAME = {
     "sentence-transformers/all-MiniLM-L6-v2": "giant",
     "MIT/ast-finetuned-audioset-10-10-0.4593": "bot_burst",
     "trl-internal-testing/tiny-random-LlamaForCausalLM": "test_traffic",
 }
 
+_MOVED_TO_COMMUNITY = ("google-bert", "google-t5", "FacebookAI", "openai-community", "distilbert")
+"""Organisations to which the Hub moved its oldest repositories."""
+
+_HUB_WIDE = ("weekday_effect", "counters_disagree")
+"""What is wrong with every month, and with no repository in particular."""
+
 _ROLLBACK_MONTH = MONTHS.index(date(2025, 5, 1))
+_LONG = 180 * DAY
+_UNRELEASED = 66 * DAY
+"""From creation to release at the least; a month starts at most a month later."""
 _NAME_CHANGE = datetime(2025, 3, 7, tzinfo=UTC)
 
 
@@ -66,6 +89,8 @@ class Pathologies:
     renamed: Integers
     """Repositories with a former name."""
     renamed_at: Integers
+    without_namespace: Integers
+    """Repositories that bear the `LEGACY_NAMES`, in their order."""
     hostile_names: Integers
     hostile_cards: Integers
     absurd_sizes: Integers
@@ -89,6 +114,7 @@ class Pathologies:
             "thirty_days_frozen": np.flatnonzero(self.faulty.frozen),
             "rolled_back_in_may_2025": np.flatnonzero(self.rolled_back),
             "renamed": self.renamed,
+            "no_namespace": self.without_namespace,
             "hostile_name": self.hostile_names,
             "hostile_card": self.hostile_cards,
             "absurd_safetensors_total": self.absurd_sizes,
@@ -104,16 +130,23 @@ class Pathologies:
         groups |= {f"cycle_of_{len(members)}_{number}": members for number, members in enumerate(self.cycles)}
         for label, members in groups.items():
             rows += [{"label": label, "hub_id": hub_ids[int(member)]} for member in members]
-        for month, members in self.faulty.resets.items():
+        by_month = {
+            "counter_reset": self.faulty.resets,
+            "level_broken": {LEVEL_BREAKS: self.faulty.broken},
+            "created_before_release": self.faulty.unreleased,
+        }
+        for label, months in by_month.items():
             rows += [
-                {"label": "counter_reset", "hub_id": hub_ids[int(member)], "month": MONTHS[month]} for member in members
+                {"label": label, "hub_id": hub_ids[int(member)], "month": MONTHS[month]}
+                for month, members in months.items()
+                for member in members
             ]
         rows += [
             {"label": revision.pathology, "revision": sha, "detail": f"{revision.committed_at:%Y-%m-%dT%H:%M}Z"}
             for revision, sha in zip(revisions, shas, strict=True)
             if revision.pathology != "none"
         ]
-        rows += [{**entry, "hub_id": hub_ids[entry["index"]]} for entry in self.log]
+        rows += [{**entry, "hub_id": hub_ids[entry["index"]]} if "index" in entry else entry for entry in self.log]
         schema = {
             "label": pl.String,
             "hub_id": pl.String,
@@ -129,11 +162,12 @@ def none(repositories: Repositories) -> Pathologies:
     nobody = np.zeros(repositories.size, bool)
     empty = np.zeros(0, np.int64)
     return Pathologies(
-        faulty=Faulty(no_counter=nobody, frozen=nobody, resets={}),
+        faulty=Faulty(no_counter=nobody, frozen=nobody, resets={}, broken=empty, unreleased={}),
         rolled_back=nobody,
         ineligible=nobody,
         renamed=empty,
         renamed_at=empty,
+        without_namespace=empty,
         hostile_names=empty,
         hostile_cards=empty,
         absurd_sizes=empty,
@@ -171,17 +205,24 @@ def spoil_counters(accounts: Accounts, repositories: Repositories, rng: np.rando
     resets = {month: draw.take(max(few // 2, 2), popular & before) for month in (7, 8, 10, 12, 13)}
     resets[_ROLLBACK_MONTH] = draw.take(size // 200, popular & before)
     frozen = draw.take(few, popular & before)
+    broken = draw.take(max(few // 2, 4), popular & (repositories.created < seconds(BOUNDARIES[0]) - _LONG))
+    unreleased = _unreleased(
+        repositories, draw.take(max(few // 2, 4), popular & _between_boundaries(repositories, 7, 10))
+    )
     mask = np.zeros(size, bool)
-    found.faulty = Faulty(_marked(mask, no_counter), _marked(mask, frozen), resets)
+    found.faulty = Faulty(_marked(mask, no_counter), _marked(mask, frozen), resets, broken, unreleased)
     found.rolled_back = (rng.random(size) < 0.12) & ~sound
     found.ineligible = _marked(_marked(mask, deleted), late)
     found.renamed, found.renamed_at = _renames(accounts, repositories, draw, few, rng)
+    found.without_namespace = _first_repositories(accounts, repositories.account, list(LEGACY_NAMES.values()))
     found.hostile_names = draw.take(len(HOSTILE_NAMES), repositories.relation == NO_RELATION)
     found.hostile_cards = draw.take(max(few, len(HOSTILE_TEXTS)), np.ones(size, bool))
     found.absurd_sizes, found.null_sizes = (draw.take(few, np.ones(size, bool)) for _ in range(2))
     found.log += [
         {"label": label, "index": repositories.fixed[name], "detail": name} for name, label in _PLANTED_BY_NAME.items()
     ]
+    found.log += [{"label": label, "month": month} for label in _HUB_WIDE for month in MONTHS]
+    found.log += _misleading_accounts(accounts, repositories, found.without_namespace)
     found.log += [{"label": "deleted", "index": int(index)} for index in deleted]
     found.log += [{"label": "late_arrival", "index": int(index)} for index in late]
     return found
@@ -215,6 +256,10 @@ def spoil_lineage(
     found.untyped_edges = derivatives.take(few * 5, before_last)
     found.card_only = derivatives.take(few * 3, before_last & (repositories.created >= seconds(BOUNDARIES[2])))
     found.free_text = derivatives.take(few, repositories.relation != FINETUNE)
+    nested = _distinct(lineage.child[parents[lineage.parent] > 0])
+    mixed = _of_several_countries(accounts, repositories, lineage)
+    found.log += [{"label": "nested_family", "index": int(index)} for index in nested[:few]]
+    found.log += [{"label": "merge_of_several_countries", "index": int(index)} for index in mixed[:few]]
 
 
 class _Lots:
@@ -245,6 +290,54 @@ def _renames(
     return renamed, np.concatenate([np.full(len(some), seconds(_NAME_CHANGE)), whens])
 
 
+def _unreleased(repositories: Repositories, members: Integers) -> dict[int, Integers]:
+    """By number of the month that brings their first downloads: the first to begin long after their creation."""
+    opened = np.array([seconds(boundary) for boundary in BOUNDARIES])
+    first = np.searchsorted(opened, repositories.created[members] + _UNRELEASED)
+    return {int(month): members[first == month] for month in np.unique(first)}
+
+
+def _first_repositories(accounts: Accounts, account: npt.NDArray[np.int32], namespaces: list[str]) -> Integers:
+    """The oldest repository of each namespace of the cast; `account` is each repository's."""
+    known = accounts.cast["namespace"].to_list()
+    return np.array([np.argmax(account == known.index(name)) for name in namespaces], np.int64)
+
+
+def _misleading_accounts(
+    accounts: Accounts, repositories: Repositories, without_namespace: Integers
+) -> list[dict[str, Any]]:
+    """Accounts that publish what others made, each logged with its oldest repository that bears its name."""
+    account = repositories.account.copy()
+    account[without_namespace] = -1
+    reuploaders = accounts.cast.filter(pl.col("role") == "quantizer")["namespace"].to_list()
+    return [
+        {"label": label, "index": int(index), "detail": namespace}
+        for label, namespaces in (("moved_to_community", list(_MOVED_TO_COMMUNITY)), ("reuploader", reuploaders))
+        for index, namespace in zip(_first_repositories(accounts, account, namespaces), namespaces, strict=True)
+    ]
+
+
+def _of_several_countries(accounts: Accounts, repositories: Repositories, lineage: Lineage) -> Integers:
+    """Children with parents from organisations of more than one country; a child's edges stand together."""
+    by_account = [who.country for who in accounts.attributions(last_day_of(len(MONTHS) - 1))]
+    countries, number = np.unique(by_account, return_inverse=True)
+    somewhere = np.append(~np.isin(countries, (INTERNATIONAL, UNAFFILIATED))[number], False)
+    account = np.minimum(repositories.account[lineage.parent], accounts.first_person)
+    child, account = lineage.child[somewhere[account]], account[somewhere[account]]
+    of_siblings = (child[1:] == child[:-1]) & (number[account[1:]] != number[account[:-1]])
+    return _distinct(child[1:][of_siblings])
+
+
+def _distinct(ordered: Integers) -> Integers:
+    """The values once each, without the sorting that `numpy.unique` would do."""
+    return ordered[np.diff(ordered, prepend=-1) > 0]
+
+
+def _between_boundaries(repositories: Repositories, first: int, last: int) -> Booleans:
+    times = repositories.created
+    return np.asarray((times >= seconds(BOUNDARIES[first])) & (times < seconds(BOUNDARIES[last])))
+
+
 def _cycles(repositories: Repositories, roots: _Lots, lonely: Booleans, few: int) -> list[Integers]:
     """Groups of two and three repositories of one person that name one another as their base."""
     pool = np.sort(roots.pool[lonely[roots.pool]])
@@ -261,7 +354,7 @@ def _cycles(repositories: Repositories, roots: _Lots, lonely: Booleans, few: int
         else:
             place += 1
     if cycles:
-        roots.pool = np.setdiff1d(roots.pool, np.concatenate(cycles))
+        roots.pool = np.setdiff1d(np.sort(roots.pool), np.concatenate(cycles), assume_unique=True)
     return cycles
 
 

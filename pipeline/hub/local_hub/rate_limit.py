@@ -59,5 +59,5 @@ class FixedWindows:
             self._used[bucket] += 1
             remaining = max(quota - self._used[bucket], 0)
             allowed = self._used[bucket] <= quota
-            resets_in = max(math.ceil(self._began[bucket] + self.window - now), 0)
+            resets_in = max(math.ceil(self.window - (now - self._began[bucket])), 0)
         return Allowance(bucket, quota, remaining, resets_in, self.window, allowed)

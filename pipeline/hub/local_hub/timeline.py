@@ -17,6 +17,11 @@ Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
 DAY = 86_400
+_WEEK = 7 * DAY
+_FIRST_SATURDAY = 2 * DAY
+"""Midnight of 3 January 1970."""
+_WORKDAY, _WEEKEND_DAY = 10, 6
+"""What a day of the week counts for in downloads, relative to one another."""
 FLOOR = datetime(2022, 3, 2, 23, 29, 4, tzinfo=UTC)
 """The Hub's lowest creation date: when it began to store them."""
 
@@ -29,6 +34,9 @@ END = BOUNDARIES[-1]
 CARD_DATA_SINCE = datetime(2024, 10, 1, tzinfo=UTC)
 ALL_TIME_SINCE = datetime(2025, 2, 26, tzinfo=UTC)
 BASE_MODELS_SINCE = datetime(2025, 7, 25, tzinfo=UTC)
+
+WEEKEND = (8, 9, 10, 11)
+"""Days of August 2025, from a Friday on, at whose first moments the archive has revisions."""
 
 TOLERANCE = timedelta(days=3, hours=12)
 EXACT_WITHIN = timedelta(hours=36)
@@ -67,6 +75,7 @@ def planned_revisions(*, pathologies: bool) -> tuple[PlannedRevision, ...]:
         _sound(2025, 7, 1, 14),
         PlannedRevision(at(2025, 7, 29, 12), at(2025, 7, 29, 12), "off_boundary"),
         _sound(2025, 8, 5),
+        *(_sound(2025, 8, day) for day in WEEKEND),
         _sound(2025, 8, 19),
         PlannedRevision(at(2025, 8, 20), at(2025, 8, 20), "frozen", usable=False),
     ]
@@ -97,6 +106,13 @@ def last_day_of(month: int) -> date:
 def seconds(moment: datetime) -> int:
     """Whole seconds since 1970."""
     return int(moment.timestamp())
+
+
+def busy_time(times: Integers) -> Integers:
+    """Time that runs slower on Saturdays and Sundays: counters that grow evenly in it have a weekday effect."""
+    weeks, rest = np.divmod(times - _FIRST_SATURDAY, _WEEK)
+    weekends = weeks * 2 * DAY + np.minimum(rest, 2 * DAY)
+    return np.asarray(times * _WORKDAY - weekends * (_WORKDAY - _WEEKEND_DAY))
 
 
 def month_of(times: Integers) -> npt.NDArray[np.int32]:

@@ -24,6 +24,7 @@ from pipeline.hub.local_hub import targets
 from pipeline.hub.local_hub.attributes import Edges, Identity
 from pipeline.hub.local_hub.cast import UNAFFILIATED, UNMAPPED, Accounts
 from pipeline.hub.local_hub.downloads import ABSENT, CASES, COUNTER_RESET, CREATED, DISAPPEARED, Downloads, is_rolling
+from pipeline.hub.local_hub.identifiers import namespace_of
 from pipeline.hub.local_hub.pathologies import Pathologies
 from pipeline.hub.local_hub.population import RELATIONS, Repositories, new_at_close
 from pipeline.hub.local_hub.timeline import (
@@ -92,8 +93,8 @@ DICTIONARY: dict[str, tuple[str, dict[str, str]]] = {
         {
             "hub_id": "the Hub's immutable id",
             "model_id": "name at the end",
-            "namespace": "account at the end",
-            "account_type": "person or organization",
+            "namespace": "account at the end, or null where the name has none",
+            "account_type": "person or organization, or null where the name has no namespace",
             "organization": "organisation at the end, or unaffiliated, unmapped",
             "country": "its country, or international, unaffiliated, unmapped",
             "created_at": "creation, UTC",
@@ -132,7 +133,7 @@ DICTIONARY: dict[str, tuple[str, dict[str, str]]] = {
         {
             "hub_id": "the derivative",
             "root_model_id": "a root it descends from, by its name at the end",
-            "root_namespace": "the root's account at the end",
+            "root_namespace": "the root's account at the end, or null where its name has none",
             "weight": "the part of the derivative's downloads that the root is the origin of; sums to 1 by derivative",
         },
     ),
@@ -141,7 +142,7 @@ DICTIONARY: dict[str, tuple[str, dict[str, str]]] = {
         {
             "month": "first day of the month",
             "root_model_id": "the root",
-            "root_namespace": "its account",
+            "root_namespace": "its account, or null where its name has none",
             "new_derivatives": "derivatives created since the month's opening observation, by weight",
             "derivatives": "derivatives listed at the month's close, by weight",
             **{f"derivatives_{name}": "of these, by relation" for name in (*RELATIONS, "unspecified", "other")},
@@ -163,9 +164,9 @@ DICTIONARY: dict[str, tuple[str, dict[str, str]]] = {
         "fault x repository or revision",
         {
             "label": "the kind of fault",
-            "hub_id": "the repository, or null",
+            "hub_id": "the repository, or null where it is the whole Hub's or a revision's",
             "revision": "the archive's commit, or null",
-            "month": "the month it shows in, where it is one",
+            "month": "the month it shows in or from, where it is one",
             "detail": "anything else",
         },
     ),
@@ -245,7 +246,7 @@ class _Roots:
         """Names and namespaces of all possible roots, by root."""
         identity = self.planted.identity
         names = pl.concat([identity.model_id, self.unlisted.alias(identity.model_id.name)])
-        return names, names.str.split("/").list.first()
+        return names, names.to_frame("name").select(namespace_of(pl.col("name"))).to_series()
 
     def frame(self) -> pl.DataFrame:
         names, namespaces = self.names()
@@ -414,7 +415,9 @@ def _models(planted: Planted) -> pl.DataFrame:
             "hub_id": planted.identity.hub_id,
             "model_id": planted.identity.model_id,
             "namespace": planted.identity.namespace,
-            "account_type": types.gather(repositories.account),
+            "account_type": pl.select(
+                pl.when(planted.identity.namespace.is_not_null()).then(types.gather(repositories.account))
+            ).to_series(),
             "organization": pl.Series(organizations).gather(organization[repositories.account]),
             "country": pl.Series(countries).gather(country[repositories.account]),
             "created_at": _times(repositories.created),
@@ -485,7 +488,7 @@ def _families(planted: Planted, roots: _Roots) -> pl.DataFrame:
     for month, first_day in enumerate(MONTHS):
         by_root = (
             _derivations(planted, roots, month)
-            .group_by("root")
+            .group_by("root", maintain_order=True)
             .agg(
                 pl.col("new").sum().alias("new_derivatives"),
                 pl.col("weight").sum().alias("derivatives"),
@@ -510,7 +513,7 @@ def _families(planted: Planted, roots: _Roots) -> pl.DataFrame:
 def _flows(planted: Planted, roots: _Roots) -> pl.DataFrame:
     parts = [
         _derivations(planted, roots, month)
-        .group_by("base_country", "derivative_country")
+        .group_by("base_country", "derivative_country", maintain_order=True)
         .agg(
             pl.col("new").sum().alias("new_derivatives"),
             pl.col("new").filter(pl.col("relation") == "finetune").sum().alias("new_finetunes"),

@@ -82,6 +82,15 @@ def test_the_real_client_pages_through_the_whole_listing(api, listed):
     assert len(models) == listed.height > 1000
 
 
+@pytest.mark.parametrize("name", ["bert-base-uncased", "gpt2", "camembert-base"])
+def test_a_repository_without_a_namespace_is_served_by_its_bare_name(api, hub, listed, name):
+    model = api.model_info(name)
+    assert (model.id, model.author) == (name, None)
+    assert [listed.row(by_predicate=pl.col("id") == name, named=True)["_id"]] == [
+        row["_id"] for row in every_row(page_of(hub, search=name)) if row["id"] == name
+    ]
+
+
 @pytest.mark.parametrize("sort", ["createdAt", "downloads", "likes", "lastModified", "trendingScore", "_id"])
 @pytest.mark.parametrize("direction", [-1, 1])
 def test_every_order_shows_each_repository_once(hub, listed, sort, direction):

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+import pipeline
 from pipeline.hub.local_hub.targets import LANGUAGE_TASKS, TARGETS
 from pipeline.hub.local_hub.truth import DICTIONARY
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 
 SETTINGS = WorldSettings(models=5_000)
 SMALL = WorldSettings(models=1_200, truth=False, revisions=(date(2024, 8, 1), date(2025, 8, 1)))
+REFERENCE = Path(pipeline.__file__).parent / "reference"
 TRAILING_YEAR = (date(2024, 9, 1), date(2025, 8, 1))
 
 
@@ -50,6 +54,21 @@ def usable_near(world, boundary):
     usable = world.revisions.filter("usable")
     distance = (pl.col("committed_at") - datetime(boundary.year, boundary.month, 1, tzinfo=UTC)).abs()
     return usable.sort(distance).row(0, named=True)
+
+
+def planted_as(world, label):
+    return world.truth("pathologies").filter(label=label)
+
+
+def counted_at(world, *boundaries):
+    """The cumulative counters that the archive shows at boundaries, one column each, by repository."""
+    columns = [
+        pl.read_parquet(usable_near(world, boundary)["path"]).select(
+            hub_id="_id", **{f"{boundary:%Y-%m}": "downloadsAllTime"}
+        )
+        for boundary in boundaries
+    ]
+    return pl.concat(columns, how="align").sort("hub_id")
 
 
 def following(month):
@@ -267,7 +286,9 @@ def test_every_pathology_is_planted_and_written_down(world):
         "thirty_days_frozen", "zeroed_counters", "partial", "stale", "off_boundary", "frozen", "rollback",
         "self_reference", "cycle_of_2_0", "cycle_of_3_1", "missing_parent", "free_text_relation", "repeated_edge",
         "untyped_tags_only", "card_only", "base_model_not_a_repository", "hostile_name", "hostile_card",
-        "null_safetensors_total", "absurd_safetensors_total", "giant", "bot_burst", "test_traffic",
+        "null_safetensors_total", "absurd_safetensors_total", "giant", "bot_burst", "test_traffic", "level_broken",
+        "created_before_release", "weekday_effect", "no_namespace", "counters_disagree", "moved_to_community",
+        "reuploader", "nested_family", "merge_of_several_countries",
     } <= labels  # fmt: skip
     cases = world.truth("months").filter(pl.col("month") >= date(2025, 3, 1))
     assert cases.select(pl.col("late_arrival", "counter_reset", "disappeared").sum() > 0).row(0) == (True,) * 3
@@ -345,6 +366,102 @@ def test_all_counters_stand_still_on_a_frozen_day(world):
     assert frozen.height >= day_before.height
     assert (both["downloadsAllTime"] == both["downloadsAllTime_before"]).sum() >= both.height - 3
     assert (both["downloads"] == both["downloads_before"]).all()
+
+
+def test_a_changed_query_file_takes_a_repositorys_downloads_to_a_twentieth_for_good(world):
+    """Beside the repositories of the same age that nothing was done to."""
+    broken = planted_as(world, "level_broken")
+    assert broken.height >= 2
+    assert set(broken["month"]) == {date(2025, 6, 1)}
+    march, june, october = "2025-03", "2025-06", "2025-10"
+    counters = counted_at(world, date(2025, 3, 1), date(2025, 6, 1), date(2025, 10, 1)).drop_nulls()
+    paces = counters.select(
+        "hub_id",
+        before=(pl.col(june) - pl.col(march)) / 92,
+        after=(pl.col(october) - pl.col(june)) / 122,
+    ).filter(pl.col("before") > 10)
+    left = pl.col("after") / pl.col("before")
+    others = paces.filter(~pl.col("hub_id").is_in(broken["hub_id"].to_list())).select(left.median()).item()
+    fallen = paces.join(broken, on="hub_id", how="semi").select(left).to_series()
+    assert fallen.len() == broken.height
+    assert fallen.max() < others / 10
+
+
+def test_a_repository_can_be_listed_for_months_before_its_first_download(world):
+    early = planted_as(world, "created_before_release")
+    assert early.height >= 2
+    for row in early.to_dicts():
+        counters = counted_at(world, row["month"], following(row["month"])).filter(hub_id=row["hub_id"])
+        assert counters.select(pl.nth(1)).item() == 0 < counters.select(pl.nth(2)).item()
+        listed = pl.read_parquet(usable_near(world, row["month"])["path"]).filter(pl.col("_id") == row["hub_id"])
+        waited = row["month"] - listed["createdAt"].item().date()
+        assert timedelta(days=60) <= waited <= timedelta(days=124)
+
+
+def test_counters_grow_less_on_saturdays_and_sundays(world):
+    friday, saturday, sunday, monday = (
+        pl.read_parquet(world.revisions.filter(pl.col("committed_at") == datetime(2025, 8, day, tzinfo=UTC))["path"][0])
+        for day in (8, 9, 10, 11)
+    )
+    days = [frame.select("_id", "downloadsAllTime") for frame in (friday, saturday, sunday, monday)]
+    joined = days[0].join(days[1], on="_id", suffix="_1").join(days[2], on="_id", suffix="_2")
+    counters = joined.join(days[3], on="_id", suffix="_3").drop("_id").drop_nulls().sum().row(0)
+    on_friday, on_saturday, on_sunday = (after - before for before, after in pairwise(counters))
+    assert on_saturday / on_friday == pytest.approx(0.6, abs=0.01)
+    assert on_sunday / on_friday == pytest.approx(0.6, abs=0.01)
+    assert set(planted_as(world, "weekday_effect")["month"]) == set(world.months)
+
+
+def test_a_clean_worlds_counters_grow_evenly_through_the_week(clean):
+    def counted(day):
+        shown = clean.listing(datetime(2025, 8, day, tzinfo=UTC)).filter(pl.col("createdAt") < date(2025, 8, 1))
+        return shown["downloadsAllTime"].sum()
+
+    assert counted(10) - counted(9) == pytest.approx(counted(9) - counted(8), rel=0.001)
+
+
+def test_legacy_names_have_no_namespace_and_the_reviewed_lists_organisation(world):
+    reviewed = pl.read_csv(REFERENCE / "canonical_models.csv").select("model_id", "organization", "country")
+    legacy = planted_as(world, "no_namespace").join(world.truth("models"), on="hub_id")
+    assert sorted(legacy["model_id"]) == ["bert-base-uncased", "camembert-base", "gpt2"]
+    planted = legacy.select("model_id", "organization", "country")
+    assert planted.join(reviewed, on=planted.columns, how="semi").height == planted.height
+    for boundary in (date(2024, 8, 1), date(2025, 10, 1)):
+        shown = pl.read_parquet(usable_near(world, boundary)["path"]).filter(~pl.col("id").str.contains("/"))
+        assert sorted(shown["id"]) == sorted(legacy["model_id"])
+        assert shown["author"].null_count() == shown.height
+
+
+def test_some_merges_have_parents_of_several_countries(world):
+    models = world.truth("models").select("hub_id", "country", "account_type")
+    parents = (
+        planted_as(world, "merge_of_several_countries")
+        .join(world.truth("edges"), left_on="hub_id", right_on="child_hub_id")
+        .join(models, left_on="parent_hub_id", right_on="hub_id", suffix="_of_parent")
+    )
+    countries = parents.group_by("hub_id").agg(pl.col("country").n_unique())
+    assert countries.height == planted_as(world, "merge_of_several_countries").height > 0
+    assert countries["country"].min() >= 2
+
+
+@pytest.mark.parametrize("label", ["reuploader", "moved_to_community"])
+def test_an_account_that_publishes_what_others_made_is_written_down_by_its_oldest_repository(world, label):
+    models = world.truth("models").sort("hub_id")
+    oldest = (
+        models.filter(pl.col("namespace").is_not_null())
+        .unique("namespace", keep="first", maintain_order=True)
+        .select("hub_id")
+    )
+    logged = planted_as(world, label).join(models, on="hub_id")
+    assert logged.height >= 5
+    assert (logged["namespace"] == logged["detail"]).all()
+    assert logged.join(oldest, on="hub_id", how="semi").height == logged.height
+
+
+def test_families_nest_in_one_another(world):
+    edges = world.truth("edges").filter("carries_origin")
+    nested = edges.filter(pl.col("parent_hub_id").is_in(edges["child_hub_id"].to_list()))
+    assert set(planted_as(world, "nested_family")["hub_id"]) <= set(nested["child_hub_id"])
 
 
 def test_a_renamed_account_keeps_its_repositories_ids(world):
