@@ -115,7 +115,7 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
     """The headline of the published warehouse in `folder`.
 
     The window is the trailing year that ends with `last_month`; by default with the latest published month that has a
-    complete one, else with the latest.
+    complete one, else with the latest. Where no model is known to be new, the population is `all`.
 
     Raises:
         CensusError: nothing is published, or not that month.
@@ -128,9 +128,9 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
             """
             select month, "window", months_in_window, is_complete, population, attribution, denominator, basis, coverage
             from country_shares
-            where "window" = 'trailing_12_months' and population = 'new' and attribution = 'uploader'
+            where "window" = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
               and ($month is null or month = $month)
-            order by is_complete desc, month desc
+            order by is_complete desc, month desc, population = 'new' desc
             limit 1
             """,
             params={"month": last_month},
@@ -148,10 +148,11 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
             """
             select country_name, is_country, downloads, share, share_low, share_high
             from country_shares join dim_country on member = country
-            where month = $month and "window" = 'trailing_12_months' and population = 'new' and attribution = 'uploader'
+            where month = $month and "window" = 'trailing_12_months' and population = $population
+              and attribution = 'uploader'
             order by is_country desc, downloads desc, country_name
             """,
-            params={"month": month},
+            params={"month": month, "population": stated["population"]},
         ).fetchall()
     return Headline(**stated, sources=sources, is_synthetic=is_synthetic, members=_members(rows))
 

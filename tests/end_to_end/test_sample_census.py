@@ -131,8 +131,8 @@ OLD_READER = Path(sys.prefix) / "duckdb-1.4"
 def test_duckdb_1_4_reads_the_warehouse(sample):
     query = (
         "import duckdb; print(duckdb.__version__);"
-        f"print(duckdb.connect({str(sample[0] / 'published' / 'census.duckdb')!r}, read_only=True)"
-        ".sql('select count(*) from country_shares').fetchone()[0])"
+        f"reader = duckdb.connect({str(sample[0] / 'published' / 'census.duckdb')!r}, read_only=True);"
+        "print(reader.sql('select count(*) from country_shares').fetchone()[0])"
     )
     finished = subprocess.run(
         [sys.executable, "-c", query], env={"PYTHONPATH": str(OLD_READER)}, capture_output=True, text=True, check=True
