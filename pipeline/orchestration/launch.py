@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -71,13 +72,16 @@ def _run(launches: list[tuple[str, date | None, dict[str, Any]]], processes: int
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         watched: dict[Future[RunOutcome], _Watch] = {}
         for job, month, resources in launches:
-            watch = _Watch(str(uuid.uuid4()), month)
+            watch = _Watch(job, str(uuid.uuid4()), month)
             watched[pool.submit(_execute, job, month, watch.run_id, resources)] = watch
         while watched:
             done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
-                watched.pop(future)
-                yield future.result()
+                watch = watched.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield watch.cut_short()
             for future, watch in watched.items():
                 if future.running() and watch.look(instance):
                     yield watch.progress()
@@ -87,6 +91,7 @@ def _run(launches: list[tuple[str, date | None, dict[str, Any]]], processes: int
 class _Watch:
     """What was seen so far of a run's events; each look reads only what is new."""
 
+    job: str
     run_id: str
     month: date | None
     steps: int = 0
@@ -112,6 +117,10 @@ class _Watch:
             else:
                 self.steps_done += 1
         return bool(found.records)
+
+    def cut_short(self) -> RunOutcome:
+        failure = "the process of the run ended before it did (killed, or out of memory): run again"
+        return RunOutcome(self.job, self.month, self.run_id, succeeded=False, failures=[failure])
 
     def progress(self) -> Progress:
         return Progress(self.month, self.steps_done, self.steps, self.step)

@@ -1,9 +1,17 @@
 """What a user meets at the command line: one sentence, an exit code, nothing spoilt."""
 
 import json
+import os
+import subprocess
+import time
+from datetime import date
 
 import polars as pl
+import psutil
 import pytest
+
+from pipeline.lake.store import Lake
+from pipeline.tables.catalog import SEALED_TABLES
 
 
 def files_under(home):
@@ -98,3 +106,40 @@ def test_old_listing_records_run_to_the_end(census, tmp_path, dumps):
     (dumps / "2026-05-31.jsonl").write_text("\n".join(map(json.dumps, records)))
     finished = census(tmp_path / "home", "run", "--source", "local", "--snapshots", dumps)
     assert finished.returncode == 0, finished.stderr
+
+
+def kill_worker_of(process, home):
+    """Kills the process that runs the month, once it has written something."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        workers = [
+            child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())
+        ]
+        if workers and list(home.glob("lake/listings/*/month=*/part-0.parquet")):
+            workers[0].kill()
+            return
+        time.sleep(0.05)
+    raise TimeoutError("no worker was seen to write anything")
+
+
+def test_a_killed_month_is_one_sentence_and_run_again_it_is_the_undisturbed_one(census, census_path, sample, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "cache").symlink_to(sample[0] / "cache")
+    arguments = ["run", "--from", "2025-03", "--to", "2025-03"]
+    process = subprocess.Popen(
+        [census_path, *arguments],
+        env=os.environ | {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    kill_worker_of(process, home)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "killed, or out of memory" in said
+    assert "Traceback" not in said
+
+    assert census(home, *arguments).returncode == 0
+    undisturbed, again = Lake(str(sample[0] / "lake")), Lake(str(home / "lake"))
+    for table in SEALED_TABLES:
+        assert again.digest(table, date(2025, 3, 1)) == undisturbed.digest(table, date(2025, 3, 1)), table.path
