@@ -113,7 +113,7 @@ def test_a_name_is_recognised_in_every_dress(reading, text):
     [
         ("base_model:https://huggingface.co/a/base", "edge"),
         ("base_model:a/base:latest", "edge"),
-        ("base_model:adapter:/root/models/llama", "local_path"),
+        ("base_model:adapter:/home/someone/models/llama", "local_path"),
         ("base_model:C:/models/llama", "local_path"),
         ("base_model:adapter:", "malformed"),
         ("base_model:", "malformed"),
