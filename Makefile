@@ -2,9 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 export CENSUS_HOME ?= $(CURDIR)/.census
+# Great Expectations takes three times as long to import where its bytecode may not be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test ui lint format requirements clean
 
