@@ -1,7 +1,7 @@
 """Dagster's own SQLite event log, with its connections kept open.
 
 Dagster opens and closes the database anew for every event, and SQLite writes its log back at every close. A month has
-some five hundred events: kept connections make its run about 40 % shorter. The files are those of Dagster's default
+some six hundred events: kept connections make its run about a third shorter. The files are those of Dagster's default
 storage, which can be put back in `dagster.yaml` at any time. See `docs/adr/0004-event-log-connections.md`.
 """
 

@@ -58,5 +58,3 @@ BASES = ("all_time_delta", "rolling_30d")
 RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
 MEMBERS_NOT_COUNTRIES = ("international", "unaffiliated", "unmapped")
 COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
-EARLIEST_CREATION = "2022-03-02T23:29:04Z"
-"""The Hub's floor of creation times: what is older carries this stamp."""

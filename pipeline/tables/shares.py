@@ -7,7 +7,6 @@ import polars as pl
 from pipeline.tables.columns import BASES, BASIS, COUNTRY_PATTERN, MONTH
 from pipeline.tables.declaration import Column, Expectation, Rule, Table, TableFrames
 
-WINDOWS = ("month", "trailing_12_months", "cumulative")
 POPULATIONS = ("all", "new", "language")
 ATTRIBUTIONS = ("uploader", "origin")
 GROUP_COLUMNS = ("month", "window", "population", "attribution", "dimension")

@@ -7,6 +7,7 @@ judged by its neighbours before it is used.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -25,6 +26,7 @@ from pipeline.months import add_months, months_between
 ARCHIVE_FILE = "models.parquet"
 FEWEST_ROWS_OF_NEIGHBOUR = 0.95
 """A file with fewer of its neighbour's rows is partial: the Hub does not lose 5 % of its repositories in days."""
+LISTED_FOR_SECONDS = 3600
 NEIGHBOUR_WITHIN = timedelta(days=10)
 """How much later a neighbour may be to be compared with: given longer, the Hub may really have grown by 5 %."""
 
@@ -108,9 +110,11 @@ class ArchiveSource:
         self.cache.mkdir(parents=True, exist_ok=True)
         kept = self.cache / "revisions.json"
         with FileLock(f"{kept}.lock"):
-            if not kept.exists() or datetime.now().timestamp() - kept.stat().st_mtime > 3600:  # noqa: DTZ005
+            if not kept.exists() or time.time() - kept.stat().st_mtime > LISTED_FOR_SECONDS:
                 listed = self.client.archive_revisions(self.repository)
-                kept.write_text(json.dumps([[r.commit, r.committed_at.isoformat(), r.title] for r in listed]))
+                whole = kept.with_suffix(".tmp")
+                whole.write_text(json.dumps([[r.commit, r.committed_at.isoformat(), r.title] for r in listed]))
+                whole.replace(kept)
             listed_again = json.loads(kept.read_text())
         revisions = [
             ArchiveRevision(commit, datetime.fromisoformat(at), title)
