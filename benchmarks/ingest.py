@@ -192,11 +192,16 @@ def main() -> None:
             kept = figures["seconds"] <= seconds and figures["gigabytes"] <= gigabytes
             print(f"{'':10} at most {seconds} s and {gigabytes} GB: {'kept' if kept else 'NOT KEPT'}")
     if {"pages", "objects"} <= found.keys():
-        times = (found["objects"]["seconds"] / found["objects"]["models"]) / (
-            found["pages"]["seconds"] / found["pages"]["models"]
+        times = {
+            unit: (found["objects"][unit] / found["objects"]["models"])
+            / (found["pages"][unit] / found["pages"]["models"])
+            for unit in ("seconds", "cpu")
+        }
+        kept = times["seconds"] >= TIMES_FASTER
+        print(
+            f"pages are {times['seconds']:.1f} times faster than objects by the clock, {times['cpu']:.1f} times by CPU "
+            f"time; at least {TIMES_FASTER} times by the clock: {'kept' if kept else 'NOT KEPT'}"
         )
-        kept = times >= TIMES_FASTER
-        print(f"pages are {times:.1f} times faster than objects, by the clock: {'kept' if kept else 'NOT KEPT'}")
 
 
 if __name__ == "__main__":

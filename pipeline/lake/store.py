@@ -68,7 +68,7 @@ class Lake:
         return sorted(found)
 
     def scan(self, table: Table, month: date | None = None) -> pl.LazyFrame:
-        """The table's month as a lazy frame; only the columns that a query needs are read.
+        """The table's month as a lazy frame, known to be in the order of its key; only what a query needs is read.
 
         Raises:
             CensusError: the lake does not hold it.
@@ -78,8 +78,10 @@ class Lake:
             when = f" for {month:%Y-%m}" if month else ""
             raise CensusError(f"the lake at {self.url} has no {table.path}{when}: materialise it first")
         if path.protocol in POLARS_PROTOCOLS:
-            return pl.scan_parquet(_native(path), storage_options=_storage_options(path))
-        return pl.scan_parquet(path.read_bytes())
+            stored = pl.scan_parquet(_native(path), storage_options=_storage_options(path))
+        else:
+            stored = pl.scan_parquet(path.read_bytes())
+        return stored.set_sorted(*table.key)
 
     def write(self, table: Table, month: date | None, frame: pl.LazyFrame | pl.DataFrame) -> StoredFile:
         """Stores the frame as the table's month, in place of what was there.
@@ -128,7 +130,7 @@ def _write_local(path: Path, frame: pl.LazyFrame) -> StoredFile:
     _remove_abandoned(path.parent)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        frame.sink_parquet(temporary, compression="zstd", statistics=True, mkdir=False)
+        frame.sink_parquet(temporary, compression="zstd", compression_level=1, statistics=True, mkdir=False)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         rows = pl.scan_parquet(temporary).select(pl.len()).collect().item()

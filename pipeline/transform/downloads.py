@@ -126,7 +126,7 @@ def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> p
     )
     lost = pl.when(pl.col("flow_case") == "counter_reset").then(-change).otherwise(0)
     return (
-        closing.join(before, on="hub_id", how="left")
+        closing.join(before, on="hub_id", how="left", maintain_order="left")
         .with_columns(case.alias("flow_case"))
         .with_columns(
             (counted.cast(pl.Float64) * days_in(basis.month) / (basis.days_observed or 1.0)).alias("downloads"),

@@ -43,6 +43,9 @@ def _once_in_order(named: pl.LazyFrame) -> pl.LazyFrame:
     Sources list repositories by the age of their ids, so that the rows are in order but for those shown again. That is
     found out from the few columns that it takes: to sort all of them costs more memory than to read them.
     """
+    hub_ids = named.select("hub_id").collect().to_series()
+    if hub_ids.is_sorted() and not (hub_ids == hub_ids.shift()).any():
+        return named.set_sorted("hub_id")
     placed = named.with_row_index("place")
     keys = placed.select("place", "hub_id", "downloads_all_time", "downloads_30d", "model_id").collect()
     repeated = keys.filter(pl.col("hub_id").is_duplicated()).sort(
@@ -52,9 +55,9 @@ def _once_in_order(named: pl.LazyFrame) -> pl.LazyFrame:
     once = named
     if not superseded.is_empty():
         once = placed.filter(~pl.col("place").is_in(superseded.implode())).drop("place")
-        keys = keys.filter(~pl.col("place").is_in(superseded.implode()))
-    if keys["hub_id"].is_sorted():
-        return once.with_columns(pl.col("hub_id").set_sorted())
+        hub_ids = keys.filter(~pl.col("place").is_in(superseded.implode()))["hub_id"]
+    if hub_ids.is_sorted():
+        return once.set_sorted("hub_id")
     return once.sort("hub_id")
 
 

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from pipeline.errors import MonthNotServedError
 from pipeline.hub.accounts import AccountDirectory
 from pipeline.hub.client import HubClient
 from pipeline.hub.local_hub.datasets import ARCHIVE_REPOSITORY
@@ -38,6 +39,15 @@ def backfilled(lake, source, months):
     return digests
 
 
+def archive_of(hub, folder):
+    return ArchiveSource(
+        HubClient(hub.endpoint),
+        DailyArchive(ARCHIVE_REPOSITORY),
+        folder / "cache",
+        AccountDirectory(folder / "accounts"),
+    )
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
@@ -45,12 +55,7 @@ def world(tmp_path_factory):
 
 def test_twelve_months_in_order_and_in_reverse_give_the_same_files_and_the_planted_flows(world, tmp_path):
     with LocalHub(world) as hub:
-        source = ArchiveSource(
-            HubClient(hub.endpoint),
-            DailyArchive(ARCHIVE_REPOSITORY),
-            tmp_path / "cache",
-            AccountDirectory(tmp_path / "accounts"),
-        )
+        source = archive_of(hub, tmp_path)
         in_order, in_reverse = Lake(str(tmp_path / "in-order")), Lake(str(tmp_path / "in-reverse"))
         assert backfilled(in_order, source, MONTHS) == backfilled(in_reverse, source, MONTHS[::-1])
     planted = world.truth("model_months").filter(pl.col("case") != "disappeared")
@@ -58,3 +63,29 @@ def test_twelve_months_in_order_and_in_reverse_give_the_same_files_and_the_plant
         found = in_order.scan(MODEL_DOWNLOADS, month).select("hub_id", "downloads").collect()
         of_month = planted.filter(pl.col("month") == month).select("hub_id", "downloads").sort("hub_id")
         assert_frame_equal(found, of_month, rel_tol=1e-9)
+
+
+def test_a_month_that_the_archive_missed_is_refused_and_the_next_says_that_it_is_estimated(tmp_path):
+    """As on the real Hub, whose archive has nothing from 3 June to 9 July 2025."""
+    boundaries = months_between(date(2025, 3, 1), date(2025, 9, 1))
+    kept = tuple(boundary for boundary in boundaries if boundary != date(2025, 7, 1))
+    world = ensure_world(tmp_path / "worlds", WorldSettings(models=2_000, revisions=kept))
+    served = [month for month in months_between(date(2025, 4, 1), date(2025, 8, 1)) if month != date(2025, 6, 1)]
+    with LocalHub(world) as hub:
+        source = archive_of(hub, tmp_path)
+        assert [month for month in source.months() if month >= served[0]] == served
+        with pytest.raises(MonthNotServedError, match=r"cannot close 2025-06: no usable revision .* within 3.5 days"):
+            source.closing_snapshot(date(2025, 6, 1))
+        lake = Lake(str(tmp_path / "lake"))
+        digests = backfilled(lake, source, served)
+        assert backfilled(Lake(str(tmp_path / "in-reverse")), source, served[::-1]) == digests
+    planted = world.truth("model_months").filter(pl.col("case") != "disappeared")
+    for month in served:
+        found = lake.scan(MODEL_DOWNLOADS, month).sort("hub_id").collect()
+        of_month = planted.filter(pl.col("month") == month).select("hub_id", "downloads").sort("hub_id")
+        if month == date(2025, 7, 1):
+            assert found.select("basis", "quality").unique().row(0) == ("rolling_30d", "estimated")
+            assert lake.scan(OPENING_COUNTERS, month).collect().is_empty()
+        else:
+            assert set(found["basis"]) == {"all_time_delta"}
+            assert_frame_equal(found.select("hub_id", "downloads"), of_month, rel_tol=1e-9)

@@ -7,6 +7,7 @@ text: both are understood.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,29 @@ RECORD_TYPES = {
 
 CARD_BASE_MODEL = "card_base_model"
 """Column for what the card's `base_model` says, before it is brought into the form of a list."""
+
+RECORD_SCHEMA = pl.Schema(
+    {
+        "_id": pl.String,
+        "id": pl.String,
+        "modelId": pl.String,
+        "createdAt": pl.String,
+        "downloads": pl.Int64,
+        "downloadsAllTime": pl.Int64,
+        "likes": pl.Int64,
+        "pipeline_tag": pl.String,
+        "library_name": pl.String,
+        "gated": pl.String,
+        "tags": pl.List(pl.String),
+        "cardData": pl.Struct({"base_model": pl.List(pl.String)}),
+        "safetensors": pl.Struct({"total": pl.Int64}),
+        "gguf": pl.Struct({"total": pl.Int64}),
+        "baseModels": pl.Struct(
+            {"relation": pl.String, "models": pl.List(pl.Struct({"_id": pl.String, "id": pl.String}))}
+        ),
+    }
+)
+"""Listing records once they are read; the same fields as in `RECORD_TYPES`."""
 
 LARGEST_RECORD_BYTES = 32 * 2**20
 """DuckDB sets twice as much memory aside for each file that it reads, so not more than a record can need."""
@@ -88,9 +112,36 @@ def read_json_lines(paths: Sequence[Path]) -> pl.LazyFrame:
     Raises:
         UnusableSnapshotError: a file is empty, not JSON, or has no field that names repositories.
     """
-    name = paths[0].name if len(paths) == 1 else f"{len(paths)} listing pages"
     if empty := [path.name for path in paths if path.stat().st_size == 0]:
         raise UnusableSnapshotError(f"{empty[0]} is empty: fetch it again or remove it")
+    return _named_observations(_records_of_any_shape(paths), _name_of(paths))
+
+
+def read_pages(paths: Sequence[Path]) -> pl.LazyFrame:
+    """Repositories of listing pages as they are spooled: one array of records each, Zstandard. In the pages' order.
+
+    Raises:
+        UnusableSnapshotError: a page is not JSON, or no page has a field that names repositories.
+    """
+    with ThreadPoolExecutor(pl.thread_pool_size()) as readers:
+        return _named_observations(pl.concat(readers.map(_page_records, paths)), _name_of(paths))
+
+
+def _page_records(path: Path) -> pl.DataFrame:
+    """A page's records in `RECORD_SCHEMA`.
+
+    Polars reads what has the expected shape in half the time, and refuses the rest, which DuckDB can take.
+    """
+    with pa.input_stream(str(path), compression="zstd") as page:
+        body = page.read()
+    try:
+        return pl.read_json(body, schema=RECORD_SCHEMA)
+    except PolarsError:
+        return _records_of_any_shape([path])
+
+
+def _records_of_any_shape(paths: Sequence[Path]) -> pl.DataFrame:
+    """Records in `RECORD_SCHEMA`. A value of another shape than that is null, or the JSON text that it is."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     connection.execute("set enable_progress_bar = false")
     try:
@@ -113,15 +164,27 @@ def read_json_lines(paths: Sequence[Path]) -> pl.LazyFrame:
         ).pl()
     except duckdb.Error as error:
         raise UnusableSnapshotError(
-            f"{name} cannot be read as listing records ({_first_line(error)}): fetch it again or remove it"
+            f"{_name_of(paths)} cannot be read as listing records ({_first_line(error)}): fetch it again or remove it"
         ) from error
     finally:
         connection.close()
-    if raw["id"].null_count() == raw["modelId"].null_count() == raw.height:
+    card = pl.struct(_as_list(CARD_BASE_MODEL).alias("base_model"))
+    return raw.with_columns(card.alias("cardData")).select(
+        pl.col(field).cast(dtype) for field, dtype in RECORD_SCHEMA.items()
+    )
+
+
+def _named_observations(records: pl.DataFrame, name: str) -> pl.LazyFrame:
+    """Records in `RECORD_SCHEMA` as observations, if they name any repository."""
+    if records["id"].null_count() == records["modelId"].null_count() == records.height:
         raise UnusableSnapshotError(
             f"{name} names no repositories in a field `id`: write it as the listing API writes its records"
         )
-    return _observations(raw.lazy(), raw.schema, name)
+    return _observations(records.lazy(), RECORD_SCHEMA, name)
+
+
+def _name_of(paths: Sequence[Path]) -> str:
+    return paths[0].name if len(paths) == 1 else f"{len(paths)} listing pages"
 
 
 def _observations(raw: pl.LazyFrame, schema: pl.Schema, name: str) -> pl.LazyFrame:
@@ -160,8 +223,7 @@ def _expressions(schema: pl.Schema, name: str) -> dict[str, pl.Expr]:
             expressions[column] = _nested_total(field, schema[field])
     if "baseModels" in schema:
         expressions |= _declared_base_models(schema["baseModels"])
-    if CARD_BASE_MODEL in schema or schema.get("cardData") == pl.String:
-        expressions["card_base_models"] = _as_list(CARD_BASE_MODEL)
+    expressions |= _card_base_models(schema.get("cardData"))
     return expressions
 
 
@@ -201,6 +263,14 @@ def _declared_base_models(dtype: pl.DataType) -> dict[str, pl.Expr]:
             )
         ).cast(DECLARED_BASE_MODELS),
     }
+
+
+def _card_base_models(dtype: pl.DataType | None) -> dict[str, pl.Expr]:
+    if dtype == pl.String:
+        return {"card_base_models": _as_list(CARD_BASE_MODEL)}
+    if dtype == RECORD_SCHEMA["cardData"]:
+        return {"card_base_models": pl.col("cardData").struct.field("base_model")}
+    return {}
 
 
 def _card_value(field: str) -> pl.Expr:

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.hub.client import CursorRefusedError, HubClient, Page
-from pipeline.hub.sources.dialects import read_json_lines
+from pipeline.hub.sources.dialects import read_pages
 
 PAGE_SIZE = 1000
 EXPANDED_FIELDS = (
@@ -89,7 +89,7 @@ class ListingCrawl:
             columns = self.folder / f"columns-{portion[0].name[5:11]}-{len(portion)}.parquet"
             if not columns.exists():
                 unfinished = columns.with_suffix(f".{uuid.uuid4().hex}.tmp")
-                read_json_lines(portion).sink_parquet(unfinished, compression="lz4", statistics=False)
+                read_pages(portion).sink_parquet(unfinished, compression="lz4", statistics=False)
                 unfinished.replace(columns)
             kept.append(columns)
         return pl.scan_parquet(kept)
@@ -226,7 +226,7 @@ def _records(body: bytes) -> list[dict[str, Any]] | None:
     """The page's records; None where it cannot be read."""
     try:
         records = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return records if isinstance(records, list) else None
 

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from pipeline.errors import UnusableSnapshotError
 from pipeline.hub.sources.base import OBSERVATION_SCHEMA
-from pipeline.hub.sources.dialects import read_json_lines, read_parquet
+from pipeline.hub.sources.dialects import read_json_lines, read_pages, read_parquet
+from pipeline.hub.sources.listing import packed
 
 CREATED = datetime(2025, 8, 1, 10, 11, 12, tzinfo=UTC)
 
@@ -44,6 +46,13 @@ def from_json(tmp_path, *records):
     path = tmp_path / "2025-08-31.jsonl"
     path.write_text("\n".join(json.dumps(record) for record in records))
     return read_json_lines([path]).collect()
+
+
+def from_pages(tmp_path, *pages):
+    paths = [tmp_path / f"page-{number:06d}.json.zst" for number in range(len(pages))]
+    for path, page in zip(paths, pages, strict=True):
+        path.write_bytes(packed(page if isinstance(page, bytes) else json.dumps(page).encode()))
+    return read_pages(paths).collect()
 
 
 def test_archive_and_listing_say_the_same_of_a_repository(tmp_path):
@@ -84,6 +93,56 @@ def test_one_array_of_records_is_read_as_well(tmp_path):
     path = tmp_path / "2025-08-31.json"
     path.write_text(json.dumps([api_record(), api_record(_id="64b", id="maker/second")]))
     assert read_json_lines([path]).collect().height == 2
+
+
+def test_spooled_pages_and_lines_say_the_same_of_a_repository_in_the_pages_order(tmp_path):
+    records = [
+        api_record(),
+        api_record(_id="64b", cardData={"base_model": "other/base"}, gated="manual", gguf={"total": 7}),
+        api_record(_id="64c", cardData={"base_model": []}, safetensors={"total": None}, baseModels=None),
+        {"_id": "64d", "modelId": "bert-base-uncased"},
+    ]
+    assert_frame_equal(from_pages(tmp_path, records[:3], records[3:]), from_json(tmp_path, *records))
+
+
+NESTED_DEEPLY = json.loads("[" * 700 + "]" * 700)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cardData": "text"},
+        {"cardData": [1, {"base_model": "a/b"}]},
+        {"cardData": {"base_model": {"name": "a/b"}}},
+        {"cardData": {"base_model": ["a/b", None, 3, ["c/d"]]}},
+        {"cardData": {"base_model": "one half of a pair \ud83d"}},
+        {"cardData": {"notes": [NESTED_DEEPLY, NESTED_DEEPLY]}},
+        {"cardData": {"size": 2**70}},
+        {"safetensors": [5]},
+        {"safetensors": {"total": "5"}},
+        {"gguf": "none"},
+        {"gated": {"by": "form"}},
+        {"tags": ["sound", None, {"odd": 1}]},
+        {"baseModels": "other/base"},
+        {"baseModels": {"relation": 5, "models": ["other/base", None]}},
+        {"downloads": "3"},
+        {"library_name": ["a", "b"]},
+    ],
+)
+def test_a_record_of_an_odd_shape_costs_no_row_and_no_field_of_another(tmp_path, fields):
+    odd = api_record(_id="64b", id="maker/odd", **fields)
+    frame = from_pages(tmp_path, [api_record(), odd, api_record(_id="64c")])
+    assert frame["model_id"].to_list() == ["maker/model", "maker/odd", "maker/model"]
+    assert frame["downloads_all_time"].to_list() == [9, 9, 9]
+    assert_frame_equal(frame[[0]], from_json(tmp_path, api_record()))
+    sound = [column for column in ("created_at", "likes", "pipeline_tag") if column not in fields]
+    assert_frame_equal(frame[[1]].select(sound), frame[[0]].select(sound))
+
+
+@pytest.mark.parametrize("page", [b'[{"id": ', b"<html>", b'[{"id": "a/b"}, 5]', [{"name": "x"}]])
+def test_a_spoilt_page_is_refused_in_one_sentence(tmp_path, page):
+    with pytest.raises(UnusableSnapshotError, match=r"page-000000\.json\.zst"):
+        from_pages(tmp_path, page)
 
 
 @pytest.mark.parametrize(
