@@ -68,7 +68,9 @@ class Lake:
         return sorted(found)
 
     def scan(self, table: Table, month: date | None = None) -> pl.LazyFrame:
-        """The table's month as a lazy frame, known to be in the order of its key; only what a query needs is read.
+        """The table's month as a lazy frame; only the columns that a query needs are read.
+
+        Where the key is one column, its order is known to the frame, which need not be sorted by it again.
 
         Raises:
             CensusError: the lake does not hold it.
@@ -81,7 +83,7 @@ class Lake:
             stored = pl.scan_parquet(_native(path), storage_options=_storage_options(path))
         else:
             stored = pl.scan_parquet(path.read_bytes())
-        return stored.set_sorted(*table.key)
+        return stored.set_sorted(*table.key) if len(table.key) == 1 else stored
 
     def write(self, table: Table, month: date | None, frame: pl.LazyFrame | pl.DataFrame) -> StoredFile:
         """Stores the frame as the table's month, in place of what was there.

@@ -60,7 +60,7 @@ def month_accounts(
         "days_observed": basis.days_observed,
         "scaling": basis.scaling,
         "models": int(by_case.filter(pl.col("flow_case") != "disappeared")["models"].sum()),
-        "models_renamed": renamed.collect().item(),
+        "models_renamed": renamed.collect(engine="streaming").item(),
         "downloads": total,
         "downloads_a_day": a_day,
         "downloads_by_30d_counter": by_30d,

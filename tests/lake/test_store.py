@@ -39,6 +39,12 @@ def test_what_is_written_is_read_back_sorted_by_its_key(lake):
     assert lake.stored(COUNTS, AUGUST).bytes == stored.bytes
 
 
+def test_what_was_sorted_by_its_key_is_not_sorted_by_it_again(lake):
+    lake.write(COUNTS, AUGUST, rows("b", "a"))
+    assert "SORT BY" not in lake.scan(COUNTS, AUGUST).filter(pl.col("n") > 0).sort("hub_id").explain()
+    assert "SORT BY" in lake.scan(COUNTS, AUGUST).sort("n").explain()
+
+
 def test_a_table_without_months_is_kept_whole(lake):
     lake.write(REGISTRY, None, pl.LazyFrame({"hub_id": ["x"]}))
     assert lake.holds(REGISTRY)
