@@ -92,7 +92,7 @@ class ArchiveSource:
         found = f"the revisions near it are unusable ({'; '.join(refused)})" if refused else _reach(editions)
         raise MonthNotServedError(
             f"source {self.name} cannot close {month:%Y-%m}: no usable revision of {self.archive.repository} within "
-            f"{self.tolerance / timedelta(days=1):g} days of the month's end; {found}"
+            f"{self.tolerance / timedelta(days=1):g} days of the month's end; {found}; {self.remedy}"
         )
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:

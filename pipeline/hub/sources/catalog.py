@@ -14,7 +14,7 @@ from pipeline.hub.accounts import REQUEST_BUDGET, AccountDirectory
 from pipeline.hub.client import HubClient
 from pipeline.hub.sources.archive import Archive, ArchiveSource
 from pipeline.hub.sources.archives import DailyArchive, WeeklyArchive
-from pipeline.hub.sources.base import DEFAULT_TOLERANCE, SnapshotSource
+from pipeline.hub.sources.base import CHOOSE_OTHER_MONTHS, DEFAULT_TOLERANCE, SnapshotSource
 from pipeline.hub.sources.live import HubSource
 from pipeline.hub.sources.local import LocalSource
 from pipeline.hub.sources.sample import SampleSource
@@ -57,7 +57,7 @@ def _sample(choice: SourceChoice, cache: Path) -> SnapshotSource:  # noqa: ARG00
     return SampleSource(cache / "sample")
 
 
-def _archive(name: str, archive: Archive) -> Callable[[SourceChoice, Path], SnapshotSource]:
+def _archive(name: str, archive: Archive, other: str) -> Callable[[SourceChoice, Path], SnapshotSource]:
     def source(choice: SourceChoice, cache: Path) -> SnapshotSource:
         return ArchiveSource(
             HubClient(token=os.environ.get("HF_TOKEN")),
@@ -67,6 +67,7 @@ def _archive(name: str, archive: Archive) -> Callable[[SourceChoice, Path], Snap
             name,
             choice.tolerance,
             settings.archive_files_kept(),
+            f"{CHOOSE_OTHER_MONTHS}, or read what is missing with --source {other}",
         )
 
     return source
@@ -84,8 +85,8 @@ def _directory(cache: Path) -> AccountDirectory:
 
 SOURCES: dict[str, Callable[[SourceChoice, Path], SnapshotSource]] = {
     "hub": _hub,
-    "hub_stats": _archive("hub_stats", HUB_STATS),
+    "hub_stats": _archive("hub_stats", HUB_STATS, other="weekly"),
     "local": _local,
     "sample": _sample,
-    "weekly": _archive("weekly", WEEKLY),
+    "weekly": _archive("weekly", WEEKLY, other="hub_stats"),
 }
