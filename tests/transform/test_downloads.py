@@ -57,6 +57,20 @@ def test_the_flow_is_the_growth_of_the_cumulative_counter():
     assert flow_of(rows, "a")["flow_case"] == "continued"
 
 
+@pytest.mark.parametrize("counted_before", [100, None], ids=["cumulative", "30 days"])
+def test_what_is_measured_of_a_repository_is_the_same_to_the_last_digit_in_whatever_company(counted_before):
+    when = {"closed_at": closing_of(AUGUST) + timedelta(hours=7)}
+    closing = [
+        repository(f"{n:03}", 101 + 37 * n, created_at=LONG_AGO + timedelta(seconds=n**3), downloads_30d=7 * n)
+        for n in range(60)
+    ]
+    opening = [repository(f"{n:03}", counted_before) for n in range(60)]
+    measured = ["hub_id", "downloads", "age_days"]
+    _, together, _ = measure(closing, opening, **when)
+    alone = [measure([one], [before], **when)[1] for one, before in zip(closing, opening, strict=True)]
+    assert together.select(measured).rows() == pl.concat(alone).select(measured).rows()
+
+
 def test_a_repository_created_in_the_month_starts_at_nothing():
     _, rows, _ = measure([repository("a", 1), repository("new", 70, created_at=IN_AUGUST)], [repository("a", 1)])
     assert flow_of(rows, "new")["downloads"] == 70
