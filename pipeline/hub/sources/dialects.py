@@ -48,22 +48,22 @@ CARD_BASE_MODEL = "card_base_model"
 
 RECORD_SCHEMA = pl.Schema(
     {
-        "_id": pl.String,
-        "id": pl.String,
-        "modelId": pl.String,
-        "createdAt": pl.String,
-        "downloads": pl.Int64,
-        "downloadsAllTime": pl.Int64,
-        "likes": pl.Int64,
-        "pipeline_tag": pl.String,
-        "library_name": pl.String,
-        "gated": pl.String,
-        "tags": pl.List(pl.String),
-        "cardData": pl.Struct({"base_model": pl.List(pl.String)}),
-        "safetensors": pl.Struct({"total": pl.Int64}),
-        "gguf": pl.Struct({"total": pl.Int64}),
+        "_id": pl.String(),
+        "id": pl.String(),
+        "modelId": pl.String(),
+        "createdAt": pl.String(),
+        "downloads": pl.Int64(),
+        "downloadsAllTime": pl.Int64(),
+        "likes": pl.Int64(),
+        "pipeline_tag": pl.String(),
+        "library_name": pl.String(),
+        "gated": pl.String(),
+        "tags": pl.List(pl.String()),
+        "cardData": pl.Struct({"base_model": pl.List(pl.String())}),
+        "safetensors": pl.Struct({"total": pl.Int64()}),
+        "gguf": pl.Struct({"total": pl.Int64()}),
         "baseModels": pl.Struct(
-            {"relation": pl.String, "models": pl.List(pl.Struct({"_id": pl.String, "id": pl.String}))}
+            {"relation": pl.String(), "models": pl.List(pl.Struct({"_id": pl.String(), "id": pl.String()}))}
         ),
     }
 )
@@ -145,7 +145,7 @@ def _records_of_any_shape(paths: Sequence[Path]) -> pl.DataFrame:
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     connection.execute("set enable_progress_bar = false")
     try:
-        raw = connection.sql(
+        raw: pl.DataFrame = connection.sql(
             """
             select * exclude (cardData) replace (
                 gated ->> '$' as gated,
