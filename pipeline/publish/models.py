@@ -19,19 +19,18 @@ def export_models(export: ParquetExport, lake: Lake, months: Sequence[date]) -> 
 
     The latest month comes first, so that each model is described as it was last.
     """
-    described: list[pl.DataFrame] = []
-    known: set[str] = set()
+    described = [_all_others()]
     for month in sorted(months, reverse=True):
         listed = model_facts.listed_models(lake.scan(listings.MODEL_DOWNLOADS, month))
         _export_month(export, lake, month, listed)
-        unknown = listed.filter(~pl.col("hub_id").is_in(known))
+        known = pl.concat(models.select("hub_id") for models in described)
+        unknown = listed.join(known, on="hub_id", how="anti", maintain_order="left")
         described.append(model_facts.described_models(unknown, lake.scan(listings.HUB_SNAPSHOTS, month)))
-        known.update(unknown["hub_id"])
     facts = pl.scan_parquet(export.files(MODEL_MONTH))
     reach = facts.group_by("hub_id").agg(
         pl.col("month").min().alias("first_month"), pl.col("month").max().alias("last_month")
     )
-    models = pl.concat([*described, _all_others()], how="diagonal").lazy()
+    models = pl.concat(described, how="diagonal").lazy()
     export.add(DIM_MODEL, models.join(reach, on="hub_id", how="inner"))
 
 
