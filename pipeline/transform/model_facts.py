@@ -74,13 +74,18 @@ def origin_facts(facts: pl.DataFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
     split = (
         weights.select("hub_id", "root_model_id", "weight")
         .filter(pl.col("hub_id").is_in(facts["hub_id"].implode()))
-        .join(facts.lazy().select("month", "hub_id", "models", *DOWNLOADS), on="hub_id", how="inner")
-        .join(owners, on="root_model_id", how="left")
+        .join(
+            facts.lazy().select("month", "hub_id", "models", *DOWNLOADS),
+            on="hub_id",
+            how="inner",
+            maintain_order="left",
+        )
+        .join(owners, on="root_model_id", how="left", maintain_order="left")
         .with_columns(pl.col(DOWNLOADS) * pl.col("weight"))
         .rename({"root_model_id": "family"})
         .collect()
     )
-    whole = facts.join(split, on="hub_id", how="anti").with_columns(
+    whole = facts.join(split, on="hub_id", how="anti", maintain_order="left").with_columns(
         pl.lit(1.0).alias("weight"), pl.col("model_id").alias("family")
     )
     return pl.concat([whole.select(split.columns), split])
