@@ -1,226 +1,261 @@
-"""Publishing many months of a Hub of millions of models: seconds, and the most memory it took.
+"""Publishing many months of a Hub of millions of models: seconds, processor seconds and the most memory it took.
 
-    python benchmarks/publish.py [--models 3000000] [--months 24]
+Makes a lake of sealed months first: listings of the whole Hub with derivations as in `benchmarks.lineage`, whose months
+the census' own assets make from there on, three of them with downloads of their own. Every later month is one of the
+three under its own name, with all downloads grown in proportion, in files of its own. The publication runs in a process
+of its own; its memory is the operating system's count.
 
-The lake is made up as columns. Tables that are only held to their seal, or of which publishing does not read the month,
-are one file under many names, so a lake of 24 months needs the room of few. The publication runs in a process of its
-own, whose peak of memory is the operating system's count.
+    python -m benchmarks.publish                                  # 24 months of 3,000,000 models
+    python -m benchmarks.publish --models 300000 --folder F       # the lake is kept in F and used again
 """
 
+from __future__ import annotations
+
 import argparse
-import json
+import datetime as dt
+import multiprocessing
 import os
 import resource
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import duckdb
 import numpy as np
 import polars as pl
 
+from assets import attribution as attribution_assets
+from assets import lineage as lineage_assets
+from assets import listings as listings_assets
+from assets import published as published_assets
+from assets import shares as shares_assets
+from benchmarks.lineage import SHAPES, snapshot
 from pipeline.lake.store import Lake
-from pipeline.months import add_months
+from pipeline.months import add_months, opening_of
+from pipeline.orchestration.lake_io import LakeIOManager
+from pipeline.orchestration.resources import (
+    LakeResource,
+    OriginRuleResource,
+    RegistryResource,
+    SnapshotSourceResource,
+)
+from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.publication import publish
 from pipeline.publish.seals import seal
-from pipeline.reference.registry import read_registry
-from pipeline.tables import attribution, families, lineage, listings, shares
+from pipeline.reference.registry import our_registry
+from pipeline.tables import attribution, lineage, listings
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.published import MONTH_SEALS
-from pipeline.transform.shares import member_shares
+from pipeline.transform.normalise import opening_counters
 
-FIRST = date(2024, 9, 1)
-DERIVED = 0.35
-FAMILIES = 150_000
+FIRST = dt.date(2024, 9, 1)
+MEASURED_MONTHS = 3
+"""Months with downloads of their own; the others repeat them in turn."""
+GROWTH = 0.02
+ASKED_ABOUT = 50_000
+"""Namespaces of which the lake knows the kind of account."""
+COPIED = (
+    listings.HUB_SNAPSHOTS,
+    listings.HUB_ACCOUNTS,
+    listings.OPENING_COUNTERS,
+    attribution.MODEL_ATTRIBUTION,
+    attribution.ROOT_ATTRIBUTION,
+    lineage.DERIVATIONS,
+    lineage.MODEL_LINEAGE,
+    lineage.ORIGIN_WEIGHTS,
+)
+"""Large tables of which publishing does not read the month."""
+READ_FROM_THE_HUB = (listings.HUB_SNAPSHOTS, listings.HUB_ACCOUNTS, listings.OPENING_COUNTERS)
 LIMITS = {"seconds": 120, "gigabytes": 4}
-MONTH_IS_READ = {
-    listings.MODEL_DOWNLOADS,
-    listings.DOWNLOAD_ACCOUNTS,
-    attribution.ATTRIBUTION_COVERAGE,
-    *(table for table in SEALED_TABLES if table.group == "shares"),
-}
+TASKS = ["text-generation", "text-to-image", "feature-extraction", "automatic-speech-recognition", None]
+LICENCES = ["mit", "apache-2.0", "llama3.1", "other", None]
 
 
-def filled(table, rows, **columns):
-    """The columns with everything else that the table declares as plain constants."""
-    fillers = {pl.String: "x", pl.Int64: 0, pl.Int32: 0, pl.Float64: 0.0, pl.Boolean: False, pl.Date: FIRST}
-    frame = pl.DataFrame(columns)
-    for column in table.columns:
-        if column.name not in columns:
-            value = None if column.nullable else fillers.get(column.type)
-            if isinstance(column.type, pl.Datetime):
-                value = FIRST
-            frame = frame.with_columns(pl.lit(value).cast(column.type).alias(column.name))
-    return frame.head(rows)
-
-
-def one_month(models):
-    """Every table of a month, most of them with a row per model."""
-    random = np.random.default_rng(1)
-    registry = read_registry().organizations
-    namespaces = pl.concat([registry["namespace"].unique(), pl.Series([f"person-{n}" for n in range(600_000)])])
-    owner = (random.pareto(0.9, models) * 40).astype(np.int64) % len(namespaces)
-    namespace = namespaces.gather(owner)
-    hub_id = pl.Series(np.arange(models)).cast(pl.String).str.zfill(24)
-    model_id = namespace + "/model-" + pl.Series(np.arange(models)).cast(pl.String)
-    # Some 205,000 of 3 million make up 99.9 %, of 2.8 billion downloads: about as steep as the Hub.
-    downloads = random.permutation(np.floor(1.2e11 * (np.arange(models) + 100.0) ** -1.85))
-    names = {"hub_id": hub_id, "model_id": model_id, "namespace": namespace}
-    known = pl.DataFrame({"namespace": namespace}).join(
-        registry.unique("namespace").select("namespace", "organization", "country", "kind"),
-        on="namespace",
-        how="left",
-        maintain_order="left",
-    )
-    developer = {
-        name: known[name].fill_null("unaffiliated" if name != "kind" else "individual")
-        for name in ("organization", "country", "kind")
-    }
-    derives = random.random(models) < DERIVED
-    root = pl.Series(np.where(derives, random.integers(0, FAMILIES, models), np.arange(models)))
-    root_model = model_id.gather(root)
-    tables = {table: filled(table, 1, month=[FIRST]) for table in SEALED_TABLES}
-    tables[listings.HUB_SNAPSHOTS] = filled(
-        listings.HUB_SNAPSHOTS,
-        models,
-        **names,
-        tags=pl.Series(random.integers(0, 50_000, models)).cast(pl.String).reshape((models, 1)).arr.to_list(),
-        pipeline_tag=pl.Series(["text-generation", "fill-mask", None]).gather(random.integers(0, 3, models)),
-        license=pl.Series(["mit", "apache-2.0", None]).gather(random.integers(0, 3, models)),
-    )
-    tables[listings.OPENING_COUNTERS] = filled(
-        listings.OPENING_COUNTERS,
-        models,
-        hub_id=hub_id,
-        model_id=model_id,
-        downloads_all_time=random.integers(0, 10**7, models),
-    )
-    tables[listings.MODEL_DOWNLOADS] = filled(
-        listings.MODEL_DOWNLOADS,
-        models,
-        **names,
-        downloads=downloads,
-        is_new=random.random(models) < 0.4,
-        is_language=random.random(models) < 0.6,
-        basis=["all_time_delta"] * models,
-    )
-    tables[attribution.MODEL_ATTRIBUTION] = filled(
-        attribution.MODEL_ATTRIBUTION,
-        models,
-        **names,
-        **developer,
-        method=["registry"] * models,
-        registry_row=namespace + " since ever",
-    )
-    tables[lineage.MODEL_LINEAGE] = filled(
-        lineage.MODEL_LINEAGE,
-        models,
-        hub_id=hub_id,
-        model_id=model_id,
-        root_model_id=root_model,
-        is_derivative=derives,
-    )
-    derivatives = np.flatnonzero(derives)
-    tables[lineage.DERIVATIONS] = filled(
-        lineage.DERIVATIONS,
-        models,
-        child_hub_id=hub_id.gather(derivatives),
-        child_model_id=model_id.gather(derivatives),
-        parent_model_id=root_model.gather(derivatives),
-    )
-    tables[lineage.ORIGIN_WEIGHTS] = filled(
-        lineage.ORIGIN_WEIGHTS,
-        models,
-        hub_id=hub_id.gather(derivatives),
-        root_model_id=root_model.gather(derivatives),
-        weight=np.ones(len(derivatives)),
-    )
-    roots = np.unique(root.to_numpy()[derives])
-    tables[attribution.ROOT_ATTRIBUTION] = filled(
-        attribution.ROOT_ATTRIBUTION,
-        models,
-        root_model_id=model_id.gather(roots),
-        **{name: values.gather(roots) for name, values in developer.items()},
-        method=["registry"] * len(roots),
-    )
-    tables[families.FAMILY_SHARES] = filled(
-        families.FAMILY_SHARES,
-        models,
-        level=["root_model"] * len(roots),
-        family=model_id.gather(roots),
-        downloads=random.random(len(roots)),
-    )
-    frames = {table: frame.lazy() for table, frame in tables.items()}
-    measured = frames[listings.MODEL_DOWNLOADS].collect().lazy()
-    attributed = frames[attribution.MODEL_ATTRIBUTION]
-    weights, owners = frames[lineage.ORIGIN_WEIGHTS], frames[attribution.ROOT_ATTRIBUTION]
-    by_member = member_shares(measured, attributed, weights, owners)
-    for table, found in zip((shares.COUNTRY_SHARES, shares.ORGANIZATION_SHARES), by_member, strict=True):
-        frames[table] = found.lazy()
-    return frames
-
-
-def make_lake(folder, models, months):
-    """A lake of sealed months; what publishing reads by month is written for each, the rest is linked."""
-    lake = Lake(str(folder))
-    frames = one_month(models)
-    lake.write(attribution.ORGANIZATIONS, None, read_registry().organizations)
-    for offset in range(months):
-        month = add_months(FIRST, offset)
-        for table, frame in frames.items():
-            if offset and table not in MONTH_IS_READ:
-                path = Path(str(lake.path(table, month)))
-                path.parent.mkdir(parents=True)
-                os.link(lake.path(table, FIRST), path)
-            else:
-                lake.write(table, month, frame.with_columns(pl.lit(month).alias("month")))
+def make_lake(folder: Path, models: int, months: int) -> Lake:
+    """The lake of so many sealed months in `folder`; months that are there are left as they are."""
+    lake = Lake(str(folder / "lake"))
+    registry = _registry_of_authors(folder)
+    listing = None
+    for number in range(months):
+        month = add_months(FIRST, number)
+        if lake.holds(MONTH_SEALS, month):
+            continue
+        if number < MEASURED_MONTHS:
+            listing = _listing(models, registry) if listing is None else listing
+            _measure_month(lake, month, listing, registry)
+        else:
+            _repeat_month(lake, add_months(FIRST, number % MEASURED_MONTHS), month, 1 + GROWTH * number)
         lake.write(MONTH_SEALS, month, seal(lake, SEALED_TABLES, month))
-        print(f"  {month:%Y-%m} of the lake is made", file=sys.stderr)
+        print(f"  {month:%Y-%m} of the lake is made", file=sys.stderr, flush=True)
+    return lake
 
 
-def publish_and_measure(lake, folder):
-    """Publishes and prints, as JSON, what it took."""
-    began, processor = time.perf_counter(), time.process_time()
-    made = publish(Lake(lake), Path(folder), lambda: duckdb.connect(":memory:"), "equal_parts")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(
-        json.dumps(
-            {
-                "seconds": round(time.perf_counter() - began, 1),
-                "processor_seconds": round(time.process_time() - processor, 1),
-                "gigabytes": round(peak, 2),
-                "rows": made.rows,
-                "bytes": made.path.stat().st_size,
-            }
+def _registry_of_authors(folder: Path) -> Path:
+    """The census' registry for the names that the made-up models have."""
+    path = folder / "registry.csv"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        ours = pl.read_csv(our_registry(), infer_schema=False)
+        author = pl.col("namespace").rank("dense") - 1
+        ours.with_columns(pl.format("author-{}", author).alias("namespace")).write_csv(path)
+    return path
+
+
+def _listing(models: int, registry: Path) -> pl.DataFrame:
+    """The Hub's models with everything but counters and dates, in the order of their ids."""
+    random = np.random.default_rng(1)
+    number = np.arange(models)
+    registered = pl.read_csv(registry, infer_schema=False)["namespace"].unique()
+    namespace = pl.col("model_id").str.split("/").list.first()
+    return (
+        snapshot(models, SHAPES["hub"])
+        .drop("month")
+        .sort("hub_id")
+        .with_columns(
+            namespace.alias("namespace"),
+            namespace.is_in(registered.implode()).alias("is_registered"),
+            pl.lit("hub_id").alias("identified_by"),
+            pl.Series("age_days", random.random(models) * 1200 + 1),
+            pl.Series("pipeline_tag", TASKS, dtype=pl.String).gather(number % len(TASKS)),
+            pl.Series("license", LICENCES, dtype=pl.String).gather(number * 7 % len(LICENCES)),
+            pl.lit("transformers").alias("library_name"),
+            pl.lit("false").alias("gated"),
+            pl.Series("safetensors_parameters", np.where(number % 2 == 0, number % 90 * 10**9, 7 * 10**8)),
+            pl.lit(None, pl.Int64).alias("gguf_parameters"),
+            pl.Series("likes", random.integers(0, 100, models)),
         )
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def _measure_month(lake: Lake, month: dt.date, listing: pl.DataFrame, registry: Path) -> None:
+    """A month as the census makes it from what the Hub lists at its opening and at its close."""
+    models = listing.height
+    random = np.random.default_rng(month.month)
+    # Some 205,000 of 3 million make up 99.9 %, of 2.8 billion downloads: about as steep as the Hub. Developers who are
+    # in the registry have the most.
+    luck = random.random(models) / np.where(listing["is_registered"].to_numpy(), 20, 1)
+    rank = np.empty(models)
+    rank[np.argsort(luck)] = np.arange(models) * (3_000_000 / models)
+    downloads = np.floor(1.2e11 * (rank + 100.0) ** -1.85).astype(np.int64)
+    opened_at, closed_at = opening_of(month), opening_of(add_months(month, 1))
+    before = downloads * random.integers(1, 30, models)
+    known = listing.with_columns(
+        (pl.lit(closed_at) - pl.duration(seconds=pl.col("age_days") * 86_400)).alias("created_at"),
+        pl.lit("benchmark").alias("source"),
+        pl.lit("1").alias("source_revision"),
+    )
+    opening = known.with_columns(
+        pl.lit(opened_at).alias("observed_at"), pl.Series("downloads_all_time", before)
+    ).filter(pl.col("created_at") < opened_at)
+    is_older = known["created_at"].to_numpy() < np.datetime64(opened_at.replace(tzinfo=None))
+    closing = known.with_columns(
+        pl.lit(month).alias("month"),
+        pl.lit(closed_at).alias("observed_at"),
+        pl.Series("downloads_30d", downloads),
+        pl.Series("downloads_all_time", downloads + np.where(is_older, before, 0)),
+    )
+    accounts = known.select("namespace").unique().sort("namespace").head(ASKED_ABOUT)
+    lake.write(listings.HUB_SNAPSHOTS, month, closing)
+    lake.write(listings.OPENING_COUNTERS, month, opening_counters(opening.lazy(), month))
+    lake.write(
+        listings.HUB_ACCOUNTS,
+        month,
+        accounts.with_columns(
+            pl.lit(month).alias("month"), pl.lit("person").alias("account_type"), pl.lit(month).alias("checked_on")
+        ),
+    )
+    _make_the_rest(lake, month, registry)
+
+
+def _make_the_rest(lake: Lake, month: dt.date, registry: Path) -> None:
+    """Runs the assets that make every table of the month from what was read."""
+    modules = [listings_assets, attribution_assets, lineage_assets, shares_assets, published_assets]
+    store = LakeResource(url=lake.url)
+    made = [asset_key(table) for table in SEALED_TABLES if table not in READ_FROM_THE_HUB]
+    dg.materialize(
+        dg.load_assets_from_modules(modules),
+        selection=dg.AssetSelection.assets(*made, asset_key(attribution.ORGANIZATIONS)),
+        partition_key=month.isoformat(),
+        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        resources={
+            "lake": store,
+            "lake_io": LakeIOManager(lake=store),
+            "snapshot_source": SnapshotSourceResource(),
+            "registry": RegistryResource(path=str(registry)),
+            "origin_rule": OriginRuleResource(rule="equal_parts"),
+            "duckdb": published_assets.DuckDBResource(database=":memory:"),
+        },
+    )
+
+
+def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> None:
+    """A month of its own from one that was made: what counts downloads is written anew, the rest copied."""
+    for table in SEALED_TABLES:
+        if table in COPIED:
+            path = Path(str(lake.path(table, month)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(lake.path(table, made)), path)
+        else:
+            grown = [
+                column.name for column in table.columns if column.unit == "downloads" and column.type == pl.Float64
+            ]
+            lake.write(
+                table,
+                month,
+                lake.scan(table, made).with_columns(pl.lit(month).alias("month"), pl.col(grown) * growth),
+            )
+
+
+def publish_and_measure(lake: str, folder: Path, answer: Any) -> None:
+    """Publishes and puts what it took."""
+    began, processor = time.perf_counter(), time.process_time()
+    made = publish(Lake(lake), folder, lambda: duckdb.connect(":memory:"), "equal_parts")
+    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    answer.put(
+        {
+            "seconds": round(time.perf_counter() - began, 1),
+            "processor_seconds": round(time.process_time() - processor, 1),
+            "gigabytes": round(peak / 2**20, 2),
+            "months": len(made.months),
+            "rows": made.rows,
+            "bytes": made.path.stat().st_size,
+        }
+    )
+
+
+def in_its_own_process(work: Any, *arguments: Any) -> Any:
+    """Runs the work in a fresh process, so that its memory is its own, and returns what it puts."""
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    process = context.Process(target=work, args=(*arguments, answer))
+    process.start()
+    result = answer.get()
+    process.join()
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=3_000_000)
     parser.add_argument("--months", type=int, default=24)
-    parser.add_argument("--publish", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.publish:
-        publish_and_measure(*arguments.publish)
-        return
-    with tempfile.TemporaryDirectory(prefix="census-benchmark-") as folder:
-        make_lake(Path(folder) / "lake", arguments.models, arguments.months)
-        finished = subprocess.run(
-            [sys.executable, __file__, "--publish", f"{folder}/lake", f"{folder}/published"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    found = json.loads(finished.stdout)
-    print(f"{arguments.months} months of {arguments.models:,} models, {os.cpu_count()} processors")
+    parser.add_argument("--folder", type=Path, help="where the lake is kept between runs; default: nowhere")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="census-publish-") as temporary:
+        folder = (options.folder or Path(temporary)) / f"{options.models}x{options.months}"
+        lake = in_its_own_process(_make, folder, options.models, options.months)
+        found = in_its_own_process(publish_and_measure, lake, Path(temporary) / "published")
+    print(f"{options.months} months of {options.models:,} models, {os.cpu_count()} processors")
     for name, value in found.items():
         print(f"  {name:18} {value}" + (f"  (at most {LIMITS[name]})" if name in LIMITS else ""))
     sys.exit(any(found[name] > limit for name, limit in LIMITS.items()))
+
+
+def _make(folder: Path, models: int, months: int, answer: Any) -> None:
+    answer.put(make_lake(folder, models, months).url)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.errors import CensusError
 from pipeline.publish.relations import key_of
 from pipeline.tables.declaration import Table, conform
 
@@ -72,9 +73,10 @@ class ParquetExport:
     def _write(self, table: Table, stem: str, frame: pl.LazyFrame) -> None:
         path = self.folder / table.name / f"{stem}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.sink_parquet(path, compression="zstd", statistics=True, row_group_size=ROW_GROUP_ROWS)
-        rows = pl.scan_parquet(path).select(pl.len()).collect().item()
-        self._files.setdefault(table.name, []).append((path, rows))
+        sorted_rows = frame.collect()
+        _require_unique(table, sorted_rows)
+        sorted_rows.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROW_GROUP_ROWS)
+        self._files.setdefault(table.name, []).append((path, sorted_rows.height))
         self._tables[table.name] = table
 
 
@@ -91,6 +93,20 @@ def write_csv(folder: Path, tables: Sequence[ExportedTable]) -> dict[str, Path]:
             pl.scan_parquet(exported.files).sink_csv(path, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
             written[exported.table.name] = path
     return written
+
+
+def _require_unique(table: Table, sorted_rows: pl.DataFrame) -> None:
+    """Holds rows in the order of their key to that key: a table's files are of different months or there is but one.
+
+    Raises:
+        CensusError: a key occurs twice.
+    """
+    again = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in key_of(table)).slice(1)
+    if repeated := sorted_rows.select(again.sum()).item():
+        raise CensusError(
+            f"{table.name} has {repeated} rows of a key that is already there: find them in the lake, run their months "
+            "again and publish again"
+        )
 
 
 def _published(table: Table) -> Table:

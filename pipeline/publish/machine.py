@@ -12,10 +12,11 @@ PART_FOR_DUCKDB = 0.5
 
 def duckdb_settings() -> dict[str, str]:
     """`threads` and `memory_limit` for DuckDB: by itself it takes most of the machine, whatever the container may."""
-    return {"threads": str(_processors()), "memory_limit": f"{int(_memory_bytes() * PART_FOR_DUCKDB / 2**20)}MiB"}
+    return {"threads": str(processors()), "memory_limit": f"{int(_memory_bytes() * PART_FOR_DUCKDB / 2**20)}MiB"}
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many processors this process may use."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, _, period = _read("cpu.max").partition(" ")
     return max(1, min(available, int(quota) // int(period))) if quota.isdigit() and period.isdigit() else available

@@ -61,8 +61,11 @@ def _edition(connection: duckdb.DuckDBPyConnection) -> Edition:
 
 
 def _pictures(figure: ReportFigure) -> list[Picture]:
-    chart = figure.views[0].chart
-    if chart is None:
+    first = figure.views[0]
+    if first.chart is None:
         return []
-    words = f"{figure.title}{' (synthetic)' if figure.is_synthetic else ''}. {chart.in_words()}"
-    return [Picture(figure.key, words, png(chart, is_synthetic=figure.is_synthetic))]
+    words = f"{figure.title}{' (synthetic)' if figure.is_synthetic else ''}. {first.chart.in_words()}"
+    terms = [*first.statement.terms(), ("Source", first.statement.source)]
+    statement = ". ".join(f"{name}: {meaning}" for name, meaning in terms)
+    drawn = png(first.chart, figure.title, is_synthetic=figure.is_synthetic)
+    return [Picture(figure.key, words, f"{statement}.", drawn)]

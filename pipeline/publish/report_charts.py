@@ -304,17 +304,17 @@ def svg(chart: Chart, *, is_synthetic: bool) -> str:
     return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
 
 
-def png(chart: Chart, *, is_synthetic: bool) -> bytes:
-    """The chart as a picture on white."""
-    drawn = _specification(chart, "#202428", is_synthetic=is_synthetic) | {"background": "white", "padding": 10}
+def png(chart: Chart, title: str, *, is_synthetic: bool) -> bytes:
+    """The chart as a picture on white, under its title: it stands by itself."""
+    drawn = _specification(chart, "#202428", title, is_synthetic=is_synthetic) | {"background": "white", "padding": 10}
     return bytes(vl_convert.vegalite_to_png(drawn, scale=1.25, allowed_base_urls=[]))
 
 
-def _specification(chart: Chart, ink: str, *, is_synthetic: bool) -> dict[str, Any]:
+def _specification(chart: Chart, ink: str, title: str = "", *, is_synthetic: bool) -> dict[str, Any]:
     drawn = chart.drawn(ink)
-    if is_synthetic:
-        title = alt.TitleParams(SYNTHETIC, anchor="start", frame="bounds", fontSize=12, fontWeight="bold", color=ink)
-        drawn = drawn.properties(title=title)
+    if above := [line for line in (SYNTHETIC if is_synthetic else "", plain(title)) if line]:
+        heading = alt.TitleParams(above, anchor="start", frame="bounds", fontSize=12, fontWeight="bold", color=ink)
+        drawn = drawn.properties(title=heading)
     text = {"labelColor": ink, "titleColor": ink, "labelFontSize": FONT_SIZE}
     lines = {"gridColor": ink, "gridOpacity": 0.15, "domainColor": ink, "tickColor": ink}
     # The tests hold every kind of chart to the schema; to do so each time would cost a third of the drawing.

@@ -6,13 +6,15 @@ ever sealed. A file that changed since no longer matches, and its month is held 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from pipeline.lake.store import Lake
+from pipeline.publish.machine import processors
 from pipeline.tables.declaration import Table
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.tables.published import MONTH_SEALS
@@ -31,13 +33,14 @@ def seal(lake: Lake, tables: Sequence[Table], month: date) -> pl.DataFrame:
     """The month's rows of `published/month_seals`: each table's size and digest as they are now."""
     provenance = lake.scan(HUB_SNAPSHOTS, month).select("source", "source_revision").head(1).collect()
     stored = [lake.stored(table, month) for table in tables]
+    digests = _digests(lake, [(table, month) for table in tables])
     return pl.DataFrame(
         {
             "month": [month] * len(tables),
             "table": [table.path for table in tables],
             "rows": [file.rows for file in stored],
             "bytes": [file.bytes for file in stored],
-            "sha256": [lake.digest(table, month) for table in tables],
+            "sha256": [digests[table, month] for table in tables],
             "source": provenance["source"].to_list() * len(tables),
             "source_revision": provenance["source_revision"].to_list() * len(tables),
             "code_version": [__version__] * len(tables),
@@ -48,10 +51,13 @@ def seal(lake: Lake, tables: Sequence[Table], month: date) -> pl.DataFrame:
 
 def sealed_months(lake: Lake, tables: Sequence[Table]) -> SealedMonths:
     """Which months of the lake may be published: every table is there and matches the month's seal."""
+    months = lake.months(HUB_SNAPSHOTS)
+    seals = {month: _seal_of(lake, month) for month in months if lake.holds(MONTH_SEALS, month)}
+    digests = _digests(lake, [(table, month) for month in seals for table in tables if lake.holds(table, month)])
     publishable: list[date] = []
     held_back: dict[date, str] = {}
-    for month in lake.months(HUB_SNAPSHOTS):
-        reason = _broken(lake, tables, month)
+    for month in months:
+        reason = _broken(tables, month, seals, digests)
         if reason is None:
             publishable.append(month)
         else:
@@ -59,15 +65,29 @@ def sealed_months(lake: Lake, tables: Sequence[Table]) -> SealedMonths:
     return SealedMonths(publishable, held_back)
 
 
-def _broken(lake: Lake, tables: Sequence[Table], month: date) -> str | None:
-    if not lake.holds(MONTH_SEALS, month):
+def _seal_of(lake: Lake, month: date) -> dict[str, str]:
+    return dict(lake.scan(MONTH_SEALS, month).select("table", "sha256").collect().iter_rows())
+
+
+def _digests(lake: Lake, files: Sequence[tuple[Table, date]]) -> dict[tuple[Table, date], str]:
+    """The digest of each file as it is now, several at a time: hashing takes more time than reading."""
+    with ThreadPoolExecutor(processors()) as pool:
+        return dict(zip(files, pool.map(lambda file: lake.digest(*file), files), strict=True))
+
+
+def _broken(
+    tables: Sequence[Table],
+    month: date,
+    seals: Mapping[date, Mapping[str, str]],
+    digests: Mapping[tuple[Table, date], str],
+) -> str | None:
+    if month not in seals:
         return "it is not sealed: a step or a blocking check of its run has failed, or it has not run to the end"
-    sealed = dict(lake.scan(MONTH_SEALS, month).select("table", "sha256").collect().iter_rows())
     for table in tables:
-        if not lake.holds(table, month):
+        if (table, month) not in digests:
             return f"{table.path} is missing: run the month again"
-        if table.path not in sealed:
+        if table.path not in seals[month]:
             return f"{table.path} is not in its seal: run the month again"
-        if lake.digest(table, month) != sealed[table.path]:
+        if digests[table, month] != seals[month][table.path]:
             return f"{table.path} has changed since it was sealed: run the month again"
     return None

@@ -6,6 +6,8 @@ are found in one walk along both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -33,3 +35,16 @@ def rows_of(hub_ids: pl.Series, wanted: pl.Series) -> pl.Series:
         sought, listed = sought.set_sorted("hub_id"), listed.set_sorted("hub_id")
     found = sought.join(listed, on="hub_id", how="left", maintain_order="left")
     return found.select("row").collect(engine="streaming").to_series()
+
+
+def of_models(models: pl.DataFrame, table: pl.LazyFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """`hub_id` and the columns of some of a month's models, from a table with a row for every repository.
+
+    `models` have `hub_id` and the `row` in which each stands in the month's tables, in that order. There nothing but
+    these rows is read of the columns; where another repository stands, the models are looked up by `hub_id`.
+    """
+    wanted = table.select("hub_id", *columns)
+    there = wanted.with_row_index("row").filter(pl.col("row").is_in(models["row"].implode())).drop("row").collect()
+    if there["hub_id"].equals(models["hub_id"]):
+        return there
+    return wanted.join(models.lazy().select("hub_id"), on="hub_id", how="semi").collect()

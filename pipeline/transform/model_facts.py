@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.tables.published import LISTED_SHARE, REMAINDER, downloads_column
 from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS, Population
+from pipeline.transform.alignment import of_models
 
 DOWNLOADS = [downloads_column(population) for population in POPULATION_NAMES]
 
@@ -19,16 +20,18 @@ DOWNLOADS = [downloads_column(population) for population in POPULATION_NAMES]
 def listed_models(downloads: pl.LazyFrame) -> pl.DataFrame:
     """The most downloaded models that together make up 99.9 % of the month; models of equal downloads stay together.
 
-    `downloads` is `listings/model_downloads`. Returns `month`, `hub_id`, `model_id`, `namespace`, `created_at` and the
-    downloads by population.
+    `downloads` is `listings/model_downloads`. Returns `month`, `hub_id`, `model_id`, `namespace`, `created_at`, the
+    downloads by population, and the `row` in which each stands in the month's tables.
     """
     counted = np.sort(downloads.select("downloads").collect()["downloads"].to_numpy())[::-1]
     total = counted.cumsum()
     place = int(np.searchsorted(total, LISTED_SHARE * total[-1])) if total.size else 0
     least = counted[min(place, counted.size - 1)] if counted.size else 0.0
     return (
-        downloads.filter((pl.col("downloads") >= least) & (pl.col("downloads") > 0))
+        downloads.with_row_index("row")
+        .filter((pl.col("downloads") >= least) & (pl.col("downloads") > 0))
         .select(
+            "row",
             "month",
             "hub_id",
             "model_id",
@@ -52,14 +55,12 @@ def uploader_facts(listed: pl.DataFrame, attribution: pl.LazyFrame, lineage: pl.
 
     `attribution` and `lineage` are `attribution/model_attribution` and `lineage/model_lineage`.
     """
-    wanted = listed.lazy()
-    attributed = attribution.select("hub_id", "organization", "country", "kind", "method", "registry_row")
-    placed = lineage.select("hub_id", pl.col("root_model_id").alias("family"))
+    attributed = of_models(listed, attribution, ("organization", "country", "kind", "method", "registry_row"))
+    placed = of_models(listed, lineage, ("root_model_id",)).rename({"root_model_id": "family"})
     return (
-        wanted.join(attributed, on="hub_id", how="inner")
-        .join(placed, on="hub_id", how="left")
+        listed.join(attributed, on="hub_id", how="inner", maintain_order="left")
+        .join(placed, on="hub_id", how="left", maintain_order="left")
         .with_columns(pl.lit(1, pl.Int64).alias("models"))
-        .collect()
     )
 
 
@@ -72,13 +73,19 @@ def origin_facts(facts: pl.DataFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
     owners = roots.select("root_model_id", "organization", "country", "method")
     split = (
         weights.select("hub_id", "root_model_id", "weight")
-        .join(facts.lazy().select("month", "hub_id", "models", *DOWNLOADS), on="hub_id", how="inner")
-        .join(owners, on="root_model_id", how="left")
+        .filter(pl.col("hub_id").is_in(facts["hub_id"].implode()))
+        .join(
+            facts.lazy().select("month", "hub_id", "models", *DOWNLOADS),
+            on="hub_id",
+            how="inner",
+            maintain_order="left",
+        )
+        .join(owners, on="root_model_id", how="left", maintain_order="left")
         .with_columns(pl.col(DOWNLOADS) * pl.col("weight"))
         .rename({"root_model_id": "family"})
         .collect()
     )
-    whole = facts.join(split, on="hub_id", how="anti").with_columns(
+    whole = facts.join(split, on="hub_id", how="anti", maintain_order="left").with_columns(
         pl.lit(1.0).alias("weight"), pl.col("model_id").alias("family")
     )
     return pl.concat([whole.select(split.columns), split])
@@ -117,6 +124,5 @@ def described_models(models: pl.DataFrame, snapshot: pl.LazyFrame) -> pl.DataFra
 
     `snapshot` is `listings/hub_snapshots` of the month.
     """
-    traits = snapshot.select("hub_id", "pipeline_tag", "library_name", "license")
-    wanted = models.lazy().select("hub_id", "model_id", "namespace", "created_at")
-    return traits.join(wanted, on="hub_id", how="inner").collect()
+    traits = of_models(models, snapshot, ("pipeline_tag", "library_name", "license"))
+    return traits.join(models.select("hub_id", "model_id", "namespace", "created_at"), on="hub_id", how="inner")

@@ -303,4 +303,7 @@ def test_the_main_figures_are_handed_out_as_small_pictures(report):
         words, _, itself = picture.as_markdown().partition("](")
         assert "(synthetic)" in words
         assert not set(words.removeprefix("![")) & set("[]\n")
-        assert re.fullmatch(r"data:image/png;base64,[\w+/=]+\)", itself)
+        picture_alone, _, statement = itself.partition("\n\n")
+        assert re.fullmatch(r"data:image/png;base64,[\w+/=]+\)", picture_alone)
+        for term in ("Window", "Population", "Attribution", "Denominator", "Coverage", "Basis", "Source"):
+            assert f"{term}: " in statement
