@@ -173,7 +173,7 @@ def main() -> None:
     """Compares the ways at full size and at the row limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=3_000_000)
-    parser.add_argument("--row-limit", type=int, default=50_000)
+    parser.add_argument("--row-limit", type=int, default=100)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="census-benchmark-") as folder:
         compare(("facts", "GX over pandas"), arguments.rows, Path(folder))

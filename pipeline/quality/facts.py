@@ -75,9 +75,10 @@ def _validated(facts: Mapping[str, Fact]) -> dict[str, Finding]:
 
 
 def _question(name: str, fact: Fact) -> Question:
+    """Of the only row the maximum is the value, and needs a third of the metrics that a judgement of rows needs."""
     return Question(
         name,
-        "ExpectColumnValuesToBeBetween",
+        "ExpectColumnMaxToBeBetween",
         {
             "column": name,
             "min_value": fact.bounds.minimum,

@@ -43,7 +43,7 @@ class Verdict:
     error: str | None = None
 
 
-def judge(table: Table, frames: TableFrames, *, row_limit_for_frames: int = 50_000) -> list[Verdict]:
+def judge(table: Table, frames: TableFrames, *, row_limit_for_frames: int = 100) -> list[Verdict]:
     """A verdict on every declared check of the table, in the order of the declaration."""
     checks = declared_checks(table)
     try:
