@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.reference.attributes import AttributeWords
-from pipeline.tables.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
+from pipeline.tables.attributes import DERIVATION, FORMAT, LICENCES, MODALITIES, NUMERIC_FORMATS
 from pipeline.transform.alignment import beside
 from pipeline.transform.sums import coded
 
@@ -57,12 +57,14 @@ def counted_models(
         `_traits` adds, and of the first declared parent `relation` and `parent_model_id` (null without one).
     """
     first_parents = derivations.filter(pl.col("position") == 0).select(
-        pl.col("child_hub_id").alias("hub_id"), "relation", "parent_model_id"
+        pl.col("child_hub_id").alias("hub_id"), pl.col("relation").cast(DERIVATION), "parent_model_id"
     )
     counted = downloads.select(
         "month", "hub_id", "downloads", "basis", "is_new", "is_language", "is_flagged", "created_at"
     ).collect()
     developers = attribution.select("hub_id", "namespace", "organization", "country", "kind").collect()
+    countries = pl.Enum(developers["country"].unique().drop_nulls().sort())
+    developers = developers.with_columns(pl.col("country").cast(countries))
     for more in (developers, _traits(snapshot, words), first_parents.collect()):
         counted = beside(counted, more)
     return counted
@@ -145,7 +147,7 @@ def _first_format(marked: _Marked) -> pl.Series:
     place = np.full(len(marked["data"]), len(NUMERIC_FORMATS))
     for number, name in reversed(list(enumerate(NUMERIC_FORMATS))):
         place[marked[name]] = number
-    return pl.Series([*NUMERIC_FORMATS, None]).gather(place)
+    return pl.Series([*NUMERIC_FORMATS, None], dtype=FORMAT).gather(place)
 
 
 def _parameters(rows: pl.DataFrame, words: AttributeWords) -> pl.Series:
