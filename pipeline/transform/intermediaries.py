@@ -98,9 +98,7 @@ def _buckets(namespaces: pl.Series) -> npt.NDArray[np.int64]:
 def intermediaries(models: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """`shares/intermediaries` of a month; `found` are those of `find_intermediaries`."""
     month, basis = models.row(0, named=True)["month"], models.row(0, named=True)["basis"]
-    rows = models.select(
-        "downloads", "namespace", "organization", pl.col("country").cast(pl.String), POPULATION_CLASS
-    )
+    rows = models.select("downloads", "namespace", "organization", pl.col("country").cast(pl.String), POPULATION_CLASS)
     known = rows["namespace"].is_not_null()
     whole = totals_by_population(
         pl.DataFrame({"is_known": [False, True]}), known.cast(pl.Int64), rows["population_class"], rows["downloads"]
