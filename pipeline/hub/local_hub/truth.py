@@ -418,22 +418,24 @@ def _attribute_downloads(planted: Planted) -> pl.DataFrame:
             pl.Series(kinds).gather(kind[planted.repositories.account]).alias("developer_kind"),
             (gate if first_day == MONTHS[-1] else pl.lit("unknown")).alias("gated"),
         )
-        counted = of_month.with_columns(pl.Series("downloads", planted.downloads.measured(month)))
-        for population, included in _populations(planted, month).items():
-            inside = counted.filter(included)
-            parts += [
-                inside.group_by(pl.col(dimension).alias("member"))
-                .agg(pl.col("downloads").sum())
-                .select(
-                    pl.lit(first_day).alias("month"),
-                    pl.lit(population).alias("population"),
-                    pl.lit(dimension).alias("dimension"),
-                    "member",
-                    "downloads",
-                )
-                for dimension in of_month.columns
-            ]
-    return pl.concat(parts).filter(pl.col("downloads") > 0).sort("month", "population", "dimension", "member")
+        populations = _populations(planted, month)
+        counted = of_month.with_columns(
+            pl.Series(population, np.where(included, planted.downloads.measured(month), 0.0))
+            for population, included in populations.items()
+        )
+        parts += [
+            counted.group_by(pl.col(dimension).alias("member"))
+            .agg(pl.col(*populations).sum())
+            .unpivot(list(populations), index="member", variable_name="population", value_name="downloads")
+            .with_columns(pl.lit(first_day).alias("month"), pl.lit(dimension).alias("dimension"))
+            for dimension in of_month.columns
+        ]
+    return (
+        pl.concat(parts)
+        .filter(pl.col("downloads") > 0)
+        .select("month", "population", "dimension", "member", "downloads")
+        .sort("month", "population", "dimension", "member")
+    )
 
 
 def _sizes(planted: Planted) -> pl.DataFrame:
