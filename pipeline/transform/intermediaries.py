@@ -16,6 +16,7 @@ from pipeline.transform.windows import MonthlySums, windows_over
 _NAMES = ("model_id", "parent_model_id")
 _PARTS = {"re_uploader": "re_uploaded", "quantizer": "quantized", "adapter_publisher": "adapted"}
 _BUCKETS = 2**22
+"""Into so many parts namespaces are sorted by number, to tell apart most of the Hub's at little cost."""
 
 
 def find_intermediaries(models: pl.DataFrame, model_lineage: pl.LazyFrame) -> pl.DataFrame:
@@ -27,6 +28,7 @@ def find_intermediaries(models: pl.DataFrame, model_lineage: pl.LazyFrame) -> pl
     placed = model_lineage.select("hub_id", "is_derivative", "is_first_party").collect()
     of_others = beside(models.select("hub_id"), placed).select(pl.col("is_derivative") & ~pl.col("is_first_party"))
     has_both = models["namespace"].is_not_null() & models["relation"].is_not_null()
+    # Only namespaces that hand on so many can be intermediaries: of the others no name needs to be read.
     may_count = (of_others.to_series().fill_null(value=False) & has_both).to_numpy()
     bucket = _buckets(models["namespace"])
     enough_of_them = np.bincount(bucket[may_count], minlength=_BUCKETS) > FEWEST_REPOSITORIES * MOSTLY
@@ -44,7 +46,6 @@ def find_intermediaries(models: pl.DataFrame, model_lineage: pl.LazyFrame) -> pl
         .group_by("namespace")
         .agg(*((pl.col("way") == part).sum().alias(part) for part in _PARTS.values()))
     )  # fmt: skip
-    # Only namespaces that hand on so many can be intermediaries: of the others nothing needs to be counted.
     enough = handed_on.filter(pl.sum_horizontal(_PARTS.values()) > FEWEST_REPOSITORIES * MOSTLY).collect()
     sizes = (
         models.select("namespace")
@@ -92,6 +93,7 @@ def _may_be_among(namespaces: pl.Series, wanted: pl.Series) -> npt.NDArray[np.bo
 
 
 def _buckets(namespaces: pl.Series) -> npt.NDArray[np.int64]:
+    """The part of each namespace; different namespaces may share one."""
     return (namespaces.hash() % _BUCKETS).to_numpy().astype(np.int64)
 
 

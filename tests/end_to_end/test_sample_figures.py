@@ -103,6 +103,22 @@ def test_downloads_are_as_concentrated_as_planted(sample):
         assert over_countries == pytest.approx(concentration_of(planted["downloads"])), (population, attribution)
 
 
+def test_the_accounts_planted_as_quantizers_are_found_with_the_downloads_planted_for_them(sample):
+    month = date(2025, 9, 1)
+    accounts = truth_of(sample, "pathologies").filter(label="reuploader")["detail"]
+    namespace = pl.col("model_id").str.extract(r"^([^/]+)/").alias("namespace")
+    planted = (
+        truth_of(sample, "model_months")
+        .filter(pl.col("month") == month, namespace.is_in(accounts.implode()))
+        .group_by(namespace)
+        .agg(pl.col("downloads").sum())
+    )
+    found = of_every_month(sample, "shares/intermediaries").filter(
+        month=month, population="all", intermediary="quantizer"
+    )
+    assert dict(found.select("namespace", "downloads").iter_rows()) == pytest.approx(dict(planted.iter_rows()))
+
+
 def shares_of_the_year(sample, name, member, **only):
     rows = planted_in_the_year(sample, name).filter(population="new", **only)
     totals = dict(rows.group_by(member).agg(pl.col("downloads").sum()).iter_rows())
