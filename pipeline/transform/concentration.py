@@ -28,7 +28,7 @@ def concentration(amounts: npt.NDArray[np.float64]) -> dict[str, float | int]:
         return {"members": count, **nothing}
     shares = amounts / total
     hhi = float((shares**2).sum())
-    weights = np.arange(1 - count, count, 2, np.float64)
+    weights = np.arange(1 - count, count, 2, dtype=np.float64)
     return {
         "members": count,
         "denominator": total,

@@ -376,7 +376,7 @@ def _populations(planted: Planted, month: int) -> dict[str, Booleans]:
 
 def _is_flagged(planted: Planted, month: int) -> Booleans:
     repositories = planted.repositories
-    flagged = repositories.account == repositories.account[repositories.fixed[targets.TEST_TRAFFIC]]
+    flagged: Booleans = repositories.account == repositories.account[repositories.fixed[targets.TEST_TRAFFIC]]
     if targets.FIXED_SHARES[targets.BOT_BURST][month] >= targets.BURST_PERCENT:
         flagged[repositories.fixed[targets.BOT_BURST]] = True
     return flagged
