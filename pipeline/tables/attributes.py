@@ -67,9 +67,14 @@ SIZE_BAND = first_that_holds(
 )
 NUMERIC_FORMATS = ("gguf", "mlx", "4_bit_and_below", "8_bit")
 """Formats that names and tags state, the telling ones first: what is both is the first."""
+FORMAT = pl.Enum(("full", *NUMERIC_FORMATS, "quantized_otherwise"))
 GATES = {"false": "open", "auto": "automatic", "manual": "manual"}
+_GATE = pl.Enum((*GATES.values(), "unknown"))
 COHORTS = tuple(str(year) for year in range(2022, 2060))
+_COHORT = pl.Enum((*COHORTS, "unknown"))
+DERIVATION = pl.Enum(("original", *RELATIONS))
 INTERMEDIARY_KINDS = ("re_uploader", "quantizer", "adapter_publisher", "mixed")
+INTERMEDIARY = pl.Enum((*INTERMEDIARY_KINDS, "no"))
 
 _IS_PERMISSIVE = pl.col("licence") == "permissive"
 _NAMES_DATA = pl.col("names_training_data")
@@ -98,9 +103,11 @@ DIMENSIONS = (
     Dimension(
         "numeric_format",
         "How the weights are stored, by file format, tags and name; `full`: nothing says that they are quantised",
-        ("full", *NUMERIC_FORMATS, "quantized_otherwise"),
+        tuple(FORMAT.categories),
         pl.coalesce(
-            "numeric_format", first_that_holds((("quantized_otherwise", pl.col("relation") == "quantized"),), "full")
+            "numeric_format",
+            pl.when(pl.col("relation") == "quantized").then(pl.lit("quantized_otherwise", FORMAT)),
+            pl.lit("full", FORMAT),
         ),
     ),
     Dimension(
@@ -113,21 +120,21 @@ DIMENSIONS = (
     Dimension(
         "derivation",
         "The relation to the first declared parent; `original`: no parent is declared",
-        ("original", *RELATIONS),
+        tuple(DERIVATION.categories),
         pl.col("relation").fill_null("original"),
     ),
     Dimension(
         "gated",
         "Whether access must be asked for; `unknown`: the source does not say",
-        (*GATES.values(), "unknown"),
-        pl.col("gated").replace_strict(GATES, default="unknown"),
+        tuple(_GATE.categories),
+        pl.col("gated").cast(pl.Enum(tuple(GATES)), strict=False).to_physical().fill_null(len(GATES)).cat.to(_GATE),
     ),
     Dimension(
         "creation_year",
         "Year of creation as the Hub states it; 2022 holds everything before it too, for the Hub has kept creation "
         "dates since March 2022",
-        (*COHORTS, "unknown"),
-        pl.col("created_at").dt.year().clip(2022, 2059).cast(pl.String).fill_null("unknown"),
+        tuple(_COHORT.categories),
+        (pl.col("created_at").dt.year().clip(2022, 2059) - 2022).fill_null(len(COHORTS)).cast(pl.UInt8).cat.to(_COHORT),
     ),
     Dimension(
         "developer_kind",
@@ -152,7 +159,7 @@ DIMENSIONS = (
         "intermediary",
         "Whether the namespace mostly re-uploads, quantises or adapts others' models, as in `shares/intermediaries`; "
         "`no`: it does not",
-        (*INTERMEDIARY_KINDS, "no"),
+        tuple(INTERMEDIARY.categories),
         pl.col("intermediary").fill_null("no"),
     ),
 )

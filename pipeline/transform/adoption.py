@@ -32,6 +32,7 @@ def adoption_marks(models: pl.DataFrame) -> pl.DataFrame:
             pl.col("parameters").is_not_null(),
         )
         .select(ADOPTION_MARKS.schema.names())
+        .cast({"country": pl.String})
         .collect()
     )
 

@@ -24,7 +24,8 @@ def beside(models: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
         place = np.full(models.height, -1)
         place[row.drop_nulls().to_numpy()] = np.flatnonzero(there)
         further = further.select(pl.all().gather(pl.Series(place).replace(-1, None)))
-    return models.hstack(further)
+    # In one piece, or whatever is asked of the models would first bring all their columns into the same pieces.
+    return models.hstack(further).rechunk()
 
 
 def rows_of(hub_ids: pl.Series, wanted: pl.Series) -> pl.Series:

@@ -9,6 +9,7 @@ import polars as pl
 from pipeline.tables.attributes import ATTRIBUTE_GROUP_COLUMNS, DIMENSIONS, Dimension
 from pipeline.transform.populations import POPULATION_CLASS, totals_by_population
 from pipeline.transform.shares import in_month, with_shares
+from pipeline.transform.sums import coded
 
 WHOLE = "all"
 
@@ -23,8 +24,7 @@ def attribute_shares(models: pl.DataFrame, dimensions: Sequence[Dimension] = DIM
     whole = pl.Series([WHOLE])
     places = {WHOLE: (whole, pl.zeros(models.height, pl.UInt32, eager=True))}
     for name in {name for dimension in dimensions for name in dimension.within}:
-        members = models[name].unique().sort()
-        places[name] = (members, models[name].cast(pl.Enum(members)).to_physical())
+        places[name] = coded(models[name])
     population_class = models.select(POPULATION_CLASS).to_series()
     totals = []
     for dimension in dimensions:

@@ -28,13 +28,13 @@ def concentration(amounts: npt.NDArray[np.float64]) -> dict[str, float | int]:
         return {"members": count, **nothing}
     shares = amounts / total
     hhi = float((shares**2).sum())
-    place = np.arange(1, count + 1)
+    weights = np.arange(1 - count, count, 2, dtype=np.float64)
     return {
         "members": count,
         "denominator": total,
         "hhi": hhi,
         "effective_number": 1 / hhi,
-        "gini": max(float((2 * place - count - 1) @ shares) / count, 0.0),
+        "gini": max(float(weights @ shares) / count, 0.0),
         **{_top(first): min(float(shares[-first:].sum()), 1.0) for first in TOP},
     }
 
@@ -46,10 +46,11 @@ def _top(count: int) -> str:
 def concentration_of_models(downloads: pl.LazyFrame) -> pl.DataFrame:
     """The rows of `shares/concentration` over models, from `listings/model_downloads`."""
     month, basis = downloads.select("month", "basis").head(1).collect().row(0)
-    rows = downloads.select("downloads", POPULATION_CLASS).sort("downloads").collect()
+    rows = downloads.select("downloads", POPULATION_CLASS).collect()
     amounts, classes = rows["downloads"].to_numpy(), rows["population_class"].to_numpy()
+    # To sort each population's numbers alone takes a fraction of sorting the rows once by them.
     found = [
-        {"population": population, **concentration(amounts[belongs[classes]]), "coverage": 1.0}
+        {"population": population, **concentration(np.sort(amounts[belongs[classes]])), "coverage": 1.0}
         for population, belongs in CLASSES_OF_POPULATION.items()
     ]
     stated = pl.DataFrame(found).with_columns(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from pipeline.tables.attributes import INTERMEDIARY
 from pipeline.tables.measures import FEWEST_REPOSITORIES, INTERMEDIARIES, MOSTLY
 from pipeline.transform.alignment import beside
 from pipeline.transform.populations import POPULATION_CLASS, totals_by_population
@@ -12,6 +15,8 @@ from pipeline.transform.windows import MonthlySums, windows_over
 
 _NAMES = ("model_id", "parent_model_id")
 _PARTS = {"re_uploader": "re_uploaded", "quantizer": "quantized", "adapter_publisher": "adapted"}
+_BUCKETS = 2**22
+"""Into so many parts namespaces are sorted by number, to tell apart most of the Hub's at little cost."""
 
 
 def find_intermediaries(models: pl.DataFrame, model_lineage: pl.LazyFrame) -> pl.DataFrame:
@@ -22,11 +27,14 @@ def find_intermediaries(models: pl.DataFrame, model_lineage: pl.LazyFrame) -> pl
     own_name, parents_name = (pl.col(name).str.replace(r"^[^/]+/", "").str.to_lowercase() for name in _NAMES)
     placed = model_lineage.select("hub_id", "is_derivative", "is_first_party").collect()
     of_others = beside(models.select("hub_id"), placed).select(pl.col("is_derivative") & ~pl.col("is_first_party"))
+    has_both = models["namespace"].is_not_null() & models["relation"].is_not_null()
+    # Only namespaces that hand on so many can be intermediaries: of the others no name needs to be read.
+    may_count = (of_others.to_series().fill_null(value=False) & has_both).to_numpy()
+    bucket = _buckets(models["namespace"])
+    enough_of_them = np.bincount(bucket[may_count], minlength=_BUCKETS) > FEWEST_REPOSITORIES * MOSTLY
     handed_on = (
         models.select("namespace", "relation", *_NAMES)
-        .filter(
-            of_others.to_series() & pl.col("namespace").is_not_null() & pl.col("relation").is_not_null()
-        )
+        .filter(may_count & enough_of_them[bucket])
         .lazy()
         .select(
             "namespace",
@@ -38,11 +46,11 @@ def find_intermediaries(models: pl.DataFrame, model_lineage: pl.LazyFrame) -> pl
         .group_by("namespace")
         .agg(*((pl.col("way") == part).sum().alias(part) for part in _PARTS.values()))
     )  # fmt: skip
-    # Only namespaces that hand on so many can be intermediaries: of the others nothing needs to be counted.
     enough = handed_on.filter(pl.sum_horizontal(_PARTS.values()) > FEWEST_REPOSITORIES * MOSTLY).collect()
     sizes = (
-        models.lazy()
-        .filter(pl.col("namespace").is_in(enough["namespace"].implode()))
+        models.select("namespace")
+        .filter(_may_be_among(models["namespace"], enough["namespace"]))
+        .lazy()
         .group_by("namespace")
         .agg(pl.len().cast(pl.Int64).alias("repositories"))
     )
@@ -63,16 +71,36 @@ def find_intermediaries(models: pl.DataFrame, model_lineage: pl.LazyFrame) -> pl
 
 def with_intermediaries(models: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """The models with the column `intermediary`: what kind their namespace is, null where it is none."""
-    kind = pl.col("namespace").replace_strict(
-        found["namespace"], found["intermediary"], default=None, return_dtype=pl.String
+    candidates = pl.Series(np.flatnonzero(_may_be_among(models["namespace"], found["namespace"])))
+    kind = (
+        models["namespace"]
+        .gather(candidates)
+        .replace_strict(found["namespace"], found["intermediary"], default=None, return_dtype=pl.String)
+        .cast(INTERMEDIARY)
     )
-    return models.with_columns(kind.alias("intermediary"))
+    nobody = pl.Series("intermediary", [None], INTERMEDIARY).extend_constant(None, models.height - 1)
+    return models.with_columns(nobody.scatter(candidates, kind))
+
+
+def _may_be_among(namespaces: pl.Series, wanted: pl.Series) -> npt.NDArray[np.bool_]:
+    """Holds for each of the namespaces that is wanted, and for few others.
+
+    Millions of names are compared by number: the few that are left are worth comparing by letter.
+    """
+    holds = np.zeros(_BUCKETS, np.bool_)
+    holds[_buckets(wanted)] = True
+    return holds[_buckets(namespaces)]
+
+
+def _buckets(namespaces: pl.Series) -> npt.NDArray[np.int64]:
+    """The part of each namespace; different namespaces may share one."""
+    return (namespaces.hash() % _BUCKETS).to_numpy().astype(np.int64)
 
 
 def intermediaries(models: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """`shares/intermediaries` of a month; `found` are those of `find_intermediaries`."""
     month, basis = models.row(0, named=True)["month"], models.row(0, named=True)["basis"]
-    rows = models.select("downloads", "namespace", "organization", "country", POPULATION_CLASS)
+    rows = models.select("downloads", "namespace", "organization", pl.col("country").cast(pl.String), POPULATION_CLASS)
     known = rows["namespace"].is_not_null()
     whole = totals_by_population(
         pl.DataFrame({"is_known": [False, True]}), known.cast(pl.Int64), rows["population_class"], rows["downloads"]
@@ -81,7 +109,9 @@ def intermediaries(models: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         pl.col("downloads").sum().alias("denominator"),
         pl.col("downloads").filter("is_known").sum().alias("known_downloads"),
     )
-    owned = rows.filter(pl.col("namespace").is_in(found["namespace"].implode()))
+    owned = rows.filter(_may_be_among(rows["namespace"], found["namespace"])).filter(
+        pl.col("namespace").is_in(found["namespace"].implode())
+    )
     owners = owned.select("namespace", "organization", "country").unique("namespace")
     groups = found.join(owners, on="namespace", how="left", maintain_order="left")
     code = owned["namespace"].cast(pl.Enum(groups["namespace"])).to_physical()

@@ -32,7 +32,7 @@ def release_days(models: pl.DataFrame, model_lineage: pl.LazyFrame, opening: pl.
         created.join(model_lineage.select("hub_id", "is_derivative", "is_first_party"), on="hub_id", how="left")
         .filter(first_party)
         .group_by("month", "organization", pl.col("created_at").dt.date().alias("released_on"))
-        .agg(pl.col("country").min(), pl.len().cast(pl.Int64).alias("new_repositories"))
+        .agg(pl.col("country").min().cast(pl.String), pl.len().cast(pl.Int64).alias("new_repositories"))
         .collect()
     )
 

@@ -14,7 +14,6 @@ import polars as pl
 from pipeline.tables.shares import GROUP_COLUMNS, NOT_KNOWN
 from pipeline.transform.alignment import beside, rows_of
 from pipeline.transform.populations import POPULATION_CLASS, totals_by_population
-from pipeline.transform.sums import coded
 
 _DEVELOPER = ("organization", "country")
 
@@ -33,15 +32,20 @@ def member_shares(
         downloads.select("hub_id", "downloads", POPULATION_CLASS).collect(),
         attribution.select("hub_id", *_DEVELOPER).collect(),
     )
-    of_roots = _of_roots(uploaded, weights, root_attribution)
+    roots = root_attribution.select("root_model_id", *_DEVELOPER).sort("root_model_id").collect()
+    members = {}
+    for dimension in _DEVELOPER:
+        names = pl.concat([uploaded[dimension].unique(), roots[dimension].unique(), pl.Series(["unmapped"])])
+        members[dimension] = names.drop_nulls().unique().sort()
+        place = pl.col(dimension).cast(pl.Enum(members[dimension])).to_physical()
+        uploaded, roots = uploaded.with_columns(place), roots.with_columns(place)
+    of_roots = _of_roots(uploaded, weights, roots)
     by_origin = np.full(uploaded.height + of_roots.height, fill_value=True)
     by_origin[of_roots["row"].to_numpy()] = False
     counted = (*_DEVELOPER, "downloads", "population_class")
-    rows = pl.concat([uploaded.select(counted), of_roots.select(counted)])
-    members = {}
-    for dimension in _DEVELOPER:
-        members[dimension], code = coded(rows[dimension].fill_null("unmapped"))
-        rows = rows.with_columns(code.alias(dimension))
+    rows = pl.concat([uploaded.select(counted), of_roots.select(counted)]).with_columns(
+        pl.col(dimension).fill_null(names.index_of("unmapped")) for dimension, names in members.items()
+    )
     rows_of_attribution = {"uploader": rows.head(uploaded.height), "origin": rows.filter(by_origin)}
     country, organization = (
         with_shares(
@@ -73,9 +77,8 @@ def member_shares(
     return country, organization.join(seats, on="member", how="left")
 
 
-def _of_roots(uploaded: pl.DataFrame, weights: pl.LazyFrame, root_attribution: pl.LazyFrame) -> pl.DataFrame:
-    """What comes to each root of each derivative, which stands in `row` of `uploaded`."""
-    roots = root_attribution.select("root_model_id", *_DEVELOPER).sort("root_model_id").collect()
+def _of_roots(uploaded: pl.DataFrame, weights: pl.LazyFrame, roots: pl.DataFrame) -> pl.DataFrame:
+    """What comes to each of the `roots` of each derivative, which stands in `row` of `uploaded`."""
     parts = weights.select("hub_id", "root_model_id", "weight").collect()
     root = parts["root_model_id"].cast(pl.Enum(roots["root_model_id"]), strict=False).to_physical().alias("root")
     placed = (

@@ -24,20 +24,31 @@ def model_sizes(models: pl.DataFrame) -> pl.DataFrame:
     The median is the smallest size at which half of the downloads of models of known size are reached.
     """
     month, basis = models.row(0, named=True)["month"], models.row(0, named=True)["basis"]
-    rows = models.select("downloads", POPULATION_CLASS, "parameters")
     countries, country = coded(models["country"])
-    found = [_sizes(rows, pl.Series([WHOLE]), country * 0), _sizes(rows, countries, country)]
+    rows = models.select(
+        "downloads", POPULATION_CLASS, "parameters", country.alias("country"), pl.lit(0, pl.UInt32).alias("whole")
+    )
+    sized = rows.filter(pl.col("parameters").is_not_null())
+    sized = sized.with_columns((pl.col("downloads") * pl.col("parameters")).alias("parameters_downloaded"))
+    by_size = sized.filter(pl.col("downloads") > 0).sort("parameters", maintain_order=True)
+    found = [
+        _sizes(names, *(frame.with_columns(pl.col(column).alias("group")) for frame in (rows, sized, by_size)))
+        for column, names in (("whole", pl.Series([WHOLE])), ("country", countries))
+    ]
     return in_month(with_means(pl.concat(found)), month, basis)
 
 
-def _sizes(rows: pl.DataFrame, names: pl.Series, group: pl.Series) -> pl.DataFrame:
-    """Sums and medians of each group in each population; `group` is the place of each row's group in `names`."""
-    sized = rows.with_columns(group.alias("group")).filter(pl.col("parameters").is_not_null())
-    products = sized["downloads"] * sized["parameters"]
-    whole = sums_by_population(len(names), group, rows["population_class"], [rows["downloads"]])
-    known = sums_by_population(len(names), sized["group"], sized["population_class"], [sized["downloads"], products])
-    counted = sized.filter(pl.col("downloads") > 0).sort("parameters", maintain_order=True)
-    by_group = counted[np.argsort(counted["group"].to_numpy(), kind="stable")]
+def _sizes(names: pl.Series, rows: pl.DataFrame, sized: pl.DataFrame, by_size: pl.DataFrame) -> pl.DataFrame:
+    """Sums and medians of each group in each population; `group` is the place of each row's group in `names`.
+
+    `sized` are those rows of known size, `by_size` those of them with downloads, the smallest models first.
+    """
+    groups = len(names)
+    whole = sums_by_population(groups, rows["group"], rows["population_class"], [rows["downloads"]])
+    amounts = [sized["downloads"], sized["parameters_downloaded"]]
+    known = sums_by_population(groups, sized["group"], sized["population_class"], amounts)
+    # Of 16 bits, for these are sorted digit by digit.
+    by_group = by_size[np.argsort(by_size["group"].to_numpy().astype(np.uint16), kind="stable")]
     medians = {
         population: _medians(by_group.filter(belongs[by_group["population_class"].to_numpy()]), len(names))
         for population, belongs in CLASSES_OF_POPULATION.items()

@@ -29,8 +29,8 @@ def totals_by(rows: pl.DataFrame, keys: Sequence[str], values: Sequence[str]) ->
 
 
 def coded(values: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The values that occur, in their order, and each value's place among them (null for null)."""
-    members = values.drop_nulls().unique().sort()
+    """The words that occur, in their order, and each value's place among them (null for null)."""
+    members = values.drop_nulls().unique().sort().cast(pl.String)
     return members, values.cast(pl.Enum(members)).to_physical()
 
 

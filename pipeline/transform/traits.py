@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.reference.attributes import AttributeWords
-from pipeline.tables.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
+from pipeline.tables.attributes import DERIVATION, FORMAT, LICENCES, MODALITIES, NUMERIC_FORMATS
 from pipeline.transform.alignment import beside
 from pipeline.transform.sums import coded
 
@@ -57,13 +57,20 @@ def counted_models(
         `_traits` adds, and of the first declared parent `relation` and `parent_model_id` (null without one).
     """
     first_parents = derivations.filter(pl.col("position") == 0).select(
-        pl.col("child_hub_id").alias("hub_id"), "relation", "parent_model_id"
+        pl.col("child_hub_id").alias("hub_id"), pl.col("relation").cast(DERIVATION), "parent_model_id"
     )
-    counted = downloads.select(
-        "month", "hub_id", "downloads", "basis", "is_new", "is_language", "is_flagged", "created_at"
-    ).collect()
-    developers = attribution.select("hub_id", "namespace", "organization", "country", "kind").collect()
-    for more in (developers, _traits(snapshot, words), first_parents.collect()):
+    counted, developers, parents = pl.collect_all(
+        [
+            downloads.select(
+                "month", "hub_id", "downloads", "basis", "is_new", "is_language", "is_flagged", "created_at"
+            ),
+            attribution.select("hub_id", "namespace", "organization", "country", "kind"),
+            first_parents,
+        ]
+    )
+    countries = pl.Enum(developers["country"].drop_nulls().unique().sort())
+    developers = developers.with_columns(pl.col("country").cast(countries))
+    for more in (developers, _traits(snapshot, words), parents):
         counted = beside(counted, more)
     return counted
 
@@ -74,7 +81,7 @@ def _traits(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.DataFrame:
     Columns `hub_id, model_id, downloads_all_time, gated, licence, modality, parameters, numeric_format,
     is_mixture_of_experts, names_training_data`; the format is null where nothing states one.
     """
-    rows = snapshot.select(
+    described = snapshot.select(
         "hub_id",
         "model_id",
         "downloads_all_time",
@@ -84,8 +91,9 @@ def _traits(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.DataFrame:
         "safetensors_parameters",
         "gguf_parameters",
         *((pl.col("library_name") == name).fill_null(value=False).alias(f"{name}_library") for name in ("gguf", "mlx")),
-    ).collect()
-    marked = _in_tags(snapshot, rows.height, words)
+    )
+    rows, in_tags = pl.collect_all([described, _marks_in_tags(snapshot, words)])
+    marked = _marked(rows.height, in_tags)
     _add_names(marked, rows["model_id"])
     marked["gguf"] |= (rows["gguf_library"] | rows["gguf_parameters"].is_not_null()).to_numpy()
     marked["mlx"] |= rows["mlx_library"].to_numpy()
@@ -114,19 +122,22 @@ def _in_words(
     return meanings.append(pl.Series([absent])).cast(pl.Enum(members)).gather(code.fill_null(len(distinct)))
 
 
-def _in_tags(snapshot: pl.LazyFrame, size: int, words: AttributeWords) -> _Marked:
+def _marks_in_tags(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.LazyFrame:
+    """The marks that tags state: `row` of the snapshot, and the mark as `tags`."""
     mark_of = {**words.numeric_formats} | dict.fromkeys(words.expert_architectures, "moe")
     listed = pl.col("tags").is_in(list(mark_of))
-    found = (
+    return (
         snapshot.select(pl.int_range(pl.len()).alias("row"), "tags")
         .explode("tags")
         .filter(listed | pl.col("tags").str.starts_with(_TRAINING_DATA))
         .select("row", pl.col("tags").replace_strict(mark_of, default="data", return_dtype=pl.Enum(_MARKS)))
-        .collect()
     )
+
+
+def _marked(size: int, in_tags: pl.DataFrame) -> _Marked:
     marked = {mark: np.zeros(size, bool) for mark in _MARKS}
     for mark, has in marked.items():
-        has[found.filter(pl.col("tags") == mark)["row"].to_numpy()] = True
+        has[in_tags.filter(pl.col("tags") == mark)["row"].to_numpy()] = True
     return marked
 
 
@@ -145,7 +156,7 @@ def _first_format(marked: _Marked) -> pl.Series:
     place = np.full(len(marked["data"]), len(NUMERIC_FORMATS))
     for number, name in reversed(list(enumerate(NUMERIC_FORMATS))):
         place[marked[name]] = number
-    return pl.Series([*NUMERIC_FORMATS, None]).gather(place)
+    return pl.Series([*NUMERIC_FORMATS, None], dtype=FORMAT).gather(place)
 
 
 def _parameters(rows: pl.DataFrame, words: AttributeWords) -> pl.Series:

@@ -10,7 +10,6 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline.hub.local_hub.truth import POPULATIONS
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
@@ -36,11 +35,10 @@ def with_unknown_accounts_together(frame):
     """Persons and unmapped organisations as one member.
 
     Which of the two a namespace is, is asked of the Hub only until 99 % of the downloads are known; the others count
-    as unmapped although the planted truth knows better. Populations without flagged traffic are not planted.
+    as unmapped although the planted truth knows better.
     """
     unknown = pl.col("member").is_in(["unaffiliated", "unmapped"])
-    planted = frame.filter(pl.col("population").is_in(POPULATIONS))
-    named = planted.with_columns(pl.when(unknown).then(pl.lit("unknown")).otherwise("member").alias("member"))
+    named = frame.with_columns(pl.when(unknown).then(pl.lit("unknown")).otherwise("member").alias("member"))
     return named.group_by("population", "attribution", "member").agg(pl.col("downloads").sum())
 
 

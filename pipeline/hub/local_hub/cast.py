@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 INTERNATIONAL = "international"
 UNAFFILIATED = "unaffiliated"
 UNMAPPED = "unmapped"
+INDIVIDUAL = "individual"
 
 CHINESE_FAMILIES = ("Qwen", "DeepSeek", "Other China")
 
@@ -92,20 +93,26 @@ def prominence() -> pl.DataFrame:
 
 @cache
 def attribution_on(day: date) -> pl.DataFrame:
-    """Organisation and country of each real namespace on a day: `namespace, organization, country, kind`."""
+    """Organisation, country and kind of each real namespace on a day: `namespace, organization, country, kind`."""
     valid = facts().filter(
         (pl.col("valid_from").is_null() | (pl.col("valid_from") <= day))
         & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
     )
-    return valid.select("namespace", pl.col("organization").fill_null(UNAFFILIATED), "country", "kind")
+    return valid.select(
+        "namespace",
+        pl.col("organization").fill_null(UNAFFILIATED),
+        "country",
+        pl.col("kind").replace("person", INDIVIDUAL),
+    )
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """Organisation and country of a real namespace on a day."""
+    """Organisation, country and kind of a real namespace on a day."""
 
     organization: str
     country: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ class Accounts:
 
     def attributions(self, day: date) -> list[Attribution]:
         """Who stands behind each cast account on a day, by the name the account has then."""
-        known = {row[0]: Attribution(row[1], row[2]) for row in attribution_on(day).iter_rows()}
+        known = {row[0]: Attribution(*row[1:]) for row in attribution_on(day).iter_rows()}
         renames = self.cast.select("namespace", "renamed_from", "renamed_on").iter_rows()
         return [known[former if moved is not None and moved > day else present] for present, former, moved in renames]
 

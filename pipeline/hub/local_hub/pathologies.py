@@ -18,6 +18,7 @@ from pipeline.hub.local_hub.cast import INTERNATIONAL, UNAFFILIATED, Accounts
 from pipeline.hub.local_hub.downloads import LEVEL_BREAKS, Faulty
 from pipeline.hub.local_hub.lineage import Lineage
 from pipeline.hub.local_hub.population import FINETUNE, NO_RELATION, Repositories
+from pipeline.hub.local_hub.targets import BOT_BURST, GIANT, TEST_TRAFFIC
 from pipeline.hub.local_hub.timeline import (
     BOUNDARIES,
     DAY,
@@ -59,9 +60,9 @@ LEGACY_NAMES = {"bert-base-uncased": "google-bert", "gpt2": "openai-community", 
 """Names without a namespace, and the account of the same organisation whose first repository is given each."""
 
 _PLANTED_BY_NAME = {
-    "sentence-transformers/all-MiniLM-L6-v2": "giant",
-    "MIT/ast-finetuned-audioset-10-10-0.4593": "bot_burst",
-    "trl-internal-testing/tiny-random-LlamaForCausalLM": "test_traffic",
+    GIANT: "giant",
+    BOT_BURST: "bot_burst",
+    TEST_TRAFFIC: "test_traffic",
 }
 
 _MOVED_TO_COMMUNITY = ("google-bert", "google-t5", "FacebookAI", "openai-community", "distilbert")

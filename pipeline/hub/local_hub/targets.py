@@ -170,12 +170,17 @@ OTHER_DERIVATIVE_LEANING = 0.3
 OLD_DERIVATIVE_LEANING = 0.3
 """The same for old models, as a factor."""
 
+GIANT = "sentence-transformers/all-MiniLM-L6-v2"
+BOT_BURST = "MIT/ast-finetuned-audioset-10-10-0.4593"
+TEST_TRAFFIC = "trl-internal-testing/tiny-random-LlamaForCausalLM"
 FIXED_SHARES: dict[str, tuple[float, ...]] = {
-    "sentence-transformers/all-MiniLM-L6-v2": (8.0,) * 14,
-    "MIT/ast-finetuned-audioset-10-10-0.4593": (1.0, 10.0, 3.0) + (0.5,) * 11,
-    "trl-internal-testing/tiny-random-LlamaForCausalLM": (0.6,) * 14,
+    GIANT: (8.0,) * 14,
+    BOT_BURST: (1.0, 10.0, 3.0) + (0.5,) * 11,
+    TEST_TRAFFIC: (0.6,) * 14,
 }
-"""Models whose percent of each month's downloads is planted by name: the giant, the bot burst, the test traffic."""
+"""Models whose percent of each month's downloads is planted by name."""
+BURST_PERCENT = 2.0
+"""From this percent of a month's downloads on, those of `BOT_BURST` are a bot's."""
 
 FAMILY_QUOTAS: dict[str, tuple[float, float, float, float]] = {
     "Qwen": (2, 13, 30, 47), "DeepSeek": (0.5, 1, 10, 8), "Other China": (3, 4, 6, 8), "Llama": (30, 50, 28, 14),

@@ -25,7 +25,7 @@ import polars as pl
 
 from pipeline.hub.local_hub import targets
 from pipeline.hub.local_hub.attributes import Edges, Identity
-from pipeline.hub.local_hub.cast import UNAFFILIATED, UNMAPPED, Accounts
+from pipeline.hub.local_hub.cast import INDIVIDUAL, UNAFFILIATED, UNMAPPED, Accounts
 from pipeline.hub.local_hub.downloads import ABSENT, CASES, COUNTER_RESET, DISAPPEARED, Downloads, is_rolling
 from pipeline.hub.local_hub.identifiers import namespace_of
 from pipeline.hub.local_hub.pathologies import Pathologies
@@ -43,15 +43,17 @@ from pipeline.hub.local_hub.timeline import (
     month_of,
 )
 
-POPULATIONS = ("all", "new", "language")
 TRAITS = ("licence", "modality", "size_band", "numeric_format", "architecture", "openness")
+_GATES = {"false": "open", "auto": "automatic", "manual": "manual"}
 
 DICTIONARY: dict[str, tuple[str, dict[str, str]]] = {
     "country_downloads": (
         "month x population x attribution x country",
         {
             "month": "first day of the month",
-            "population": "all; new: at most 365 days old at the month's close; language: tasks in LANGUAGE_TASKS",
+            "population": "all; new: at most 365 days old at the month's close; language: tasks in LANGUAGE_TASKS; "
+            "all_unflagged, new_unflagged, language_unflagged: these without the test traffic's account and without "
+            "the bot burst in its months",
             "attribution": "uploader: the publishing namespace; origin: the roots of the derivation graph",
             "country": "ISO 3166 code, or international, unaffiliated, unmapped",
             "downloads": "downloads in the month, measured as the month's basis allows",
@@ -72,8 +74,9 @@ DICTIONARY: dict[str, tuple[str, dict[str, str]]] = {
         {
             "month": "first day of the month",
             "population": "as in country_downloads",
-            "dimension": ", ".join(TRAITS) + ", or creation_year",
-            "member": "what the repositories are, as their tags, files and names say",
+            "dimension": ", ".join(TRAITS) + ", creation_year, developer_kind or gated",
+            "member": "what the repositories are, as their tags, files and names say; whether they are gated is told "
+            "by the listing alone, and unknown in the months before the last, which are archived without it",
             "downloads": "downloads in the month",
         },
     ),
@@ -346,26 +349,37 @@ def _in_cycles(planted: Planted) -> tuple[Integers, Integers, Floats]:
     return child, root, np.ones(len(child))
 
 
-def _members(planted: Planted, month: int, kind: str) -> tuple[list[str], npt.NDArray[np.int16]]:
-    """Members of a dimension, and each account's place among them in a month."""
-    if kind == "country":
+def _members(planted: Planted, month: int, dimension: str) -> tuple[list[str], npt.NDArray[np.int16]]:
+    """Members of country, organization or kind, and each account's place among them in a month."""
+    if dimension == "country":
         return planted.downloads.countries, planted.downloads.country[month]
     accounts = planted.accounts
-    of_cast = [who.organization for who in accounts.attributions(last_day_of(month))]
-    names = sorted({*of_cast, UNAFFILIATED, UNMAPPED})
+    person = INDIVIDUAL if dimension == "kind" else UNAFFILIATED
+    of_cast = [getattr(who, dimension) for who in accounts.attributions(last_day_of(month))]
+    names = sorted({*of_cast, person, UNMAPPED})
     table = np.full(accounts.first_unknown + accounts.unknown_organizations, names.index(UNMAPPED), np.int16)
     table[: accounts.first_person] = [names.index(name) for name in of_cast]
-    table[accounts.first_person : accounts.first_unknown] = names.index(UNAFFILIATED)
+    table[accounts.first_person : accounts.first_unknown] = names.index(person)
     return names, table
 
 
 def _populations(planted: Planted, month: int) -> dict[str, Booleans]:
     created = planted.repositories.created
-    return {
+    populations = {
         "all": np.ones(len(created), bool),
         "new": new_at_close(created, month, targets.NEW_MODEL_DAYS),
         "language": _is_language(planted),
     }
+    flagged = _is_flagged(planted, month)
+    return populations | {f"{name}_unflagged": included & ~flagged for name, included in populations.items()}
+
+
+def _is_flagged(planted: Planted, month: int) -> Booleans:
+    repositories = planted.repositories
+    flagged: Booleans = repositories.account == repositories.account[repositories.fixed[targets.TEST_TRAFFIC]]
+    if targets.FIXED_SHARES[targets.BOT_BURST][month] >= targets.BURST_PERCENT:
+        flagged[repositories.fixed[targets.BOT_BURST]] = True
+    return flagged
 
 
 def _is_language(planted: Planted) -> Booleans:
@@ -395,25 +409,33 @@ def _member_downloads(planted: Planted, roots: _Roots, kind: str) -> pl.DataFram
 
 def _attribute_downloads(planted: Planted) -> pl.DataFrame:
     year = pl.from_epoch(pl.Series(planted.repositories.created), time_unit="s").dt.year().cast(pl.String)
+    gate = planted.static["gated"].replace_strict(_GATES)
     traits = planted.traits.select(TRAITS).with_columns(year.alias("creation_year"))
     parts = []
     for month, first_day in enumerate(MONTHS):
-        counted = traits.with_columns(pl.Series("downloads", planted.downloads.measured(month)))
-        for population, included in _populations(planted, month).items():
-            inside = counted.filter(included)
-            parts += [
-                inside.group_by(pl.col(dimension).alias("member"))
-                .agg(pl.col("downloads").sum())
-                .select(
-                    pl.lit(first_day).alias("month"),
-                    pl.lit(population).alias("population"),
-                    pl.lit(dimension).alias("dimension"),
-                    "member",
-                    "downloads",
-                )
-                for dimension in traits.columns
-            ]
-    return pl.concat(parts).filter(pl.col("downloads") > 0).sort("month", "population", "dimension", "member")
+        kinds, kind = _members(planted, month, "kind")
+        of_month = traits.with_columns(
+            pl.Series(kinds).gather(kind[planted.repositories.account]).alias("developer_kind"),
+            (gate if first_day == MONTHS[-1] else pl.lit("unknown")).alias("gated"),
+        )
+        populations = _populations(planted, month)
+        counted = of_month.with_columns(
+            pl.Series(population, np.where(included, planted.downloads.measured(month), 0.0))
+            for population, included in populations.items()
+        )
+        parts += [
+            counted.group_by(pl.col(dimension).alias("member"))
+            .agg(pl.col(*populations).sum())
+            .unpivot(list(populations), index="member", variable_name="population", value_name="downloads")
+            .with_columns(pl.lit(first_day).alias("month"), pl.lit(dimension).alias("dimension"))
+            for dimension in of_month.columns
+        ]
+    return (
+        pl.concat(parts)
+        .filter(pl.col("downloads") > 0)
+        .select("month", "population", "dimension", "member", "downloads")
+        .sort("month", "population", "dimension", "member")
+    )
 
 
 def _sizes(planted: Planted) -> pl.DataFrame:

@@ -15,6 +15,7 @@ import pipeline
 from pipeline.hub.local_hub.targets import LANGUAGE_TASKS, TARGETS
 from pipeline.hub.local_hub.truth import DICTIONARY
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+from pipeline.tables.shares import POPULATION_NAMES
 
 SETTINGS = WorldSettings(models=5_000)
 SMALL = WorldSettings(models=1_200, truth=False, revisions=(date(2024, 8, 1), date(2025, 8, 1)))
@@ -202,7 +203,7 @@ def test_uploader_and_origin_divide_the_same_downloads(world):
         .agg(pl.col("downloads").sum())
         .pivot("attribution", index=["month", "population"], values="downloads")
     )
-    assert totals.height == len(world.months) * 3
+    assert totals.height == len(world.months) * len(POPULATION_NAMES)
     assert totals.select(((pl.col("uploader") - pl.col("origin")) / pl.col("uploader")).abs().max()).item() < 1e-12
 
 
