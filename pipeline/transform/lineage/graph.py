@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.tables.columns import RELATIONS
 from pipeline.tables.lineage import MODEL_LINEAGE
 from pipeline.transform.lineage.descendants import descendants
-from pipeline.transform.lineage.matching import find
+from pipeline.transform.lineage.matching import are_equal, find
 from pipeline.transform.lineage.nodes import DerivationGraph
 from pipeline.transform.lineage.weights import RootWeights
 
@@ -28,24 +28,19 @@ def place(graph: DerivationGraph, weights: RootWeights, listing: pl.DataFrame, o
         owners: columns `model_id` and `organization`, for children and parents, listed or not. Where it has no row, or
             only a member that stands for many (`unaffiliated`, `unmapped`), namespaces are compared instead.
     """
-    placed = pl.concat([_placed_nodes(graph, weights, owners), _NO_PART], rechunk=True)
-    has_part = pl.Series(graph.node_of_row < graph.nodes)
-    return (
-        listing.hstack(placed[graph.node_of_row])
-        .with_columns(
-            pl.when(has_part).then("root_model_id").otherwise("model_id").alias("root_model_id"),
-            pl.when(has_part).then("root_hub_id").otherwise("hub_id").alias("root_hub_id"),
-        )
-        .select(MODEL_LINEAGE.schema.names())
-    )
+    nodes = pl.concat([_placed_nodes(graph, weights, owners), _NO_PART], rechunk=True)
+    placed = listing.hstack(nodes[graph.node_of_row]).with_row_index("row")
+    both = [listing.select("model_id", "hub_id"), graph.repositories.select("model_id", "hub_id")]
+    row_of_root = placed.select(pl.coalesce(pl.col("root") + listing.height, "row")).to_series()
+    roots = pl.concat(both, rechunk=True)[row_of_root].rename({"model_id": "root_model_id", "hub_id": "root_hub_id"})
+    return placed.hstack(roots).select(MODEL_LINEAGE.schema.names())
 
 
 _NO_PART = pl.DataFrame(
     {
         "depth_shortest": 0,
         "depth_longest": 0,
-        "root_model_id": None,
-        "root_hub_id": None,
+        "root": None,
         "root_organization": None,
         "roots": 1,
         **{f"children_{relation}": 0 for relation in RELATIONS},
@@ -56,13 +51,13 @@ _NO_PART = pl.DataFrame(
         "is_multi_root": False,
         "is_first_party": False,
     },
-    schema_overrides=MODEL_LINEAGE.schema,
+    schema_overrides=MODEL_LINEAGE.schema | {"root": pl.Int32},
 )
-"""What has no part in any derivation is its own root; everything else about it is zero."""
+"""What has no part in any derivation is its own root (`root` is absent); everything else about it is zero."""
 
 
 def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyFrame) -> pl.DataFrame:
-    """What the graph says about each of its nodes, one row per node."""
+    """What the graph says about each of its nodes, one row per node; `root` is a node too."""
     condensed = graph.condensation
     representative = condensed.representative
     weights_row = weights.row[representative]
@@ -74,8 +69,7 @@ def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyF
         {
             "depth_shortest": condensed.depth_shortest[representative],
             "depth_longest": condensed.depth_longest[representative],
-            "root_model_id": graph.repositories["model_id"].gather(root),
-            "root_hub_id": graph.repositories["hub_id"].gather(root),
+            "root": root,
             "root_organization": organizations.gather(root),
             "roots": roots,
             **{
@@ -105,8 +99,10 @@ def _has_stranger_parent(graph: DerivationGraph, organizations: pl.Series) -> ND
     # A repository without a namespace is a namespace by itself.
     namespaces = graph.namespaces.zip_with(graph.namespaces.is_not_null(), graph.repositories["model_id"])
     known = organizations.set(organizations.is_in(_STAND_FOR_MANY), None)
-    same_namespace = namespaces.gather(graph.child) == namespaces.gather(graph.parent)
-    same_organization = known.gather(graph.child).eq_missing(known.gather(graph.parent))
-    both_unknown = ~(known.is_not_null().gather(graph.child) | known.is_not_null().gather(graph.parent))
-    is_own = (same_organization & (~both_unknown | same_namespace)).to_numpy()
+    is_known = known.is_not_null().to_numpy()
+    known_ends = is_known[graph.child].astype(np.int8) + is_known[graph.parent]
+    is_own = np.zeros(len(graph.child), dtype=bool)
+    for ends, developers in ((2, known), (0, namespaces)):
+        compared = np.flatnonzero(known_ends == ends)
+        is_own[compared] = are_equal(developers, graph.child[compared], graph.parent[compared])
     return np.greater(np.bincount(graph.child[~is_own], minlength=graph.nodes), 0)
