@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.tables.lineage import EVIDENCE
 from pipeline.tables.listings import BASE_MODEL_TAG
+from pipeline.transform.lineage.names import parts_at
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ def _tag_references(rows: pl.LazyFrame, relation_words: Collection[str]) -> tupl
         .select("child", pl.col("lineage_tags").str.slice(len(BASE_MODEL_TAG)).alias("declared"))
     )
     with_colon = pl.col("declared").str.contains(":", literal=True)
-    parts = pl.col("declared").str.splitn(":", 2).alias("parts")
-    split = tags.filter(with_colon).with_columns(parts).unnest("parts")
-    word, rest = pl.col("field_0"), pl.col("field_1")
+    before, after = parts_at(pl.col("declared"), ":")
+    split = tags.filter(with_colon).with_columns(before.alias("word"), after.alias("rest"))
+    word, rest = pl.col("word"), pl.col("rest")
     # A colon also stands in `https://...`, in `C:/models` and before a version, as in `name:latest`: an unknown word
     # is taken for a relation only where a name with a namespace follows it.
     plausible = (
