@@ -11,6 +11,7 @@ from pipeline.tables.lineage import MODEL_LINEAGE
 from pipeline.transform.lineage.descendants import descendants
 from pipeline.transform.lineage.matching import are_equal, find
 from pipeline.transform.lineage.nodes import DerivationGraph
+from pipeline.transform.lineage.together import together
 from pipeline.transform.lineage.weights import RootWeights
 
 _STAND_FOR_MANY = ("unaffiliated", "unmapped")
@@ -64,7 +65,9 @@ def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyF
     root = weights.heaviest()[weights_row]
     roots = weights.roots[weights_row].astype(np.int32)
     listed_parents = np.bincount(graph.child[graph.is_listed[graph.parent]], minlength=graph.nodes)
-    organizations = _organizations(graph, owners)
+    descending, (organizations, has_stranger_parent) = together(
+        lambda: descendants(condensed), lambda: _developers(graph, owners)
+    )
     return pl.DataFrame(
         {
             "depth_shortest": condensed.depth_shortest[representative],
@@ -78,14 +81,20 @@ def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyF
                 )
                 for code, relation in enumerate(RELATIONS)
             },
-            "descendants": descendants(condensed),
+            "descendants": descending,
             "is_derivative": graph.is_derivative,
             "is_in_cycle": condensed.size[representative] > 1,
             "is_orphan": graph.is_derivative & (listed_parents == 0),
             "is_multi_root": roots > 1,
-            "is_first_party": graph.is_derivative & ~_has_stranger_parent(graph, organizations),
+            "is_first_party": graph.is_derivative & ~has_stranger_parent,
         }
     )
+
+
+def _developers(graph: DerivationGraph, owners: pl.LazyFrame) -> tuple[pl.Series, NDArray[np.bool_]]:
+    """The organisation of each node, and whether it has a parent that is not its own developer's."""
+    organizations = _organizations(graph, owners)
+    return organizations, _has_stranger_parent(graph, organizations)
 
 
 def _organizations(graph: DerivationGraph, owners: pl.LazyFrame) -> pl.Series:
