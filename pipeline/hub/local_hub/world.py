@@ -28,7 +28,7 @@ from pipeline.hub.local_hub.timeline import (
     seconds,
 )
 
-GENERATOR_VERSION = 4
+GENERATOR_VERSION = 5
 """Counted up whenever the same settings make a different world."""
 
 FEWEST_MODELS = 1_000
