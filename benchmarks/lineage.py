@@ -28,6 +28,7 @@ from pipeline.transform.lineage.graph import place
 from pipeline.transform.lineage.nodes import DerivationGraph
 from pipeline.transform.lineage.parse import derive
 from pipeline.transform.lineage.weights import equal_parts, origin_weights
+from pipeline.transform.normalise import lineage_tags
 
 REFERENCE = Path(__file__).parents[1] / "pipeline" / "reference"
 MONTH = dt.date(2025, 8, 1)
@@ -145,15 +146,19 @@ def snapshot(repositories: int, shape: dict[str, float], seed: int = 1) -> pl.Da
     )
     usual = pl.lit(pl.Series([USUAL_TAGS]))
     empty = pl.lit(pl.Series([[]], dtype=pl.List(pl.String)))
-    return rows.select(
-        pl.lit(MONTH).alias("month"),
-        "hub_id",
-        "model_id",
-        "base_model_relation",
-        "base_models",
-        pl.concat_list(usual, pl.col("untyped").fill_null(empty), pl.col("typed").fill_null(empty)).alias("tags"),
-        "card_base_models",
-    ).sample(fraction=1.0, shuffle=True, seed=seed)
+    return (
+        rows.select(
+            pl.lit(MONTH).alias("month"),
+            "hub_id",
+            "model_id",
+            "base_model_relation",
+            "base_models",
+            pl.concat_list(usual, pl.col("untyped").fill_null(empty), pl.col("typed").fill_null(empty)).alias("tags"),
+            "card_base_models",
+        )
+        .with_columns(lineage_tags())
+        .sample(fraction=1.0, shuffle=True, seed=seed)
+    )
 
 
 def _hub_id(number: pl.Expr) -> pl.Expr:

@@ -6,6 +6,7 @@ import polars as pl
 
 from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION, RELATIONS
 from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
+from pipeline.tables.listings import BASE_MODEL_TAG
 
 EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
 """Where a derivation was declared, in order of trust."""
@@ -21,7 +22,7 @@ def not_accounted(frames: TableFrames) -> pl.LazyFrame:
     """Places of declaration where the snapshot declares more or fewer references than the accounts hold."""
     is_declared = {
         "base_models": pl.col("base_models").explode().is_not_null(),
-        "tags": pl.col("tags").explode().str.starts_with("base_model:"),
+        "tags": pl.col("lineage_tags").explode().str.starts_with(BASE_MODEL_TAG),
         "card": pl.col("card_base_models").explode().is_not_null(),
     }
     declared = frames.scan("listings/hub_snapshots").select(

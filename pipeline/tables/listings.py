@@ -26,6 +26,11 @@ IDENTIFIED_BY = Column(
 DECLARED_BASE_MODELS = pl.List(pl.Struct({"hub_id": pl.String, "model_id": pl.String}))
 
 
+BASE_MODEL_TAG = "base_model:"
+"""How a tag begins that names a base model."""
+LINEAGE_TAGS = (BASE_MODEL_TAG, "distil", "knowledge-distil", "model-distil")
+"""How tags begin that name a base model or speak of distillation."""
+
 OBSERVATIONS = (
     CREATED_AT.optional(),
     DOWNLOADS_30D.optional(),
@@ -65,6 +70,13 @@ HUB_SNAPSHOTS = Table(
         IDENTIFIED_BY,
         NAMESPACE.optional(),
         *OBSERVATIONS,
+        Column(
+            "lineage_tags",
+            pl.List(pl.String),
+            "Those of `tags` that name a base model or speak of distillation, one in ten: lineage needs no others, and "
+            "the tags of all repositories are most of a snapshot's bytes.",
+            nullable=True,
+        ),
         OBSERVED_AT,
         SOURCE,
         SOURCE_REVISION,

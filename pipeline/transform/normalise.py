@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
+from pipeline.tables.listings import LINEAGE_TAGS
+
 COUNTERS_COMPLETE_SINCE = datetime(2025, 2, 27, tzinfo=UTC)
 """Before, archives wrote 0 for cumulative counters that were not public yet."""
 
@@ -30,6 +32,7 @@ def hub_snapshot(
         .alias("downloads_all_time"),
     )
     return _once_in_order(named).with_columns(
+        lineage_tags(),
         pl.lit(month).alias("month"),
         pl.lit(observed_at).alias("observed_at"),
         pl.lit(source).alias("source"),
@@ -59,6 +62,13 @@ def _once_in_order(named: pl.LazyFrame) -> pl.LazyFrame:
     if hub_ids.is_sorted():
         return once.set_sorted("hub_id")
     return once.sort("hub_id")
+
+
+def lineage_tags() -> pl.Expr:
+    """The column `lineage_tags` from `tags`, in their order."""
+    tag = pl.element()
+    of_use = pl.any_horizontal(tag.str.starts_with(beginning) for beginning in LINEAGE_TAGS)
+    return pl.col("tags").list.eval(tag.filter(of_use)).alias("lineage_tags")
 
 
 def namespace_of(model_id: pl.Expr) -> pl.Expr:

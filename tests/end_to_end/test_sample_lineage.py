@@ -155,11 +155,11 @@ def test_each_family_has_the_figures_planted_for_it(censuses, month):
     found = census.found("shares/family_shares").filter(pl.col("level") == "root_model")
     found = found.with_columns(pl.Series("root_model_id", census.renamed(found["family"])))
     planted = census.planted("families").filter(pl.col("month") == month)
-    figures = ["new_derivatives", "derivatives"]
+    figures = ["new_derivatives", "derivatives", "downloads", "downloads_derivatives", "downloads_quantized"]
     found, planted = (keyed(frame, ["root_model_id"], *figures) for frame in (found, planted))
     assert found.keys() == planted.keys()
     for root, values in planted.items():
-        assert found[root] == pytest.approx(values, abs=1e-9), root
+        assert found[root] == pytest.approx(values, rel=1e-9, abs=1e-6), root
 
 
 @EVERY_MONTH

@@ -38,6 +38,17 @@ def test_the_namespace_is_the_part_before_the_slash():
     assert frame["namespace"].to_list() == ["a", None]
 
 
+def test_tags_that_lineage_needs_stand_apart_in_their_order():
+    tags = ["pytorch", "base_model:a/b", None, "distillation", "my_base_model:c", "base_model:merge:a/b", "en"]
+    frame = snapshot_of(
+        {"hub_id": "1", "model_id": "c/d", "tags": tags},
+        {"hub_id": "2", "model_id": "e/f", "tags": ["en"]},
+        {"hub_id": "3", "model_id": "g/h"},
+    )
+    assert frame["tags"].to_list() == [tags, ["en"], None]
+    assert frame["lineage_tags"].to_list() == [["base_model:a/b", "distillation", "base_model:merge:a/b"], [], None]
+
+
 @pytest.mark.parametrize(
     ("observed_at", "counter"),
     [(datetime(2025, 2, 26, 12, tzinfo=UTC), None), (datetime(2025, 3, 1, tzinfo=UTC), 0)],

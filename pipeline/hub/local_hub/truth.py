@@ -185,6 +185,9 @@ DICTIONARY: dict[str, tuple[str, dict[str, str]]] = {
             "new_derivatives": "derivatives created in the month and listed at its close, by weight",
             "derivatives": "derivatives listed at the month's close, by weight",
             **{f"derivatives_{name}": "of these, by relation" for name in (*RELATIONS, "unspecified", "other")},
+            "downloads": "downloads of the root and of its derivatives in the month, by weight",
+            "downloads_derivatives": "of these, of the derivatives",
+            "downloads_quantized": "of these, of quantised derivatives",
         },
     ),
     "flows": (
@@ -632,8 +635,13 @@ def _derivations(planted: Planted, roots: _Roots, month: int) -> pl.DataFrame:
 
 def _families(planted: Planted, roots: _Roots) -> pl.DataFrame:
     names, namespaces = roots.names()
+    is_root = np.ones(len(roots.account), bool)
+    is_root[roots.child] = False
     parts = []
     for month, first_day in enumerate(MONTHS):
+        own = np.zeros(len(roots.account))
+        own[: planted.repositories.size] = planted.downloads.measured(month)
+        own[~is_root] = 0
         by_root = (
             _derivations(planted, roots, month)
             .group_by("root", maintain_order=True)
@@ -644,6 +652,8 @@ def _families(planted: Planted, roots: _Roots) -> pl.DataFrame:
                     pl.col("weight").filter(pl.col("relation") == name).sum().alias(f"derivatives_{name}")
                     for name in (*RELATIONS, "unspecified", "other")
                 ],
+                pl.col("downloads").sum().alias("downloads_derivatives"),
+                pl.col("downloads").filter(pl.col("relation") == "quantized").sum().alias("downloads_quantized"),
             )
             .sort("root")
         )
@@ -652,7 +662,10 @@ def _families(planted: Planted, roots: _Roots) -> pl.DataFrame:
                 pl.lit(first_day).alias("month"),
                 names.gather(by_root["root"]).alias("root_model_id"),
                 namespaces.gather(by_root["root"]).alias("root_namespace"),
-                pl.exclude("root"),
+                pl.exclude("root", "downloads_derivatives", "downloads_quantized"),
+                (pl.Series(own).gather(by_root["root"]) + by_root["downloads_derivatives"]).alias("downloads"),
+                "downloads_derivatives",
+                "downloads_quantized",
             )
         )
     return pl.concat(parts)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from pipeline.tables.columns import RELATIONS
 from pipeline.tables.lineage import MODEL_LINEAGE
 from pipeline.transform.lineage.descendants import descendants
-from pipeline.transform.lineage.matching import find
+from pipeline.transform.lineage.matching import are_equal, find
 from pipeline.transform.lineage.nodes import DerivationGraph
+from pipeline.transform.lineage.together import together
 from pipeline.transform.lineage.weights import RootWeights
 
 _STAND_FOR_MANY = ("unaffiliated", "unmapped")
@@ -28,24 +29,19 @@ def place(graph: DerivationGraph, weights: RootWeights, listing: pl.DataFrame, o
         owners: columns `model_id` and `organization`, for children and parents, listed or not. Where it has no row, or
             only a member that stands for many (`unaffiliated`, `unmapped`), namespaces are compared instead.
     """
-    placed = pl.concat([_placed_nodes(graph, weights, owners), _NO_PART], rechunk=True)
-    has_part = pl.Series(graph.node_of_row < graph.nodes)
-    return (
-        listing.hstack(placed[graph.node_of_row])
-        .with_columns(
-            pl.when(has_part).then("root_model_id").otherwise("model_id").alias("root_model_id"),
-            pl.when(has_part).then("root_hub_id").otherwise("hub_id").alias("root_hub_id"),
-        )
-        .select(MODEL_LINEAGE.schema.names())
-    )
+    nodes = pl.concat([_placed_nodes(graph, weights, owners), _NO_PART], rechunk=True)
+    placed = listing.hstack(nodes[graph.node_of_row]).with_row_index("row")
+    both = [listing.select("model_id", "hub_id"), graph.repositories.select("model_id", "hub_id")]
+    row_of_root = placed.select(pl.coalesce(pl.col("root") + listing.height, "row")).to_series()
+    roots = pl.concat(both, rechunk=True)[row_of_root].rename({"model_id": "root_model_id", "hub_id": "root_hub_id"})
+    return placed.hstack(roots).select(MODEL_LINEAGE.schema.names())
 
 
 _NO_PART = pl.DataFrame(
     {
         "depth_shortest": 0,
         "depth_longest": 0,
-        "root_model_id": None,
-        "root_hub_id": None,
+        "root": None,
         "root_organization": None,
         "roots": 1,
         **{f"children_{relation}": 0 for relation in RELATIONS},
@@ -56,26 +52,27 @@ _NO_PART = pl.DataFrame(
         "is_multi_root": False,
         "is_first_party": False,
     },
-    schema_overrides=MODEL_LINEAGE.schema,
+    schema_overrides=MODEL_LINEAGE.schema | {"root": pl.Int32},
 )
-"""What has no part in any derivation is its own root; everything else about it is zero."""
+"""What has no part in any derivation is its own root (`root` is absent); everything else about it is zero."""
 
 
 def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyFrame) -> pl.DataFrame:
-    """What the graph says about each of its nodes, one row per node."""
+    """What the graph says about each of its nodes, one row per node; `root` is a node too."""
     condensed = graph.condensation
     representative = condensed.representative
     weights_row = weights.row[representative]
     root = weights.heaviest()[weights_row]
     roots = weights.roots[weights_row].astype(np.int32)
     listed_parents = np.bincount(graph.child[graph.is_listed[graph.parent]], minlength=graph.nodes)
-    organizations = _organizations(graph, owners)
+    descending, (organizations, has_stranger_parent) = together(
+        lambda: descendants(condensed), lambda: _developers(graph, owners)
+    )
     return pl.DataFrame(
         {
             "depth_shortest": condensed.depth_shortest[representative],
             "depth_longest": condensed.depth_longest[representative],
-            "root_model_id": graph.repositories["model_id"].gather(root),
-            "root_hub_id": graph.repositories["hub_id"].gather(root),
+            "root": root,
             "root_organization": organizations.gather(root),
             "roots": roots,
             **{
@@ -84,14 +81,20 @@ def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyF
                 )
                 for code, relation in enumerate(RELATIONS)
             },
-            "descendants": descendants(condensed),
+            "descendants": descending,
             "is_derivative": graph.is_derivative,
             "is_in_cycle": condensed.size[representative] > 1,
             "is_orphan": graph.is_derivative & (listed_parents == 0),
             "is_multi_root": roots > 1,
-            "is_first_party": graph.is_derivative & ~_has_stranger_parent(graph, organizations),
+            "is_first_party": graph.is_derivative & ~has_stranger_parent,
         }
     )
+
+
+def _developers(graph: DerivationGraph, owners: pl.LazyFrame) -> tuple[pl.Series, NDArray[np.bool_]]:
+    """The organisation of each node, and whether it has a parent that is not its own developer's."""
+    organizations = _organizations(graph, owners)
+    return organizations, _has_stranger_parent(graph, organizations)
 
 
 def _organizations(graph: DerivationGraph, owners: pl.LazyFrame) -> pl.Series:
@@ -105,8 +108,10 @@ def _has_stranger_parent(graph: DerivationGraph, organizations: pl.Series) -> ND
     # A repository without a namespace is a namespace by itself.
     namespaces = graph.namespaces.zip_with(graph.namespaces.is_not_null(), graph.repositories["model_id"])
     known = organizations.set(organizations.is_in(_STAND_FOR_MANY), None)
-    same_namespace = namespaces.gather(graph.child) == namespaces.gather(graph.parent)
-    same_organization = known.gather(graph.child).eq_missing(known.gather(graph.parent))
-    both_unknown = ~(known.is_not_null().gather(graph.child) | known.is_not_null().gather(graph.parent))
-    is_own = (same_organization & (~both_unknown | same_namespace)).to_numpy()
+    is_known = known.is_not_null().to_numpy()
+    known_ends = is_known[graph.child].astype(np.int8) + is_known[graph.parent]
+    is_own = np.zeros(len(graph.child), dtype=bool)
+    for ends, developers in ((2, known), (0, namespaces)):
+        compared = np.flatnonzero(known_ends == ends)
+        is_own[compared] = are_equal(developers, graph.child[compared], graph.parent[compared])
     return np.greater(np.bincount(graph.child[~is_own], minlength=graph.nodes), 0)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 _Key = Callable[[pl.Series], pl.Series]
 
@@ -31,6 +32,15 @@ def number(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     is_first = first_rows == pl.int_range(texts.len(), dtype=pl.UInt32, eager=True)
     numbers = (is_first.cast(pl.UInt32).cum_sum() - 1).gather(first_rows)
     return numbers, is_first.arg_true()
+
+
+def are_equal(texts: pl.Series, first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether the texts in each two rows are equal, absent ones included."""
+    hashes = _hashed(texts).to_numpy()
+    equal: NDArray[np.bool_] = np.equal(hashes[first], hashes[second])
+    alike = np.flatnonzero(equal)
+    equal[alike] = texts.gather(first[alike]).eq_missing(texts.gather(second[alike])).to_numpy()
+    return equal
 
 
 def _hashed(texts: pl.Series) -> pl.Series:

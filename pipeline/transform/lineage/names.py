@@ -58,4 +58,14 @@ def _is_name(name: pl.Expr) -> pl.Expr:
 
 def namespace_of(name: pl.Expr) -> pl.Expr:
     """The namespace of a repository's name; absent for the Hub's oldest repositories, which have none."""
-    return name.str.extract(r"^([^/]*)/", 1)
+    return parts_at(name, "/")[0]
+
+
+def parts_at(text: pl.Expr, mark: str) -> tuple[pl.Expr, pl.Expr]:
+    """What stands before the first mark and after it, both absent where there is none.
+
+    By position in bytes: several times faster than a pattern.
+    """
+    place = text.str.find(mark, literal=True)
+    bytes_ = pl.when(place.is_not_null()).then(text.cast(pl.Binary)).bin
+    return bytes_.slice(0, place).cast(pl.String), bytes_.slice(place + len(mark)).cast(pl.String)

@@ -13,6 +13,7 @@ from pipeline.transform.lineage.nodes import DerivationGraph, number_nodes
 from pipeline.transform.lineage.parents import Parents, find_parents
 from pipeline.transform.lineage.references import References, places_in_runs, read_listing, read_references
 from pipeline.transform.lineage.runs import first_pairs
+from pipeline.transform.lineage.together import together
 
 _OUTCOME = pl.Enum(OUTCOMES)
 _RELATION = pl.Enum(RELATIONS)
@@ -57,10 +58,14 @@ def derive(snapshots: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.Lazy
     edges = edges.with_columns(position)
     of_month = next(iter(listing["month"].head(1)), None)
     month = pl.lit(of_month, pl.Date).alias("month")
+    graph, (derivations, accounts) = together(
+        lambda: number_nodes(of_month, edges, listing, parents.unlisted_names),
+        lambda: (_derivations(edges, listing, parents), _accounts(outcomes, references)),
+    )
     return Derived(
-        derivations=_derivations(edges, listing, parents).select(month, *DERIVATIONS.schema.names()[1:]),
-        accounts=_accounts(outcomes, references).select(month, *DERIVATION_ACCOUNTS.schema.names()[1:]),
-        graph=number_nodes(of_month, edges, listing, parents.unlisted_names),
+        derivations=derivations.select(month, *DERIVATIONS.schema.names()[1:]),
+        accounts=accounts.select(month, *DERIVATION_ACCOUNTS.schema.names()[1:]),
+        graph=graph,
         listing=listing.select("month", "hub_id", "model_id", "derivation_hint"),
     )
 

@@ -15,10 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.tables.lineage import EVIDENCE
-
-TAG_PREFIX = "base_model:"
-_SAYS_DISTILLED = ("distil", "knowledge-distil", "model-distil")
-"""How tags begin that speak of distillation."""
+from pipeline.tables.listings import BASE_MODEL_TAG
+from pipeline.transform.lineage.names import parts_at
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,10 @@ class References:
 
 
 def read_listing(snapshots: pl.LazyFrame) -> pl.DataFrame:
-    """The snapshot reduced to what lineage needs, one row per repository, tags cut to those about base models.
+    """The snapshot reduced to what lineage needs, one row per repository.
 
-    `derivation_hint` is `distilled` where the repository's own name or its tags say so. The one pass over the
-    snapshot's wide columns: tags of three million repositories are some thirty million strings, of which one in ten
-    is kept.
+    `derivation_hint` is `distilled` where the repository's own name or its tags say so.
     """
-    tag = pl.element().str
-    of_use = pl.any_horizontal(tag.starts_with(prefix) for prefix in (TAG_PREFIX, *_SAYS_DISTILLED))
-    about_base_models = pl.col("tags").list.eval(pl.element().filter(tag.starts_with(TAG_PREFIX)))
     return (
         snapshots.select(
             "month",
@@ -52,18 +45,18 @@ def read_listing(snapshots: pl.LazyFrame) -> pl.DataFrame:
             "model_id",
             "base_model_relation",
             "base_models",
-            pl.col("tags").list.eval(pl.element().filter(of_use)),
+            "lineage_tags",
             "card_base_models",
+            _derivation_hint(),
         )
-        .with_columns(about_base_models, _derivation_hint(about_base_models))
         .collect(engine="streaming")
         .rechunk()
     )
 
 
-def _derivation_hint(about_base_models: pl.Expr) -> pl.Expr:
+def _derivation_hint() -> pl.Expr:
     """`distilled` by a tag that is about no base model, or by the last part of the name."""
-    in_tags = pl.col("tags").list.len() > about_base_models.list.len()
+    in_tags = pl.col("lineage_tags").list.eval(~pl.element().str.starts_with(BASE_MODEL_TAG)).list.any()
     # The plain search is many times faster than the pattern, and almost all names fail it.
     may_be_in_name = pl.col("model_id").str.contains_any(["distil"], ascii_case_insensitive=True)
     in_name = pl.when(may_be_in_name).then("model_id").str.contains(r"(?i)distil[^/]*$")
@@ -77,14 +70,12 @@ def read_references(listing: pl.DataFrame, relation_words: Collection[str]) -> R
     `relation_words` are the words that a typed tag may have before the parent's name, in lower case. Absent and empty
     lists declare nothing; an empty text is a reference, if a malformed one.
     """
-    rows = listing.with_row_index("child")
-    return _without_repeats(
-        [_base_model_references(rows), *_tag_references(rows, relation_words), _card_references(rows)],
-        listing.height,
-    )
+    rows = listing.lazy().with_row_index("child")
+    places = [_base_model_references(rows), *_tag_references(rows, relation_words), _card_references(rows)]
+    return _without_repeats(pl.collect_all(places), listing.height)
 
 
-def _base_model_references(rows: pl.DataFrame) -> pl.DataFrame:
+def _base_model_references(rows: pl.LazyFrame) -> pl.LazyFrame:
     return (
         _exploded(rows, "base_models", "base_model_relation")
         .unnest("base_models")
@@ -98,13 +89,17 @@ def _base_model_references(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _tag_references(rows: pl.DataFrame, relation_words: Collection[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _tag_references(rows: pl.LazyFrame, relation_words: Collection[str]) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """The references in typed tags and those in untyped ones."""
-    tags = _exploded(rows, "tags").select("child", pl.col("tags").str.slice(len(TAG_PREFIX)).alias("declared"))
-    with_colon = tags["declared"].str.contains(":", literal=True)
-    parts = pl.col("declared").str.splitn(":", 2).alias("parts")
-    split = tags.filter(with_colon).with_columns(parts).unnest("parts")
-    word, rest = pl.col("field_0"), pl.col("field_1")
+    tags = (
+        _exploded(rows, "lineage_tags")
+        .filter(pl.col("lineage_tags").str.starts_with(BASE_MODEL_TAG))
+        .select("child", pl.col("lineage_tags").str.slice(len(BASE_MODEL_TAG)).alias("declared"))
+    )
+    with_colon = pl.col("declared").str.contains(":", literal=True)
+    before, after = parts_at(pl.col("declared"), ":")
+    split = tags.filter(with_colon).with_columns(before.alias("word"), after.alias("rest"))
+    word, rest = pl.col("word"), pl.col("rest")
     # A colon also stands in `https://...`, in `C:/models` and before a version, as in `name:latest`: an unknown word
     # is taken for a relation only where a name with a namespace follows it.
     plausible = (
@@ -127,7 +122,7 @@ def _tag_references(rows: pl.DataFrame, relation_words: Collection[str]) -> tupl
     return typed, untyped
 
 
-def _card_references(rows: pl.DataFrame) -> pl.DataFrame:
+def _card_references(rows: pl.LazyFrame) -> pl.LazyFrame:
     return _exploded(rows, "card_base_models").select(
         "child",
         _evidence("card"),
@@ -136,7 +131,7 @@ def _card_references(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _exploded(rows: pl.DataFrame, column: str, *beside: str) -> pl.DataFrame:
+def _exploded(rows: pl.LazyFrame, column: str, *beside: str) -> pl.LazyFrame:
     """One row per element of a list column; nulls in a list declare nothing."""
     return (
         rows.select("child", *beside, column)

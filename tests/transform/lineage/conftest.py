@@ -11,6 +11,7 @@ from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.lineage.graph import place
 from pipeline.transform.lineage.parse import derive
 from pipeline.transform.lineage.weights import RULES, equal_parts, origin_weights
+from pipeline.transform.normalise import lineage_tags
 
 MONTH = dt.date(2025, 8, 1)
 
@@ -38,7 +39,7 @@ def build_snapshot(*repositories: dict) -> pl.DataFrame:
                 for parent in repository["parents"]
             ]
         rows.append(row)
-    return pl.DataFrame(rows, schema=HUB_SNAPSHOTS.schema, orient="row")
+    return pl.DataFrame(rows, schema=HUB_SNAPSHOTS.schema, orient="row").with_columns(lineage_tags())
 
 
 def build_renames(*renames: tuple[str, str, str]) -> pl.LazyFrame:

@@ -124,6 +124,12 @@ def test_colons_in_tags_do_not_confuse(reading, tag, outcome):
     assert [found for _, found in accounts] == [outcome]
 
 
+def test_a_reference_to_nothing_is_not_one_to_the_first_repository(reading):
+    ((edge,), accounts) = reading({"name": "a/base"}, {"name": "b/tune", "card": ["", "a/base"]})
+    assert edge["parent_model_id"] == "a/base"
+    assert accounts == {("card", "malformed"): 1, ("card", "edge"): 1}
+
+
 def test_an_unknown_relation_is_kept_in_its_own_words(reading):
     ((edge,), _) = reading({"name": "b/tune", "tags": ["base_model:Distilled:a/base"]})
     assert (edge["relation"], edge["relation_declared"], edge["parent_model_id"]) == ("unknown", "Distilled", "a/base")
