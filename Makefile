@@ -8,12 +8,13 @@ export CENSUS_HOME ?= $(CURDIR)/.census
 # Great Expectations takes three times as long to import where its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-faults ui lint format docs requirements clean
+.PHONY: help run test test-faults bench ui lint format docs requirements clean
 
 help:
 	@echo "make run    backfill twelve months of the sample, publish, print the headline"
 	@echo "make test   check style and types, run the tests"
 	@echo "make ui     the Dagster UI on http://127.0.0.1:3000"
+	@echo "make test-faults, make bench, make docs: the long tests, what it costs, the pages made from the code"
 
 run: $(VENV)/ready-to-run
 	$(BIN)/census run --source sample --from 2024-09 --to 2025-08 --jobs 2
@@ -27,6 +28,10 @@ test: lint
 # The long forms: quotas waited out, crawls killed twenty times, backfills in every order. Some minutes.
 test-faults: $(VENV)/ready-to-test
 	$(BIN)/pytest -m faults tests
+
+# What every stage costs at the size of the whole Hub; `make bench ASK="--models 300000"`. Some hours with --growth.
+bench: $(VENV)/ready-to-test
+	$(BIN)/python -m benchmarks $(ASK)
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

@@ -1,29 +1,18 @@
 """What attributing a month costs at the size of the whole Hub.
 
-Generates the repositories of a month (namespaces as uneven as the Hub's: most hold one or two, the registry's hold a
-fifth), writes them as Parquet, and times `model_attribution` from that file to the table in memory, each run in a
-process of its own, with that process's peak resident memory.
-
-    python -m benchmarks.attribution                 # 3,000,000 repositories, the median of three runs
-    python -m benchmarks.attribution --growth        # 300,000, 1,000,000 and 3,000,000, and the exponent
+The repositories of the month have namespaces as uneven as the Hub's: most hold one or two, the registry's hold a fifth.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import json
-import multiprocessing
-import resource
-import statistics
-import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from benchmarks.lineage import in_its_own_process
+from benchmarks.stages import Stage
 from pipeline.reference.registry import read_registry
 from pipeline.transform.attribution import attribute
 
@@ -61,9 +50,8 @@ def write_month(folder: Path, repositories: int) -> None:
     ).write_parquet(folder / "accounts.parquet")
 
 
-def attribute_month(folder: Path, answer: multiprocessing.Queue) -> None:
-    """Attributes the month from file to file; puts seconds and the process's peak memory."""
-    begin, used = time.perf_counter(), time.process_time()
+def attribute_month(folder: Path) -> dict[str, Any]:
+    """Attributes the month from file to file; how many models were attributed by which method."""
     registry = read_registry()
     attributed = attribute(
         pl.scan_parquet(folder / "snapshot.parquet"),
@@ -72,39 +60,7 @@ def attribute_month(folder: Path, answer: multiprocessing.Queue) -> None:
         canonical_models=registry.canonical_models.lazy(),
         accounts=pl.scan_parquet(folder / "accounts.parquet"),
     ).collect()
-    seconds, used = time.perf_counter() - begin, time.process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    methods = attributed.group_by("method").len().sort("method")
-    answer.put(
-        {"seconds": seconds, "cpu_seconds": used, "peak_gib": peak, "models_by_method": dict(methods.iter_rows())}
-    )
+    return {"models_by_method": dict(attributed.group_by("method").len().sort("method").iter_rows())}
 
 
-def measure(repositories: int, runs: int) -> dict:
-    with tempfile.TemporaryDirectory() as temporary:
-        generator = multiprocessing.get_context("spawn").Process(
-            target=write_month, args=(Path(temporary), repositories)
-        )
-        generator.start()
-        generator.join()
-        results = [in_its_own_process(attribute_month, Path(temporary)) for _ in range(runs)]
-    median = statistics.median_low(result["seconds"] for result in results)
-    chosen = next(result for result in results if result["seconds"] == median)
-    print(json.dumps({"repositories": repositories, **chosen}), flush=True)
-    return chosen
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repositories", type=int, default=3_000_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--growth", action="store_true")
-    options = parser.parse_args()
-    sizes = [300_000, 1_000_000, 3_000_000] if options.growth else [options.repositories]
-    seconds = [measure(size, options.runs)["seconds"] for size in sizes]
-    if options.growth:
-        print(json.dumps({"exponent": round(float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]), 3)}))
-
-
-if __name__ == "__main__":
-    main()
+STAGES = (Stage("attribution", "attribution of a month's models", write_month, attribute_month),)

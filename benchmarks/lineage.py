@@ -1,32 +1,24 @@
 """What the derivation graph costs at the size of the whole Hub.
 
-Generates a snapshot (`hub`, or `stress`: 7 % merges of several parents, chains to 71, hundreds of cycles, families of
-50,000), writes it as Parquet, and times derivations, model_lineage and origin_weights from that file, each run in a
-process of its own, with that process's peak resident memory. networkx does the same graph work on the same edges.
-
-    python -m benchmarks.lineage --shape stress                 # 3,000,000 repositories, the median of three runs
-    python -m benchmarks.lineage --shape stress --networkx      # and networkx on the same graph, some minutes
-    python -m benchmarks.lineage --shape stress --growth        # 300,000, 1,000,000 and 3,000,000, and the exponents
+The snapshot is harder than the Hub: 7 % merges of several parents, chains to 71, hundreds of cycles, families of
+50,000. Timed are derivations, model_lineage and origin_weights from its file; networkx does the graph work on the same
+edges and must agree.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import json
-import multiprocessing
-import resource
-import statistics
-import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from benchmarks.stages import Peer, Stage
 from pipeline.transform.lineage.graph import place
 from pipeline.transform.lineage.nodes import DerivationGraph
-from pipeline.transform.lineage.parse import derive
+from pipeline.transform.lineage.parse import Derived, derive
 from pipeline.transform.lineage.weights import equal_parts, origin_weights
 from pipeline.transform.normalise import lineage_tags
 
@@ -169,30 +161,26 @@ def _name(number: pl.Expr) -> pl.Expr:
     return pl.format("author-{}/model-{}-7B-Instruct", number * 7919 % 611_000, number)
 
 
-def write_snapshot(path: Path, repositories: int, shape: str) -> None:
-    snapshot(repositories, SHAPES[shape]).write_parquet(path)
+def write_snapshot(folder: Path, models: int) -> None:
+    snapshot(models, SHAPES["stress"]).write_parquet(folder / "snapshot.parquet")
 
 
-def from_snapshot(path: Path, answer: multiprocessing.Queue) -> None:
-    """The three tables from the file; puts seconds by step and the process's peak memory."""
+def from_snapshot(folder: Path) -> dict[str, Any]:
+    """The three tables from the file; seconds by part, and the sizes of what was made."""
     seconds = {}
 
-    def timed(step, work):
+    def timed(part, work):
         begin = time.perf_counter()
         result = work()
-        seconds[step] = time.perf_counter() - begin
+        seconds[part] = time.perf_counter() - begin
         return result
 
-    begin = time.process_time()
-    snapshots = pl.scan_parquet(path)
-    renames, relations = pl.scan_csv(REFERENCE / "renames.csv"), pl.scan_csv(REFERENCE / "relations.csv")
     owners = pl.LazyFrame(schema={"model_id": pl.String, "organization": pl.String})
-    derived = timed("derivations", lambda: derive(snapshots, renames=renames, relations=relations))
+    derived = timed("derivations", lambda: _derived(folder))
     graph = derived.graph
     split = timed("weights", lambda: equal_parts(graph))
     lineage = timed("model_lineage", lambda: place(graph, split, derived.listing, owners))
     weights = timed("origin_weights", lambda: origin_weights(graph, split, "equal_parts"))
-    timings = {"seconds": sum(seconds.values()), "processor_seconds": time.process_time() - begin, "steps": seconds}
     sizes = {
         "repositories": lineage.height,
         "edges": derived.derivations.height,
@@ -205,26 +193,31 @@ def from_snapshot(path: Path, answer: multiprocessing.Queue) -> None:
         "most_roots": lineage["roots"].max(),
         "largest_family": lineage["descendants"].max(),
     }
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    answer.put(timings | {"peak_gib": peak, "sizes": sizes})
+    return {"parts": seconds, "sizes": sizes}
 
 
-def graph_part(path: Path, answer: multiprocessing.Queue) -> None:
-    """Components, depths, roots and weights from the same arrays of edges, by us and by networkx.
-
-    Puts seconds of processor time: both use one processor, and other work on the machine does not count.
-    """
+def _derived(folder: Path) -> Derived:
     renames, relations = pl.scan_csv(REFERENCE / "renames.csv"), pl.scan_csv(REFERENCE / "relations.csv")
-    graph = derive(pl.scan_parquet(path), renames=renames, relations=relations).graph
-    begin = time.process_time()
-    ours = our_graph_work(graph)
-    arrays = time.process_time() - begin
-    begin = time.process_time()
+    return derive(pl.scan_parquet(folder / "snapshot.parquet"), renames=renames, relations=relations)
+
+
+def graph_by_arrays(folder: Path) -> dict[str, float]:
+    """Components, depths, roots and weights from arrays of edges, by us."""
+    graph = _derived(folder).graph
+    begin = time.perf_counter()
+    our_graph_work(graph)
+    return {"part_seconds": time.perf_counter() - begin}
+
+
+def graph_by_networkx(folder: Path) -> dict[str, float]:
+    """The same from the same arrays by networkx, which must agree."""
+    graph = _derived(folder).graph
+    begin = time.perf_counter()
     theirs = networkx_graph_work(graph)
-    objects = time.process_time() - begin
-    for mine, other in zip(ours, theirs, strict=True):
+    seconds = time.perf_counter() - begin
+    for mine, other in zip(our_graph_work(graph), theirs, strict=True):
         assert np.allclose(mine, other), "networkx disagrees"
-    answer.put({"arrays_seconds": arrays, "networkx_seconds": objects, "times_slower": objects / arrays})
+    return {"part_seconds": seconds}
 
 
 def our_graph_work(graph: DerivationGraph) -> tuple[np.ndarray, ...]:
@@ -265,55 +258,14 @@ def networkx_graph_work(graph: DerivationGraph) -> tuple[np.ndarray, ...]:
     return tuple(np.array([measure(component[node]) for node in range(graph.nodes)]) for measure in measures)
 
 
-def in_its_own_process(work, *arguments):
-    """Runs the work in a fresh process, so that its memory is its own, and returns what it puts."""
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=work, args=(*arguments, answer))
-    process.start()
-    result = answer.get()
-    process.join()
-    return result
-
-
-def measure(folder: Path, repositories: int, shape: str, runs: int) -> dict:
-    path = folder / f"{shape}_{repositories}.parquet"
-    if not path.exists():
-        generator = multiprocessing.get_context("spawn").Process(
-            target=write_snapshot, args=(path, repositories, shape)
-        )
-        generator.start()
-        generator.join()
-    results = [in_its_own_process(from_snapshot, path) for _ in range(runs)]
-    median = statistics.median(result["seconds"] for result in results)
-    chosen = min(results, key=lambda result: abs(result["seconds"] - median))
-    print(json.dumps({"shape": shape, "repositories": repositories, **chosen}), flush=True)
-    return chosen
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repositories", type=int, default=3_000_000)
-    parser.add_argument("--shape", choices=sorted(SHAPES), default="stress")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--networkx", action="store_true")
-    parser.add_argument("--growth", action="store_true")
-    parser.add_argument("--folder", type=Path, help="where snapshots are kept between runs; default: nowhere")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.folder or Path(temporary)
-        sizes = [300_000, 1_000_000, 3_000_000] if options.growth else [options.repositories]
-        results = [measure(folder, size, options.shape, options.runs) for size in sizes]
-        if options.growth:
-            exponents = {
-                timed: round(float(np.polyfit(np.log(sizes), np.log([result[timed] for result in results]), 1)[0]), 3)
-                for timed in ("seconds", "processor_seconds")
-            }
-            print(json.dumps({"shape": options.shape, "exponents": exponents}))
-        if options.networkx:
-            path = folder / f"{options.shape}_{sizes[-1]}.parquet"
-            print(json.dumps({"repositories": sizes[-1], **in_its_own_process(graph_part, path)}))
-
-
-if __name__ == "__main__":
-    main()
+STAGES = (
+    Stage(
+        "lineage",
+        "derivations, model_lineage and origin_weights from the snapshot",
+        write_snapshot,
+        from_snapshot,
+        at_most_seconds=10,
+        at_most_gib=2.5,
+        peers=(Peer("networkx, the graph part", graph_by_networkx, 40, ours=graph_by_arrays),),
+    ),
+)

@@ -1,27 +1,17 @@
-"""Publishing many months of a Hub of millions of models: seconds, processor seconds and the most memory it took.
+"""What publishing 24 months of a Hub of millions of models costs.
 
 Makes a lake of sealed months first: listings of the whole Hub with derivations as in `benchmarks.lineage`, whose months
 the census' own assets make from there on, three of them with downloads of their own. Every later month is one of the
-three under its own name, with all downloads grown in proportion, in files of its own. The publication runs in a process
-of its own; its memory is the operating system's count.
+three under its own name, with all downloads grown in proportion, in files of its own.
 
-    python -m benchmarks.publish                                  # 24 months of 3,000,000 models
-    python -m benchmarks.publish --models 300000 --folder F       # the lake is kept in F and used again
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import multiprocessing
-import os
-import resource
 import shutil
 import sys
-import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import duckdb
@@ -34,6 +24,7 @@ from assets import listings as listings_assets
 from assets import published as published_assets
 from assets import shares as shares_assets
 from benchmarks.lineage import SHAPES, snapshot
+from benchmarks.stages import Stage
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, opening_of
 from pipeline.orchestration.lake_io import LakeIOManager
@@ -53,6 +44,7 @@ from pipeline.tables.published import MONTH_SEALS
 from pipeline.transform.normalise import opening_counters
 
 FIRST = dt.date(2024, 9, 1)
+MONTHS = 24
 MEASURED_MONTHS = 3
 """Months with downloads of their own; the others repeat them in turn."""
 GROWTH = 0.02
@@ -70,17 +62,16 @@ COPIED = (
 )
 """Large tables of which publishing does not read the month."""
 READ_FROM_THE_HUB = (listings.HUB_SNAPSHOTS, listings.HUB_ACCOUNTS, listings.OPENING_COUNTERS)
-LIMITS = {"seconds": 120, "gigabytes": 4}
 TASKS = ["text-generation", "text-to-image", "feature-extraction", "automatic-speech-recognition", None]
 LICENCES = ["mit", "apache-2.0", "llama3.1", "other", None]
 
 
-def make_lake(folder: Path, models: int, months: int) -> Lake:
+def make_lake(folder: Path, models: int) -> None:
     """The lake of so many sealed months in `folder`; months that are there are left as they are."""
     lake = Lake(str(folder / "lake"))
     registry = _registry_of_authors(folder)
     listing = None
-    for number in range(months):
+    for number in range(MONTHS):
         month = add_months(FIRST, number)
         if lake.holds(MONTH_SEALS, month):
             continue
@@ -91,7 +82,6 @@ def make_lake(folder: Path, models: int, months: int) -> Lake:
             _repeat_month(lake, add_months(FIRST, number % MEASURED_MONTHS), month, 1 + GROWTH * number)
         lake.write(MONTH_SEALS, month, seal(lake, SEALED_TABLES, month))
         print(f"  {month:%Y-%m} of the lake is made", file=sys.stderr, flush=True)
-    return lake
 
 
 def _registry_of_authors(folder: Path) -> Path:
@@ -210,53 +200,12 @@ def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> N
             )
 
 
-def publish_and_measure(lake: str, folder: Path, answer: Any) -> None:
-    """Publishes and puts what it took."""
-    began, processor = time.perf_counter(), time.process_time()
-    made = publish(Lake(lake), folder, lambda: duckdb.connect(":memory:"), "equal_parts")
-    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    answer.put(
-        {
-            "seconds": round(time.perf_counter() - began, 1),
-            "processor_seconds": round(time.process_time() - processor, 1),
-            "gigabytes": round(peak / 2**20, 2),
-            "months": len(made.months),
-            "rows": made.rows,
-            "bytes": made.path.stat().st_size,
-        }
-    )
+def publish_months(folder: Path) -> dict[str, int]:
+    """Publishes the lake into a new folder; how many months and rows that were."""
+    published = folder / "published"
+    shutil.rmtree(published, ignore_errors=True)
+    made = publish(Lake(str(folder / "lake")), published, lambda: duckdb.connect(":memory:"), "equal_parts")
+    return {"months": len(made.months), "rows": made.rows}
 
 
-def in_its_own_process(work: Any, *arguments: Any) -> Any:
-    """Runs the work in a fresh process, so that its memory is its own, and returns what it puts."""
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=work, args=(*arguments, answer))
-    process.start()
-    result = answer.get()
-    process.join()
-    return result
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=int, default=3_000_000)
-    parser.add_argument("--months", type=int, default=24)
-    parser.add_argument("--folder", type=Path, help="where the lake is kept between runs; default: nowhere")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="census-publish-") as temporary:
-        folder = (options.folder or Path(temporary)) / f"{options.models}x{options.months}"
-        lake = in_its_own_process(_make, folder, options.models, options.months)
-        found = in_its_own_process(publish_and_measure, lake, Path(temporary) / "published")
-    print(f"{options.months} months of {options.models:,} models, {os.cpu_count()} processors")
-    for name, value in found.items():
-        print(f"  {name:18} {value}" + (f"  (at most {LIMITS[name]})" if name in LIMITS else ""))
-    sys.exit(any(found[name] > limit for name, limit in LIMITS.items()))
-
-
-def _make(folder: Path, models: int, months: int, answer: Any) -> None:
-    answer.put(make_lake(folder, models, months).url)
-
-
-if __name__ == "__main__":
-    main()
+STAGES = (Stage("publish", "publishing 24 months", make_lake, publish_months, at_most_seconds=120, at_most_gib=4),)

@@ -1,30 +1,25 @@
 """What it costs to check a month: facts against Great Expectations over a pandas frame of the same rows.
 
-Writes a table of model repositories as Parquet and judges it by the same 16 expectations in two ways, each in a
-process of its own: reduced to facts (as `pipeline.quality.judge` does with large tables), and with the file read into
-a pandas frame that Great Expectations validates. A second table shows the two ways of `judge` where they meet, at the
-row limit. Loading Great Expectations is timed apart: both ways pay for it once. On a machine that is busy with other
-work, compare processor seconds.
-
-    python -m benchmarks.quality --rows 3000000
+A table of model repositories is judged by the same 16 expectations in two ways: reduced to facts (as
+`pipeline.quality.judge` does with large tables), and with the file read into a pandas frame that Great Expectations
+validates. Loading Great Expectations is not compared: both ways pay for it once.
 """
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
-import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from benchmarks.stages import Peer, Stage
 from pipeline.quality.frames import for_pandas
 from pipeline.quality.judge import judge
 from pipeline.tables.declaration import TIMESTAMP, Column, Expectation, Table
 
+MODELS_FILE = "models.parquet"
 TASKS = ("text-generation", "image-text-to-text", "text-to-image", "automatic-speech-recognition", "fill-mask")
 
 MODELS = Table(
@@ -75,7 +70,7 @@ class OneTable:
         return None
 
 
-def write_models(rows: int, path: Path) -> None:
+def write_models(folder: Path, rows: int) -> None:
     """A month of repositories with a few percent of gaps, sorted as the lake sorts them."""
     random = np.random.default_rng(20250801)
     number = pl.int_range(rows, eager=True).cast(pl.String)
@@ -95,20 +90,28 @@ def write_models(rows: int, path: Path) -> None:
         schema=MODELS.schema,
     ).with_columns(
         pl.when(with_gaps).then(pl.col("created_at", "downloads_30d", "pipeline_tag", "weight"))
-    ).write_parquet(path, compression="zstd")
+    ).write_parquet(folder / MODELS_FILE, compression="zstd")
 
 
-def by_facts(path: Path) -> int:
-    return _failed(judge(MODELS, OneTable(path), row_limit_for_frames=-1))
+def by_facts(folder: Path) -> dict[str, float]:
+    return _timed(lambda: judge(MODELS, OneTable(folder / MODELS_FILE), row_limit_for_frames=-1))
 
 
-def by_frames(path: Path) -> int:
-    return _failed(judge(MODELS, OneTable(path), row_limit_for_frames=sys.maxsize))
-
-
-def by_pandas(path: Path) -> int:
+def by_pandas(folder: Path) -> dict[str, float]:
     """What one would write without the bridge: pandas' own types, one suite, summarised results."""
-    import great_expectations as gx  # noqa: PLC0415 (its loading is timed apart)
+    return _timed(lambda: _validate_by_pandas(folder / MODELS_FILE))
+
+
+def _timed(work: Callable[[], object]) -> dict[str, float]:
+    import great_expectations  # noqa: F401, PLC0415 - its loading is not compared
+
+    begin = time.perf_counter()
+    work()
+    return {"part_seconds": time.perf_counter() - begin}
+
+
+def _validate_by_pandas(path: Path) -> None:
+    import great_expectations as gx  # noqa: PLC0415
     from great_expectations import expectations as kinds  # noqa: PLC0415
     from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
 
@@ -121,64 +124,15 @@ def by_pandas(path: Path) -> int:
         getattr(kinds, expectation.kind)(**for_pandas(expectation.arguments))
         for expectation in MODELS.all_expectations()
     ]
-    report = batch.validate(gx.ExpectationSuite("declared", expectations=expected), result_format="SUMMARY")
-    return sum(not result.success for result in report.results)
+    batch.validate(gx.ExpectationSuite("declared", expectations=expected), result_format="SUMMARY")
 
 
-def _failed(verdicts) -> int:
-    return sum(not verdict.passed for verdict in verdicts)
-
-
-WAYS = {"facts": by_facts, "frames": by_frames, "GX over pandas": by_pandas}
-
-
-def measure(way: str, path: Path, answers: multiprocessing.Queue) -> None:
-    """Seconds to load Great Expectations and to check, processor seconds, peak memory, and failed checks of one way."""
-    started = time.perf_counter()
-    import great_expectations  # noqa: F401, PLC0415
-
-    loaded = time.perf_counter()
-    processor_time = time.process_time()
-    failed = WAYS[way](path)
-    finished = time.perf_counter()
-    answers.put((loaded - started, finished - loaded, time.process_time() - processor_time, peak_megabytes(), failed))
-
-
-def peak_megabytes() -> float:
-    """Peak resident memory of this process; unlike getrusage, not that of the process that started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def compare(ways: tuple[str, ...], rows: int, folder: Path) -> None:
-    """Prints one line a way, and how many times as fast the first is as the others."""
-    path = folder / f"models-{rows}.parquet"
-    write_models(rows, path)
-    print(f"\n{rows:,} rows, {len(MODELS.all_expectations())} expectations")
-    print(f"{'way':<16}{'load GX s':>11}{'check s':>10}{'cpu s':>8}{'peak MB':>10}{'failed':>8}{'times':>8}")
-    fastest = None
-    for way in ways:
-        context = multiprocessing.get_context("spawn")
-        answers = context.Queue()
-        process = context.Process(target=measure, args=(way, path, answers))
-        process.start()
-        loading, checking, processor, peak, failed = answers.get()
-        process.join()
-        fastest = fastest or checking
-        figures = f"{loading:>11.2f}{checking:>10.2f}{processor:>8.2f}{peak:>10,.0f}{failed:>8}"
-        print(f"{way:<16}{figures}{checking / fastest:>8.1f}")
-
-
-def main() -> None:
-    """Compares the ways at full size and at the row limit."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=3_000_000)
-    parser.add_argument("--row-limit", type=int, default=100)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="census-benchmark-") as folder:
-        compare(("facts", "GX over pandas"), arguments.rows, Path(folder))
-        compare(("facts", "frames", "GX over pandas"), arguments.row_limit, Path(folder))
-
-
-if __name__ == "__main__":
-    main()
+STAGES = (
+    Stage(
+        "checks",
+        "16 expectations of one table of all models, with loading Great Expectations",
+        write_models,
+        by_facts,
+        peers=(Peer("Great Expectations over a pandas frame", by_pandas, 10),),
+    ),
+)

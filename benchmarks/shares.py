@@ -1,30 +1,20 @@
 """What the share marts cost at the size of the whole Hub, beside pandas.
 
-Generates the tables of one month with 3,000,000 repositories as Parquet, in the lake's columns and order, then makes
-all marts of the month from these files, and the windows of 24 such months, each in a process of its own with its CPU
-seconds and peak resident memory. pandas makes the shares of countries and organisations, by uploader and by origin,
-from the same files for the same populations, once on strings and once on categories; both must agree with ours.
-
-    python -m benchmarks.shares                          # 3,000,000 repositories, the median of three runs
-    python -m benchmarks.shares --repositories 300000 --runs 1
+The tables of one month are made in the lake's columns and order. Timed are all marts of the month from these files, and
+the windows of 24 such months. pandas makes the shares of countries and organisations, by uploader and by origin, from
+the same files for the same populations, once on strings and once on categories; both must agree with ours.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import json
-import multiprocessing
-import resource
-import statistics
-import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from benchmarks.stages import Peer, Stage
 from pipeline.months import add_months
 from pipeline.publish.windowed import windowed_marts
 from pipeline.reference.attributes import attribute_words
@@ -45,6 +35,7 @@ MONTH = dt.date(2025, 8, 1)
 WINDOW_MONTHS = 24
 NAMESPACES = 600_000
 ORGANIZATIONS = 1_200
+FAMILIES = 50_000
 COUNTRIES = [f"{first}{second}" for first in "ABCDE" for second in "ABCDEFGHIJ"]
 TAGS = ["transformers", "safetensors", "llama", "text-generation", "conversational", "en", "region:us"]
 MARTS = (
@@ -121,7 +112,7 @@ def write_month(folder: Path, repositories: int) -> None:
     )
     developer.write_parquet(folder / "attribution.parquet")
     children = number[derives]
-    parents = (random.random(len(children)) ** 4 * 50_000).astype(np.int64)
+    parents = (random.random(len(children)) ** 4 * min(FAMILIES, repositories)).astype(np.int64)
     edges = pl.DataFrame({"hub_id": base["hub_id"].gather(children), "root": base["model_id"].gather(parents)})
     relation = pl.Series(["finetune", "quantized", "adapter", "merge"]).gather(children % 4)
     edges.select(
@@ -237,55 +228,39 @@ def members_by_us(folder: Path) -> None:
     member_shares(*(pl.scan_parquet(folder / f"{name}.parquet") for name in names))
 
 
-STEPS = {
-    "all_marts_of_the_month": make_marts,
-    "windows_of_24_months": make_windows,
-    "countries_and_organisations": members_by_us,
-    "countries_and_organisations_by_pandas_on_strings": lambda folder: members_by_pandas(folder, categories=False),
-    "countries_and_organisations_by_pandas_on_categories": lambda folder: members_by_pandas(folder, categories=True),
-}
+def on_strings(folder: Path) -> None:
+    members_by_pandas(folder, categories=False)
 
 
-def _timed(step: str, folder: Path, answer: multiprocessing.Queue) -> None:
-    begin, cpu = time.perf_counter(), time.process_time()
-    STEPS[step](folder)
-    answer.put(
-        {
-            "seconds": time.perf_counter() - begin,
-            "cpu_seconds": time.process_time() - cpu,
-            "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        }
-    )
+def on_categories(folder: Path) -> None:
+    members_by_pandas(folder, categories=True)
 
 
-def in_its_own_process(step: str, folder: Path) -> dict[str, float]:
-    """Runs the step in a fresh process, so that its memory is its own."""
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=_timed, args=(step, folder, answer))
-    process.start()
-    result = answer.get()
-    process.join()
-    return result
+def write_marts(folder: Path, repositories: int) -> None:
+    """The month and its marts."""
+    write_month(folder, repositories)
+    make_marts(folder)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repositories", type=int, default=3_000_000)
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        generator = multiprocessing.get_context("spawn").Process(
-            target=write_month, args=(folder, options.repositories)
-        )
-        generator.start()
-        generator.join()
-        for step in STEPS:
-            results = [in_its_own_process(step, folder) for _ in range(options.runs)]
-            median = {key: round(statistics.median(one[key] for one in results), 2) for key in results[0]}
-            print(json.dumps({"step": step, "repositories": options.repositories, **median}), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+STAGES = (
+    Stage(
+        "shares",
+        "all marts of the month",
+        write_marts,
+        make_marts,
+        at_most_seconds=15,
+        at_most_gib=3,
+        peers=(
+            Peer("pandas on strings, countries and organisations", on_strings, 5, ours=members_by_us),
+            Peer("pandas on categories, countries and organisations", on_categories, 1, ours=members_by_us),
+        ),
+    ),
+    Stage(
+        "windows",
+        "the windows of 24 months of these marts",
+        write_marts,
+        make_windows,
+        at_most_seconds=10,
+        made_for="shares",
+    ),
+)

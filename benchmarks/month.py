@@ -1,0 +1,76 @@
+"""What a whole month costs through Dagster: an archive's Parquet to the monthly marts, with every check.
+
+The lake holds the month before, as it does in a deployment that runs month by month. Nothing is published.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from benchmarks.dumps import MONTH, month_dumps
+from benchmarks.stages import Stage
+from pipeline.hub.accounts import AccountDirectory
+from pipeline.hub.opening import snapshot_rows
+from pipeline.hub.sources.local import LocalSource
+from pipeline.lake.store import Lake
+from pipeline.months import previous_month
+from pipeline.orchestration import launch
+from pipeline.orchestration.home import prepare_home
+from pipeline.tables.listings import HUB_SNAPSHOTS
+
+
+def prepare(folder: Path, models: int) -> None:
+    """The dumps, and a lake with the month before."""
+    before = previous_month(MONTH)
+    source = LocalSource(month_dumps(folder, models), AccountDirectory(folder / "accounts"))
+    opening = snapshot_rows(source.closing_snapshot(before), before)
+    Lake((folder / "before").as_uri()).write(HUB_SNAPSHOTS, before, opening)
+
+
+def through_dagster(folder: Path) -> dict[str, Any]:
+    """One month in a new home, by the command's own way of running it; seconds of each of its steps.
+
+    Raises:
+        RuntimeError: the month failed, with its reasons.
+    """
+    home = folder / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    os.environ["CENSUS_HOME"] = str(home)
+    prepare_home()
+    shutil.copytree(folder / "before", home / "lake", copy_function=os.link)
+    source = {"snapshot_source": {"source": "local", "snapshots": str(folder / "dumps")}}
+    events = launch.run_months([MONTH], source, processes=1)
+    [outcome] = [event for event in events if isinstance(event, launch.RunOutcome)]
+    if not outcome.succeeded:
+        raise RuntimeError(f"the month failed: {'; '.join(outcome.failures)}")
+    return {"steps": seconds_by_step(outcome.run_id)}
+
+
+def seconds_by_step(run_id: str) -> dict[str, float]:
+    """Seconds of every step of a run, from the events that Dagster kept of it."""
+    began, seconds = {}, {}
+    for record in dg.DagsterInstance.get().get_records_for_run(run_id).records:
+        entry = record.event_log_entry
+        event = entry.dagster_event
+        if event is not None and event.is_step_start:
+            began[event.step_key] = entry.timestamp
+        elif event is not None and event.is_step_success:
+            seconds[event.step_key] = entry.timestamp - began[event.step_key]
+    return seconds
+
+
+STAGES = (
+    Stage(
+        "month",
+        "a whole month through Dagster, with every check",
+        prepare,
+        through_dagster,
+        at_most_seconds=60,
+        at_most_gib=6,
+    ),
+)
