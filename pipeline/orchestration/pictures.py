@@ -12,9 +12,11 @@ import polars as pl
 
 from pipeline.lake.store import Lake
 from pipeline.months import add_months
-from pipeline.orchestration.shown import shown
+from pipeline.orchestration.shown import SYNTHETIC, shown
+from pipeline.publish.marts import SYNTHETIC_SOURCES
 from pipeline.tables.attribution import ATTRIBUTION_COVERAGE
 from pipeline.tables.declaration import Table
+from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.tables.shares import COUNTRY_SHARES
 
 FAMILIES_SHOWN = 10
@@ -32,8 +34,12 @@ def shares_over_time(countries: pl.DataFrame, lake: Lake, month: date) -> Mappin
     rows = _with_months_before(countries, COUNTRY_SHARES, lake, month).filter(wanted)
     largest = rows.filter(pl.col("month") == month).top_k(LINES_SHOWN, by="share").sort("share", descending=True)
     lines = _lines(rows, largest["member"].to_list(), "share")
-    words = "Share of each month's downloads by country, by uploader, of models at most 365 days old"
-    return {"shares_over_time": _picture(words, lines)}
+    now = countries.filter(wanted).row(0, named=True)
+    words = (
+        "Share of each month's downloads of models at most 365 days old, by the uploader's country; denominator: all "
+        f"of them; {month:%Y-%m}: basis {now['basis']}, coverage {now['coverage']:.1%}"
+    )
+    return {"shares_over_time": _picture(words + _nature(lake, month), lines)}
 
 
 def coverage_over_time(coverage: pl.DataFrame, lake: Lake, month: date) -> Mapping[str, dg.MetadataValue]:
@@ -45,7 +51,8 @@ def coverage_over_time(coverage: pl.DataFrame, lake: Lake, month: date) -> Mappi
     )
     now = rows.filter(pl.col("month") == month).sort("share_of_downloads", "method", descending=[True, False])
     lines = _lines(rows, now["method"].to_list(), "share_of_downloads")
-    return {"coverage_over_time": _picture("Part of each month's downloads by the rule that attributes them", lines)}
+    words = "Part of each month's downloads, of all models, by the rule that attributes them to an uploader"
+    return {"coverage_over_time": _picture(words + _nature(lake, month), lines)}
 
 
 def largest_families(family_shares: pl.DataFrame) -> Mapping[str, dg.MetadataValue]:
@@ -103,6 +110,11 @@ def _cell(percent: float, largest: float) -> str:
 
 
 _Lines = Mapping[str, Mapping[date, float]]
+
+
+def _nature(lake: Lake, month: date) -> str:
+    source = lake.scan(HUB_SNAPSHOTS, month).select("source").head(1).collect().item()
+    return f". Source: {source}" + (f" ({SYNTHETIC})" if source in SYNTHETIC_SOURCES else "")
 
 
 def _with_months_before(rows: pl.DataFrame, table: Table, lake: Lake, month: date) -> pl.DataFrame:

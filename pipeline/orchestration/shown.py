@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from polars import selectors
 
 from pipeline.lake.store import Lake
 from pipeline.publish.marts import SYNTHETIC_SOURCES
@@ -17,12 +18,15 @@ from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
 from pipeline.tables.shares import COUNTRY_SHARES
 
 LARGEST_SHOWN = 10
+DIGITS_SHOWN = 9
+SYNTHETIC = "synthetic: nothing in it was measured"
 LARGEST_BY = "downloads"
 PROVENANCE = ("source", "source_revision", "observed_at", "basis", "quality")
 
 
 def shown(rows: pl.DataFrame) -> dg.TableMetadataValue:
-    """The rows as a table of metadata."""
+    """The rows as a table of metadata, fractions to nine digits."""
+    rows = rows.with_columns(selectors.float().round_sig_figs(DIGITS_SHOWN))
     columns = [dg.TableColumn(name, str(dtype)) for name, dtype in rows.schema.items()]
     return dg.MetadataValue.table([dg.TableRecord(row) for row in sample(rows.lazy())], dg.TableSchema(columns))
 
@@ -46,7 +50,7 @@ def provenance(lake: Lake, table: Table, month: date) -> Mapping[str, Any]:
     if table.group == COUNTRY_SHARES.group:
         stated = _first(lake, MODEL_DOWNLOADS, month) | stated
     if stated.get("source") in SYNTHETIC_SOURCES:
-        stated["source"] += " (synthetic: nothing in it was measured)"
+        stated["source"] += f" ({SYNTHETIC})"
     return {
         name: dg.MetadataValue.timestamp(value) if name == "observed_at" else value for name, value in stated.items()
     }

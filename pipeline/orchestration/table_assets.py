@@ -133,7 +133,7 @@ def description(table: Table) -> str:
 
 def column_schema(table: Table) -> dg.TableSchema:
     """The declared columns as Dagster shows them."""
-    return dg.TableSchema([_column(column, is_key=column.name in table.key) for column in table.columns])
+    return dg.TableSchema([_column(column, table) for column in table.columns])
 
 
 def column_lineage(table: Table) -> dg.TableColumnLineage | None:
@@ -148,15 +148,24 @@ def column_lineage(table: Table) -> dg.TableColumnLineage | None:
     )
 
 
-def _column(column: Column, *, is_key: bool) -> dg.TableColumn:
+def _column(column: Column, table: Table) -> dg.TableColumn:
     meaning = column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]"
     return dg.TableColumn(
         column.name,
         str(column.type),
-        meaning,
+        "\n\n".join([meaning, *_made_of(table, column)]),
         constraints=dg.TableColumnConstraints(nullable=column.nullable),
-        tags={"key": ""} if is_key else {},
+        tags={"key": ""} if column.name in table.key else {},
     )
+
+
+def _made_of(table: Table, column: Column) -> list[str]:
+    """The column's lineage in words: Dagster's own UI does not draw it."""
+    by_table: dict[str, list[str]] = {}
+    for other in table.made_of.get(column.name, ()):
+        by_table.setdefault(other.table, []).append(f"`{other.column}`")
+    named = (f"{', '.join(columns)} of `{other}`" for other, columns in by_table.items())
+    return [f"Made of {'; '.join(named)}."] if by_table else []
 
 
 def in_plain_words(body: Body) -> Body:

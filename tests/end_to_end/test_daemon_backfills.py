@@ -251,8 +251,9 @@ def test_an_instance_on_postgres_as_deployed_runs_a_month_its_sensors_and_its_pu
     home = tmp_path / "home"
     (home / "dagster").mkdir(parents=True)
     shutil.copy(ROOT / "deploy" / "dagster.yaml", home / "dagster" / "dagster.yaml")
+    address = postgres.replace("postgresql://", "postgresql+psycopg2://")
     with dagster_services(
-        home, CENSUS_INSTANCE_URL=postgres, CENSUS_SOURCE="local", CENSUS_SNAPSHOTS=str(dumps)
+        home, CENSUS_INSTANCE_URL=address, CENSUS_SOURCE="local", CENSUS_SNAPSHOTS=str(dumps)
     ) as services:
         (run,) = services.launch_months([JULY.isoformat()])
         assert run["status"] == "SUCCESS"
