@@ -25,9 +25,8 @@ def rows(table, *given):
 
 
 def share(month, member, value, **further):
-    stated = {"population": "new", "attribution": "uploader", "window": "month", "coverage": 0.9, "basis": "mixed"}
-    stated |= further
-    return stated | {"month": month, "member": member, "share": value}
+    stated = {"population": "new", "attribution": "uploader", "window": "month", "basis": "all_time_delta"}
+    return stated | {"coverage": 0.9, "month": month, "member": member, "share": value} | further
 
 
 @pytest.fixture
@@ -73,4 +72,7 @@ def test_the_picture_of_shares_has_a_line_a_country_over_the_months_that_the_lak
     labels = [element.text for element in drawing.iter() if element.tag.endswith("text")]
     assert labels == ["2025-07", "2025-08", "30%", "CN 30.0%", "<script> 25.0%"]
     assert "<script>" not in shown
-    assert "2025-08: basis mixed, coverage 90.0%. Source: sample (synthetic: nothing in it was measured)." in shown
+    assert (
+        "2025-08: basis all_time_delta, coverage 90.0%. Source: sample (synthetic: nothing in it was measured)."
+        in shown
+    )
