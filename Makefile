@@ -11,10 +11,16 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run test test-faults bench ui lint format docs requirements clean
 
 help:
-	@echo "make run    backfill twelve months of the sample, publish, print the headline"
-	@echo "make test   check style and types, run the tests"
-	@echo "make ui     the Dagster UI on http://127.0.0.1:3000"
-	@echo "make test-faults, make bench, make docs: the long tests, what it costs, the pages made from the code"
+	@echo "make run          backfill twelve months of the sample, publish, print the headline"
+	@echo "make test         check style and types, run the tests"
+	@echo "make test-faults  run their long forms: kills, quotas, backfills in every order and under the daemon"
+	@echo "make ui           the Dagster UI on http://127.0.0.1:3000"
+	@echo "make lint         check style and types"
+	@echo "make format       set the style"
+	@echo "make docs         write the pages that follow from the code"
+	@echo "make requirements compile the pinned requirements anew"
+	@echo "make bench        measure what every stage costs at the size of the whole Hub"
+	@echo "make clean        remove the environment"
 
 run: $(VENV)/ready-to-run
 	$(BIN)/census run --source sample --from 2024-09 --to 2025-08 --jobs 2

@@ -4,7 +4,8 @@ import dagster as dg
 import polars as pl
 
 from pipeline.orchestration.partitions import month_of
-from pipeline.orchestration.resources import RegistryResource
+from pipeline.orchestration.pictures import coverage_over_time
+from pipeline.orchestration.resources import LakeResource, RegistryResource
 from pipeline.orchestration.shown import shown
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.tables import attribution as tables
@@ -47,12 +48,15 @@ def model_attribution(
     ins=inputs(downloads=listings.MODEL_DOWNLOADS, attributed=tables.MODEL_ATTRIBUTION),
 )
 def attribution_coverage(
-    context: dg.AssetExecutionContext, downloads: pl.LazyFrame, attributed: pl.LazyFrame
+    context: dg.AssetExecutionContext, downloads: pl.LazyFrame, attributed: pl.LazyFrame, lake: LakeResource
 ) -> pl.DataFrame:
     """How much of the month rests on which rule."""
+    month = month_of(context)
+    coverage = attribution.attribution_coverage(downloads, attributed, month)
     unmapped = attribution.largest_unmapped(downloads, attributed, LARGEST_SHOWN)
-    context.add_output_metadata({"largest_unmapped_namespaces": shown(unmapped)})
-    return attribution.attribution_coverage(downloads, attributed, month_of(context))
+    pictures = coverage_over_time(coverage, lake.store(), month)
+    context.add_output_metadata({"largest_unmapped_namespaces": shown(unmapped), **pictures})
+    return coverage
 
 
 @table_asset(

@@ -22,14 +22,7 @@ def hub_snapshots(context: dg.AssetExecutionContext, snapshot_source: SnapshotSo
     """The usable observation nearest to the month's close."""
     month = month_of(context)
     snapshot = snapshot_source.open(context.log.info).closing_snapshot(month)
-    context.add_output_metadata(
-        {
-            "source": snapshot.source,
-            "source_revision": snapshot.source_revision,
-            "observed_at": dg.MetadataValue.timestamp(snapshot.observed_at),
-            **snapshot.notes,
-        }
-    )
+    context.add_output_metadata(snapshot.notes)
     return snapshot_rows(snapshot, month)
 
 
@@ -56,7 +49,6 @@ def model_downloads(context: dg.AssetExecutionContext, closing: pl.LazyFrame, op
     """Downloads in the month, repository by repository."""
     month = month_of(context)
     basis = downloads.month_basis(month, closing, opening)
-    context.add_output_metadata({"basis": basis.basis, "quality": basis.quality})
     populations = downloads.Populations(language_tasks(), flagged_models(month))
     return downloads.model_downloads(basis, closing, opening, populations)
 

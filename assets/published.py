@@ -7,6 +7,7 @@ import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from pipeline import settings
+from pipeline.errors import CensusError
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, OriginRuleResource
 from pipeline.orchestration.table_assets import OWNERS, asset_key, in_plain_words, table_asset
@@ -108,6 +109,37 @@ def postgres_mart(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]
 
     rows = in_plain_words(load_postgres)(url, settings.published_folder(), PUBLISHED)
     yield dg.Output(None, metadata={"schema": "census", "rows": rows})
+
+
+@dg.asset(
+    key=["published", "data_docs"],
+    deps=[asset_key(MONTH_SEALS)],
+    group_name="published",
+    kinds={"html", "greatexpectations"},
+    owners=OWNERS,
+    code_version=__version__,
+)
+@in_plain_words
+def data_docs(lake: LakeResource) -> dg.MaterializeResult[None]:
+    """Great Expectations' own Data Docs of the latest sealed month, in `CENSUS_HOME/data_docs`.
+
+    No job makes them: materialise them by hand when somebody wants to read them. Their pages load styles from the
+    network.
+    """
+    store = lake.store()
+    sealed = store.months(MONTH_SEALS)
+    if not sealed:
+        raise CensusError("no month is sealed yet, so there are no Data Docs to write: run a month first")
+    from pipeline.quality.data_docs import write_data_docs  # noqa: PLC0415 - loads Great Expectations
+
+    shown = write_data_docs(store, SEALED_TABLES, sealed[-1], settings.data_docs_folder())
+    return dg.MaterializeResult(
+        metadata={
+            "month": f"{sealed[-1]:%Y-%m}",
+            "expectations": shown,
+            "path": dg.MetadataValue.path(str(settings.data_docs_folder() / "index.html")),
+        }
+    )
 
 
 PATHS = {

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from pipeline.orchestration.partitions import month_of
-from pipeline.orchestration.pictures import largest_families, picture_of_flows
+from pipeline.orchestration.pictures import largest_families, picture_of_flows, shares_over_time
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import inputs, table_asset, table_assets
 from pipeline.reference.attributes import attribute_words
@@ -48,10 +48,18 @@ DESCRIBED = [
     ),
 )
 def member_shares(
-    downloads: pl.LazyFrame, attributed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    downloads: pl.LazyFrame,
+    attributed: pl.LazyFrame,
+    weights: pl.LazyFrame,
+    roots: pl.LazyFrame,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Who holds which part of the downloads, and how concentrated they are."""
     countries, organizations = shares.member_shares(downloads, attributed, weights, roots)
+    context.add_output_metadata(
+        shares_over_time(countries, lake.store(), month_of(context)), output_name=tables.COUNTRY_SHARES.name
+    )
     over = [concentration_of_members(countries), concentration_of_members(organizations)]
     return countries, organizations, pl.concat([concentration_of_models(downloads), *over], how="diagonal_relaxed")
 
@@ -107,7 +115,6 @@ def model_marts(
 )
 def family_shares(  # noqa: PLR0917 - an asset's parameters are its inputs
     context: dg.AssetExecutionContext,
-    lake: LakeResource,
     derivations: pl.LazyFrame,
     placed: pl.LazyFrame,
     weights: pl.LazyFrame,
@@ -117,7 +124,7 @@ def family_shares(  # noqa: PLR0917 - an asset's parameters are its inputs
 ) -> pl.DataFrame:
     """Families by root repository and by root organisation."""
     families_found = shares_of_families(derivations, placed, weights, downloads, _root_owners(attributed, roots))
-    context.add_output_metadata(largest_families(families_found, lake, month_of(context)))
+    context.add_output_metadata(largest_families(families_found))
     return families_found
 
 
@@ -131,9 +138,8 @@ def family_shares(  # noqa: PLR0917 - an asset's parameters are its inputs
         roots=attribution.ROOT_ATTRIBUTION,
     ),
 )
-def derivation_flows(  # noqa: PLR0917 - an asset's parameters are its inputs
+def derivation_flows(
     context: dg.AssetExecutionContext,
-    lake: LakeResource,
     derivations: pl.LazyFrame,
     weights: pl.LazyFrame,
     downloads: pl.LazyFrame,
@@ -142,7 +148,7 @@ def derivation_flows(  # noqa: PLR0917 - an asset's parameters are its inputs
 ) -> pl.DataFrame:
     """Who builds on whom, country by country."""
     flows = flows_between(derivations, weights, downloads, attributed, _root_owners(attributed, roots))
-    context.add_output_metadata(picture_of_flows(flows, lake, month_of(context)))
+    context.add_output_metadata(picture_of_flows(flows))
     return flows
 
 

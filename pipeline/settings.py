@@ -28,6 +28,11 @@ def published_folder() -> Path:
     return census_home() / "published"
 
 
+def data_docs_folder() -> Path:
+    """Where Great Expectations' Data Docs go."""
+    return census_home() / "data_docs"
+
+
 def postgres_url() -> str:
     """`CENSUS_POSTGRES_URL`: the database that the marts are loaded into; empty where there is none."""
     return os.environ.get("CENSUS_POSTGRES_URL", "")

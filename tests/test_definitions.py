@@ -1,7 +1,9 @@
 """The code location: what it holds, and what loading it must not do."""
 
+import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from dagster import AssetKey
 
 from pipeline.definitions import defs
 from pipeline.orchestration.partitions import MONTHS
-from pipeline.tables.catalog import TABLES
+from pipeline.orchestration.table_assets import MONTH_IS_DUE, column_lineage
+from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
 
 GRAPH = defs.resolve_asset_graph()
+ROOT = Path(__file__).parents[1]
 
 LOADING = """
 import socket, sys
@@ -36,6 +40,33 @@ def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_owner():
         assert node.owners
         assert node.kinds
         assert node.code_version
+        page, _, anchor = node.metadata["docs"].value.partition("#")
+        headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE)
+        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def test_a_month_is_overdue_a_day_after_its_close():
+    for table in TABLES:
+        policy = GRAPH.get(AssetKey([table.group, table.name])).freshness_policy
+        assert (policy is not None) == table.monthly
+    due = MONTH_IS_DUE
+    assert (due.deadline_cron, due.lower_bound_delta) == ("20 0 2 * *", timedelta(hours=24))
+
+
+MARTS = [table for table in TABLES if table.group == "shares"]
+SAID_BY_THE_TABLE = {"window", "months_in_window", "is_complete", "attribution", "dimension", "level"}
+
+
+@pytest.mark.parametrize("table", MARTS, ids=lambda table: table.path)
+def test_a_mart_says_of_every_column_which_upstream_columns_it_is_made_of(table):
+    assert set(table.made_of) == set(table.schema) - SAID_BY_THE_TABLE
+    upstream = {key.to_user_string() for key in GRAPH.get(AssetKey([table.group, table.name])).parent_keys}
+    lineage = column_lineage(table)
+    for column, others in lineage.deps_by_column.items():
+        assert others, column
+        for other in others:
+            assert other.asset_key.to_user_string() in upstream, column
+            assert other.column_name in TABLES_BY_PATH[other.asset_key.to_user_string()].schema, column
 
 
 def test_monthly_tables_are_partitioned_by_month_and_others_are_not():
@@ -96,6 +127,7 @@ EXPECTED_DEPENDENCIES = {
         "listings/opening_counters",
     },
     "listings/opening_counters": set(),
+    "published/data_docs": {"published/month_seals"},
     "published/data_dictionary": {"attribution/organizations", "published/month_seals"},
     "published/parquet_export": {"attribution/organizations", "published/month_seals"},
     "published/postgres_mart": {"published/warehouse"},

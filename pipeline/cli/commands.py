@@ -209,12 +209,15 @@ def compare_published(figures: Path) -> None:
 @census.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("docs"), show_default=True)
 def docs(folder: Path) -> None:
-    """Writes the pages that follow from the code: one on each published table, one on the architecture."""
+    """Writes what follows from the code: a page on each published table, one on the architecture, its picture."""
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (tables / name).write_text(text, encoding="utf-8")
-    (folder / "architecture.md").write_text(loaded("architecture").architecture_page(), encoding="utf-8")
+    architecture = loaded("architecture")
+    (folder / "architecture.md").write_text(architecture.architecture_page(), encoding="utf-8")
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images" / "graph.svg").write_text(architecture.graph_picture(), encoding="utf-8")
 
 
 @census.command()

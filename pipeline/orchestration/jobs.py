@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import BACKFILL_ID_TAG, PARTITION_NAME_TAG
 
@@ -15,6 +16,7 @@ from pipeline.tables.catalog import TABLES
 from pipeline.tables.listings import MODEL_DOWNLOADS
 from pipeline.tables.published import MONTH_SEALS
 
+DATA_DOCS = dg.AssetKey([MONTH_SEALS.group, "data_docs"])
 WHOLE_MONTH = dg.AssetSelection.assets(*(asset_key(table) for table in TABLES if table.monthly))
 STEPS = {
     "downloads": dg.AssetSelection.assets(asset_key(MODEL_DOWNLOADS)),
@@ -23,6 +25,7 @@ STEPS = {
 """Where a month can be begun again without reading the Hub again: with these assets, and all that follow from them."""
 PUBLISHED_BY_TAG = "census/published_by"
 """On runs of months whose launcher publishes by itself once all of them have ended."""
+RUNS_LOOKED_AT = 50
 
 MONTHLY_CENSUS = dg.define_asset_job(
     "monthly_census",
@@ -33,7 +36,7 @@ MONTHLY_CENSUS = dg.define_asset_job(
 PUBLISH = dg.define_asset_job(
     "publish",
     selection=dg.AssetSelection.assets(asset_key(ORGANIZATIONS))
-    | (dg.AssetSelection.groups(MONTH_SEALS.group) - dg.AssetSelection.assets(asset_key(MONTH_SEALS))),
+    | (dg.AssetSelection.groups(MONTH_SEALS.group) - dg.AssetSelection.assets(asset_key(MONTH_SEALS), DATA_DOCS)),
     description="Everything that is published, from every sealed month.",
 )
 
@@ -71,35 +74,31 @@ def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     )
 
 
-@dg.run_status_sensor(
+@dg.sensor(
     name="publish_after_months",
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    request_job=PUBLISH,
+    job=PUBLISH,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description="Publishes once when the last of the months under way has ended, not after each of a backfill.",
 )
-def publish_after_months(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Asks for one publication for all months that ended since the last."""
-    run, instance = context.dagster_run, context.instance
-    if not _seals_a_month(run):
-        return dg.SkipReason(f"run {run.run_id} does not seal a month")
-    if PUBLISHED_BY_TAG in run.tags:
-        return dg.SkipReason(f"whoever launched run {run.run_id} publishes it")
-    waiting = [
-        other.tags[PARTITION_NAME_TAG]
-        for other in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
-        if _seals_a_month(other)
-    ]
-    if waiting:
+def publish_after_months(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Asks for one publication for all months that ended since the last, also when the last of them failed."""
+    under_way = context.instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    if waiting := [run.tags[PARTITION_NAME_TAG] for run in under_way if _seals_a_month(run)]:
         return dg.SkipReason(f"waiting for {', '.join(sorted(waiting))}")
-    if missing := _not_launched_yet(run, instance):
-        return dg.SkipReason(f"waiting for {missing} months of the backfill that have no run yet")
-    ended = instance.get_run_records(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=50, order_by="update_timestamp"
+    ended = context.instance.get_run_records(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=RUNS_LOOKED_AT, order_by="update_timestamp"
     )
-    last = next((record.dagster_run for record in ended if _seals_a_month(record.dagster_run)), run)
+    to_publish = (run for run in (record.dagster_run for record in ended) if _is_published_by_us(run))
+    if (last := next(to_publish, None)) is None:
+        return dg.SkipReason("no month has ended that its launcher does not publish")
+    if missing := _not_launched_yet(last, context.instance):
+        return dg.SkipReason(f"waiting for {missing} months of the backfill that have no run yet")
     return dg.RunRequest(run_key=last.run_id)
+
+
+def _is_published_by_us(run: dg.DagsterRun) -> bool:
+    return _seals_a_month(run) and PUBLISHED_BY_TAG not in run.tags
 
 
 def _seals_a_month(run: dg.DagsterRun) -> bool:
@@ -116,7 +115,7 @@ def _not_launched_yet(run: dg.DagsterRun, instance: dg.DagsterInstance) -> int:
     if backfill_id is None:
         return 0
     backfill = instance.get_backfill(backfill_id)
-    if backfill is None or backfill.partition_names is None:
+    if backfill is None or backfill.partition_names is None or backfill.status != BulkActionStatus.REQUESTED:
         return 0
     launched = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID_TAG: backfill_id}))
     return len(set(backfill.partition_names) - {other.tags.get(PARTITION_NAME_TAG) for other in launched})

@@ -8,7 +8,8 @@ import polars as pl
 from dagster import InputContext, OutputContext
 
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.shown import largest_rows
+from pipeline.orchestration.shown import largest_rows, lowest_coverage, provenance
+from pipeline.orchestration.table_assets import column_lineage
 from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.declaration import Table
 
@@ -26,13 +27,19 @@ class LakeIOManager(dg.ConfigurableIOManager):
         table = _table(context.asset_key)
         month = _month(table, context)
         stored = self.lake.write(table, month, obj)
-        largest = largest_rows(self.lake.scan(table, month), table)
+        rows = self.lake.scan(table, month)
+        shown = {
+            "coverage": lowest_coverage(rows, table),
+            "largest": largest_rows(rows, table),
+            "dagster/column_lineage": column_lineage(table),
+        }
         context.add_output_metadata(
             {
                 "dagster/row_count": stored.rows,
-                "bytes": dg.MetadataValue.int(stored.bytes),
+                "dagster/size_bytes": stored.bytes,
                 "path": dg.MetadataValue.path(stored.path),
-                **({"largest": largest} if largest else {}),
+                **(provenance(self.lake.store(), table, month) if month else {}),
+                **{name: value for name, value in shown.items() if value is not None},
             }
         )
 

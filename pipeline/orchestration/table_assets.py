@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -16,6 +17,17 @@ from pipeline.version import __version__
 Body = TypeVar("Body", bound=Callable[..., Any])
 
 OWNERS = ["team:open-model-census"]
+DOCS_OF_GROUP = {
+    "listings": "docs/methodology.md#downloads-in-a-month",
+    "attribution": "docs/methodology.md#who-made-it",
+    "lineage": "docs/methodology.md#derivations",
+    "shares": "docs/methodology.md#shares",
+    "published": "docs/adr/0001-seals-decide-what-is-published.md",
+}
+"""Where the method of a group's tables is explained, in the repository."""
+MONTH_IS_DUE = dg.FreshnessPolicy.cron("20 0 2 * *", lower_bound_delta=timedelta(hours=24), timezone="UTC")
+"""A day after its close a month should have been made. Dagster looks at the latest materialisation, of whatever month;
+whether the month itself is there is told by the sensor `standing_failures_alert`."""
 HUB_POOL = "hub_api"
 """One step at a time speaks with the Hub, over all runs: its quota is one, and crawls must not share it."""
 NETWORK_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -41,6 +53,7 @@ def table_asset(
             retry_policy=NETWORK_RETRIES if reads_network else None,
             pool=HUB_POOL if reads_network else None,
             io_manager_key="lake_io",
+            tags={"reads": "hub"} if reads_network else None,
             **asset_facts(table),
         )(in_plain_words(body))
         return made
@@ -100,10 +113,12 @@ def asset_facts(table: Table) -> dict[str, Any]:
         "kinds": {"parquet", "polars"},
         "owners": OWNERS,
         "code_version": __version__,
+        "freshness_policy": MONTH_IS_DUE if table.monthly else None,
         "metadata": {
             "dagster/column_schema": column_schema(table),
             "dagster/table_name": table.path,
             "key": ", ".join(table.key),
+            "docs": dg.MetadataValue.path(DOCS_OF_GROUP[table.group]),
         },
     }
 
@@ -118,18 +133,39 @@ def description(table: Table) -> str:
 
 def column_schema(table: Table) -> dg.TableSchema:
     """The declared columns as Dagster shows them."""
-    return dg.TableSchema([_column(column, is_key=column.name in table.key) for column in table.columns])
+    return dg.TableSchema([_column(column, table) for column in table.columns])
 
 
-def _column(column: Column, *, is_key: bool) -> dg.TableColumn:
+def column_lineage(table: Table) -> dg.TableColumnLineage | None:
+    """The declared columns with the columns of other tables that they are made of; None where none are stated."""
+    if not table.made_of:
+        return None
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(dg.AssetKey(other.table.split("/")), other.column) for other in others]
+            for name, others in table.made_of.items()
+        }
+    )
+
+
+def _column(column: Column, table: Table) -> dg.TableColumn:
     meaning = column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]"
     return dg.TableColumn(
         column.name,
         str(column.type),
-        meaning,
+        "\n\n".join([meaning, *_made_of(table, column)]),
         constraints=dg.TableColumnConstraints(nullable=column.nullable),
-        tags={"key": ""} if is_key else {},
+        tags={"key": ""} if column.name in table.key else {},
     )
+
+
+def _made_of(table: Table, column: Column) -> list[str]:
+    """The column's lineage in words: Dagster's own UI does not draw it."""
+    by_table: dict[str, list[str]] = {}
+    for other in table.made_of.get(column.name, ()):
+        by_table.setdefault(other.table, []).append(f"`{other.column}`")
+    named = (f"{', '.join(columns)} of `{other}`" for other, columns in by_table.items())
+    return [f"Made of {'; '.join(named)}."] if by_table else []
 
 
 def in_plain_words(body: Body) -> Body:

@@ -11,13 +11,14 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation
 
@@ -37,6 +38,20 @@ class Answer:
 
     passed: bool
     result: Mapping[str, Any]
+
+
+_REPORTS: ContextVar[list[ExpectationSuiteValidationResult] | None] = ContextVar("_REPORTS", default=None)
+
+
+@contextmanager
+def reports() -> Iterator[list[ExpectationSuiteValidationResult]]:
+    """Great Expectations' own reports of what is validated within, as they come."""
+    found: list[ExpectationSuiteValidationResult] = []
+    before = _REPORTS.set(found)
+    try:
+        yield found
+    finally:
+        _REPORTS.reset(before)
 
 
 class NotValidatedError(Exception):
@@ -85,6 +100,8 @@ def _validated(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> dict
     batch = _rows().get_batch({"dataframe": frame})
     suite = gx.ExpectationSuite("declared", expectations=list(expectations))
     report = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
+    if (heard := _REPORTS.get()) is not None:
+        heard.append(report)
     return {_check_name(result): _answer(result) for result in report.results}
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.tables.columns import DEVELOPER_KINDS, RELATIONS
-from pipeline.tables.declaration import Expectation, Rule, Table, TableFrames
+from pipeline.tables.declaration import Expectation, Rule, Table, TableFrames, columns_of
 from pipeline.tables.shares import (
     GROUP_COLUMNS,
     SHARE_COLUMNS,
     SHARE_EXPECTATIONS,
     WITHIN,
     matches_downloads,
+    shares_made_of,
     sums_to_one,
 )
 
@@ -176,6 +177,23 @@ def _members_declared(frames: TableFrames) -> pl.LazyFrame:
     return frames.scan("shares/attribute_shares").join(declared, on=["dimension", "member"], how="anti")
 
 
+SIZE_STATED = columns_of("listings/hub_snapshots", "model_id", "safetensors_parameters", "gguf_parameters")
+"""What a model's size is read from."""
+HANDED_ON = (
+    *columns_of("listings/hub_snapshots", "model_id"),
+    *columns_of("lineage/derivations", "parent_model_id", "relation"),
+    *columns_of("lineage/model_lineage", "is_derivative", "is_first_party"),
+    *columns_of("attribution/model_attribution", "namespace"),
+)
+"""What says whether a namespace mostly hands on others' models."""
+_TRAITS = (
+    *SIZE_STATED,
+    *columns_of("listings/hub_snapshots", "license", "pipeline_tag", "library_name", "gated", "tags"),
+    *columns_of("listings/model_downloads", "created_at"),
+    *columns_of("attribution/model_attribution", "kind"),
+    *(column for column in HANDED_ON if column not in SIZE_STATED),
+)
+
 ATTRIBUTE_SHARES = Table(
     group="shares",
     name="attribute_shares",
@@ -199,6 +217,10 @@ ATTRIBUTE_SHARES = Table(
         matches_downloads("shares/attribute_shares"),
         Rule("members_declared", "Every member is one that its dimension declares.", _members_declared),
     ),
+    made_of={
+        **shares_made_of(_TRAITS),
+        "within": columns_of("attribution/model_attribution", "country"),
+    },
 )
 
 TABLES = (ATTRIBUTE_SHARES,)

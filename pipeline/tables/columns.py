@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.tables.declaration import TIMESTAMP, Column
+from pipeline.tables.declaration import TIMESTAMP, Column, columns_of
 
 MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day.")
 HUB_ID = Column(
@@ -58,3 +58,22 @@ BASES = ("all_time_delta", "rolling_30d")
 RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
 MEMBERS_NOT_COUNTRIES = ("international", "unaffiliated", "unmapped")
 COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
+
+MEASURED = columns_of("listings/model_downloads", "downloads")
+"""What every figure of downloads adds up."""
+WEIGHTED = columns_of("lineage/origin_weights", "weight")
+"""By what they are split over roots, where the attribution is by origin."""
+ANY_COUNTRY = (
+    *columns_of("attribution/model_attribution", "country"),
+    *columns_of("attribution/root_attribution", "country"),
+)
+ANY_ORGANIZATION = (
+    *columns_of("attribution/model_attribution", "organization"),
+    *columns_of("attribution/root_attribution", "organization"),
+)
+OF_POPULATION = {
+    "month": columns_of("listings/model_downloads", "month"),
+    "population": columns_of("listings/model_downloads", "is_new", "is_language", "is_flagged"),
+    "basis": columns_of("listings/model_downloads", "basis"),
+}
+"""What the columns are made of that every mart by population has."""

@@ -34,6 +34,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ColumnOf:
+    """A column of another table (`group/name`) that a column is made of."""
+
+    table: str
+    column: str
+
+
+def columns_of(table: str, *columns: str) -> tuple[ColumnOf, ...]:
+    """Columns of one table (`group/name`), for `Table.made_of`."""
+    return tuple(ColumnOf(table, column) for column in columns)
+
+
+@dataclass(frozen=True)
 class Expectation:
     """An expectation in Great Expectations' own vocabulary, e.g. `ExpectColumnValuesToBeBetween`."""
 
@@ -86,7 +99,8 @@ class Table:
     """A table of the census.
 
     `grain` completes the sentence "one row per ..."; `key` is unique within a month (or within the table,
-    where `monthly` is false). Rows are stored sorted by `key`.
+    where `monthly` is false). Rows are stored sorted by `key`. `made_of` names, for the columns whose values come from
+    other tables, the columns there that they are made of (see `columns_of`).
     """
 
     group: str
@@ -101,6 +115,7 @@ class Table:
     expectations: tuple[Expectation, ...] = ()
     rules: tuple[Rule, ...] = ()
     measures: tuple[Measure, ...] = ()
+    made_of: Mapping[str, tuple[ColumnOf, ...]] = field(default_factory=dict)
     _names: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +123,8 @@ class Table:
         object.__setattr__(self, "_names", frozenset(names))
         if len(self._names) != len(names):
             raise ValueError(f"table {self.path} declares a column twice: keep one of each of {sorted(names)}")
+        if unknown := set(self.made_of) - self._names:
+            raise ValueError(f"table {self.path} says what columns are made of that it lacks: {sorted(unknown)}")
         if missing := set(self.key) - self._names:
             raise ValueError(f"table {self.path} has key columns that it does not declare: {sorted(missing)}")
 

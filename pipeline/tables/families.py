@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.tables.columns import COUNTRY_PATTERN, MONTH, RELATIONS
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
+from pipeline.tables.columns import (
+    ANY_COUNTRY,
+    ANY_ORGANIZATION,
+    COUNTRY_PATTERN,
+    MEASURED,
+    MONTH,
+    RELATIONS,
+    WEIGHTED,
+)
+from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames, columns_of
 
 LEVELS = ("root_model", "root_organization")
 """What a family is named after: the root repository, or the organisation that made it."""
@@ -32,6 +40,19 @@ _NOT_NEGATIVE = tuple(
 _IS_FRACTION = Expectation(
     "ExpectColumnValuesToBeBetween", {"column": "share_of_new_derivatives", "min_value": 0, "max_value": 1.000000001}
 )
+
+_CREATED = columns_of("listings/model_downloads", "created_at")
+_CHILDREN = columns_of("lineage/derivations", "child_hub_id")
+_BY_RELATION = columns_of("lineage/derivations", "relation")
+_MADE_OF = {
+    "month": columns_of("listings/model_downloads", "month"),
+    "new_derivatives": (*WEIGHTED, *_CREATED),
+    "derivatives": WEIGHTED,
+    "new_derivatives_in_all": (*_CHILDREN, *_CREATED),
+    "share_of_new_derivatives": (*WEIGHTED, *_CHILDREN, *_CREATED),
+    "downloads": (*MEASURED, *WEIGHTED),
+}
+"""What the columns are made of that families and flows share."""
 
 
 def change_of_derivative_share(frames: TableFrames) -> pl.LazyFrame:
@@ -120,6 +141,19 @@ FAMILY_SHARES = Table(
             ),
         ),
     ),
+    made_of={
+        **_MADE_OF,
+        "family": (
+            *columns_of("lineage/origin_weights", "root_model_id"),
+            *columns_of("lineage/model_lineage", "root_model_id"),
+            *ANY_ORGANIZATION,
+        ),
+        "organization": ANY_ORGANIZATION,
+        "country": ANY_COUNTRY,
+        **{f"new_{relation}": (*WEIGHTED, *_CREATED, *_BY_RELATION) for relation in RELATIONS},
+        "downloads_derivatives": (*MEASURED, *WEIGHTED),
+        "downloads_quantized": (*MEASURED, *WEIGHTED, *_BY_RELATION),
+    },
 )
 
 DERIVATION_FLOWS = Table(
@@ -157,6 +191,11 @@ DERIVATION_FLOWS = Table(
             lambda frames: not_conserved(frames.scan("shares/derivation_flows"), ["month"]),
         ),
     ),
+    made_of={
+        **_MADE_OF,
+        "base_country": ANY_COUNTRY,
+        "derivative_country": columns_of("attribution/model_attribution", "country"),
+    },
 )
 
 

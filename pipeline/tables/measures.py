@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.tables.attributes import INTERMEDIARY_KINDS, SIZE_BANDS
+from pipeline.tables.attributes import HANDED_ON, INTERMEDIARY_KINDS, SIZE_BANDS, SIZE_STATED
 from pipeline.tables.columns import (
+    ANY_COUNTRY,
+    ANY_ORGANIZATION,
     BASES,
     BASIS,
     COUNTRY,
     COUNTRY_PATTERN,
     CREATED_AT,
     HUB_ID,
+    MEASURED,
     MODEL_ID,
     MONTH,
     NAMESPACE,
+    OF_POPULATION,
     ORGANIZATION,
+    WEIGHTED,
 )
-from pipeline.tables.declaration import Column, Expectation, Table
+from pipeline.tables.declaration import Column, Expectation, Table, columns_of
 from pipeline.tables.shares import (
     ATTRIBUTION,
     IN_WINDOW,
@@ -84,6 +89,14 @@ CONCENTRATION = Table(
             {"column_A": "top_10_share", "column_B": "top_1_share", "or_equal": True},
         ),
     ),
+    made_of={
+        **OF_POPULATION,
+        "members": (*columns_of("listings/model_downloads", "hub_id"), *ANY_ORGANIZATION, *ANY_COUNTRY),
+        **dict.fromkeys(
+            ("denominator", "hhi", "effective_number", "gini", "coverage", *(f"top_{count}_share" for count in TOP)),
+            (*MEASURED, *WEIGHTED, *ANY_ORGANIZATION, *ANY_COUNTRY),
+        ),
+    },
 )
 
 MODEL_SIZES = Table(
@@ -125,6 +138,15 @@ MODEL_SIZES = Table(
         _between("mean_parameters", 0, 1e13),
         _between("coverage", 0, ROUNDED_ONE),
     ),
+    made_of={
+        **OF_POPULATION,
+        "within": columns_of("attribution/model_attribution", "country"),
+        "downloads": MEASURED,
+        **dict.fromkeys(
+            ("denominator", "parameters_downloaded", "mean_parameters", "median_parameters", "coverage"),
+            (*MEASURED, *SIZE_STATED),
+        ),
+    },
 )
 
 RELEASE_DAYS = Table(
@@ -150,6 +172,17 @@ RELEASE_DAYS = Table(
         Expectation("ExpectColumnValuesToMatchRegex", {"column": "country", "regex": COUNTRY_PATTERN}),
         _between("new_repositories", 1),
     ),
+    made_of={
+        "month": OF_POPULATION["month"],
+        "organization": columns_of("attribution/model_attribution", "organization"),
+        "country": columns_of("attribution/model_attribution", "country"),
+        "released_on": columns_of("listings/model_downloads", "created_at"),
+        "new_repositories": (
+            *columns_of("listings/model_downloads", "created_at"),
+            *columns_of("listings/opening_counters", "observed_at"),
+            *columns_of("lineage/model_lineage", "is_derivative", "is_first_party"),
+        ),
+    },
 )
 
 RELEASE_CADENCE = Table(
@@ -217,6 +250,17 @@ ADOPTION_MARKS = Table(
         Expectation("ExpectColumnValuesToMatchRegex", {"column": "country", "regex": COUNTRY_PATTERN}),
         _between("downloads_at_mark", FEWEST_DOWNLOADS_AT_MARK),
     ),
+    made_of={
+        "month": OF_POPULATION["month"],
+        "hub_id": columns_of("listings/model_downloads", "hub_id"),
+        "model_id": columns_of("listings/hub_snapshots", "model_id"),
+        "organization": columns_of("attribution/model_attribution", "organization"),
+        "country": columns_of("attribution/model_attribution", "country"),
+        "created_at": columns_of("listings/model_downloads", "created_at"),
+        "size_band": SIZE_STATED,
+        "months_after_creation": columns_of("listings/model_downloads", "month", "created_at"),
+        "downloads_at_mark": columns_of("listings/hub_snapshots", "downloads_all_time"),
+    },
 )
 
 ADOPTION = Table(
@@ -304,6 +348,16 @@ INTERMEDIARIES = Table(
         _between("repositories", FEWEST_REPOSITORIES),
         _between("coverage", 0, ROUNDED_ONE),
     ),
+    made_of={
+        **OF_POPULATION,
+        **{
+            name: columns_of("attribution/model_attribution", name) for name in ("namespace", "organization", "country")
+        },
+        "repositories": columns_of("attribution/model_attribution", "hub_id", "namespace"),
+        **dict.fromkeys(("intermediary", "re_uploaded", "quantized", "adapted"), HANDED_ON),
+        **dict.fromkeys(("downloads", "denominator", "share"), MEASURED),
+        "coverage": (*MEASURED, *columns_of("attribution/model_attribution", "namespace")),
+    },
 )
 
 TABLES = (CONCENTRATION, MODEL_SIZES, RELEASE_DAYS, ADOPTION_MARKS, INTERMEDIARIES)

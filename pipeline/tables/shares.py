@@ -6,8 +6,19 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.tables.columns import BASES, BASIS, COUNTRY, COUNTRY_PATTERN, MONTH
-from pipeline.tables.declaration import Column, Expectation, Rule, Table, TableFrames
+from pipeline.tables.columns import (
+    ANY_COUNTRY,
+    ANY_ORGANIZATION,
+    BASES,
+    BASIS,
+    COUNTRY,
+    COUNTRY_PATTERN,
+    MEASURED,
+    MONTH,
+    OF_POPULATION,
+    WEIGHTED,
+)
+from pipeline.tables.declaration import Column, ColumnOf, Expectation, Rule, Table, TableFrames, columns_of
 
 
 @dataclass(frozen=True)
@@ -219,7 +230,28 @@ SHARE_EXPECTATIONS = (
 )
 
 
-def _share_table(dimension: str, description: str, member_pattern: str, further: tuple[Column, ...] = ()) -> Table:
+def shares_made_of(
+    members: tuple[ColumnOf, ...], weights: tuple[ColumnOf, ...] = ()
+) -> dict[str, tuple[ColumnOf, ...]]:
+    """What `SHARE_COLUMNS` are made of: downloads by weight, and for what is known or not, whose they are."""
+    downloads = (*MEASURED, *weights)
+    return {
+        **OF_POPULATION,
+        "member": members,
+        "models": columns_of("listings/model_downloads", "hub_id"),
+        "denominator": MEASURED,
+        **dict.fromkeys(("downloads", "share", "rank"), downloads),
+        **dict.fromkeys(("share_of_attributed", "share_low", "share_high", "coverage"), (*downloads, *members)),
+    }
+
+
+def _share_table(
+    dimension: str,
+    description: str,
+    member_pattern: str,
+    members: tuple[ColumnOf, ...],
+    further: tuple[Column, ...] = (),
+) -> Table:
     path = f"shares/{dimension}_shares"
     return Table(
         group="shares",
@@ -234,6 +266,7 @@ def _share_table(dimension: str, description: str, member_pattern: str, further:
             Expectation("ExpectColumnValuesToMatchRegex", {"column": "member", "regex": member_pattern}),
         ),
         rules=(sums_to_one(path), conserves_downloads(path), matches_downloads(path), jumps(path, dimension)),
+        made_of={**shares_made_of(members, WEIGHTED), **{column.name: ANY_COUNTRY for column in further}},
     )
 
 
@@ -241,11 +274,13 @@ COUNTRY_SHARES = _share_table(
     "country",
     "Each country's part of the month's downloads, by uploader and by origin, for every population.",
     COUNTRY_PATTERN,
+    ANY_COUNTRY,
 )
 ORGANIZATION_SHARES = _share_table(
     "organization",
     "Each organisation's part of the month's downloads, by uploader and by origin, for every population.",
     r"\S",
+    ANY_ORGANIZATION,
     (COUNTRY,),
 )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.cli.architecture import architecture_page
+from pipeline.cli.architecture import architecture_page, graph_picture
 from pipeline.cli.commands import census
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,7 @@ def test_every_link_between_documents_leads_somewhere():
 
 def test_the_page_on_the_architecture_is_the_one_that_the_definitions_make():
     assert (ROOT / "docs" / "architecture.md").read_text() == architecture_page(), "run `make docs`"
+    assert (ROOT / "docs" / "images" / "graph.svg").read_text() == graph_picture(), "run `make docs`"
 
 
 def test_a_deployments_instance_differs_from_a_laptops_in_its_storage_only():

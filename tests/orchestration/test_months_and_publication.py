@@ -11,8 +11,9 @@ from pipeline.definitions import defs
 from pipeline.orchestration.jobs import PUBLISHED_BY_TAG, STEPS, from_step, publish_after_months
 from pipeline.tables.catalog import TABLES
 
-SUCCESS, STARTED, NOT_STARTED = (
+SUCCESS, FAILURE, STARTED, NOT_STARTED = (
     dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.NOT_STARTED,
 )
@@ -29,55 +30,69 @@ def month_run(instance, month, status=SUCCESS, job="monthly_census", **tags):
     return instance.add_run(dg.DagsterRun(job_name=job, run_id=str(uuid.uuid4()), tags=tags, status=status))
 
 
-def asked_after(instance, run):
-    """What the sensor does when it sees that the run has succeeded."""
-    event = dg.DagsterEvent(
-        event_type_value=dg.DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name, message="ended"
+def asked(instance):
+    """What the sensor asks for now."""
+    return publish_after_months(dg.build_sensor_context(instance))
+
+
+def backfill_of(instance, *months, status=BulkActionStatus.REQUESTED):
+    backfill = PartitionBackfill(
+        backfill_id="all",
+        status=status,
+        from_failure=False,
+        tags={},
+        backfill_timestamp=0.0,
+        partition_names=[f"{month}-01" for month in months],
     )
-    context = dg.build_run_status_sensor_context("publish_after_months", event, instance, run)
-    return publish_after_months(context)
+    instance.add_backfill(backfill)
 
 
 def test_a_month_that_ended_alone_is_published(instance):
-    assert isinstance(asked_after(instance, month_run(instance, "2025-08")), dg.RunRequest)
+    run = month_run(instance, "2025-08")
+    assert asked(instance).run_key == run.run_id
 
 
 @pytest.mark.parametrize("status", [STARTED, NOT_STARTED])
 def test_publication_waits_for_the_months_still_under_way(instance, status):
     month_run(instance, "2025-07", status)
-    skipped = asked_after(instance, month_run(instance, "2025-08"))
-    assert skipped.skip_message == "waiting for 2025-07-01"
+    month_run(instance, "2025-08")
+    assert asked(instance).skip_message == "waiting for 2025-07-01"
 
 
-def test_twelve_months_that_ended_together_ask_for_one_publication(instance):
-    runs = [month_run(instance, f"2025-{month:02}") for month in range(1, 13)]
-    assert len({asked_after(instance, run).run_key for run in runs}) == 1
+def test_months_that_ended_together_ask_for_one_publication_however_often_it_is_looked(instance):
+    for month in range(1, 13):
+        month_run(instance, f"2025-{month:02}")
+    assert asked(instance).run_key == asked(instance).run_key
+
+
+def test_months_that_succeeded_are_published_also_when_the_last_to_end_failed(instance):
+    good = month_run(instance, "2025-07")
+    month_run(instance, "2025-08", FAILURE)
+    assert asked(instance).run_key == good.run_id
 
 
 def test_publication_waits_for_the_months_of_a_backfill_that_were_not_launched_yet(instance):
-    backfill = PartitionBackfill(
-        backfill_id="all",
-        status=BulkActionStatus.REQUESTED,
-        from_failure=False,
-        tags={},
-        backfill_timestamp=0.0,
-        partition_names=["2025-07-01", "2025-08-01"],
-    )
-    instance.add_backfill(backfill)
-    first = month_run(instance, "2025-07", dagster__backfill="all")
-    assert asked_after(instance, first).skip_message.startswith("waiting for 1 months of the backfill")
-    last = month_run(instance, "2025-08", dagster__backfill="all")
-    assert isinstance(asked_after(instance, last), dg.RunRequest)
+    backfill_of(instance, "2025-07", "2025-08")
+    month_run(instance, "2025-07", dagster__backfill="all")
+    assert asked(instance).skip_message.startswith("waiting for 1 months of the backfill")
+    month_run(instance, "2025-08", dagster__backfill="all")
+    assert isinstance(asked(instance), dg.RunRequest)
+
+
+def test_publication_does_not_wait_for_a_backfill_that_was_given_up(instance):
+    backfill_of(instance, "2025-07", "2025-08", status=BulkActionStatus.CANCELED)
+    month_run(instance, "2025-07", dagster__backfill="all")
+    assert isinstance(asked(instance), dg.RunRequest)
 
 
 def test_what_the_command_launches_it_publishes_itself(instance):
-    run = month_run(instance, "2025-08", **{PUBLISHED_BY_TAG.replace("/", "__"): "command"})
-    assert isinstance(asked_after(instance, run), dg.SkipReason)
+    month_run(instance, "2025-08", **{PUBLISHED_BY_TAG.replace("/", "__"): "command"})
+    assert isinstance(asked(instance), dg.SkipReason)
 
 
 def test_a_publication_does_not_ask_for_another(instance):
-    run = instance.add_run(dg.DagsterRun(job_name="publish", run_id=str(uuid.uuid4()), status=SUCCESS))
-    assert isinstance(asked_after(instance, run), dg.SkipReason)
+    instance.add_run(dg.DagsterRun(job_name="publish", run_id=str(uuid.uuid4()), status=SUCCESS))
+    assert isinstance(asked(instance), dg.SkipReason)
 
 
 @pytest.mark.parametrize(("scheduled", "source"), [(None, "hub"), ("hub_stats", "hub_stats")])

@@ -1,0 +1,60 @@
+"""What the README shows is what a reader gets: its output, its SQL, its commands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli.commands import census as commands
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+(OUTPUT,) = [text for kind, text in BLOCKS if not kind and text.startswith("SYNTHETIC SAMPLE")]
+QUERIES = [text for kind, text in BLOCKS if kind == "sql"]
+SHOWN = [
+    line.split("#")[0].strip()
+    for kind, text in BLOCKS
+    if kind == "sh"
+    for line in text.splitlines()
+    if line.startswith("census ")
+]
+READING = ("status", "headline", "compare-published", "family", "explain", "restore", "registry check")
+READ_ONLY = [line for line in SHOWN if line.removeprefix("census ").startswith(READING)]
+
+
+@pytest.fixture
+def says(sample, monkeypatch):
+    """What a command prints over the sample's home."""
+    monkeypatch.setenv("CENSUS_HOME", str(sample[0]))
+    monkeypatch.setenv("DAGSTER_HOME", str(sample[0] / "dagster"))
+
+    def run(*arguments):
+        finished = CliRunner().invoke(commands, arguments)
+        assert finished.exit_code == 0, finished.output
+        return finished.output
+
+    return run
+
+
+def test_the_output_shown_is_the_real_one(says):
+    figures, _, places = OUTPUT.partition("\nwarehouse")
+    assert says("headline", "--last-month", "2025-08").strip() == figures.strip()
+    assert places.split("\n")[0].strip() == ".census/published/census.duckdb"
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_queries_shown_have_an_answer(sample, query):
+    with duckdb.connect(str(sample[0] / "published" / "census.duckdb"), read_only=True) as warehouse:
+        assert warehouse.sql(query).fetchall()
+
+
+@pytest.mark.parametrize("line", READ_ONLY)
+def test_the_commands_shown_that_only_read_do(says, line):
+    assert says(*shlex.split(line)[1:]).strip()
+
+
+def test_every_kind_of_reading_is_shown():
+    assert len(READ_ONLY) >= len(READING)

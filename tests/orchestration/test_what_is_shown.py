@@ -1,0 +1,78 @@
+"""What Dagster shows beside a materialisation: what the month rests on, its coverage, pictures that are drawings."""
+
+import base64
+import re
+from datetime import UTC, date, datetime
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+
+from pipeline.lake.store import Lake
+from pipeline.orchestration.pictures import shares_over_time
+from pipeline.orchestration.shown import lowest_coverage, provenance
+from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
+from pipeline.tables.shares import COUNTRY_SHARES
+
+JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
+OBSERVED = datetime(2025, 9, 1, 3, tzinfo=UTC)
+
+
+def rows(table, *given):
+    """Rows of the table with the values given, and no others."""
+    columns = {name: pl.Series(name, [row.get(name) for row in given], dtype) for name, dtype in table.schema.items()}
+    return pl.DataFrame(columns)
+
+
+def share(month, member, value, **further):
+    stated = {"population": "new", "attribution": "uploader", "window": "month", "basis": "all_time_delta"}
+    return stated | {"coverage": 0.9, "month": month, "member": member, "share": value} | further
+
+
+@pytest.fixture
+def lake(tmp_path):
+    made = Lake(str(tmp_path / "lake"))
+    listed = {"month": AUGUST, "source": "sample", "source_revision": "abc", "observed_at": OBSERVED}
+    made.write(HUB_SNAPSHOTS, AUGUST, rows(HUB_SNAPSHOTS, listed))
+    made.write(MODEL_DOWNLOADS, AUGUST, rows(MODEL_DOWNLOADS, {"basis": "all_time_delta", "quality": "exact"}))
+    made.write(COUNTRY_SHARES, JULY, rows(COUNTRY_SHARES, share(JULY, "CN", 0.1), share(JULY, "US", 0.2)))
+    return made
+
+
+def test_a_mart_is_shown_with_the_snapshot_and_the_counter_that_it_rests_on(lake):
+    lake.write(COUNTRY_SHARES, AUGUST, rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.1)))
+    shown = provenance(lake, COUNTRY_SHARES, AUGUST)
+    assert shown.pop("observed_at").value == OBSERVED.timestamp()
+    assert shown == {
+        "source": "sample (synthetic: nothing in it was measured)",
+        "source_revision": "abc",
+        "basis": "all_time_delta",
+        "quality": "exact",
+    }
+
+
+def test_the_coverage_shown_is_the_lowest_of_the_rows_about_everything():
+    stated = rows(
+        COUNTRY_SHARES,
+        share(JULY, "CN", 0.1, population="all", coverage=0.8),
+        share(JULY, "CN", 0.1, population="all", coverage=0.7),
+        share(JULY, "CN", 0.1, population="new", coverage=0.5),
+    )
+    assert lowest_coverage(stated.lazy(), COUNTRY_SHARES) == 0.7
+    assert lowest_coverage(pl.LazyFrame(), MODEL_DOWNLOADS) is None
+
+
+def test_the_picture_of_shares_has_a_line_a_country_over_the_months_that_the_lake_holds(lake):
+    now = rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3), share(AUGUST, "<script>", 0.25))
+    shown = shares_over_time(now, lake, AUGUST)["shares_over_time"].value
+    (encoded,) = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", shown)
+    drawing = ElementTree.fromstring(base64.b64decode(encoded))
+    lines = [element for element in drawing.iter() if element.tag.endswith("polyline")]
+    assert [len(line.get("points").split()) for line in lines] == [2, 1]
+    labels = [element.text for element in drawing.iter() if element.tag.endswith("text")]
+    assert labels == ["2025-07", "2025-08", "30%", "CN 30.0%", "<script> 25.0%"]
+    assert "<script>" not in shown
+    assert (
+        "2025-08: basis all_time_delta, coverage 90.0%. Source: sample (synthetic: nothing in it was measured)."
+        in shown
+    )

@@ -1,0 +1,41 @@
+"""Great Expectations' own pages show what was expected and found, and nothing that strangers wrote."""
+
+from datetime import date
+
+import polars as pl
+
+from pipeline.lake.store import Lake
+from pipeline.quality.data_docs import write_data_docs
+from pipeline.tables.columns import HUB_ID, MONTH
+from pipeline.tables.declaration import Column, Expectation, Table
+
+AUGUST = date(2025, 8, 1)
+THINGS = Table(
+    "listings",
+    "things",
+    "thing",
+    "Things.",
+    (MONTH, HUB_ID, Column("downloads", pl.Int64, "Downloads.", "downloads")),
+    key=("hub_id",),
+    expectations=(Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads", "min_value": 0}),),
+)
+
+
+def test_a_page_of_great_expectations_states_each_expectation_and_whether_it_is_met(tmp_path):
+    lake, folder = Lake(str(tmp_path / "lake")), tmp_path / "data_docs"
+    hostile = "<script>alert(1)</script>"
+    lake.write(THINGS, AUGUST, pl.DataFrame({"month": AUGUST, "hub_id": ["a", hostile], "downloads": [1, -5]}))
+    folder.mkdir()
+    (folder / "of-the-month-before.html").touch()
+    shown = write_data_docs(lake, [THINGS], AUGUST, folder)
+    assert shown == 6
+    assert sorted(page.name for page in folder.iterdir()) == [
+        "index.html",
+        "listings-things-1.html",
+        "listings-things-2.html",
+    ]
+    assert '<a href="listings-things-1.html">listings/things</a></td><td>3/4' in (folder / "index.html").read_text()
+    page = (folder / "listings-things-1.html").read_text()
+    assert "values must be greater than or equal to" in page
+    assert "downloads" in page
+    assert hostile not in page
