@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 from polars.exceptions import PolarsError
 
+from pipeline.databases import open_files
 from pipeline.errors import UnusableSnapshotError
 from pipeline.hub.sources.base import OBSERVATION_SCHEMA
 from pipeline.tables.listings import DECLARED_BASE_MODELS
@@ -91,8 +92,7 @@ def read_json_lines(paths: Sequence[Path]) -> pl.LazyFrame:
     name = paths[0].name if len(paths) == 1 else f"{len(paths)} listing pages"
     if empty := [path.name for path in paths if path.stat().st_size == 0]:
         raise UnusableSnapshotError(f"{empty[0]} is empty: fetch it again or remove it")
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-    connection.execute("set enable_progress_bar = false")
+    connection = open_files(paths)
     try:
         raw = connection.sql(
             """
