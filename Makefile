@@ -8,7 +8,7 @@ export CENSUS_HOME ?= $(CURDIR)/.census
 # Great Expectations takes three times as long to import where its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-faults ui lint format docs requirements clean
+.PHONY: help run test test-faults audit ui lint format docs requirements clean
 
 help:
 	@echo "make run    backfill twelve months of the sample, publish, print the headline"
@@ -27,6 +27,10 @@ test: lint
 # The long forms: quotas waited out, crawls killed twenty times, backfills in every order. Some minutes.
 test-faults: $(VENV)/ready-to-test
 	$(BIN)/pytest -m faults tests
+
+# Known vulnerabilities of the pinned requirements; says that it was skipped where there is no network.
+audit: $(VENV)/installer
+	.ci/audit
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .
