@@ -2,11 +2,18 @@
 
 import http.client
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -14,6 +21,9 @@ import pytest
 
 from pipeline.hub.local_hub.server import LocalHub
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+
+WORKER = Path(__file__).with_name("worker.py")
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -135,9 +145,64 @@ class Mirror:
         return Answer(response.status, tuple(found), body)
 
 
+@dataclass
+class Worker:
+    """Runs jobs in one home, each in a process that can be killed."""
+
+    process: subprocess.Popen
+    home: Path
+
+    def start(self, job, month=None, source="hub_stats", **environment):
+        asked = {"job": job, "month": month and month.isoformat(), "source": source, "environment": environment}
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())["pid"]
+
+    def end(self):
+        return json.loads(self.process.stdout.readline())
+
+    def run(self, *job, **environment):
+        self.start(*job, **environment)
+        return self.end()
+
+    def killed_after(self, seconds, *job):
+        """Whether the job was still running when it was killed so many seconds after its start."""
+        pid = self.start(*job)
+        time.sleep(seconds)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return os.WIFSIGNALED(self.end()["status"])
+
+
+@contextmanager
+def running_worker(home, endpoint="http://127.0.0.1:9"):
+    home.mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, WORKER, home],
+        cwd=ROOT,
+        env=os.environ | {"HF_ENDPOINT": endpoint},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        json.loads(process.stdout.readline())
+        yield Worker(process, home)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def worker_in():
+    """Runs jobs in processes that may be killed: `worker_in(home, endpoint)`, a context."""
+    return running_worker
+
+
 @pytest.fixture(scope="session")
 def small_world(tmp_path_factory):
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=1_000))
+    settings = WorldSettings(models=1_000, revisions=(date(2025, 3, 1), date(2025, 4, 1)), truth=False)
+    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", settings)
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,8 @@ import json
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -34,58 +29,8 @@ MONTH = date(2025, 3, 1)
 KILLS = int(os.environ.get("FAULTS_KILLS", "100"))
 WORLDS = int(os.environ.get("FAULTS_WORLDS", "20"))
 FIGURES = Path(__file__).parents[2] / "docs" / "reliability.json"
-WORKER = Path(__file__).with_name("worker.py")
-ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.faults
-
-
-@dataclass
-class Worker:
-    """Runs jobs in one home, each in a process that can be killed."""
-
-    process: subprocess.Popen
-    home: Path
-
-    def start(self, job, month=None, source="hub_stats", **environment):
-        asked = {"job": job, "month": month and month.isoformat(), "source": source, "environment": environment}
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())["pid"]
-
-    def end(self):
-        return json.loads(self.process.stdout.readline())
-
-    def run(self, *job, **environment):
-        self.start(*job, **environment)
-        return self.end()
-
-    def killed_after(self, seconds, *job):
-        """Whether the job was still running when it was killed so many seconds after its start."""
-        pid = self.start(*job)
-        time.sleep(seconds)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        return os.WIFSIGNALED(self.end()["status"])
-
-
-@contextmanager
-def worker_in(home, endpoint):
-    home.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, WORKER, home],
-        cwd=ROOT,
-        env=os.environ | {"HF_ENDPOINT": endpoint},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        json.loads(process.stdout.readline())
-        yield Worker(process, home)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def world_of(folder, seed):
@@ -116,7 +61,7 @@ def write_figures(**figures):
     FIGURES.write_text(json.dumps(known | figures, indent=1, sort_keys=True) + "\n")
 
 
-def test_a_month_killed_a_hundred_times_at_random_moments_is_the_undisturbed_one_when_it_is_run_again(tmp_path):
+def test_a_month_killed_a_hundred_times_at_random_moments_is_the_undisturbed_one_run_again(worker_in, tmp_path):
     moments = random.Random(10)
     counted = Counter(asked=KILLS)
     with LocalHub(world_of(tmp_path, seed=1)) as hub:
@@ -161,7 +106,7 @@ def published_content(home):
         }
 
 
-def test_a_publication_killed_a_hundred_times_at_random_moments_is_whole_and_the_undisturbed_one(tmp_path):
+def test_a_publication_killed_a_hundred_times_at_random_moments_is_whole_and_the_undisturbed_one(worker_in, tmp_path):
     moments = random.Random(11)
     counted = Counter(asked=KILLS)
     home = tmp_path / "home"
@@ -215,7 +160,7 @@ def hits(chance):
     return tuple(sorted(chance.sample(range(1, 12), k=chance.randint(1, 4))))
 
 
-def test_twenty_random_worlds_under_random_faults_end_in_the_same_marts_or_in_a_refusal(tmp_path):
+def test_twenty_random_worlds_under_random_faults_end_in_the_same_marts_or_in_a_refusal(worker_in, tmp_path):
     counted, faults_by_kind = Counter(worlds=WORLDS), Counter()
     unclear = []
     for seed in range(WORLDS):
