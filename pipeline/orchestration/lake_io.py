@@ -13,6 +13,7 @@ from pipeline.lake.provenance import INHERITED, Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.shown import largest_rows
+from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.declaration import Table
 
@@ -27,6 +28,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
     _loaded: dict[tuple[str, str], str] = PrivateAttr(default_factory=dict)
     """By step and table, the digest of each input as it was when the step was given it."""
 
+    @in_plain_words
     def handle_output(self, context: OutputContext, obj: pl.LazyFrame | pl.DataFrame) -> None:
         """Stores the frame in place of what was there.
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
+import duckdb
+from polars.exceptions import PolarsError
 
-from pipeline.errors import CensusError, TemporaryError
+from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.tables.declaration import Column, Table
 from pipeline.version import __version__
@@ -133,7 +135,10 @@ def _column(column: Column, *, is_key: bool) -> dg.TableColumn:
 
 
 def in_plain_words(body: Body) -> Body:
-    """The body, with the census' own errors shown as one sentence; only causes that may pass are tried again."""
+    """The body, with the census' own errors, and disks that take no more, shown as one sentence.
+
+    Only causes that may pass are tried again.
+    """
 
     @functools.wraps(body)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -141,5 +146,10 @@ def in_plain_words(body: Body) -> Body:
             return body(*args, **kwargs)
         except CensusError as error:
             raise dg.Failure(str(error), allow_retries=isinstance(error, TemporaryError)) from error
+        except (OSError, PolarsError, duckdb.Error) as error:
+            trouble = storage_trouble(error)
+            if trouble is None:
+                raise
+            raise dg.Failure(trouble, allow_retries=False) from error
 
     return run  # type: ignore[return-value]

@@ -9,18 +9,25 @@ import os
 import sys
 import uuid
 
+# Loaded here once. Not the census itself: Polars starts threads when it first computes, which a fork leaves behind.
+import altair  # noqa: F401
 import dagster as dg
-import great_expectations  # noqa: F401 - loaded here once, not in each child
+import dagster_duckdb  # noqa: F401
+import duckdb  # noqa: F401
+import great_expectations  # noqa: F401
+import huggingface_hub  # noqa: F401
 import pandas  # noqa: F401
-
-import pipeline.publish.report  # noqa: F401
-from pipeline.definitions import defs
-from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
-from pipeline.orchestration.home import prepare_home
-from pipeline.orchestration.run_report import report_from
+import polars  # noqa: F401
+import scipy.sparse.csgraph  # noqa: F401
+import starlette.applications  # noqa: F401
+import uvicorn  # noqa: F401
 
 
 def run(asked, said):
+    from pipeline.definitions import defs
+    from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
+    from pipeline.orchestration.run_report import report_from
+
     instance = dg.DagsterInstance.get()
     end_abandoned_runs(instance)
     run_id = str(uuid.uuid4())
@@ -47,6 +54,8 @@ def tell(**facts):
 def main():
     for name, value in {"CENSUS_HOME": sys.argv[1], "DAGSTER_HOME": f"{sys.argv[1]}/dagster"}.items():
         os.environ[name] = value
+    from pipeline.orchestration.home import prepare_home
+
     prepare_home()
     tell(ready=True)
     for line in sys.stdin:
