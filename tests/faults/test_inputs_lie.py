@@ -139,6 +139,12 @@ def test_all_lies_at_once_cost_no_honest_maker_a_download(worker, tmp_path):
 
 
 @pytest.mark.faults
+def test_all_lies_in_a_world_of_the_samples_size_take_less_than_two_gigabytes(worker, tmp_path):
+    crowd = [{"id": f"nobody/m{number}", "downloads": number % 7, "tags": ["license:mit"]} for number in range(20_000)]
+    assert_it_ends_as_it_should(worker, ended_with(worker, [*TOGETHER, *crowd], tmp_path), PASSES)
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize(("records", "outcome"), LIES.values(), ids=LIES)
 def test_each_lie_is_harmless_or_refused_in_words(worker, tmp_path, records, outcome):
     assert_it_ends_as_it_should(worker, ended_with(worker, records, tmp_path), outcome)
