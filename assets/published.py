@@ -10,6 +10,7 @@ from pipeline import settings
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, OriginRuleResource
 from pipeline.orchestration.table_assets import OWNERS, asset_key, in_plain_words, table_asset
+from pipeline.publish.drift import headline_changes
 from pipeline.publish.publication import PUBLISHED, publish
 from pipeline.publish.report_picture import Picture
 from pipeline.publish.seals import misfits, seal
@@ -100,6 +101,23 @@ def months_fit_together(lake: LakeResource) -> dg.AssetCheckResult:
         metadata={
             "expected": "every month opens where the one before closed, and all are attributed by one registry",
             "observed": "; ".join(stale) or "they are",
+        },
+    )
+
+
+@dg.asset_check(
+    asset=["published", "warehouse"],
+    description="The month of the last version's headline has the same shares in this one, to half a percentage point.",
+)
+def headline_stands() -> dg.AssetCheckResult:
+    """Warns of a correction, or anything else, that moved a figure which had been published."""
+    changes = headline_changes(settings.published_folder())
+    return dg.AssetCheckResult(
+        passed=not changes,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "expected": "the shares that the last version published for the month of its headline",
+            "observed": "; ".join(changes) or "they stand",
         },
     )
 

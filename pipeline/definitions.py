@@ -25,7 +25,7 @@ lake = LakeResource.configure_at_launch()
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([listings, attribution, lineage, shares, published]),
-    asset_checks=[*checks.TABLE_CHECKS, published.months_fit_together],
+    asset_checks=[*checks.TABLE_CHECKS, published.months_fit_together, published.headline_stands],
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=[publish_after_months, *ALERTS],
