@@ -24,12 +24,12 @@ def publish(tmp_path, monkeypatch):
     def version(shares, month=AUGUST):
         with (
             PublishedFolder(tmp_path).new_version() as draft,
-            duckdb.connect(draft.path / "census.duckdb") as warehouse,
+            duckdb.connect(draft.path / "census.duckdb") as made,
         ):
-            warehouse.sql(f"create table country_shares ({COLUMNS})")
-            warehouse.sql("create table dim_country (country varchar, country_name varchar)")
+            made.sql(f"create table country_shares ({COLUMNS})")
+            made.sql("create table dim_country (country varchar, country_name varchar)")
             for member, share in shares.items():
-                warehouse.execute(
+                made.execute(
                     "insert into country_shares values (?, 'trailing_12_months', 12, true, 'new', 'uploader', ?, "
                     "1, ?, 0, 1, 1, 'mixed', 1)",
                     [month, member, share],
