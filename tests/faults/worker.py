@@ -7,6 +7,7 @@ Started as `python worker.py HOME`; reads one JSON object a line, {"job": ..., "
 import json
 import os
 import sys
+import time
 import uuid
 
 # Loaded here once. Not the census itself: Polars starts threads when it first computes, which a fork leaves behind.
@@ -23,7 +24,15 @@ import starlette.applications  # noqa: F401
 import uvicorn  # noqa: F401
 
 
+def hurry():
+    """Retries follow one another at once."""
+    sleep = time.sleep
+    time.sleep = lambda seconds: sleep(min(seconds, 0.05))
+
+
 def run(asked, said):
+    if "WITHOUT_PAUSES" in asked["environment"]:
+        hurry()
     from pipeline.definitions import defs
     from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
     from pipeline.orchestration.run_report import report_from
@@ -60,7 +69,7 @@ def main():
     tell(ready=True)
     for line in sys.stdin:
         asked = json.loads(line)
-        os.environ.update(asked.get("environment", {}))
+        os.environ.update(asked["environment"])
         heard, said = os.pipe()
         pid = os.fork()
         if pid == 0:
