@@ -136,7 +136,7 @@ def write_again_and_again(url, n, times):
 def test_two_writers_of_one_month_leave_the_file_of_one_of_them_whole(tmp_path):
     lake = Lake(str(tmp_path))
     lake.write(COUNTS, AUGUST, rows(2_000, 0))
-    writers = [threading.Thread(target=write_again_and_again, args=(lake.url, n, 15)) for n in (1, 2)]
+    writers = [threading.Thread(target=write_again_and_again, args=(lake.url, n, 5)) for n in (1, 2)]
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):

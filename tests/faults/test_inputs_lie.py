@@ -32,7 +32,7 @@ HONEST_SHARES = {"CN": 1000.0, "US": 760.0, "FR": 300.0}
 
 
 def liar(**says):
-    return {"id": "nobody/liar", "downloads": 1, "downloadsAllTime": 1} | says
+    return {"id": "nobody/liar", "downloads": 0, "downloadsAllTime": 0} | says
 
 
 def derived_from(*parents, **says):
@@ -49,6 +49,8 @@ def cycle(length):
 def named(*ids):
     return [liar(id=name) for name in ids] + [derived_from(name, id=f"jane/tune-{n}") for n, name in enumerate(ids)]
 
+
+pytestmark = pytest.mark.faults
 
 PASSES = None
 LIES = {
@@ -141,13 +143,11 @@ def test_all_lies_at_once_cost_no_honest_maker_a_download(worker, tmp_path):
     assert_it_ends_as_it_should(worker, ended_with(worker, TOGETHER, tmp_path), PASSES)
 
 
-@pytest.mark.faults
 def test_all_lies_in_a_world_of_the_samples_size_take_less_than_two_gigabytes(worker, tmp_path):
-    crowd = [{"id": f"nobody/m{number}", "downloads": number % 7, "tags": ["license:mit"]} for number in range(20_000)]
+    crowd = [{"id": f"nobody/m{number}", "downloads": 0, "tags": ["license:mit"]} for number in range(20_000)]
     assert_it_ends_as_it_should(worker, ended_with(worker, [*TOGETHER, *crowd], tmp_path), PASSES)
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize(("records", "outcome"), LIES.values(), ids=LIES)
 def test_each_lie_is_harmless_or_refused_in_words(worker, tmp_path, records, outcome):
     assert_it_ends_as_it_should(worker, ended_with(worker, records, tmp_path), outcome)
