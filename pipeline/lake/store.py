@@ -18,7 +18,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
+import pyarrow as pa
+from pyarrow import parquet
 from upath import UPath
 
 from pipeline.errors import CensusError
@@ -133,9 +134,12 @@ class Lake:
         """
         try:
             with self.path(table, month).open("rb") as file:
-                return provenance_in(pl.read_parquet_metadata(file))
-        except PolarsError as error:
+                said = parquet.read_metadata(file).metadata or {}
+        except (pa.ArrowException, OSError) as error:
             raise CensusError(f"{table.path} cannot be read as Parquet: run the month again") from error
+        return provenance_in(
+            {key.decode(errors="replace"): value.decode(errors="replace") for key, value in said.items()}
+        )
 
 
 def _digest(path: UPath) -> str:

@@ -20,6 +20,7 @@ from pipeline.tables.published import MONTH_SEALS
 
 OF_THE_VERSION = "SHA256SUMS"
 OF_THE_LAKE = "lake.sha256"
+PLACE = re.compile(r"(?P<table>[a-z_]+/[a-z_]+)(?:/month=(?P<month>\d{4}-(?:0[1-9]|1[0-2])-01))?/part-0\.parquet")
 WITHOUT_A_SEAL = (ORGANIZATIONS, MONTH_SEALS)
 """What no seal vouches for: the tables of the lake that a publication's list itself must be held to."""
 LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)\n")
@@ -32,9 +33,11 @@ def write_digests(version: Path, lake: Lake, months: Sequence[date]) -> None:
 
 
 def table_and_month(name: str) -> tuple[Table | None, date | None]:
-    """The table and month of a path in the lake."""
-    path, _, month = name.removesuffix("/part-0.parquet").partition("/month=")
-    return TABLES_BY_PATH.get(path), date.fromisoformat(month) if month else None
+    """The table and month of a path in the lake; no table where it is none."""
+    match = PLACE.fullmatch(name)
+    if match is None:
+        return None, None
+    return TABLES_BY_PATH.get(match["table"]), date.fromisoformat(match["month"]) if match["month"] else None
 
 
 def lake_digests(lake: Lake, months: Sequence[date]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
@@ -128,7 +128,7 @@ def misfits(lake: Lake, months: Sequence[date]) -> dict[date, list[Defect]]:
     """What keeps sealed months from being added up without a doubt, by month.
 
     A month that opens with another observation than the month before closes with counts downloads twice or not at all;
-    months attributed by several registries place one namespace in several ways.
+    months attributed by several registries place one namespace in several ways. Both are looked for among `months`.
     """
     registries = {month: _registry(lake, month) for month in months}
     found: dict[date, list[Defect]] = {}
@@ -138,7 +138,7 @@ def misfits(lake: Lake, months: Sequence[date]) -> dict[date, list[Defect]]:
             f"was made by another registry than {months[-1]:%Y-%m}: `census run --from-step attribution`",
             is_stale=True,
         )
-        opening = _opened_elsewhere(lake, month)
+        opening = _opened_elsewhere(lake, month) if previous_month(month) in months else None
         defects_of_month = [opening] if opening else []
         if registries[month] != registries[months[-1]]:
             defects_of_month.append(other_registry)
@@ -184,7 +184,7 @@ def _sealed_digests(lake: Lake, month: date) -> Mapping[str, str]:
         )
     try:
         return dict(lake.scan(MONTH_SEALS, month).select("table", "sha256").collect().iter_rows())
-    except (PolarsError, OSError) as error:
+    except (PolarsError, PanicException, OSError) as error:
         raise CensusError(f"cannot be read ({str(error).splitlines()[0][:120]}): run the month again") from error
 
 

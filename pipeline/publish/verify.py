@@ -130,6 +130,9 @@ def _of_its_lake(version: Path, lake: Lake) -> Iterator[Finding]:
         return
     for name in sorted(listed):
         table, month = table_and_month(name)
+        if table is None or table.monthly != (month is not None):
+            yield Finding(version.name, f"{OF_THE_LAKE} lists {name!r}, which is no file of the lake: publish again")
+            continue
         if table not in WITHOUT_A_SEAL:
             continue
         if not lake.holds(table, month) or lake.digest(table, month) != listed[name]:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pyarrow as pa
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from pipeline.databases import open_files
 from pipeline.errors import UnusableSnapshotError
@@ -61,7 +61,7 @@ def read_parquet(path: Path) -> pl.LazyFrame:
     try:
         raw = pl.scan_parquet(path)
         schema = raw.collect_schema()
-    except (PolarsError, OSError) as error:
+    except (PolarsError, PanicException, OSError) as error:
         raise UnusableSnapshotError(
             f"{path.name} cannot be read as Parquet ({_first_line(error)}): fetch it again or remove it"
         ) from error
