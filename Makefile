@@ -8,12 +8,13 @@ export CENSUS_HOME ?= $(CURDIR)/.census
 # Great Expectations takes three times as long to import where its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-faults bench ui lint format docs requirements clean
+.PHONY: help run test test-faults bench audit ui lint format docs requirements clean
 
 help:
 	@echo "make run          backfill twelve months of the sample, publish, print the headline"
 	@echo "make test         check style and types, run the tests"
 	@echo "make test-faults  run their long forms: kills, quotas, backfills in every order and under the daemon"
+	@echo "make audit        look the pinned requirements up in the advisory database"
 	@echo "make ui           the Dagster UI on http://127.0.0.1:3000"
 	@echo "make lint         check style and types"
 	@echo "make format       set the style"
@@ -38,6 +39,10 @@ test-faults: $(VENV)/ready-to-test
 # What every stage costs at the size of the whole Hub; `make bench ASK="--models 300000"`. Some hours with --growth.
 bench: $(VENV)/ready-to-test
 	$(BIN)/python -m benchmarks $(ASK)
+
+# Known vulnerabilities of the pinned requirements; says that it was skipped where there is no network.
+audit: $(VENV)/installer
+	.ci/audit
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

@@ -69,6 +69,7 @@ def root_attribution(
 ) -> pl.LazyFrame:
     """The developer of every root, listed or not."""
     read = registry.read()
+    context.add_output_metadata({"registry_digest": read.digest})
     return attribution.attribute_roots(
         weights,
         month_of(context),

@@ -22,7 +22,14 @@ def hub_snapshots(context: dg.AssetExecutionContext, snapshot_source: SnapshotSo
     """The usable observation nearest to the month's close."""
     month = month_of(context)
     snapshot = snapshot_source.open(context.log.info).closing_snapshot(month)
-    context.add_output_metadata(snapshot.notes)
+    context.add_output_metadata(
+        {
+            "source": snapshot.source,
+            "source_revision": snapshot.source_revision,
+            "observed_at": dg.MetadataValue.timestamp(snapshot.observed_at),
+            **snapshot.notes,
+        }
+    )
     return snapshot_rows(snapshot, month)
 
 

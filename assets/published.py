@@ -11,9 +11,10 @@ from pipeline.errors import CensusError
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, OriginRuleResource
 from pipeline.orchestration.table_assets import OWNERS, asset_key, in_plain_words, table_asset
+from pipeline.publish.drift import headline_changes
 from pipeline.publish.publication import PUBLISHED, publish
 from pipeline.publish.report_picture import Picture
-from pipeline.publish.seals import seal
+from pipeline.publish.seals import misfits, seal
 from pipeline.tables import attribution
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.published import MONTH_SEALS
@@ -84,6 +85,41 @@ def publication(
         result("parquet_export"),
         result("data_dictionary"),
         result("share_report", made.pictures),
+    )
+
+
+@dg.asset_check(
+    asset=["published", "warehouse"],
+    description="Months that are added up open where the one before closed, and are attributed by one registry.",
+)
+def months_fit_together(lake: LakeResource) -> dg.AssetCheckResult:
+    """Warns of months made from older observations or another registry than those that the lake holds now."""
+    found = misfits(lake.store(), lake.store().months(MONTH_SEALS))
+    stale = [f"{month:%Y-%m} {defect}" for month, defects in found.items() for defect in defects]
+    return dg.AssetCheckResult(
+        passed=not stale,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "expected": "every month opens where the one before closed, and all are attributed by one registry",
+            "observed": "; ".join(stale) or "they are",
+        },
+    )
+
+
+@dg.asset_check(
+    asset=["published", "warehouse"],
+    description="The month of the last version's headline has the same shares in this one, to half a percentage point.",
+)
+def headline_stands() -> dg.AssetCheckResult:
+    """Warns of a correction, or anything else, that moved a figure which had been published."""
+    changes = headline_changes(settings.published_folder())
+    return dg.AssetCheckResult(
+        passed=not changes,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "expected": "the shares that the last version published for the month of its headline",
+            "observed": "; ".join(changes) or "they stand",
+        },
     )
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets import attribution, checks, lineage, listings, published, shares
+from pipeline.databases import NO_EXTENSIONS
 from pipeline.orchestration.alerts import AlertsResource
 from pipeline.orchestration.jobs import JOBS, SCHEDULES, publish_after_months
 from pipeline.orchestration.lake_io import LakeIOManager
@@ -24,7 +25,7 @@ lake = LakeResource.configure_at_launch()
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([listings, attribution, lineage, shares, published]),
-    asset_checks=checks.TABLE_CHECKS,
+    asset_checks=[*checks.TABLE_CHECKS, published.months_fit_together, published.headline_stands],
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=[publish_after_months, *ALERTS],
@@ -37,6 +38,6 @@ defs = dg.Definitions(
         "alerts": AlertsResource(),
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),
-        "duckdb": DuckDBResource(database=":memory:"),
+        "duckdb": DuckDBResource(database=":memory:", connection_config=NO_EXTENSIONS),
     },
 )

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from pipeline.errors import CensusError
+from pipeline.errors import CensusError, storage_trouble
 
 
 def main() -> None:
@@ -17,6 +17,12 @@ def main() -> None:
         census(standalone_mode=False)
     except CensusError as error:
         click.echo(f"census: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        trouble = storage_trouble(error)
+        if trouble is None:
+            raise
+        click.echo(f"census: {trouble}", err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()

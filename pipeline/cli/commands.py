@@ -22,10 +22,12 @@ from pipeline.lake.store import Lake
 from pipeline.orchestration.home import home_environment, prepare_home
 from pipeline.publish import explain as explaining
 from pipeline.publish import push as pushing
+from pipeline.publish import verify as verifying
 from pipeline.publish.compare import FIGURES, as_text, compare, published_figures
 from pipeline.publish.dictionary import pages
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.headline import read_headline
+from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.lineage import ORIGIN_RULES
 from pipeline.tables.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
 from pipeline.version import __version__
@@ -176,6 +178,18 @@ def status(as_json: bool) -> None:  # noqa: FBT001
     click.echo(
         json.dumps([month.as_dict() for month in months], indent=2) if as_json else loaded("status").as_text(months)
     )
+
+
+@census.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+def verify(as_json: bool) -> None:  # noqa: FBT001
+    """Re-computes the digests of lake and publications, and names what does not match or was made from other files.
+
+    Exit code 0: everything matches. 1: something does not.
+    """
+    found = verifying.verify(Lake(settings.lake_url()), SEALED_TABLES, settings.published_folder())
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    sys.exit(1 if found.findings else 0)
 
 
 @census.command()

@@ -11,14 +11,19 @@ import dagster as dg
 from pipeline import settings
 from pipeline.lake.store import Lake
 from pipeline.orchestration.verdicts import last_verdicts
-from pipeline.publish.seals import sealed_months
+from pipeline.publish.seals import defects as month_defects
+from pipeline.publish.seals import misfits
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.listings import HUB_SNAPSHOTS
 
 
 @dataclass(frozen=True)
 class MonthStatus:
-    """One month of the lake. `checks_failed` names those whose last evaluation failed, errors and warnings alike."""
+    """One month of the lake.
+
+    `stale` says what was made from other files or observations than the lake holds now. `checks_failed` names those
+    whose last evaluation failed, errors and warnings alike.
+    """
 
     month: date
     source: str
@@ -27,6 +32,7 @@ class MonthStatus:
     tables: int
     tables_missing: list[str]
     held_back: str | None
+    stale: list[str]
     checks_passed: int
     checks_failed: list[str]
 
@@ -38,9 +44,10 @@ class MonthStatus:
 def month_statuses() -> list[MonthStatus]:
     """Every month of which the lake holds a snapshot, in order."""
     lake, instance = Lake(settings.lake_url()), dg.DagsterInstance.get()
-    sealed = sealed_months(lake, SEALED_TABLES)
+    defects = {month: list(month_defects(lake, SEALED_TABLES, month)) for month in lake.months(HUB_SNAPSHOTS)}
+    stale = misfits(lake, [month for month, found in defects.items() if not found])
     statuses = []
-    for month in lake.months(HUB_SNAPSHOTS):
+    for month, of_month in defects.items():
         observed = lake.scan(HUB_SNAPSHOTS, month).select("source", "source_revision", "observed_at").head(1).collect()
         held = [table.path for table in SEALED_TABLES if lake.holds(table, month)]
         verdicts = {
@@ -53,7 +60,8 @@ def month_statuses() -> list[MonthStatus]:
                 **observed.row(0, named=True),
                 tables=len(held),
                 tables_missing=[table.path for table in SEALED_TABLES if table.path not in held],
-                held_back=sealed.held_back.get(month),
+                held_back=next(map(str, of_month), None),
+                stale=[str(defect) for defect in (*of_month, *stale.get(month, ())) if defect.is_stale],
                 checks_passed=sum(verdicts.values()),
                 checks_failed=sorted(check for check, passed in verdicts.items() if not passed),
             )
@@ -75,5 +83,6 @@ def as_text(months: list[MonthStatus]) -> str:
         )
         if month.held_back:
             lines.append(f"         not published: {month.held_back}")
+        lines += [f"         stale: {stale}" for stale in month.stale]
         lines += [f"         failed: {check}" for check in month.checks_failed]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ It keeps three promises: the token goes to no host but the configured endpoint, 
 from __future__ import annotations
 
 import os
+import re
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -35,6 +36,9 @@ hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call] # its retries
 DEFAULT_ENDPOINT = "https://huggingface.co"
 TEMPORARY_STATUSES = (408, 429, 500, 502, 503, 504)
 LONGEST_WAIT_SECONDS = 60
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
+"""What libraries raise where an answer is well-formed HTTP and nothing of what was asked for."""
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _home_of_token: dict[str, tuple[str, str]] = {}
 
@@ -122,14 +126,15 @@ class HubClient:
         with self._speaking(f"the commits of dataset {repository}"):
             commits = self._api().list_repo_commits(repository, repo_type="dataset")
             return [
-                ArchiveRevision(commit.commit_id, commit.created_at.astimezone(UTC), commit.title) for commit in commits
+                ArchiveRevision(_commit(commit.commit_id), commit.created_at.astimezone(UTC), commit.title)
+                for commit in commits
             ]
 
     def dataset_files(self, repository: str) -> tuple[str, list[str]]:
         """The dataset repository's newest commit, and the paths of its files as of then."""
         with self._speaking(f"the files of dataset {repository}"):
             found = self._api().dataset_info(repository)
-            commit = str(found.sha)
+            commit = _commit(found.sha)
             return commit, self._api().list_repo_files(repository, repo_type="dataset", revision=commit)
 
     def read_column(self, repository: str, path: str, commit: str, column: str) -> pa.ChunkedArray | None:
@@ -281,11 +286,37 @@ class HubClient:
             raise _refused(self.endpoint, about, error.response.status_code if error.response else None) from error
         except httpx2.HTTPStatusError as error:
             raise _refused(self.endpoint, about, error.response.status_code) from error
-        except (httpx2.TransportError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+        except (httpx2.RequestError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
             raise TemporaryError(
                 f"the Hub at {self.endpoint} cannot be reached for {about} ({type(error).__name__}): check the network "
                 "and HF_ENDPOINT, then run again"
             ) from error
+        except OSError as error:
+            raise _not_kept(self.endpoint, about, error) from error
+        except UNREADABLE as error:
+            raise CensusError(
+                f"the Hub at {self.endpoint} answered {about} with what cannot be read ({type(error).__name__}): check "
+                "that HF_ENDPOINT is a Hub, then run again"
+            ) from error
+
+
+def _commit(said: str | None) -> str:
+    """A commit's id, which becomes the name of folders.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if not COMMIT.fullmatch(said or ""):
+        raise ValueError(f"not a commit: {said!r}")
+    return str(said)
+
+
+def _not_kept(endpoint: str, about: str, error: OSError) -> CensusError:
+    if error.errno is None:  # The library's own, of a file that is not as long as the Hub said.
+        return TemporaryError(f"the Hub at {endpoint} did not send all of {about}: it may pass, run again later")
+    return CensusError(
+        f"what the Hub sent for {about} cannot be kept ({error.strerror}): make room for it, then run again"
+    )
 
 
 def _refused(endpoint: str, about: str, status: int | None) -> CensusError:

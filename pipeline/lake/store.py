@@ -6,6 +6,7 @@ store, uploaded in one piece. Rows are stored in the order of the table's key, s
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -17,9 +18,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+from pyarrow import parquet
 from upath import UPath
 
 from pipeline.errors import CensusError
+from pipeline.lake.provenance import Provenance, provenance_in
 from pipeline.tables.declaration import Table, conform
 
 POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https"})
@@ -85,18 +89,25 @@ class Lake:
             stored = pl.scan_parquet(path.read_bytes())
         return stored.set_sorted(*table.key) if len(table.key) == 1 else stored
 
-    def write(self, table: Table, month: date | None, frame: pl.LazyFrame | pl.DataFrame) -> StoredFile:
-        """Stores the frame as the table's month, in place of what was there.
+    def write(
+        self,
+        table: Table,
+        month: date | None,
+        frame: pl.LazyFrame | pl.DataFrame,
+        provenance: Provenance | None = None,
+    ) -> StoredFile:
+        """Stores the frame as the table's month, in place of what was there, with what it was made from.
 
         The frame is brought to the table's declared columns, types and order first; a plan that fails leaves
         the old file as it was.
         """
+        metadata = provenance.as_metadata() if provenance else {}
         path = self.path(table, month)
         declared = conform(frame.lazy(), table)
         if path.protocol in ("", "file", "local"):
-            return _write_local(Path(path.path), declared)
+            return _write_local(Path(path.path), declared, metadata)
         with tempfile.TemporaryDirectory(prefix="census-") as folder:
-            stored = _write_local(Path(folder) / "part-0.parquet", declared)
+            stored = _write_local(Path(folder) / "part-0.parquet", declared, metadata)
             path.fs.put_file(stored.path, path.path)
         return StoredFile(str(path), stored.rows, stored.bytes)
 
@@ -112,11 +123,40 @@ class Lake:
 
     def digest(self, table: Table, month: date | None = None) -> str:
         """SHA-256 of the table's month as it is stored."""
-        digest = hashlib.sha256()
-        with self.path(table, month).open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-        return digest.hexdigest()
+        return _digest(self.path(table, month))
+
+    def digest_while_unchanged(self, table: Table, month: date | None = None) -> str:
+        """As `digest`, but read once by a process for as long as the file's size, time and place stay as they are."""
+        path = self.path(table, month)
+        return _digest_of_state(path, path.fs.ukey(path.path))
+
+    def provenance(self, table: Table, month: date | None = None) -> Provenance | None:
+        """What the table's month was made from, as its file says; None where it says nothing.
+
+        Raises:
+            CensusError: the file cannot be read as Parquet.
+        """
+        try:
+            with self.path(table, month).open("rb") as file:
+                said = parquet.read_metadata(file).metadata or {}
+        except (pa.ArrowException, OSError) as error:
+            raise CensusError(f"{table.path} cannot be read as Parquet: run the month again") from error
+        return provenance_in(
+            {key.decode(errors="replace"): value.decode(errors="replace") for key, value in said.items()}
+        )
+
+
+def _digest(path: UPath) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest_of_state(path: UPath, _state: str) -> str:
+    return _digest(path)
 
 
 def _native(path: UPath) -> str:
@@ -127,12 +167,14 @@ def _storage_options(path: UPath) -> dict[str, str] | None:
     return {key: str(value) for key, value in path.storage_options.items()} or None
 
 
-def _write_local(path: Path, frame: pl.LazyFrame) -> StoredFile:
+def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> StoredFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path.parent)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        frame.sink_parquet(temporary, compression="zstd", compression_level=1, statistics=True, mkdir=False)
+        frame.sink_parquet(
+            temporary, compression="zstd", compression_level=1, statistics=True, metadata=metadata, mkdir=False
+        )
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         rows = pl.scan_parquet(temporary).select(pl.len()).collect().item()

@@ -1,33 +1,45 @@
 """Assets' inputs and outputs as files of the lake."""
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 import polars as pl
 from dagster import InputContext, OutputContext
+from pydantic import PrivateAttr
 
+from pipeline.lake.provenance import INHERITED, Provenance
+from pipeline.lake.store import Lake
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.shown import largest_rows, lowest_coverage, provenance
-from pipeline.orchestration.table_assets import column_lineage
+from pipeline.orchestration.shown import largest_rows, lowest_coverage, rests_on
+from pipeline.orchestration.table_assets import column_lineage, in_plain_words
 from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.declaration import Table
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Stores each asset's frame as its table's month and loads inputs lazily.
+    """Stores each asset's frame as its table's month, with what it was made from, and loads inputs lazily.
 
     What a frame must look like is the table's declaration; how it is stored whole or not at all is the lake's business.
     """
 
     lake: dg.ResourceDependency[LakeResource]
+    _loaded: dict[tuple[str, str], str] = PrivateAttr(default_factory=dict)
+    """By step and table, the digest of each input as it was when the step was given it."""
 
+    @in_plain_words
     def handle_output(self, context: OutputContext, obj: pl.LazyFrame | pl.DataFrame) -> None:
-        """Stores the frame in place of what was there."""
-        table = _table(context.asset_key)
+        """Stores the frame in place of what was there.
+
+        Raises:
+            Failure: a file that the frame was made from was replaced meanwhile.
+        """
+        table, lake = _table(context.asset_key), self.lake.store()
         month = _month(table, context)
-        stored = self.lake.write(table, month, obj)
-        rows = self.lake.scan(table, month)
+        provenance = self._provenance(context, lake, month)
+        stored = lake.write(table, month, obj, provenance)
+        rows = lake.scan(table, month)
         shown = {
             "coverage": lowest_coverage(rows, table),
             "largest": largest_rows(rows, table),
@@ -38,15 +50,44 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 "dagster/row_count": stored.rows,
                 "dagster/size_bytes": stored.bytes,
                 "path": dg.MetadataValue.path(stored.path),
-                **(provenance(self.lake.store(), table, month) if month else {}),
+                "made_from": dg.MetadataValue.json(dict(provenance.inputs)),
+                **(rests_on(lake, table, month) if month else {}),
                 **{name: value for name, value in shown.items() if value is not None},
             }
         )
 
     def load_input(self, context: InputContext) -> pl.LazyFrame:
         """The upstream table's same month, lazily."""
-        table = _table(context.asset_key)
-        return self.lake.scan(table, _month(table, context))
+        table, lake = _table(context.asset_key), self.lake.store()
+        month = _month(table, context)
+        frame = lake.scan(table, month)
+        self._loaded[context.step_context.step.key, table.path] = lake.digest_while_unchanged(table, month)
+        return frame
+
+    def _provenance(self, context: OutputContext, lake: Lake, month: date | None) -> Provenance:
+        upstream = [_table(dependency.asset_key) for dependency in context.asset_spec.deps]
+        inputs = {}
+        for table in upstream:
+            if not (table.monthly and month and lake.holds(table, month)):
+                continue
+            digest = lake.digest_while_unchanged(table, month)
+            if self._loaded.get((context.step_context.step.key, table.path), digest) != digest:
+                raise dg.Failure(
+                    f"{table.path} of {month:%Y-%m} was replaced while {context.asset_key.to_user_string()} was made "
+                    "from it, by another run of the same month: wait until that has ended and run the month again",
+                    allow_retries=False,
+                )
+            inputs[table.path] = digest
+        behind = [lake.provenance(TABLES_BY_PATH[path], month) for path in sorted(inputs)]
+        return Provenance(inputs, **_said_by_the_step(context.output_metadata)).after(filter(None, behind))
+
+
+def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What the step itself has stated of its origin."""
+    said = {name: metadata[name].value for name in INHERITED if name in metadata}
+    if "observed_at" in said:
+        said["observed_at"] = datetime.fromtimestamp(said["observed_at"], UTC).isoformat()
+    return said
 
 
 def _table(asset_key: dg.AssetKey) -> Table:

@@ -14,7 +14,7 @@ from pydantic import Field
 from pipeline import settings
 from pipeline.hub.sources.base import SnapshotSource
 from pipeline.hub.sources.catalog import SourceChoice, open_source
-from pipeline.lake.store import Lake, StoredFile
+from pipeline.lake.store import Lake
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.tables.declaration import Table
 
@@ -35,10 +35,6 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def scan(self, table: Table, month: date | None = None) -> pl.LazyFrame:
         """The table's month as a lazy frame."""
         return self.store().scan(table, month)
-
-    def write(self, table: Table, month: date | None, frame: pl.LazyFrame | pl.DataFrame) -> StoredFile:
-        """Stores the frame as the table's month."""
-        return self.store().write(table, month, frame)
 
 
 class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -60,7 +60,11 @@ def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
 def _sentence(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.error is not None and data.error.cls_name == DagsterAssetCheckFailedError.__name__:
-        return f"{event.step_key}: a blocking check failed"
+        _, *checks = data.error.message.strip().splitlines()
+        return (
+            f"{event.step_key}: blocking checks failed ({', '.join(check.strip() for check in checks)}): put the cause "
+            "right and run the month again, `census checks` shows what they found"
+        )
     said = data.user_failure_data.description if data.user_failure_data else None
     error = data.error
     while said is None and error is not None and error.cause is not None:

@@ -39,7 +39,7 @@ def largest_rows(stored: pl.LazyFrame, table: Table) -> dg.TableMetadataValue | 
     return shown(stored.select(flat).top_k(LARGEST_SHOWN, by=LARGEST_BY).sort(LARGEST_BY, descending=True).collect())
 
 
-def provenance(lake: Lake, table: Table, month: date) -> Mapping[str, Any]:
+def rests_on(lake: Lake, table: Table, month: date) -> Mapping[str, Any]:
     """What a stored month rests on: its source and revision, when it was observed, its counter, how much is known.
 
     What the table does not state itself is that of the month's snapshot and downloads, where it is made from them.

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import dagster as dg
+import duckdb
+from polars.exceptions import PolarsError
 
-from pipeline.errors import CensusError, TemporaryError
+from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.tables.declaration import Column, Table
 from pipeline.version import __version__
@@ -169,7 +171,10 @@ def _made_of(table: Table, column: Column) -> list[str]:
 
 
 def in_plain_words(body: Body) -> Body:
-    """The body, with the census' own errors shown as one sentence; only causes that may pass are tried again."""
+    """The body, with the census' own errors, and disks that take no more, shown as one sentence.
+
+    Only causes that may pass are tried again.
+    """
 
     @functools.wraps(body)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -177,5 +182,10 @@ def in_plain_words(body: Body) -> Body:
             return body(*args, **kwargs)
         except CensusError as error:
             raise dg.Failure(str(error), allow_retries=isinstance(error, TemporaryError)) from error
+        except (OSError, PolarsError, duckdb.Error) as error:
+            trouble = storage_trouble(error)
+            if trouble is None:
+                raise
+            raise dg.Failure(trouble, allow_retries=False) from error
 
     return run  # type: ignore[return-value]

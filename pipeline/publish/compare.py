@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.months import days_in, parse_month
 from pipeline.publish.warehouse import FILE_NAME
@@ -129,7 +130,7 @@ def compare(folder: Path, figures: list[PublishedFigure]) -> tuple[list[Comparis
     path = folder / FILE_NAME
     if not path.exists():
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with open_published(path) as connection:
         [(months, is_synthetic)] = connection.sql(
             "select list(month order by month), bool_or(is_synthetic) from dim_month"
         ).fetchall()

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.months import add_months
 from pipeline.publish.headline import ATTRIBUTION_MEANINGS, BASIS_MEANINGS, POPULATION_MEANINGS
@@ -158,8 +159,7 @@ def explain(folder: Path, figure: Figure) -> Explanation:
     path = folder / FILE_NAME
     if not path.exists():
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
-    with duckdb.connect(str(path), read_only=True) as connection:
-        connection.sql("set TimeZone = 'UTC'")
+    with open_published(path) as connection:
         stated = _stated(connection, figure)
         first = _first_month(connection, figure)
         sql = {level: _sql(figure, first, level) for level in LEVELS}

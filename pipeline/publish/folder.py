@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -26,6 +26,8 @@ from pipeline.errors import CensusError
 
 VERSIONS_KEPT = 3
 """Versions that are kept beside the current one."""
+NAME = "%Y%m%dT%H%M%S%fZ"
+"""How versions are named: by the time at which they were begun."""
 SECONDS_FOR_ANOTHER = 600
 """How long a publisher waits for another one to finish."""
 
@@ -53,7 +55,7 @@ class PublishedFolder:
         """
         with self._alone():
             self._remove_abandoned()
-            version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+            version = self._next_name()
             draft = self._versions / f".{version}.tmp"
             draft.mkdir(parents=True)
             try:
@@ -87,6 +89,13 @@ class PublishedFolder:
             raise CensusError(f"version {version!r} is not kept in {self.path}: choose one of {kept}")
         with self._alone():
             self._switch(version)
+
+    def _next_name(self) -> str:
+        """The time, or where a clock was set back, the moment after the latest version: names tell the order."""
+        now = datetime.now(UTC)
+        if latest := next(iter(self.versions()), None):
+            now = max(now, datetime.strptime(latest, NAME).replace(tzinfo=UTC) + timedelta(microseconds=1))
+        return f"{now:{NAME}}"
 
     @property
     def _versions(self) -> Path:

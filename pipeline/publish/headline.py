@@ -7,8 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.months import add_months
 from pipeline.publish.figures import Figure, Year, read_figures
@@ -127,7 +126,7 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
     path = folder / FILE_NAME
     if not path.exists():
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with open_published(path) as connection:
         found = connection.sql(
             """
             select month, "window", months_in_window, is_complete, population, attribution, denominator, basis, coverage

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.databases import confine
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.publish import marts
 from pipeline.publish.described import census_rows, check_rows, dictionary_rows
+from pipeline.publish.digests import write_digests
 from pipeline.publish.export import ParquetExport, write_csv
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.metadata import write_metadata
@@ -86,6 +88,7 @@ def publish(lake: Lake, folder: Path, connect: Connect, origin_rule: str, run_id
         csv = write_csv(draft.path / "csv", tables)
         write_metadata(draft, tables, csv)
         pictures = write_report(draft.path)
+        write_digests(draft.path, lake, sealed.publishable)
     return Publication(
         folder / FILE_NAME,
         draft.version,
@@ -136,6 +139,7 @@ def _verify_against_lake(path: Path, lake: Lake, months: Sequence[date], connect
         CensusError: they differ.
     """
     with connect() as connection:
+        confine(connection, path.parent)
         connection.sql(f"attach '{quoted(str(path))}' as census (read_only)")
         for table in SEALED_TABLES:
             published_as = {mart.name: mart for mart in MARTS}.get(table.name)

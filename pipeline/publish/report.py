@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.databases import open_published
 from pipeline.publish.figures import Year
 from pipeline.publish.headline import read_headline
 from pipeline.publish.report_charts import png
@@ -31,8 +32,7 @@ def write_report(folder: Path) -> list[Picture]:
         CensusError: the warehouse holds no shares.
     """
     headline = read_headline(folder)
-    with duckdb.connect(str(folder / FILE_NAME), read_only=True) as connection:
-        connection.sql("set TimeZone = 'UTC'")
+    with open_published(folder / FILE_NAME) as connection:
         year = Year(
             connection,
             headline.last_month,

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from pipeline.databases import confine
 from pipeline.errors import CensusError
 from pipeline.publish.export import ExportedTable
 from pipeline.publish.machine import duckdb_settings
@@ -38,6 +39,7 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
         for name, value in duckdb_settings().items():
             connection.sql(f"set {name} = '{value}'")
         connection.sql(f"set temp_directory = '{quoted(str(path.with_suffix('.spill')))}'")
+        confine(connection, path.parent)
         connection.sql(f"attach '{quoted(str(path))}' as census (storage_version '{STORAGE_VERSION}')")
         connection.sql("use census")
         connection.sql("begin transaction")

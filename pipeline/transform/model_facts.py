@@ -13,6 +13,7 @@ import polars as pl
 from pipeline.tables.published import LISTED_SHARE, REMAINDER, downloads_column
 from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS, Population
 from pipeline.transform.alignment import of_models
+from pipeline.transform.sums import totals_by
 
 DOWNLOADS = [downloads_column(population) for population in POPULATION_NAMES]
 
@@ -104,7 +105,9 @@ def with_remainder(facts: pl.DataFrame, country_shares: pl.DataFrame) -> pl.Data
         pl.col("models").filter(pl.col("population") == "all").sum(),
         *(amount.alias(column) for column, amount in in_population.items()),
     )
-    listed = facts.group_by("country").agg(pl.col(DOWNLOADS).sum(), pl.col("hub_id").n_unique().alias("models"))
+    in_order = facts.sort([name for name in ("hub_id", "family") if name in facts.columns])
+    models = facts.group_by("country").agg(pl.col("hub_id").n_unique().alias("models"))
+    listed = totals_by(in_order, ["country"], DOWNLOADS).drop("models").join(models, on="country")
     beyond = [
         (pl.col(column) - pl.col(f"{column}_listed").fill_null(0)).clip(0).alias(column)
         for column in ("models", *DOWNLOADS)

@@ -10,17 +10,10 @@ import pytest
 from pipeline.errors import CensusError
 from pipeline.hub.client import HubClient
 from pipeline.hub.local_hub.datasets import ARCHIVE_FILE, ARCHIVE_REPOSITORY
-from pipeline.hub.local_hub.faults import Fault, Faults
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+from pipeline.hub.local_hub.faults import Fault
 from pipeline.hub.sources.listing import ListingCrawl
 
 TOKEN = "hf_" + "notarealtokenbutonetolookfor"
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
 
 
 @pytest.fixture
@@ -47,19 +40,6 @@ def stranger():
     server.received = received
     yield server
     server.shutdown()
-
-
-@pytest.fixture
-def hub_of(world):
-    running = []
-
-    def start(*faults):
-        running.append(LocalHub(world, faults=Faults(faults)).__enter__())
-        return running[-1]
-
-    yield start
-    for hub in running:
-        hub.__exit__(None, None, None)
 
 
 def archive_download(client, world, folder):

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.lake.store import Lake
 from pipeline.orchestration.pictures import shares_over_time
-from pipeline.orchestration.shown import lowest_coverage, provenance
+from pipeline.orchestration.shown import lowest_coverage, rests_on
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
 from pipeline.tables.shares import COUNTRY_SHARES
 
@@ -41,7 +41,7 @@ def lake(tmp_path):
 
 def test_a_mart_is_shown_with_the_snapshot_and_the_counter_that_it_rests_on(lake):
     lake.write(COUNTRY_SHARES, AUGUST, rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.1)))
-    shown = provenance(lake, COUNTRY_SHARES, AUGUST)
+    shown = rests_on(lake, COUNTRY_SHARES, AUGUST)
     assert shown.pop("observed_at").value == OBSERVED.timestamp()
     assert shown == {
         "source": "sample (synthetic: nothing in it was measured)",

@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from pipeline.orchestration.run_report import report_from
 from pipeline.quality.asset_checks import build_asset_checks
 from pipeline.tables.declaration import Column, Expectation, Rule, Table
 
@@ -111,6 +112,15 @@ def test_a_critical_failure_stops_what_is_downstream_and_shows_why():
     assert (failure.metadata["rows"].value, failure.metadata["failed_rows"].value) == (1, 1)
     assert failure.metadata["samples"].records == [dg.TableRecord({"likes": 1, "model_id": "a"})]
     assert failure.metadata["seconds_for_the_table"].value >= 0
+
+
+def test_a_run_stopped_by_a_check_says_in_one_sentence_which_and_what_to_do():
+    result, _, _ = run(a_table("models", expectations=(likes_at_least(5, "critical"),)), 1)
+    [said] = report_from(result.all_events).failures
+    assert said == (
+        "listings__models__checks: blocking checks failed (listings/models: likes_between): put the cause right and "
+        "run the month again, `census checks` shows what they found"
+    )
 
 
 def test_a_warning_is_reported_and_stops_nothing():

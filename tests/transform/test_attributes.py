@@ -391,3 +391,61 @@ def test_adoption_is_relative_to_the_median_of_the_ten_leaders_of_the_band():
     assert found["reference_models"].unique().to_list() == [10]
     assert found["relative_adoption"][-1] == pytest.approx(12 / 7.5)
     assert found["rank"].to_list() == list(range(12, 0, -1))
+
+
+described_models = st.lists(
+    st.builds(
+        lambda model, size, day, total, parent: model | on(day) | {"downloads_all_time": total} | size | parent,
+        st.sampled_from([{"country": "CN"}, {"country": "US", "organization": "Meta"}, {"country": "unmapped"}]),
+        st.sampled_from([{}, {"safetensors_parameters": 10**9}, {"gguf_parameters": 7 * 10**9}]),
+        st.integers(1, 28),
+        st.integers(0, 10_000),
+        st.sampled_from([{}, {"relation": "finetune", "parent_model_id": "x/y"}]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(described_models, st.lists(st.integers(0, 1000), min_size=12, max_size=12))
+@settings(max_examples=15)
+def test_mean_and_median_sizes_lie_between_the_smallest_and_the_largest_and_countries_add_up(models, downloads):
+    sizes = model_sizes(
+        counted(*(model | {"downloads": float(n)} for model, n in zip(models, downloads, strict=False)))
+    )
+    known = sizes.drop_nulls("median_parameters")
+    assert known["median_parameters"].is_between(10**9, 7 * 10**9).all()
+    assert known["mean_parameters"].drop_nans().is_between(10**9 * (1 - 1e-9), 7 * 10**9 * (1 + 1e-9)).all()
+    by_country = sizes.filter(pl.col("within") != "all").group_by("population").agg(pl.col("downloads").sum())
+    whole = sizes.filter(pl.col("within") == "all").select("population", pl.col("downloads").alias("whole"))
+    differences = by_country.join(whole, on="population").select((pl.col("downloads") - pl.col("whole")).abs().max())
+    assert differences.item() < 1
+
+
+@given(described_models)
+@settings(max_examples=15)
+def test_every_original_of_a_month_is_released_on_one_day_of_one_organisation(models):
+    days = releases_of(*models, opened_at=datetime(2025, 7, 31, tzinfo=UTC))
+    assert days["new_repositories"].sum() == sum("relation" not in model for model in models)
+    assert days.select("organization", "released_on").is_unique().all()
+
+
+@given(described_models)
+@settings(max_examples=15)
+def test_adoption_ranks_each_band_from_one_and_has_its_reference_in_it(models):
+    marks = adoption_marks(counted(*(model | on(20, 7) for model in models)))
+    if marks.is_empty():
+        return
+    for _, band in adoption(marks).group_by("size_band", "months_after_creation"):
+        assert sorted(band["rank"].to_list())[0] == 1
+        assert (band["relative_adoption"] >= 0).all()
+        reference = band["reference_downloads"][0]
+        assert band["downloads_at_mark"].min() <= reference <= band["downloads_at_mark"].max()
+
+
+@given(st.integers(0, 15), st.integers(0, 10))
+@settings(max_examples=15)
+def test_an_intermediary_needs_ten_models_and_most_of_them_others(of_others, own):
+    models = [*quantised(of_others), *({"model_id": f"packer/own-{number}"} for number in range(own))]
+    found = intermediaries_of(*models) if models else pl.DataFrame()
+    assert (found.height == 1) == (of_others + own >= 10 and of_others > own)

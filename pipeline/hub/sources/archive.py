@@ -6,7 +6,9 @@ by its neighbours before it is used.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from typing import Protocol
 import polars as pl
 from filelock import FileLock
 
-from pipeline.errors import MonthNotServedError
+from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.hub.accounts import AccountDirectory
 from pipeline.hub.client import HubClient, RemoteFile
 from pipeline.hub.sources.archives import Edition
@@ -29,6 +31,7 @@ from pipeline.months import add_months, closing_of, months_between
 FEWEST_ROWS_OF_NEIGHBOUR = 0.95
 """A file with fewer of its neighbour's rows is partial: the Hub does not lose 5 % of its repositories in days."""
 LISTED_FOR_SECONDS = 3600
+DIGEST = re.compile(r"[0-9a-f]{64}")
 NEIGHBOUR_WITHIN = timedelta(days=10)
 """How much later a neighbour may be to be compared with: given longer, the Hub may really have grown by 5 %."""
 
@@ -150,7 +153,15 @@ class ArchiveSource:
             for folder in files.iterdir():
                 if folder != own and time.time() - folder.stat().st_mtime > self.keep.total_seconds():
                     shutil.rmtree(folder, ignore_errors=True)
-        return self.client.download(self.archive.repository, edition.path, edition.commit, own)
+        path = self.client.download(self.archive.repository, edition.path, edition.commit, own)
+        stated = self._inspect(edition).content_id
+        if DIGEST.fullmatch(stated) and _sha256(path) != stated:
+            shutil.rmtree(own)
+            raise UnusableSnapshotError(
+                f"{edition.path} of dataset {self.archive.repository} at {edition.commit[:8]} is not the file that the "
+                "Hub says it is (by its SHA-256): run again, it is fetched anew"
+            )
+        return path
 
     def _editions(self) -> list[Edition]:
         """The archive's copies, oldest first; listed once, then kept for an hour."""
@@ -159,6 +170,8 @@ class ArchiveSource:
         with FileLock(f"{kept}.lock"):
             if not kept.exists() or time.time() - kept.stat().st_mtime > LISTED_FOR_SECONDS:
                 listed = [asdict(edition) for edition in self.archive.editions(self.client)]
+                if not listed:
+                    return []
                 whole = kept.with_suffix(".tmp")
                 whole.write_text(json.dumps(listed, default=datetime.isoformat))
                 whole.replace(kept)
@@ -167,6 +180,11 @@ class ArchiveSource:
             Edition(**edition | {time: datetime.fromisoformat(edition[time]) for time in ("earliest", "latest")})
             for edition in listed_again
         ]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reach(editions: list[Edition]) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 import duckdb
 import polars as pl
 import pyarrow as pa
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
+from pipeline.databases import open_files
 from pipeline.errors import UnusableSnapshotError
 from pipeline.hub.sources.base import OBSERVATION_SCHEMA
 from pipeline.tables.listings import DECLARED_BASE_MODELS
@@ -84,7 +85,7 @@ def read_parquet(path: Path) -> pl.LazyFrame:
     try:
         raw = pl.scan_parquet(path)
         schema = raw.collect_schema()
-    except (PolarsError, OSError) as error:
+    except (PolarsError, PanicException, OSError) as error:
         raise UnusableSnapshotError(
             f"{path.name} cannot be read as Parquet ({_first_line(error)}): fetch it again or remove it"
         ) from error
@@ -142,8 +143,7 @@ def _page_records(path: Path) -> pl.DataFrame:
 
 def _records_of_any_shape(paths: Sequence[Path]) -> pl.DataFrame:
     """Records in `RECORD_SCHEMA`. A value of another shape than that is null, or the JSON text that it is."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-    connection.execute("set enable_progress_bar = false")
+    connection = open_files(paths)
     try:
         raw: pl.DataFrame = connection.sql(
             """

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,10 +90,28 @@ class ListingCrawl:
             columns = self.folder / f"columns-{portion[0].name[5:11]}-{len(portion)}.arrow"
             if not columns.exists():
                 unfinished = columns.with_suffix(f".{uuid.uuid4().hex}.tmp")
-                read_pages(portion).sink_ipc(unfinished, compression="uncompressed")
+                self._read(portion).sink_ipc(unfinished, compression="uncompressed")
                 unfinished.replace(columns)
             kept.append(columns)
         return pl.scan_ipc(kept)
+
+    def _read(self, pages: Sequence[Path]) -> pl.LazyFrame:
+        """The pages' repositories; from the first one on that cannot be read, pages are given up.
+
+        Raises:
+            UnusableSnapshotError: a page cannot be read.
+        """
+        try:
+            return read_pages(pages)
+        except UnusableSnapshotError as error:
+            spooled = self._spooled()
+            unreadable = spooled.index(next(filter(_is_unreadable, pages), pages[0]))
+            for page in spooled[unreadable:]:
+                page.unlink()
+            raise UnusableSnapshotError(
+                f"page {unreadable + 1} of the listing of {self.client.endpoint} is not made of listing records "
+                f"({error}): run again, the crawl goes on from there"
+            ) from error
 
     def run(self, progress: Callable[[CrawlProgress], None] = lambda _: None) -> CrawlProgress:
         """Spools every page that is not there yet; tells `progress` after each.
@@ -107,11 +125,13 @@ class ListingCrawl:
             TemporaryError: the Hub did not answer; the next call goes on from the last page spooled.
         """
         try:
-            return self._crawl(progress)
+            ended = self._crawl(progress)
         except CursorRefusedError:
             for kept in self.folder.glob("[pfc]*-*"):
                 kept.unlink()
-            return self._crawl(progress)
+            ended = self._crawl(progress)
+        self.rows()
+        return ended
 
     def _crawl(self, progress: Callable[[CrawlProgress], None]) -> CrawlProgress:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -229,7 +249,16 @@ def _records(body: bytes) -> list[dict[str, Any]] | None:
         records = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return records if isinstance(records, list) else None
+    whole = isinstance(records, list) and all(isinstance(record, dict) for record in records)
+    return records if whole else None
+
+
+def _is_unreadable(page: Path) -> bool:
+    try:
+        read_pages([page])
+    except UnusableSnapshotError:
+        return True
+    return False
 
 
 def _place(records: list[dict[str, Any]]) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.faults import Fault, Faults
+from pipeline.hub.local_hub.faults import Fault
 from pipeline.hub.local_hub.server import LocalHub
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.opening import snapshot_rows
@@ -23,27 +23,8 @@ FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
-
-
-@pytest.fixture(scope="module")
 def listed(world):
     return set(world.listing(world.months[-1].replace(month=10))["_id"])
-
-
-@pytest.fixture
-def hub_of(world):
-    """A running Hub over the world; ends with the test."""
-    running = []
-
-    def start(*faults, **limits):
-        running.append(LocalHub(world, faults=Faults(faults), **limits).__enter__())
-        return running[-1]
-
-    yield start
-    for hub in running:
-        hub.__exit__(None, None, None)
 
 
 def crawl_of(hub, folder, *, page_size=PAGE_SIZE, retries=1):

@@ -1,0 +1,83 @@
+"""The digests of a publication, in the form that `sha256sum --check` reads.
+
+`SHA256SUMS` lists the version's files; `lake.sha256`, one of them, the lake's files that it was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from pipeline.errors import CensusError
+from pipeline.lake.store import Lake
+from pipeline.tables.attribution import ORGANIZATIONS
+from pipeline.tables.catalog import TABLES_BY_PATH
+from pipeline.tables.declaration import Table
+from pipeline.tables.published import MONTH_SEALS
+
+OF_THE_VERSION = "SHA256SUMS"
+OF_THE_LAKE = "lake.sha256"
+PLACE = re.compile(r"(?P<table>[a-z_]+/[a-z_]+)(?:/month=(?P<month>\d{4}-(?:0[1-9]|1[0-2])-01))?/part-0\.parquet")
+WITHOUT_A_SEAL = (ORGANIZATIONS, MONTH_SEALS)
+"""What no seal vouches for: the tables of the lake that a publication's list itself must be held to."""
+LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)\n")
+
+
+def write_digests(version: Path, lake: Lake, months: Sequence[date]) -> None:
+    """Writes both lists into the version's folder, once everything else is in it."""
+    (version / OF_THE_LAKE).write_text(_lines(lake_digests(lake, months)))
+    (version / OF_THE_VERSION).write_text(_lines(file_digests(version)))
+
+
+def table_and_month(name: str) -> tuple[Table | None, date | None]:
+    """The table and month of a path in the lake; no table where it is none."""
+    match = PLACE.fullmatch(name)
+    if match is None:
+        return None, None
+    return TABLES_BY_PATH.get(match["table"]), date.fromisoformat(match["month"]) if match["month"] else None
+
+
+def lake_digests(lake: Lake, months: Sequence[date]) -> dict[str, str]:
+    """By path in the lake: the registry, the months' seals as they are now, and the files as they were sealed."""
+    digests = {}
+    if lake.holds(ORGANIZATIONS):
+        digests[f"{ORGANIZATIONS.path}/part-0.parquet"] = lake.digest(ORGANIZATIONS)
+    for month in months:
+        folder = f"month={month.isoformat()}/part-0.parquet"
+        digests[f"{MONTH_SEALS.path}/{folder}"] = lake.digest(MONTH_SEALS, month)
+        sealed = lake.scan(MONTH_SEALS, month).select("table", "sha256").collect()
+        digests |= {f"{table}/{folder}": digest for table, digest in sealed.iter_rows()}
+    return digests
+
+
+def file_digests(version: Path) -> dict[str, str]:
+    """By path in the version: every file but the list itself."""
+    found = {}
+    for path in sorted(version.rglob("*")):
+        if path.is_file() and path != version / OF_THE_VERSION:
+            with path.open("rb") as file:
+                found[path.relative_to(version).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def read_digests(path: Path) -> Mapping[str, str]:
+    """What a list says, by path.
+
+    Raises:
+        CensusError: it is not there, or a line of it is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CensusError(f"the digests {path} cannot be read ({type(error).__name__}): publish again") from error
+    lines = LINE.findall(text)
+    if "".join(f"{digest}  {name}\n" for digest, name in lines) != text:
+        raise CensusError(f"the digests {path} have a line that is none: publish again")
+    return {name: digest for digest, name in lines}
+
+
+def _lines(digests: Mapping[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))

@@ -1,0 +1,139 @@
+"""Holds what is on disk to what was written down of it: the lake to its seals, what is published to its digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import CensusError
+from pipeline.lake.store import Lake
+from pipeline.publish.digests import (
+    OF_THE_LAKE,
+    OF_THE_VERSION,
+    WITHOUT_A_SEAL,
+    file_digests,
+    read_digests,
+    table_and_month,
+)
+from pipeline.publish.folder import PublishedFolder
+from pipeline.publish.seals import defects, misfits
+from pipeline.tables.declaration import Table
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that does not match, where it is, and the remedy."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+@dataclass
+class Verification:
+    """What was looked at, and what does not match."""
+
+    months: list[date] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "months": [f"{month:%Y-%m}" for month in self.months],
+            "versions": self.versions,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def as_text(self) -> str:
+        """A line for each finding, and one for the whole."""
+        looked_at = f"{len(self.months)} months of the lake and {len(self.versions)} published versions"
+        if not self.findings:
+            return f"{looked_at}: every file is what it was when it was sealed or published"
+        return "\n".join([*map(str, self.findings), f"{looked_at}: {len(self.findings)} things do not match"])
+
+
+def verify(lake: Lake, tables: Sequence[Table], folder: Path) -> Verification:
+    """Re-computes the digest of every file of the lake's months and of every kept version.
+
+    A month's tables are held to its seal and to what each says it was made from, the current version to the lake that
+    it was made from.
+    """
+    months = sorted({month for table in tables for month in lake.months(table)})
+    published = PublishedFolder(folder)
+    found = Verification(months, published.versions())
+    sound = []
+    for month in months:
+        of_month = list(_of_the_month(lake, tables, month))
+        found.findings += of_month
+        sound += [] if of_month else [month]
+    found.findings += [
+        Finding(f"{month:%Y-%m}", str(misfit)) for month, those in misfits(lake, sound).items() for misfit in those
+    ]
+    for version in found.versions:
+        found.findings += _of_the_version(folder / "versions" / version)
+    current = published.current()
+    if current is not None:
+        found.findings += _of_the_pointers(folder, current)
+        found.findings += _of_its_lake(folder / "versions" / current, lake)
+    return found
+
+
+def _of_the_month(lake: Lake, tables: Sequence[Table], month: date) -> Iterator[Finding]:
+    where = f"{month:%Y-%m}"
+    changed = set()
+    for defect in defects(lake, tables, month):
+        changed.add(defect.table)
+        yield Finding(where, str(defect))
+    for table in tables:
+        if table.path not in changed and lake.provenance(table, month) is None:
+            yield Finding(where, f"{table.path} does not say what it was made from: run the month again")
+
+
+def _of_the_version(version: Path) -> Iterator[Finding]:
+    try:
+        listed = read_digests(version / OF_THE_VERSION)
+    except CensusError as error:
+        yield Finding(version.name, str(error))
+        return
+    found = file_digests(version)
+    for name in sorted(listed.keys() | found.keys()):
+        if name not in found:
+            yield Finding(version.name, f"{name} is missing: publish again, or `census restore` another version")
+        elif name not in listed:
+            yield Finding(version.name, f"{name} was not published with it: remove it")
+        elif listed[name] != found[name]:
+            yield Finding(
+                version.name,
+                f"{name} has changed since it was published: publish again, or `census restore` another version",
+            )
+
+
+def _of_the_pointers(folder: Path, current: str) -> Iterator[Finding]:
+    for path in sorted((folder / "versions" / current).iterdir()):
+        pointer = folder / path.name
+        if not pointer.is_symlink() or pointer.readlink() != Path("current") / path.name:
+            yield Finding(current, f"{pointer} does not lead to the current version: `census restore {current}`")
+
+
+def _of_its_lake(version: Path, lake: Lake) -> Iterator[Finding]:
+    """Holds registry and seals to the version's list; tables are held to the seals, which have their digests."""
+    try:
+        listed = read_digests(version / OF_THE_LAKE)
+    except CensusError as error:
+        yield Finding(version.name, str(error))
+        return
+    for name in sorted(listed):
+        table, month = table_and_month(name)
+        if table is None or table.monthly != (month is not None):
+            yield Finding(version.name, f"{OF_THE_LAKE} lists {name!r}, which is no file of the lake: publish again")
+            continue
+        if table not in WITHOUT_A_SEAL:
+            continue
+        if not lake.holds(table, month) or lake.digest(table, month) != listed[name]:
+            yield Finding(version.name, f"was made from another {name} than the lake holds: publish again")

@@ -1,0 +1,190 @@
+"""A disk that is full or closed, two at once, a clock that jumps: what was there stays, and one sentence says why."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from datetime import date, datetime
+
+import dagster as dg
+import duckdb
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from pipeline.errors import storage_trouble
+from pipeline.lake.store import Lake
+from pipeline.orchestration.table_assets import in_plain_words
+from pipeline.publish.folder import PublishedFolder
+from pipeline.tables.columns import HUB_ID, MONTH
+from pipeline.tables.declaration import Column, Table
+
+AUGUST = date(2025, 8, 1)
+COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
+FEW, MANY = 10, 200_000
+
+
+def rows(number, n=1):
+    return pl.LazyFrame(
+        {"month": [AUGUST] * number, "hub_id": [f"{i * 2654435761 % 2**32:x}-{i}" for i in range(number)], "n": n},
+        schema_overrides=COUNTS.schema,
+    )
+
+
+@pytest.fixture
+def no_room():
+    """From its call on, no file of this process may grow beyond a few kilobytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, ignored)
+
+
+def sentence_of(do):
+    """What a step says that ends so."""
+    with pytest.raises(dg.Failure) as failed:
+        in_plain_words(do)()
+    assert not failed.value.allow_retries
+    return failed.value.description
+
+
+def test_a_full_disk_leaves_the_month_as_it_was_and_is_one_sentence(tmp_path, no_room):
+    lake = Lake(str(tmp_path))
+    lake.write(COUNTS, AUGUST, rows(FEW))
+    before = lake.digest(COUNTS, AUGUST)
+    no_room()
+    said = sentence_of(lambda: lake.write(COUNTS, AUGUST, rows(MANY)))
+    assert "could not be written (file too large): make room" in said
+    assert lake.digest(COUNTS, AUGUST) == before
+    assert [path.name for path in lake.path(COUNTS, AUGUST).parent.iterdir()] == ["part-0.parquet"]
+
+
+def test_a_full_disk_leaves_the_publication_as_it_was(tmp_path, no_room):
+    folder = PublishedFolder(tmp_path / "published")
+    with folder.new_version() as draft:
+        (draft.path / "report.html").write_text("first")
+    first = folder.current()
+    no_room()
+
+    def publish():
+        with folder.new_version() as draft, duckdb.connect(str(draft.path / "census.duckdb")) as connection:
+            connection.sql("create table mart as select random() as x from range(500000)")
+            connection.sql("checkpoint")
+
+    assert "could not be written" in sentence_of(publish)
+    assert folder.current() == first
+    assert (tmp_path / "published" / "report.html").read_text() == "first"
+    assert folder.versions() == [first]
+
+
+@pytest.fixture
+def closed_folder(tmp_path):
+    """A folder on a file system that is mounted for reading alone."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+        return
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("root may not mount a file system here, and nothing else is closed to it")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_folder_that_may_not_be_written_is_one_sentence(closed_folder):
+    assert "could not be written" in sentence_of(lambda: Lake(str(closed_folder)).write(COUNTS, AUGUST, rows(FEW)))
+
+    def publish():
+        with PublishedFolder(closed_folder / "published").new_version():
+            pass
+
+    assert "could not be written" in sentence_of(publish)
+
+
+def test_a_home_that_may_not_be_written_is_one_sentence_of_the_command(closed_folder):
+    finished = subprocess.run(
+        [sys.executable, "-c", "from pipeline.cli import main; main()", "status"],
+        env=os.environ | {"CENSUS_HOME": str(closed_folder / "home"), "DAGSTER_HOME": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("census: a file could not be written (")
+    assert finished.stderr.count("\n") == 1
+
+
+def test_an_error_of_another_kind_is_not_taken_for_a_full_disk():
+    assert storage_trouble(ValueError("something else")) is None
+    with pytest.raises(FileNotFoundError):
+        in_plain_words(lambda: open("/nowhere/at/all"))()  # noqa: SIM115, PTH123
+
+
+def write_again_and_again(url, n, times):
+    for _ in range(times):
+        Lake(url).write(COUNTS, AUGUST, rows(2_000, n))
+
+
+def test_two_writers_of_one_month_leave_the_file_of_one_of_them_whole(tmp_path):
+    lake = Lake(str(tmp_path))
+    lake.write(COUNTS, AUGUST, rows(2_000, 0))
+    writers = [threading.Thread(target=write_again_and_again, args=(lake.url, n, 5)) for n in (1, 2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert lake.scan(COUNTS, AUGUST).select(pl.col("n").n_unique(), pl.len()).collect().row(0) == (1, 2_000)
+    assert len(list(lake.path(COUNTS, AUGUST).parent.iterdir())) == 1
+
+
+def publish_a_number(folder, number):
+    with PublishedFolder(folder).new_version() as draft:
+        for name in ("a", "b", "c"):
+            (draft.path / name).write_text(str(number))
+
+
+def test_publishers_at_the_same_time_follow_one_another_and_every_version_is_of_one_of_them(tmp_path):
+    context = multiprocessing.get_context("fork")
+    publishers = [context.Process(target=publish_a_number, args=(tmp_path, number)) for number in range(4)]
+    for publisher in publishers:
+        publisher.start()
+    for publisher in publishers:
+        publisher.join(60)
+    folder = PublishedFolder(tmp_path)
+    assert [publisher.exitcode for publisher in publishers] == [0] * 4
+    assert len(folder.versions()) == 4
+    for version in folder.versions():
+        files = (tmp_path / "versions" / version).iterdir()
+        assert len({path.read_text() for path in files}) == 1
+
+
+def test_a_clock_that_was_set_back_publishes_the_latest_all_the_same(tmp_path, monkeypatch):
+    publish_a_number(tmp_path, 1)
+
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime(2020, 1, 1, tzinfo=zone)
+
+    monkeypatch.setattr("pipeline.publish.folder.datetime", SetBack)
+    made = [PublishedFolder(tmp_path).current()]
+    for number in range(2, 7):
+        publish_a_number(tmp_path, number)
+        assert (tmp_path / "a").read_text() == str(number)
+        made.append(PublishedFolder(tmp_path).current())
+    assert PublishedFolder(tmp_path).versions() == made[:-5:-1]
+
+
+def test_a_clock_that_jumps_forward_costs_no_writer_its_file(tmp_path, monkeypatch):
+    lake = Lake(str(tmp_path))
+    lake.write(COUNTS, AUGUST, rows(FEW))
+    monkeypatch.setattr("pipeline.lake.store.time.time", lambda: 4e9)
+    lake.write(COUNTS, AUGUST, rows(FEW, 2))
+    assert_frame_equal(lake.scan(COUNTS, AUGUST).select(pl.col("n").unique()).collect(), pl.DataFrame({"n": [2]}))

@@ -1,0 +1,155 @@
+"""Whatever repositories say of themselves: the month is made and honest makers keep their downloads, or it is refused.
+
+Each lie is told in a dump beside the same honest repositories; the month runs through Dagster, checks included.
+"""
+
+import json
+import shutil
+from datetime import date
+
+import polars as pl
+import pytest
+
+from pipeline.lake.store import Lake
+from pipeline.tables.catalog import SEALED_TABLES
+from pipeline.tables.published import MONTH_SEALS
+from pipeline.tables.shares import COUNTRY_SHARES
+
+MONTH = date(2026, 5, 1)
+CREATED = "2026-04-01T00:00:00.000Z"
+HONEST = [
+    {"id": "Qwen/base", "downloads": 1000, "downloadsAllTime": 5000, "tags": ["license:apache-2.0"]},
+    {"id": "meta-llama/base", "downloads": 700, "downloadsAllTime": 3000, "tags": []},
+    {
+        "id": "mistralai/tune",
+        "downloads": 300,
+        "downloadsAllTime": 400,
+        "tags": ["base_model:Qwen/base", "base_model:finetune:Qwen/base"],
+    },
+    *({"id": f"google/model-{number}", "downloads": 1, "downloadsAllTime": 10} for number in range(60)),
+]
+HONEST_SHARES = {"CN": 1000.0, "US": 760.0, "FR": 300.0}
+
+
+def liar(**says):
+    return {"id": "nobody/liar", "downloads": 0, "downloadsAllTime": 0} | says
+
+
+def derived_from(*parents, **says):
+    tags = [tag for parent in parents for tag in (f"base_model:{parent}", f"base_model:merge:{parent}")]
+    return liar(tags=tags, **says)
+
+
+def cycle(length):
+    return [
+        derived_from(f"ring{length}/m{(number + 1) % length}", id=f"ring{length}/m{number}") for number in range(length)
+    ]
+
+
+def named(*ids):
+    return [liar(id=name) for name in ids] + [derived_from(name, id=f"jane/tune-{n}") for n, name in enumerate(ids)]
+
+
+pytestmark = pytest.mark.faults
+
+PASSES = None
+LIES = {
+    "counters of nothing": ([liar(downloads=None, downloadsAllTime=None, likes=None)], PASSES),
+    "counters at the end of 64 bits": (
+        [liar(downloads=2**63 - 1, downloadsAllTime=2**63 - 1)],
+        "attributed_share_of_downloads",
+    ),
+    "likes below nothing": ([liar(likes=-5)], PASSES),
+    "downloads below nothing": ([liar(downloads=-1000)], "downloads_30d"),
+    "downloads since ever below nothing": ([liar(downloadsAllTime=-1)], "downloads_all_time"),
+    "a counter that is no whole number": ([liar(downloads=1e30)], "cannot be read as listing records"),
+    "a creation to come": ([liar(createdAt="2999-01-01T00:00:00.000Z")], PASSES),
+    "a creation long before the Hub": ([liar(createdAt="0001-01-01T00:00:00.000Z")], PASSES),
+    "a creation that is no date": ([liar(createdAt="yesterday")], PASSES),
+    "ids of control characters": (named("a/\x00b", "a/\x1b[2J", "a/\u202eb", "a/\u0000"), PASSES),
+    "ids of emoji": (named("🤗/🤗", "👩‍👩‍👧/🏳️‍🌈"), PASSES),
+    "ids of 300 characters": (named("a" * 150 + "/" + "b" * 149, "x" * 300), PASSES),
+    "ids that are paths": (named("../../etc/passwd", "..", "/", "a/../b", "~root/x", "C:\\x"), PASSES),
+    "ids of quotes and SQL": (named("a/'; drop table x; --", 'a/"', "a/`", "a/$1", "a/{}", "a/%s"), PASSES),
+    "ids of markup": (named("a/<script>alert(1)</script>", "a/]]>", "a/&amp;", "a/</svg>"), PASSES),
+    "ids of nothing": (named("", " ", "/", "a/", "/b"), PASSES),
+    "the same id twice": ([liar(downloads=5), liar(downloads=7)], PASSES),
+    "a tag list of ten thousand": ([liar(tags=[f"tag-{number}" for number in range(10_000)])], PASSES),
+    "ten thousand parents that are not there": (
+        [derived_from(*(f"ghost/m{number}" for number in range(10_000)))],
+        PASSES,
+    ),
+    "five hundred parents": ([derived_from(*(f"google/model-{n % 60}" for n in range(500)))], PASSES),
+    "its own parent": ([derived_from("nobody/liar")], PASSES),
+    "cycles of every size": ([model for length in (1, 2, 3, 10, 1000) for model in cycle(length)], PASSES),
+    "a chain of five thousand": (
+        [derived_from(f"chain/m{number - 1}", id=f"chain/m{number}") for number in range(1, 5000)],
+        PASSES,
+    ),
+    "tags that are empty, odd or huge": (
+        [liar(tags=["", ":", "base_model:", "base_model::", "license:", "x" * 1_000_000, "base_model:adapter:"])],
+        PASSES,
+    ),
+    "a card of ten megabytes": ([liar(cardData={"base_model": "x" * 10_000_000})], PASSES),
+    "a card of another shape": ([liar(cardData={"base_model": {"a": [1, {"b": None}]}})], PASSES),
+    "parameters beyond belief": ([liar(safetensors={"total": 10**18}), liar(id="n/m", gguf={"total": -5})], PASSES),
+    "every field of another type": (
+        [liar(tags="x", pipeline_tag=[1], gated={"a": 1}, likes="many")],
+        "cannot be read as listing records",
+    ),
+}
+TOGETHER = [record for records, outcome in LIES.values() if outcome is PASSES for record in records]
+
+
+@pytest.fixture(scope="module")
+def worker(worker_in, tmp_path_factory):
+    with worker_in(tmp_path_factory.mktemp("lies")) as running:
+        yield running
+
+
+def ended_with(worker, records, folder):
+    """How the month of a dump with these records ended, in an empty lake."""
+    shutil.rmtree(worker.home / "lake", ignore_errors=True)
+    lines = [{"createdAt": CREATED} | record for record in (*HONEST, *records)]
+    (folder / "2026-05-31.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return worker.run("monthly_census", MONTH, source="local", CENSUS_SNAPSHOTS=str(folder))
+
+
+def assert_honest_makers_keep_their_downloads(lake):
+    shares = lake.scan(COUNTRY_SHARES, MONTH).filter(population="all", attribution="uploader").collect()
+    days = 31 / 30
+    found = dict(shares.select("member", pl.col("downloads") / days).iter_rows())
+    assert {country: found[country] for country in HONEST_SHARES} == pytest.approx(HONEST_SHARES)
+    assert shares["share"].sum() == pytest.approx(1)
+    assert shares["share"].is_between(0, 1).all()
+    assert (shares["share_low"] <= shares["share_high"]).all()
+
+
+def assert_it_ends_as_it_should(worker, ended, outcome):
+    lake = Lake(str(worker.home / "lake"))
+    assert ended["megabytes"] < 2000, "peak memory of the month's process"
+    if outcome is PASSES:
+        assert ended["failures"] == []
+        assert all(lake.holds(table, MONTH) for table in SEALED_TABLES)
+        assert_honest_makers_keep_their_downloads(lake)
+    else:
+        assert ended["status"] != 0
+        assert any(outcome in said for said in ended["failures"]), ended["failures"]
+        assert not any("Traceback" in said or "\n" in said for said in ended["failures"])
+        assert not lake.holds(MONTH_SEALS, MONTH)
+
+
+def test_all_lies_at_once_cost_no_honest_maker_a_download(worker, tmp_path):
+    assert_it_ends_as_it_should(worker, ended_with(worker, TOGETHER, tmp_path), PASSES)
+
+
+def test_all_lies_in_a_world_of_the_samples_size_take_less_than_two_gigabytes(worker, tmp_path, record_property):
+    crowd = [{"id": f"nobody/m{number}", "downloads": 0, "tags": ["license:mit"]} for number in range(20_000)]
+    ended = ended_with(worker, [*TOGETHER, *crowd], tmp_path)
+    record_property("megabytes", ended["megabytes"])
+    assert_it_ends_as_it_should(worker, ended, PASSES)
+
+
+@pytest.mark.parametrize(("records", "outcome"), LIES.values(), ids=LIES)
+def test_each_lie_is_harmless_or_refused_in_words(worker, tmp_path, records, outcome):
+    assert_it_ends_as_it_should(worker, ended_with(worker, records, tmp_path), outcome)

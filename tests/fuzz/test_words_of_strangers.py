@@ -1,0 +1,178 @@
+"""Listing records, cards and tags of any content become rows and edges that add up, or a refusal in one sentence.
+
+Each test is also a target for coverage-guided fuzzing, see `fuzz.py` beside this file.
+"""
+
+import json
+import tempfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import UnusableSnapshotError
+from pipeline.hub.sources.base import OBSERVATION_SCHEMA
+from pipeline.hub.sources.dialects import read_json_lines, read_parquet
+from pipeline.reference.lineage import relations, renames
+from pipeline.tables.declaration import conform
+from pipeline.tables.lineage import DERIVATION_ACCOUNTS, DERIVATIONS, ORIGIN_WEIGHTS
+from pipeline.tables.listings import HUB_SNAPSHOTS
+from pipeline.transform.lineage.parse import derive
+from pipeline.transform.lineage.weights import equal_parts, origin_weights
+from pipeline.transform.normalise import hub_snapshot
+
+MONTH = date(2025, 8, 1)
+NAMES = st.sampled_from(
+    ["Qwen/base", "a/b", "bert", "../..", "a/<b>", "🤗/🤗", "a/\x00", "https://hf.co/a/b", "", "C:\\x"]
+)
+WORDS = st.one_of(NAMES, st.text(max_size=30))
+RELATION_WORDS = st.sampled_from(["finetune", "adapter", "merge", "quantized", "Finetune", "", "x", ":"])
+TAGS = st.one_of(
+    WORDS,
+    WORDS.map("base_model:{}".format),
+    st.tuples(RELATION_WORDS, WORDS).map(lambda said: f"base_model:{said[0]}:{said[1]}"),
+    WORDS.map("license:{}".format),
+)
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=6,
+)
+CARDS = st.one_of(
+    st.fixed_dictionaries({"base_model": st.one_of(WORDS, st.lists(WORDS, max_size=3), ANYTHING)}), ANYTHING
+)
+BASE_MODELS = st.fixed_dictionaries(
+    {
+        "relation": RELATION_WORDS,
+        "models": st.lists(st.fixed_dictionaries({"_id": st.text(max_size=6), "id": WORDS}), max_size=3),
+    }
+)
+RECORDS = st.fixed_dictionaries(
+    {"id": WORDS},
+    optional={
+        "_id": st.text(max_size=6),
+        "modelId": WORDS,
+        "createdAt": st.one_of(st.just("2025-08-01T00:00:00.000Z"), st.text(max_size=12)),
+        "downloads": st.one_of(st.integers(), st.none()),
+        "downloadsAllTime": st.one_of(st.integers(-(2**64), 2**64), st.none()),
+        "likes": st.integers(0, 9),
+        "tags": st.one_of(st.lists(TAGS, max_size=5), st.none()),
+        "cardData": CARDS,
+        "safetensors": ANYTHING,
+        "gguf": ANYTHING,
+        "baseModels": st.one_of(BASE_MODELS, ANYTHING),
+        "gated": ANYTHING,
+        "pipeline_tag": st.text(max_size=8),
+    },
+)
+
+
+def read_back(suffix, content, read):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"2025-08-31{suffix}"
+        path.write_bytes(content)
+        try:
+            return read(path).collect()
+        except UnusableSnapshotError as error:
+            refused = str(error)
+    assert "\n" not in refused
+    return None
+
+
+def snapshot_of(rows):
+    observed = datetime(2025, 8, 31, tzinfo=UTC)
+    return hub_snapshot(rows.lazy(), MONTH, observed_at=observed, source="s", source_revision="r").collect()
+
+
+def assert_lineage_adds_up(snapshot):
+    derived = derive(snapshot.lazy(), renames=renames(), relations=relations())
+    edges = conform(derived.derivations.lazy(), DERIVATIONS).collect()
+    accounts = conform(derived.accounts.lazy(), DERIVATION_ACCOUNTS).collect()
+    weights = conform(
+        origin_weights(derived.graph, equal_parts(derived.graph), "equal_parts").lazy(), ORIGIN_WEIGHTS
+    ).collect()
+    counted = dict(accounts.group_by("outcome").agg(pl.col("references").sum()).iter_rows())
+    assert counted.get("edge", 0) == edges.height
+    assert edges.select("child_hub_id", "parent_model_id").is_unique().all()
+    sums = weights.group_by("hub_id").agg(pl.col("weight").sum())["weight"] if weights.height else pl.Series([1.0])
+    assert (sums - 1).abs().max() < 1e-9
+
+
+@given(st.lists(RECORDS, max_size=6))
+def test_listing_records_become_rows_and_edges(records):
+    lines = "\n".join(json.dumps(record) for record in records).encode()
+    rows = read_back(".jsonl", lines, lambda path: read_json_lines([path]))
+    if rows is None:
+        return
+    assert rows.schema == pl.Schema(OBSERVATION_SCHEMA)
+    assert rows.height <= len(records)
+    snapshot = snapshot_of(rows)
+    assert snapshot["hub_id"].is_unique().all()
+    assert_lineage_adds_up(snapshot)
+
+
+@given(st.binary(max_size=300))
+@example(b'{"id":"a/b"}\x00')
+@example(b'[{"id":"a/b"},')
+@example(b'{"id":' + b"[" * 200)
+def test_a_listing_of_any_bytes_is_read_or_refused(content):
+    rows = read_back(".jsonl", content, lambda path: read_json_lines([path]))
+    assert rows is None or rows.schema == pl.Schema(OBSERVATION_SCHEMA)
+
+
+@given(st.lists(st.one_of(CARDS.map(json.dumps), st.text(max_size=60), st.none()), min_size=1, max_size=5))
+def test_cards_in_archives_become_names_of_base_models(cards):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "models.parquet"
+        ids = [f"a/m{number}" for number in range(len(cards))]
+        pl.DataFrame({"id": ids, "cardData": cards}, schema={"id": pl.String, "cardData": pl.String}).write_parquet(
+            path
+        )
+        rows = read_parquet(path).collect()
+    assert rows["model_id"].to_list() == ids
+    assert_lineage_adds_up(snapshot_of(rows))
+
+
+DECLARED = st.fixed_dictionaries(
+    {
+        "model_id": WORDS.filter(bool),
+        "tags": st.one_of(st.lists(TAGS, max_size=6), st.none()),
+        "card_base_models": st.one_of(st.lists(WORDS, max_size=3), st.none()),
+        "base_model_relation": st.one_of(RELATION_WORDS, st.none()),
+        "base_models": st.one_of(
+            st.lists(
+                st.fixed_dictionaries({"hub_id": st.one_of(st.text(max_size=3), st.none()), "model_id": WORDS}),
+                max_size=3,
+            ),
+            st.none(),
+        ),
+    }
+)
+
+
+@given(st.lists(DECLARED, min_size=1, max_size=8))
+def test_declarations_of_any_words_become_edges_that_add_up(repositories):
+    rows = [
+        dict.fromkeys(HUB_SNAPSHOTS.schema) | {"month": MONTH, "hub_id": f"{number:x}"} | repository
+        for number, repository in enumerate(repositories)
+    ]
+    assert_lineage_adds_up(pl.DataFrame(rows, schema=HUB_SNAPSHOTS.schema))
+
+
+TARGETS = {
+    "listing": test_listing_records_become_rows_and_edges,
+    "bytes": test_a_listing_of_any_bytes_is_read_or_refused,
+    "cards": test_cards_in_archives_become_names_of_base_models,
+    "tags": test_declarations_of_any_words_become_edges_that_add_up,
+}
+for _target in TARGETS.values():
+    settings(max_examples=10)(_target)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", TARGETS)
+def test_many_more_words_of_strangers(name):
+    settings(max_examples=2_000)(TARGETS[name])()

@@ -1,0 +1,77 @@
+"""What the lake's files say of where they come from, and what happens when an input is replaced under a step."""
+
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from pipeline.lake.store import Lake
+from pipeline.orchestration.lake_io import LakeIOManager
+from pipeline.orchestration.resources import LakeResource
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS
+
+AUGUST = date(2025, 8, 1)
+OBSERVED = datetime(2025, 8, 31, 23, tzinfo=UTC)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(str(tmp_path))
+
+
+def rows(table, **values):
+    return pl.LazyFrame([dict.fromkeys(table.schema) | {"month": AUGUST} | values], schema=table.schema)
+
+
+def run(lake, meanwhile=lambda: None):
+    """A run of two steps, the second made from the first, and what happens while it is made."""
+
+    @table_asset(HUB_SNAPSHOTS)
+    def hub_snapshots(context: dg.AssetExecutionContext) -> pl.LazyFrame:
+        context.add_output_metadata(
+            {"source": "hub", "source_revision": "r", "observed_at": dg.MetadataValue.timestamp(OBSERVED)}
+        )
+        return rows(HUB_SNAPSHOTS, hub_id="a")
+
+    @table_asset(HUB_ACCOUNTS, ins=inputs(snapshot=HUB_SNAPSHOTS))
+    def hub_accounts(snapshot: pl.LazyFrame) -> pl.LazyFrame:
+        meanwhile()
+        return rows(HUB_ACCOUNTS, namespace=snapshot.collect()["hub_id"][0])
+
+    resource = LakeResource(url=lake.url)
+    return dg.materialize(
+        [hub_snapshots, hub_accounts],
+        partition_key=AUGUST.isoformat(),
+        resources={"lake_io": LakeIOManager(lake=resource)},
+        raise_on_error=False,
+    )
+
+
+def test_a_table_says_what_it_was_made_from_and_who_observed_it_when(lake):
+    assert run(lake).success
+    known = lake.provenance(HUB_ACCOUNTS, AUGUST)
+    assert known.inputs == {HUB_SNAPSHOTS.path: lake.digest(HUB_SNAPSHOTS, AUGUST)}
+    assert (known.source, known.source_revision, known.observed_at) == ("hub", "r", OBSERVED.isoformat())
+    assert run(lake).success
+    assert lake.provenance(HUB_ACCOUNTS, AUGUST) == known
+
+
+def test_a_step_whose_input_another_run_replaces_stops_in_words_and_writes_nothing(lake):
+    ended = run(lake, meanwhile=lambda: lake.write(HUB_SNAPSHOTS, AUGUST, rows(HUB_SNAPSHOTS, hub_id="b")))
+    assert not ended.success
+    [failed] = [event for event in ended.all_events if event.is_step_failure]
+    said = failed.step_failure_data.user_failure_data.description
+    assert said.startswith(
+        "listings/hub_snapshots of 2025-08 was replaced while listings/hub_accounts was made from it"
+    )
+    assert said.endswith("run the month again")
+    assert not lake.holds(HUB_ACCOUNTS, AUGUST)
+
+
+def test_a_rival_that_writes_the_same_rows_disturbs_nobody(lake):
+    run(lake)
+    same = rows(HUB_SNAPSHOTS, hub_id="a")
+    provenance = lake.provenance(HUB_SNAPSHOTS, AUGUST)
+    assert run(lake, meanwhile=lambda: lake.write(HUB_SNAPSHOTS, AUGUST, same, provenance)).success

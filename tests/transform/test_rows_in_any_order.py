@@ -1,0 +1,155 @@
+"""The small steps under all others: whatever rows come, in whatever order, the same comes of them."""
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from pipeline.hub.sources.base import OBSERVATION_SCHEMA
+from pipeline.tables.attribution import ORGANIZATIONS
+from pipeline.tables.published import REMAINDER
+from pipeline.tables.shares import POPULATION_NAMES
+from pipeline.transform.alignment import beside, rows_of
+from pipeline.transform.attribution import attribute
+from pipeline.transform.model_facts import DOWNLOADS, with_remainder
+from pipeline.transform.normalise import hub_snapshot
+from pipeline.transform.registry_review import compare_maps
+from pipeline.transform.sums import coded, totals_by
+
+AUGUST = date(2025, 8, 1)
+IDS = st.sampled_from("abcdefgh")
+KEYS = st.sampled_from(["x", "y", None])
+
+
+@given(st.lists(st.tuples(KEYS, st.integers(-1000, 1000), st.integers(0, 9)), max_size=30))
+def test_totals_are_those_of_a_plain_group_by(rows):
+    schema = {"key": pl.String, "whole": pl.Int64, "part": pl.Float64}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    found = totals_by(frame, ["key"], ["whole", "part"])
+    plain = (
+        frame.group_by("key").agg(pl.len().cast(pl.Int64).alias("models"), pl.col("whole", "part").sum()).sort("key")
+    )
+    assert_frame_equal(found, plain)
+
+
+@given(st.lists(KEYS, max_size=20))
+def test_codes_are_places_among_the_sorted_values(values):
+    members, codes = coded(pl.Series(values, dtype=pl.String))
+    assert members.to_list() == sorted({value for value in values if value is not None})
+    assert [None if code is None else members[code] for code in codes] == values
+
+
+@given(st.lists(IDS, unique=True), st.lists(IDS, unique=True))
+def test_what_stands_beside_a_model_is_its_own_whatever_the_order(models, others):
+    left = pl.DataFrame({"hub_id": models}, schema={"hub_id": pl.String})
+    right = pl.DataFrame({"hub_id": others, "more": others}, schema={"hub_id": pl.String, "more": pl.String})
+    assert beside(left, right)["more"].to_list() == [one if one in others else None for one in models]
+    places = rows_of(right["hub_id"], left["hub_id"]).to_list()
+    assert [None if place is None else others[place] for place in places] == [
+        one if one in others else None for one in models
+    ]
+
+
+OBSERVED = st.fixed_dictionaries(
+    {
+        "hub_id": st.one_of(IDS, st.none()),
+        "model_id": st.sampled_from(["a/x", "b/y", "bare", "c/z"]),
+        "downloads_all_time": st.one_of(st.none(), st.integers(0, 5)),
+        "downloads_30d": st.one_of(st.none(), st.integers(0, 5)),
+    }
+)
+
+
+@given(st.lists(OBSERVED, max_size=12), st.randoms())
+def test_a_snapshot_has_each_repository_once_with_its_largest_counter_in_whatever_order_it_was_listed(rows, chance):
+    def snapshot(listed):
+        complete = [{name: row.get(name) for name in OBSERVATION_SCHEMA} for row in listed]
+        observed = pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA)
+        at = datetime(2025, 8, 31, tzinfo=UTC)
+        return hub_snapshot(observed, AUGUST, observed_at=at, source="s", source_revision="r").collect()
+
+    found = snapshot(rows)
+    assert found["hub_id"].is_sorted()
+    assert found["hub_id"].is_unique().all()
+    assert set(found["hub_id"]) == {row["hub_id"] or row["model_id"] for row in rows}
+    for hub_id, counter in found.select("hub_id", "downloads_all_time").iter_rows():
+        counters = [row["downloads_all_time"] for row in rows if (row["hub_id"] or row["model_id"]) == hub_id]
+        assert counter == max((one for one in counters if one is not None), default=None)
+    chance.shuffle(rows)
+    assert_frame_equal(snapshot(rows), found)
+
+
+REGISTRY = st.lists(
+    st.builds(
+        lambda namespace, country: {
+            "namespace": namespace,
+            "organization": f"The {namespace}",
+            "country": country,
+            "kind": "company",
+            "basis": "read",
+        },
+        IDS,
+        st.sampled_from(["CN", "US", "FR"]),
+    ),
+    unique_by=lambda row: row["namespace"],
+)
+
+
+def registry_of(rows):
+    return pl.LazyFrame([dict.fromkeys(ORGANIZATIONS.schema) | row for row in rows], schema=ORGANIZATIONS.schema)
+
+
+@given(st.lists(IDS, max_size=12), REGISTRY, st.lists(IDS, unique=True))
+@settings(max_examples=50)
+def test_every_model_has_one_developer_and_a_country_only_by_the_registry(namespaces, registry, persons):
+    models = pl.LazyFrame(
+        {
+            "hub_id": [str(number) for number in range(len(namespaces))],
+            "model_id": [f"{namespace}/m{number}" for number, namespace in enumerate(namespaces)],
+            "namespace": namespaces,
+        },
+        schema=dict.fromkeys(("hub_id", "model_id", "namespace"), pl.String),
+    )
+    canonical = pl.LazyFrame(schema=dict.fromkeys(("model_id", "organization", "country", "kind"), pl.String))
+    accounts = pl.LazyFrame(
+        {"namespace": persons, "account_type": ["person"] * len(persons)},
+        schema={"namespace": pl.String, "account_type": pl.String},
+    )
+    found = attribute(
+        models, AUGUST, registry=registry_of(registry), canonical_models=canonical, accounts=accounts
+    ).collect()
+    country = {row["namespace"]: row["country"] for row in registry}
+    expected = [country.get(name, "unaffiliated" if name in persons else "unmapped") for name in namespaces]
+    assert found.sort(pl.col("hub_id").cast(pl.Int64))["country"].to_list() == expected
+
+
+@given(REGISTRY, st.lists(st.tuples(IDS, st.sampled_from(["CN", "US", "eu", None])), unique_by=lambda row: row[0]))
+@settings(max_examples=50)
+def test_two_maps_are_compared_namespace_by_namespace_once_each(registry, other):
+    theirs = pl.LazyFrame(other, schema={"namespace": pl.String, "country": pl.String}, orient="row")
+    groups = pl.LazyFrame({"group": ["eu"], "country": ["FR"]})
+    found = compare_maps(registry_of(registry), theirs, groups)
+    assert found["namespace"].is_unique().all()
+    assert set(found["namespace"]) >= {name for name, _ in other}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["CN", "US"]), st.floats(0.1, 1e9)), min_size=2, max_size=40), st.randoms())
+@settings(max_examples=50)
+def test_what_remains_beside_the_listed_models_is_the_same_to_the_last_bit(models, chance):
+    rows = [
+        {"month": AUGUST, "hub_id": f"{number:03}", "country": country, "models": 1} | dict.fromkeys(DOWNLOADS, amount)
+        for number, (country, amount) in enumerate(models)
+    ]
+    shares = pl.DataFrame(
+        [
+            {"month": AUGUST, "member": country, "population": population, "downloads": 1e12, "models": 1000}
+            for country in ("CN", "US")
+            for population in POPULATION_NAMES
+        ]
+    )
+    remainder = with_remainder(pl.DataFrame(rows), shares).filter(pl.col("hub_id") == REMAINDER).sort("country")
+    chance.shuffle(rows)
+    again = with_remainder(pl.DataFrame(rows), shares).filter(pl.col("hub_id") == REMAINDER).sort("country")
+    assert again.equals(remainder)
