@@ -141,7 +141,7 @@ def test_a_failed_blocking_check_is_named_first_and_what_strangers_wrote_is_iner
     sensed(failed_run_alert, instance, month_run(instance, error=False))
     (text,) = receiver.texts
     assert text.splitlines()[1] == "- failed check ERROR listing keys: expected at most 2, found &lt;!channel&gt; 5"
-    assert text.splitlines()[2].endswith(": a blocking check failed")
+    assert ": blocking checks failed (listing: keys): put the cause right" in text.splitlines()[2]
 
 
 def test_a_run_that_dagster_starts_again_is_not_told(instance, receiver):
