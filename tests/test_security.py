@@ -22,7 +22,7 @@ SECRETS = {
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
     "a webhook": r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/\w+",
     "a signed token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
-    "a password in an address": r"\b[a-z][a-z0-9+]*://[^\s/:@'\"{}$]+:(?!\$)[^\s/@'\"{}$]{3,}@(?!hub\.invalid)",
+    "a password in an address": r"\b[a-z][a-z0-9+]*://[^\s/:@'\"{}$]+:(?!\$|\.{3}@)[^\s/@'\"{}$]{3,}@(?!hub\.invalid)",
 }
 PLANTED = {
     "a token of the Hub": "hf_" + "A" * 34,
