@@ -29,12 +29,17 @@ WIDTH, HEIGHT, MARGIN, LEGEND = 640, 220, 30, 170
 
 
 def shares_over_time(countries: pl.DataFrame, lake: Lake, month: date) -> Mapping[str, dg.MetadataValue]:
-    """The largest members' shares in this month and those before it that the lake holds, as a picture of lines."""
+    """The largest members' shares in this month and those before it that the lake holds, as a picture of lines.
+
+    None where the month has no new models.
+    """
     wanted = (pl.col("population") == "new") & (pl.col("attribution") == "uploader") & (pl.col("window") == "month")
     rows = _with_months_before(countries, COUNTRY_SHARES, lake, month).filter(wanted)
     largest = rows.filter(pl.col("month") == month).top_k(LINES_SHOWN, by="share").sort("share", descending=True)
+    if largest.is_empty():
+        return {}
     lines = _lines(rows, largest["member"].to_list(), "share")
-    now = countries.filter(wanted).row(0, named=True)
+    now = largest.row(0, named=True)
     words = (
         "Share of each month's downloads of models at most 365 days old, by the uploader's country; denominator: all "
         f"of them; {month:%Y-%m}: basis {now['basis']}, coverage {now['coverage']:.1%}"

@@ -78,7 +78,7 @@ def with_intermediaries(models: pl.DataFrame, found: pl.DataFrame) -> pl.DataFra
         .replace_strict(found["namespace"], found["intermediary"], default=None, return_dtype=pl.String)
         .cast(INTERMEDIARY)
     )
-    nobody = pl.Series("intermediary", [None], INTERMEDIARY).extend_constant(None, models.height - 1)
+    nobody = pl.Series("intermediary", [], INTERMEDIARY).extend_constant(None, models.height)
     return models.with_columns(nobody.scatter(candidates, kind))
 
 

@@ -76,3 +76,7 @@ def test_the_picture_of_shares_has_a_line_a_country_over_the_months_that_the_lak
         "2025-08: basis all_time_delta, coverage 90.0%. Source: sample (synthetic: nothing in it was measured)."
         in shown
     )
+
+
+def test_a_month_without_new_models_has_no_picture_of_their_shares(lake):
+    assert shares_over_time(rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3, population="all")), lake, AUGUST) == {}
