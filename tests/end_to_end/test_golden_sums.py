@@ -44,7 +44,9 @@ def test_every_number_of_the_sample_adds_up_as_recorded(sample):
         golden, on=["table", "column"], how="full", coalesce=True, suffix="_recorded"
     )
     off = (pl.col("sum") - pl.col("sum_recorded")).abs() > 1e-9 * pl.max_horizontal(pl.col("sum").abs(), pl.lit(1.0))
-    is_other = off | pl.col("rows").ne_missing(pl.col("rows_recorded")) | pl.col("gaps").ne_missing("gaps_recorded")
+    is_other = (
+        off | pl.col("rows").ne_missing(pl.col("rows_recorded")) | pl.col("gaps").ne_missing(pl.col("gaps_recorded"))
+    )
     other = both.filter(is_other.fill_null(value=True))
 
     assert other.is_empty(), f"{other}\nA figure changed; if it was meant to, see the head of this file."
