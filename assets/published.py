@@ -96,13 +96,8 @@ def months_fit_together(lake: LakeResource) -> dg.AssetCheckResult:
     """Warns of months made from older observations or another registry than those that the lake holds now."""
     found = misfits(lake.store(), lake.store().months(MONTH_SEALS))
     stale = [f"{month:%Y-%m} {defect}" for month, defects in found.items() for defect in defects]
-    return dg.AssetCheckResult(
-        passed=not stale,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            "expected": "every month opens where the one before closed, and all are attributed by one registry",
-            "observed": "; ".join(stale) or "they are",
-        },
+    return _warning(
+        stale, "every month opens where the one before closed, and all are attributed by one registry", "they are"
     )
 
 
@@ -113,13 +108,15 @@ def months_fit_together(lake: LakeResource) -> dg.AssetCheckResult:
 def headline_stands() -> dg.AssetCheckResult:
     """Warns of a correction, or anything else, that moved a figure which had been published."""
     changes = headline_changes(settings.published_folder())
+    return _warning(changes, "the shares that the last version published for the month of its headline", "they stand")
+
+
+def _warning(found: Sequence[str], expected: str, sound: str) -> dg.AssetCheckResult:
+    """Warns of what was found; without anything, `sound` is what was observed."""
     return dg.AssetCheckResult(
-        passed=not changes,
+        passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            "expected": "the shares that the last version published for the month of its headline",
-            "observed": "; ".join(changes) or "they stand",
-        },
+        metadata={"expected": expected, "observed": "; ".join(found) or sound},
     )
 
 
