@@ -13,7 +13,7 @@ from filelock import FileLock
 BEGIN, END = "<!-- figures: written by `make test-faults` -->", "<!-- end of figures -->"
 OUTCOMES = {
     "injected": "injected",
-    "same": "ended in the same figures",
+    "survived": "survived",
     "refused": "refused with its reason",
     "lost": "data lost",
     "torn": "torn files",
@@ -35,10 +35,10 @@ class Outcomes:
         self.by_kind = {}
 
     def add(self, kind, said=(), *, lost=0, torn=0, wrong=0):
-        """One more fault of this kind. `said` are the sentences of a refusal, none where the figures are the same."""
+        """One more fault of this kind. `said` are the sentences of a refusal, none where it changed no figure."""
         counted = self.by_kind.setdefault(kind, dict.fromkeys(OUTCOMES, 0))
         counted["injected"] += 1
-        counted["refused" if said else "same"] += 1
+        counted["refused" if said else "survived"] += 1
         counted["lost"] += int(lost)
         counted["torn"] += int(torn)
         counted["wrong"] += int(wrong)
