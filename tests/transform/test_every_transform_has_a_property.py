@@ -1,4 +1,4 @@
-"""Every public function of the pure transforms is called by a test that draws its examples; a new one brings its own."""
+"""Every public function of the pure transforms is called by a test that draws its examples, and a new one must be."""
 
 import ast
 import json
