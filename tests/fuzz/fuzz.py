@@ -1,12 +1,12 @@
 """Coverage-guided fuzzing of what reads the words of strangers: tags, cards, listing records, listing pages.
 
-Needs `atheris`, which is no requirement of the tests: `.venv/bin/uv pip install atheris`, then, in the repository,
+By `make fuzz`, which installs `atheris`; or, for 150 seconds of one target,
 
     python -m tests.fuzz.fuzz tags 150
 
-for 150 seconds of one target. A table costs the same to make of one repository as of hundreds, so inputs are gathered
-and read together; if something is found, each is read alone, and the one to blame is told. Whatever is found becomes
-an `@example` of the test in `test_words_of_strangers.py` that the target belongs to.
+A table costs the same to make of one repository as of hundreds, so inputs are gathered and read together; if something
+is found, they are read in halves until the one to blame is told. Whatever is found becomes an `@example` of the test
+in `test_words_of_strangers.py` that holds the same.
 """
 
 import json
