@@ -6,6 +6,7 @@ store, uploaded in one piece. Rows are stored in the order of the table's key, s
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+from polars.exceptions import PolarsError
 from pyarrow import parquet
 from upath import UPath
 
@@ -167,6 +169,10 @@ def _storage_options(path: UPath) -> dict[str, str] | None:
     return {key: str(value) for key, value in path.storage_options.items()} or None
 
 
+_NO_ROOM_FOR_THE_FOOTER = "Invalid thrift: transport error"
+"""What Polars says of a disk that is full where a file's footer begins; elsewhere it says that there is no space."""
+
+
 def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> StoredFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path.parent)
@@ -180,6 +186,10 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
         rows = pl.scan_parquet(temporary).select(pl.len()).collect().item()
         size = temporary.stat().st_size
         temporary.replace(path)
+    except PolarsError as error:
+        if _NO_ROOM_FOR_THE_FOOTER in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     return StoredFile(str(path), rows, size)

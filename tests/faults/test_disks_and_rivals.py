@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import storage_trouble
+from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.publish.folder import PublishedFolder
@@ -65,6 +66,16 @@ def test_a_full_disk_leaves_the_month_as_it_was_and_is_one_sentence(tmp_path, no
     assert not lost
     assert not wrong
     assert beside == []
+
+
+def test_a_disk_that_is_full_where_a_files_footer_begins_is_the_same_sentence(tmp_path, no_room, outcomes):
+    lake = Lake(str(tmp_path))
+    made_from = {f"listings/table-{number}": f"{number:064x}" for number in range(1_000)}
+    no_room()
+    said = sentence_of(lambda: lake.write(COUNTS, AUGUST, rows(FEW), Provenance(inputs=made_from)))
+    outcomes.add("disk: full while a table is written", [said], torn=lake.holds(COUNTS, AUGUST))
+    assert "could not be written (no space left on device): make room" in said
+    assert list(lake.path(COUNTS, AUGUST).parent.iterdir()) == []
 
 
 def test_a_full_disk_leaves_the_publication_as_it_was(tmp_path, no_room, outcomes):
