@@ -338,11 +338,11 @@ def _repeats(columns: tuple[str, ...], schema: pl.Schema) -> pl.Expr:
 
 
 def _rise(columns: tuple[str, ...]) -> pl.Expr:
-    """Whether each row is greater than the one before it, so that none occurs twice: as a table is stored by its key."""
+    """Whether each row is greater than the one before, as a table is stored by its key: none occurs twice."""
     rises: pl.Expr = pl.lit(value=False)
     for column in reversed(columns):
-        value, before = pl.col(column), pl.col(column).shift()
-        rises = (value > before) | ((value == before) & rises)
+        before = pl.col(column).shift()
+        rises = (pl.col(column) > before) | ((pl.col(column) == before) & rises)
     return rises.fill_null(value=False).sum() + 1 >= pl.len()
 
 
