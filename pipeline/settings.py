@@ -68,6 +68,11 @@ def origin_rule(asked_for: str | None = None) -> str:
     return rule
 
 
+def check_thresholds() -> str:
+    """`CENSUS_CHECK_THRESHOLDS`: other thresholds of warnings, as `group/table/check=number`, separated by commas."""
+    return os.environ.get("CENSUS_CHECK_THRESHOLDS", "")
+
+
 def dagster_folder() -> Path:
     """`DAGSTER_HOME`: the Dagster instance; a folder in `CENSUS_HOME` unless set."""
     return Path(os.environ.get("DAGSTER_HOME") or census_home() / "dagster").expanduser().resolve()

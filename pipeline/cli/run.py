@@ -22,6 +22,7 @@ from pipeline.hub.sources.catalog import SOURCES, SourceChoice, open_source
 from pipeline.lake.store import Lake
 from pipeline.months import months_between, previous_month
 from pipeline.orchestration import launch
+from pipeline.orchestration.thresholds import deployed_thresholds
 from pipeline.publish.headline import Headline, read_headline
 from pipeline.publish.report_picture import REPORT_NAME
 from pipeline.publish.warehouse import FILE_NAME
@@ -105,6 +106,7 @@ def run(request: Request, reporter: Reporter) -> int:
     months = request.months()
     read_registry(request.registry)
     settings.origin_rule(request.origin_rule)
+    deployed_thresholds()
     outcomes = reporter.follow(
         "months",
         launch.run_months(months, request.resources(), min(request.jobs, len(months)), request.from_step),
