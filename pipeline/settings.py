@@ -90,6 +90,18 @@ def account_requests() -> int | None:
     return int(written) if written else None
 
 
+def heavy_steps() -> int:
+    """`CENSUS_HEAVY_STEPS`: how many steps over large tables may run at a time, over all runs; 2 where not set.
+
+    Raises:
+        CensusError: it is not a whole number above 0.
+    """
+    written = os.environ.get("CENSUS_HEAVY_STEPS") or "2"
+    if not written.isdecimal() or int(written) == 0:
+        raise CensusError(f"CENSUS_HEAVY_STEPS is {written!r}, not a number of steps: write 1 or more, or unset it")
+    return int(written)
+
+
 def ui_url() -> str:
     """`CENSUS_UI_URL`: where people open the Dagster UI; alerts link to it."""
     return os.environ.get("CENSUS_UI_URL", "http://127.0.0.1:3000").rstrip("/")

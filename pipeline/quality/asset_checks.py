@@ -7,7 +7,7 @@ check. What does not belong here: what is checked (see `pipeline.tables`) and ho
 import json
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -30,19 +30,22 @@ def build_asset_checks(
     partitions_def: dg.PartitionsDefinition[str] | None,
     *,
     tables: Mapping[str, Table] = TABLES_BY_PATH,
+    pool_of: Callable[[list[Table]], str | None] = lambda _: None,
 ) -> dg.AssetChecksDefinition:
     """The checks of the asset that holds the table: one a declared check, critical ones blocking.
 
     The checks wait for the assets that their rules look at, and read the lake through the resource `lake`. Where the
     resource `check_thresholds` sets a threshold, its check states what was declared as well.
-    `partitions_def` is the asset's own; `tables` are those that rules may name.
+    `partitions_def` is the asset's own; `tables` are those that rules may name; `pool_of` names the pool
+    of a step that reads tables.
 
     Raises:
         ValueError: something that the table declares cannot be checked.
     """
     checks = declared_checks(table)
     declared = {check.name: check.expected for check in checks}
-    looked_at = [dg.AssetKey(other.path.split("/")) for other in tables_read(table, tables)]
+    read = tables_read(table, tables)
+    looked_at = [dg.AssetKey(other.path.split("/")) for other in read]
     seen_by_rules = {**tables, table.path: table}
 
     @dg.multi_asset_check(
@@ -50,6 +53,7 @@ def build_asset_checks(
         specs=[_spec(check, asset_key, looked_at, partitions_def) for check in checks],
         description=f"Judges {table.path} by everything that its declaration expects.",
         can_subset=True,
+        pool=pool_of([table, *read]),
         required_resource_keys={"lake", "check_thresholds"},
     )
     def check_table(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
