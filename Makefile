@@ -30,7 +30,7 @@ ui: $(VENV)/ready-to-run
 	$(BIN)/census ui
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 # The long forms: quotas waited out, crawls killed twenty times, backfills in every order. Some minutes.
 test-faults: $(VENV)/ready-to-test

@@ -20,6 +20,7 @@ from pipeline.orchestration.resources import (
     SnapshotSourceResource,
 )
 from pipeline.orchestration.sensors import ALERTS
+from pipeline.orchestration.thresholds import check_thresholds
 
 lake = LakeResource.configure_at_launch()
 
@@ -38,6 +39,7 @@ defs = dg.Definitions(
         "alerts": AlertsResource(),
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),
+        "check_thresholds": check_thresholds,
         "duckdb": DuckDBResource(database=":memory:", connection_config=NO_EXTENSIONS),
     },
 )

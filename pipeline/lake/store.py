@@ -18,8 +18,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-from pyarrow import parquet
 from upath import UPath
 
 from pipeline.errors import CensusError
@@ -139,6 +137,9 @@ class Lake:
         Raises:
             CensusError: the file cannot be read as Parquet.
         """
+        import pyarrow as pa  # noqa: PLC0415 - slow to import, and whoever reads the definitions needs none
+        from pyarrow import parquet  # noqa: PLC0415
+
         try:
             with self.path(table, month).open("rb") as file:
                 said = parquet.read_metadata(file).metadata or {}

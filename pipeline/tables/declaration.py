@@ -136,6 +136,11 @@ class Table:
         return f"{self.group}/{self.name}"
 
     @property
+    def is_large(self) -> bool:
+        """Whether it grows with the Hub: a row for each repository or edge, not for each member of a dimension."""
+        return not {"hub_id", "child_hub_id"}.isdisjoint(self.key)
+
+    @property
     def schema(self) -> pl.Schema:
         """Column types in declared order."""
         return pl.Schema({column.name: column.type for column in self.columns})
