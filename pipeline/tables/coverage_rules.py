@@ -25,8 +25,14 @@ def _hub_ids(frames: TableFrames, table: str) -> pl.LazyFrame:
 
 def stand_side_by_side(one: pl.LazyFrame, other: pl.LazyFrame) -> pl.LazyFrame:
     """Whether two frames of one column have the same values in the same rows; one cell."""
-    both = pl.concat([one.select(pl.first().alias("one")), other.select(pl.first().alias("other"))], how="horizontal")
-    return both.select(pl.col("one").eq_missing(pl.col("other")).all())
+    there = pl.lit(value=True)
+    columns = (
+        one.select(pl.first().alias("one"), there.alias("in_one")),
+        other.select(pl.first().alias("other"), there.alias("in_other")),
+    )
+    both = pl.concat(columns, how="horizontal_extend")
+    as_many = pl.col("in_one").eq_missing(pl.col("in_other"))
+    return both.select((as_many & pl.col("one").eq_missing(pl.col("other"))).all())
 
 
 def runs(rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
