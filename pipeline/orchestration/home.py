@@ -15,8 +15,8 @@ QUIET_VARIABLES = {
 }
 """Switches the reports of usage off in every process that the census starts."""
 KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
-"""Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a month
-of the whole Hub spends an eighth of its time less in the kernel, and holds half a gibibyte more."""
+"""Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
+month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
 EVENTS_AT_ONCE = 1000
 """What a run plans is written to the event log in one piece of at most so many events."""
 
