@@ -71,6 +71,8 @@ def upload(file: Path, path: UPath) -> None:
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, DIGEST).hexdigest()
     stated = {"Metadata": {DIGEST: digest}} if path.protocol in S3_PROTOCOLS else {}
+    if path.protocol in ("", "file", "local"):
+        Path(path.path).parent.mkdir(parents=True, exist_ok=True)
     path.fs.put_file(str(file), path.path, **stated)
     if path.stat().st_size != file.stat().st_size:
         raise CensusError(f"{path} is not of the size that was sent, another writer may have put it there: run again")
