@@ -120,7 +120,7 @@ def _lines() -> Iterator[str]:
     month = measured("a whole month through Dagster, with every check")
     publication = measured("publishing 24 months")
     yield (
-        "| | million models | snapshots a year | one snapshot, 2 cores | its memory, GiB | in the lake | two years of it |"
+        "| | million models | snapshots a year | one snapshot, 2 cores | its memory, GiB | in the lake | two years |"
         " crawl, at least | a publication | hours of machine for two years | USD a snapshot | USD a year |"
     )
     yield "|---" * 12 + "|"

@@ -1,7 +1,7 @@
 """A cluster on one machine: months made by Celery workers over one object store, and the same months made without.
 
-    python -m benchmarks.cluster --models 20000 --workers 1 2    one machine, one worker, two workers: same figures?
-    python -m benchmarks.cluster --models 20000 --kill           of two workers one is killed in the middle of a month
+    python -m benchmarks.cluster --models 20000 --workers 1 2          one machine, one worker, two workers
+    python -m benchmarks.cluster --models 20000 --workers --kill       one machine, two workers of which one is killed
 
 One command starts and stops everything: Redis, PostgreSQL, an S3 server, Dagster's daemon and the workers, on loopback
 only. Each worker has a working directory, a home and a census home of its own, as another machine would; they share the
@@ -339,8 +339,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=20_000)
     parser.add_argument("--months", type=int, default=12)
-    parser.add_argument("--workers", type=int, nargs="+", default=[2], help="once with each number of workers")
-    parser.add_argument("--kill", action="store_true", help="kill the last worker in the middle of a month")
+    parser.add_argument("--workers", type=int, nargs="*", default=[2], help="once with each number of workers")
+    parser.add_argument("--kill", action="store_true", help="then with two, one killed in the middle of a month")
     parser.add_argument("--folder", type=Path, default=ROOT / ".census" / "benchmarks" / "cluster")
     asked = parser.parse_args()
     # Whoever ends this command ends what it started.
@@ -353,11 +353,12 @@ def main() -> None:
         home.mkdir()
         print(json.dumps({"one machine": on_one_machine(home, dumps, months)}), flush=True)
         expected = published_at(UPath((home / "published" / "current").resolve()))
-        for workers in asked.workers:
-            with cluster(Path(folder) / str(workers), dumps, workers) as running:
-                told = backfill(running, months, kill=asked.kill)
+        ways = [(f"{workers} workers", workers, False) for workers in asked.workers]
+        for name, workers, kill in [*ways, *([("2 workers, 1 killed", 2, True)] if asked.kill else [])]:
+            with cluster(Path(folder) / name, dumps, workers) as running:
+                told = backfill(running, months, kill=kill)
                 told["differences"] = expected.differences(published_by_cluster())
-            print(json.dumps({f"{workers} workers": told}), flush=True)
+            print(json.dumps({name: told}), flush=True)
             if told["differences"]:
                 sys.exit("the cluster published other figures than the one machine")
 

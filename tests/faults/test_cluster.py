@@ -13,10 +13,12 @@ ROOT = Path(__file__).parents[2]
 SECONDS_ALLOWED = 3000
 
 
-def cluster(folder, *asked):
-    """What `python -m benchmarks.cluster` tells, by part; it fails where a figure differs from one machine's."""
+def test_two_workers_and_one_that_is_killed_publish_what_one_machine_publishes(tmp_path):
     finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cluster", "--models", "2000", "--months", "4", "--folder", folder, *asked],
+        [
+            *(sys.executable, "-m", "benchmarks.cluster", "--models", "2000", "--months", "4"),
+            *("--folder", tmp_path, "--workers", "2", "--kill"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -24,20 +26,12 @@ def cluster(folder, *asked):
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr[-3000:]
-    return {name: told for line in finished.stdout.splitlines() for name, told in json.loads(line).items()}
-
-
-def test_a_worker_killed_in_the_middle_of_a_month_changes_no_figure(tmp_path):
-    told = cluster(tmp_path, "--kill")["2 workers"]
-    assert told["differences"] == []
-    assert told["failed"] == [told["killed"]]
-    assert told["retried"] == [told["killed"]]
-    assert told["runs"] == 5
-    assert told["hub_readers_at_once"] == 1
-
-
-def test_two_workers_publish_what_one_machine_publishes(tmp_path):
-    told = cluster(tmp_path)["2 workers"]
-    assert told["differences"] == []
-    assert (told["runs"], told["failed"], told["retried"]) == (4, [], [])
-    assert len(told["made_by"]) == 2
+    told = {name: part for line in finished.stdout.splitlines() for name, part in json.loads(line).items()}
+    undisturbed, disturbed = told["2 workers"], told["2 workers, 1 killed"]
+    for part in (undisturbed, disturbed):
+        assert part["differences"] == []
+        assert part["hub_readers_at_once"] == 1
+    assert (undisturbed["runs"], undisturbed["failed"], undisturbed["retried"]) == (4, [], [])
+    assert set(undisturbed["made_by"]) == {"worker-1", "worker-2"}
+    assert disturbed["failed"] == disturbed["retried"] == [disturbed["killed"]]
+    assert disturbed["runs"] == 5
