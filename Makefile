@@ -70,11 +70,12 @@ docs: $(VENV)/ready-to-run
 # Compiles the pinned requirements anew from pyproject.toml; no index address gets into them.
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
+DEPLOYED := --extra postgres-instance --extra object-store --extra cluster --extra kubernetes
 requirements: $(VENV)/installer
 	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt
-	$(COMPILE) pyproject.toml --group build --extra postgres-instance --constraints requirements/run.txt \
+	$(COMPILE) pyproject.toml --group build $(DEPLOYED) --constraints requirements/run.txt \
 		--output-file requirements/deploy.txt
-	$(COMPILE) pyproject.toml --group build --group test --extra postgres-instance \
+	$(COMPILE) pyproject.toml --group build --group test $(DEPLOYED) \
 		--constraints requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) --group pyproject.toml:fuzz --output-file requirements/fuzz.txt
 
