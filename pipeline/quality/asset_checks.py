@@ -26,7 +26,7 @@ SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckS
 
 
 @dg.resource(description="Great Expectations, whose import takes seconds: begun with the run, beside its first steps.")
-def great_expectations(_context: dg.InitResourceContext) -> None:
+def loaded_early(_context: dg.InitResourceContext) -> None:
     """Makes the library's import no part of the first checks' time."""
     begin_loading()
 
