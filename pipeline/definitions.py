@@ -21,6 +21,7 @@ from pipeline.orchestration.resources import (
 )
 from pipeline.orchestration.sensors import ALERTS
 from pipeline.orchestration.thresholds import check_thresholds
+from pipeline.quality.asset_checks import great_expectations
 
 lake = LakeResource.configure_at_launch()
 
@@ -40,6 +41,7 @@ defs = dg.Definitions(
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),
         "check_thresholds": check_thresholds,
+        "great_expectations": great_expectations,
         "duckdb": DuckDBResource(database=":memory:", connection_config=NO_EXTENSIONS),
     },
 )

@@ -28,6 +28,11 @@ def published_folder() -> Path:
     return census_home() / "published"
 
 
+def published_url() -> str:
+    """`CENSUS_PUBLISHED_URL`: where every publication is copied to; empty where it stays in `CENSUS_HOME`."""
+    return os.environ.get("CENSUS_PUBLISHED_URL", "")
+
+
 def data_docs_folder() -> Path:
     """Where Great Expectations' Data Docs go."""
     return census_home() / "data_docs"

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.faults.figures import Outcomes, keep
 
 # A busy machine is no defect: how fast things are is measured in `benchmarks/`.
 settings.register_profile("census", deadline=None)
@@ -26,3 +29,17 @@ def _place(path):
     if path.parent != WHOLE_CENSUSES:
         return len(LONGEST) + 1
     return LONGEST.index(path.name) if path.name in LONGEST else len(LONGEST)
+
+
+INJECTED = Outcomes()
+
+
+@pytest.fixture(scope="session")
+def outcomes():
+    """Where a test that injects a fault says how it ended: `outcomes.add(kind, said)`."""
+    return INJECTED
+
+
+def pytest_sessionfinish(session):
+    if not session.testsfailed:
+        keep("faults", INJECTED.by_kind)

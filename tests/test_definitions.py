@@ -132,6 +132,7 @@ EXPECTED_DEPENDENCIES = {
     "published/data_dictionary": {"attribution/organizations", "published/month_seals"},
     "published/parquet_export": {"attribution/organizations", "published/month_seals"},
     "published/postgres_mart": {"published/warehouse"},
+    "published/store_copy": {"published/warehouse"},
     "published/share_report": {"attribution/organizations", "published/month_seals"},
     "published/warehouse": {"attribution/organizations", "published/month_seals"},
     "shares/derivation_flows": {

@@ -14,6 +14,9 @@ QUIET_VARIABLES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 """Switches the reports of usage off in every process that the census starts."""
+KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
+"""Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
+month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
 EVENTS_AT_ONCE = 1000
 """What a run plans is written to the event log in one piece of at most so many events."""
 
@@ -39,5 +42,6 @@ def home_environment(home: Path) -> dict[str, str]:
         "CENSUS_HOME": str(home),
         "DAGSTER_HOME": str(settings.dagster_folder()),
         "DAGSTER_EVENT_BATCH_SIZE": str(EVENTS_AT_ONCE),
+        KEPT_MEMORY[0]: os.environ.get(*KEPT_MEMORY),
         **QUIET_VARIABLES,
     }

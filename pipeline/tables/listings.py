@@ -18,6 +18,7 @@ from pipeline.tables.columns import (
     SOURCE,
     SOURCE_REVISION,
 )
+from pipeline.tables.coverage_rules import covers_snapshot
 from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 
 IDENTIFIED_BY = Column(
@@ -242,14 +243,10 @@ MODEL_DOWNLOADS = Table(
                 .filter(pl.col("bases") > 1)
             ),
         ),
-        Rule(
+        covers_snapshot(
             "snapshot_covered",
             "Every repository of the snapshot has exactly one row.",
-            lambda frames: (
-                frames.scan("listings/hub_snapshots")
-                .select("hub_id")
-                .join(frames.scan("listings/model_downloads").select("hub_id"), on="hub_id", how="anti")
-            ),
+            "listings/model_downloads",
         ),
     ),
     measures=(

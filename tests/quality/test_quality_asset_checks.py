@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline.orchestration.run_report import report_from
-from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.quality.asset_checks import build_asset_checks, great_expectations
 from pipeline.tables.declaration import Column, Expectation, Rule, Table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
@@ -78,7 +78,7 @@ def materialize(lake, assets, checks, selection=None, thresholds=None):
     job = dg.Definitions(
         assets=assets,
         asset_checks=checks,
-        resources={"lake": lake, "check_thresholds": thresholds or {}},
+        resources={"lake": lake, "check_thresholds": thresholds or {}, "great_expectations": great_expectations},
         jobs=[dg.define_asset_job("all", selection)],
     ).resolve_job_def("all")
     return job.execute_in_process(partition_key="2024-08-01", raise_on_error=False)
@@ -216,7 +216,10 @@ def test_a_table_without_months_is_checked_whole():
     table = a_table("registry", monthly=False)
     lake, made = LakeInMemory(), []
     checks = build_asset_checks(table, dg.AssetKey(["listings", "registry"]), None, tables={})
-    result = dg.materialize([writes(table, lake, 1, made), checks], resources={"lake": lake, "check_thresholds": {}})
+    result = dg.materialize(
+        [writes(table, lake, 1, made), checks],
+        resources={"lake": lake, "check_thresholds": {}, "great_expectations": great_expectations},
+    )
 
     evaluations = result.get_asset_check_evaluations()
 
@@ -249,7 +252,7 @@ def test_building_the_checks_of_every_table_does_not_load_great_expectations():
     script = """
 import sys
 import dagster as dg
-from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.quality.asset_checks import build_asset_checks, great_expectations
 from pipeline.tables.catalog import TABLES
 months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 for table in TABLES:
