@@ -1,7 +1,7 @@
 """Dagster's own SQLite event log, with its connections kept open.
 
 Dagster opens and closes the database anew for every event, and SQLite writes its log back at every close. A month has
-some six hundred events: kept connections make its run about a third shorter. The files are those of Dagster's default
+about a thousand events: kept connections make its run about a third shorter. The files are those of Dagster's default
 storage, which can be put back in `dagster.yaml` at any time. It does not wait for the disk after each event: a power
 failure can cost the last ones, never the log. The checks that a run plans are written at once, not one by one. See
 `docs/adr/0004-event-log-connections.md`.

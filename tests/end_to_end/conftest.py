@@ -24,7 +24,7 @@ from pipeline.cli import main
 
 CENSUS = Path(sys.executable).with_name("census")
 SECONDS_ALLOWED = 1200
-SECONDS_TO_START = 120
+SECONDS_TO_START = 300
 
 LAUNCH_BACKFILL = """
 mutation Launch($parameters: LaunchBackfillParams!) {
