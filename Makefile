@@ -8,12 +8,13 @@ export CENSUS_HOME ?= $(CURDIR)/.census
 # Great Expectations takes three times as long to import where its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-faults bench audit ui lint format docs requirements clean
+.PHONY: help run test test-faults fuzz bench audit ui lint format docs requirements clean
 
 help:
 	@echo "make run          backfill twelve months of the sample, publish, print the headline"
 	@echo "make test         check style and types, run the tests"
 	@echo "make test-faults  run their long forms: kills, quotas, backfills in every order and under the daemon"
+	@echo "make fuzz         ten minutes of coverage-guided fuzzing of what reads the words of strangers"
 	@echo "make audit        look the pinned requirements up in the advisory database"
 	@echo "make ui           the Dagster UI on http://127.0.0.1:3000"
 	@echo "make lint         check style and types"
@@ -30,11 +31,20 @@ ui: $(VENV)/ready-to-run
 	$(BIN)/census ui
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
-# The long forms: quotas waited out, crawls killed twenty times, backfills in every order. Some minutes.
+# The long forms: runs killed a hundred times, random worlds, every lie, backfills in every order. First those whose
+# figures go into docs/reliability.md, the short ones among them: kills and worlds end after FAULTS_SECONDS each.
+COUNTED := tests/faults tests/hub/sources/test_listing_crawl.py tests/reference/test_registry.py tests/publish/test_drift.py
 test-faults: $(VENV)/ready-to-test
-	$(BIN)/pytest -m faults tests
+	FAULTS_FIGURES=docs/reliability.json $(BIN)/pytest -n 2 --dist loadfile -m "faults or not faults" $(COUNTED)
+	$(BIN)/pytest -m faults tests $(COUNTED:%=--ignore %)
+
+# Ten minutes of coverage-guided fuzzing; its figures go there as well.
+fuzz: $(VENV)/ready-to-test
+	$(UV) --require-hashes --requirement requirements/fuzz.txt
+	for target in tags cards listing pages; do \
+		FAULTS_FIGURES=docs/reliability.json $(BIN)/python -m tests.fuzz.fuzz $$target 150 || exit 1; done
 
 # What every stage costs at the size of the whole Hub; `make bench ASK="--models 300000"`. Some hours with --growth.
 bench: $(VENV)/ready-to-test
@@ -67,6 +77,7 @@ requirements: $(VENV)/installer
 		--output-file requirements/deploy.txt
 	$(COMPILE) pyproject.toml --group build --group test $(DEPLOYED) \
 		--constraints requirements/run.txt --output-file requirements/test.txt
+	$(COMPILE) --group pyproject.toml:fuzz --output-file requirements/fuzz.txt
 
 clean:
 	rm -rf $(VENV)

@@ -39,7 +39,9 @@ def headline_changes(folder: Path) -> list[str]:
         return []
     was, now = (_shares(version, headline) for version in (before, folder / "versions" / current))
     if not now:
-        return [f"{headline.last_month:%Y-%m} is no longer published, version {earlier[0]} had it"]
+        return [
+            f"{headline.last_month:%Y-%m} is no longer published, version {earlier[0]} had it: `census status` says why"
+        ]
     moved = [
         f"{name}: {now.get(name, 0.0):.2%}, {share:.2%} in version {earlier[0]}"
         for name, share in was.items()
@@ -47,7 +49,11 @@ def headline_changes(folder: Path) -> list[str]:
     ]
     first_was, first_now = next(iter(was)), next(iter(now))
     if first_was != first_now:
-        moved.insert(0, f"{first_now} leads {headline.last_month:%Y-%m}, {first_was} did in version {earlier[0]}")
+        moved.insert(
+            0,
+            f"{first_now} leads {headline.last_month:%Y-%m}, {first_was} did in version {earlier[0]}: if that was not "
+            f"meant, `census restore {earlier[0]}` takes it back",
+        )
     return moved
 
 

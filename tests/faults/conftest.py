@@ -9,9 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -21,6 +20,8 @@ import pytest
 
 from pipeline.hub.local_hub.server import LocalHub
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+from pipeline.months import add_months
+from tests.faults.remains import MONTH
 
 WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(__file__).parents[2]
@@ -145,64 +146,80 @@ class Mirror:
         return Answer(response.status, tuple(found), body)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Worker:
-    """Runs jobs in one home, each in a process that can be killed."""
+    """Runs jobs in one home, each in a process of its own that can be killed."""
 
     process: subprocess.Popen
     home: Path
+    endpoint: str
 
     def start(self, job, month=None, source="hub_stats", **environment):
-        asked = {"job": job, "month": month and month.isoformat(), "source": source, "environment": environment}
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())["pid"]
+        """The id of the process that runs the job."""
+        own = {"CENSUS_HOME": str(self.home), "DAGSTER_HOME": str(self.home / "dagster"), "HF_ENDPOINT": self.endpoint}
+        asked = {"job": job, "month": month and month.isoformat(), "source": source, "environment": own | environment}
+        return self.ask(**asked)["pid"]
 
-    def end(self):
-        return json.loads(self.process.stdout.readline())
+    def end(self, pid):
+        """How it ended, once it has."""
+        return self.ask(ended=pid)
 
     def run(self, *job, **environment):
-        self.start(*job, **environment)
-        return self.end()
+        return self.end(self.start(*job, **environment))
 
-    def killed_after(self, seconds, *job):
-        """Whether the job was still running when it was killed so many seconds after its start."""
+    def killed_after(self, processor_seconds, *job):
+        """Whether the job was still running when it was killed after so much work, however fast the machine is."""
         pid = self.start(*job)
-        time.sleep(seconds)
+        while work_of(pid) < processor_seconds:
+            time.sleep(0.005)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        return os.WIFSIGNALED(self.end()["status"])
+        return os.WIFSIGNALED(self.end(pid)["status"])
+
+    def ask(self, **asked):
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
 
 
-@contextmanager
-def running_worker(home, endpoint="http://127.0.0.1:9"):
-    home.mkdir(parents=True, exist_ok=True)
+def work_of(pid):
+    """Seconds of processor time that a process has had; endless if it has ended."""
+    state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return float("inf") if state == "Z" else (int(numbers[10]) + int(numbers[11])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="session")
+def worker_in(tmp_path_factory):
+    """Runs jobs in processes that may be killed: `worker_in(home, endpoint).run("publish")`."""
     process = subprocess.Popen(
-        [sys.executable, WORKER, home],
+        [sys.executable, WORKER, tmp_path_factory.mktemp("worker")],
         cwd=ROOT,
-        env=os.environ | {"HF_ENDPOINT": endpoint},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
-        json.loads(process.stdout.readline())
-        yield Worker(process, home)
-    finally:
-        process.kill()
-        process.wait()
+    json.loads(process.stdout.readline())
+
+    def of(home, endpoint="http://127.0.0.1:9"):
+        home.mkdir(parents=True, exist_ok=True)
+        return Worker(process, home, endpoint)
+
+    yield of
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture(scope="session")
-def worker_in():
-    """Runs jobs in processes that may be killed: `worker_in(home, endpoint)`, a context."""
-    return running_worker
+def world_of(tmp_path_factory):
+    """Worlds of a thousand models that open and close one month: `world_of(seed)`."""
+    folder = tmp_path_factory.mktemp("worlds")
+    boundaries = (MONTH, add_months(MONTH, 1))
+    return lambda seed: ensure_world(folder, WorldSettings(models=1_000, seed=seed, revisions=boundaries, truth=False))
 
 
 @pytest.fixture(scope="session")
-def small_world(tmp_path_factory):
-    settings = WorldSettings(models=1_000, revisions=(date(2025, 3, 1), date(2025, 4, 1)), truth=False)
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", settings)
+def small_world(world_of):
+    return world_of(1)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import dagster as dg
 import duckdb
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from pipeline.errors import storage_trouble
 from pipeline.lake.store import Lake
@@ -52,18 +51,23 @@ def sentence_of(do):
     return failed.value.description
 
 
-def test_a_full_disk_leaves_the_month_as_it_was_and_is_one_sentence(tmp_path, no_room):
+def test_a_full_disk_leaves_the_month_as_it_was_and_is_one_sentence(tmp_path, no_room, outcomes):
     lake = Lake(str(tmp_path))
     lake.write(COUNTS, AUGUST, rows(FEW))
     before = lake.digest(COUNTS, AUGUST)
     no_room()
     said = sentence_of(lambda: lake.write(COUNTS, AUGUST, rows(MANY)))
+    beside = [path.name for path in lake.path(COUNTS, AUGUST).parent.iterdir() if path.name != "part-0.parquet"]
+    lost = not lake.holds(COUNTS, AUGUST)
+    wrong = lake.digest(COUNTS, AUGUST) != before
+    outcomes.add("disk: full while a table is written", [said], lost=lost, torn=len(beside), wrong=wrong)
     assert "could not be written (file too large): make room" in said
-    assert lake.digest(COUNTS, AUGUST) == before
-    assert [path.name for path in lake.path(COUNTS, AUGUST).parent.iterdir()] == ["part-0.parquet"]
+    assert not lost
+    assert not wrong
+    assert beside == []
 
 
-def test_a_full_disk_leaves_the_publication_as_it_was(tmp_path, no_room):
+def test_a_full_disk_leaves_the_publication_as_it_was(tmp_path, no_room, outcomes):
     folder = PublishedFolder(tmp_path / "published")
     with folder.new_version() as draft:
         (draft.path / "report.html").write_text("first")
@@ -75,10 +79,15 @@ def test_a_full_disk_leaves_the_publication_as_it_was(tmp_path, no_room):
             connection.sql("create table mart as select random() as x from range(500000)")
             connection.sql("checkpoint")
 
-    assert "could not be written" in sentence_of(publish)
-    assert folder.current() == first
-    assert (tmp_path / "published" / "report.html").read_text() == "first"
-    assert folder.versions() == [first]
+    said = sentence_of(publish)
+    lost = folder.current() != first
+    torn = len(folder.versions()) - 1
+    wrong = (tmp_path / "published" / "report.html").read_text() != "first"
+    outcomes.add("disk: full while a version is written", [said], lost=lost, torn=torn, wrong=wrong)
+    assert "could not be written" in said
+    assert not lost
+    assert not wrong
+    assert torn == 0
 
 
 @pytest.fixture
@@ -99,17 +108,21 @@ def closed_folder(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_folder_that_may_not_be_written_is_one_sentence(closed_folder):
-    assert "could not be written" in sentence_of(lambda: Lake(str(closed_folder)).write(COUNTS, AUGUST, rows(FEW)))
+def test_a_folder_that_may_not_be_written_is_one_sentence(closed_folder, outcomes):
+    def write():
+        Lake(str(closed_folder)).write(COUNTS, AUGUST, rows(FEW))
 
     def publish():
         with PublishedFolder(closed_folder / "published").new_version():
             pass
 
-    assert "could not be written" in sentence_of(publish)
+    for attempt in (write, publish):
+        said = sentence_of(attempt)
+        outcomes.add("disk: read-only", [said])
+        assert "could not be written" in said
 
 
-def test_a_home_that_may_not_be_written_is_one_sentence_of_the_command(closed_folder):
+def test_a_home_that_may_not_be_written_is_one_sentence_of_the_command(closed_folder, outcomes):
     finished = subprocess.run(
         [sys.executable, "-c", "from pipeline.cli import main; main()", "status"],
         env=os.environ | {"CENSUS_HOME": str(closed_folder / "home"), "DAGSTER_HOME": ""},
@@ -117,6 +130,7 @@ def test_a_home_that_may_not_be_written_is_one_sentence_of_the_command(closed_fo
         text=True,
         check=False,
     )
+    outcomes.add("disk: read-only", [finished.stderr.strip()])
     assert finished.returncode == 2
     assert finished.stderr.startswith("census: a file could not be written (")
     assert finished.stderr.count("\n") == 1
@@ -133,15 +147,19 @@ def write_again_and_again(url, n, times):
         Lake(url).write(COUNTS, AUGUST, rows(2_000, n))
 
 
-def test_two_writers_of_one_month_leave_the_file_of_one_of_them_whole(tmp_path):
+def test_two_writers_of_one_month_leave_the_file_of_one_of_them_whole(tmp_path, outcomes):
     lake = Lake(str(tmp_path))
     lake.write(COUNTS, AUGUST, rows(2_000, 0))
     writers = [threading.Thread(target=write_again_and_again, args=(lake.url, n, 5)) for n in (1, 2)]
     for writer in writers:
         writer.start()
+    mixed = 0
     while any(writer.is_alive() for writer in writers):
-        assert lake.scan(COUNTS, AUGUST).select(pl.col("n").n_unique(), pl.len()).collect().row(0) == (1, 2_000)
-    assert len(list(lake.path(COUNTS, AUGUST).parent.iterdir())) == 1
+        mixed += lake.scan(COUNTS, AUGUST).select(pl.col("n").n_unique(), pl.len()).collect().row(0) != (1, 2_000)
+    beside = len(list(lake.path(COUNTS, AUGUST).parent.iterdir())) - 1
+    outcomes.add("at once: two writers of one table", torn=beside, wrong=mixed)
+    assert mixed == 0
+    assert beside == 0
 
 
 def publish_a_number(folder, number):
@@ -150,7 +168,7 @@ def publish_a_number(folder, number):
             (draft.path / name).write_text(str(number))
 
 
-def test_publishers_at_the_same_time_follow_one_another_and_every_version_is_of_one_of_them(tmp_path):
+def test_publishers_at_the_same_time_follow_one_another_and_every_version_is_of_one_of_them(tmp_path, outcomes):
     context = multiprocessing.get_context("fork")
     publishers = [context.Process(target=publish_a_number, args=(tmp_path, number)) for number in range(4)]
     for publisher in publishers:
@@ -159,13 +177,16 @@ def test_publishers_at_the_same_time_follow_one_another_and_every_version_is_of_
         publisher.join(60)
     folder = PublishedFolder(tmp_path)
     assert [publisher.exitcode for publisher in publishers] == [0] * 4
-    assert len(folder.versions()) == 4
+    mixed = 0
     for version in folder.versions():
         files = (tmp_path / "versions" / version).iterdir()
-        assert len({path.read_text() for path in files}) == 1
+        mixed += len({path.read_text() for path in files}) != 1
+    outcomes.add("at once: four publishers", lost=4 - len(folder.versions()), wrong=mixed)
+    assert len(folder.versions()) == 4
+    assert mixed == 0
 
 
-def test_a_clock_that_was_set_back_publishes_the_latest_all_the_same(tmp_path, monkeypatch):
+def test_a_clock_that_was_set_back_publishes_the_latest_all_the_same(tmp_path, monkeypatch, outcomes):
     publish_a_number(tmp_path, 1)
 
     class SetBack(datetime):
@@ -177,14 +198,18 @@ def test_a_clock_that_was_set_back_publishes_the_latest_all_the_same(tmp_path, m
     made = [PublishedFolder(tmp_path).current()]
     for number in range(2, 7):
         publish_a_number(tmp_path, number)
-        assert (tmp_path / "a").read_text() == str(number)
+        wrong = (tmp_path / "a").read_text() != str(number)
+        outcomes.add("clock: set back before a publication", wrong=wrong)
+        assert not wrong
         made.append(PublishedFolder(tmp_path).current())
     assert PublishedFolder(tmp_path).versions() == made[:-5:-1]
 
 
-def test_a_clock_that_jumps_forward_costs_no_writer_its_file(tmp_path, monkeypatch):
+def test_a_clock_that_jumps_forward_costs_no_writer_its_file(tmp_path, monkeypatch, outcomes):
     lake = Lake(str(tmp_path))
     lake.write(COUNTS, AUGUST, rows(FEW))
     monkeypatch.setattr("pipeline.lake.store.time.time", lambda: 4e9)
     lake.write(COUNTS, AUGUST, rows(FEW, 2))
-    assert_frame_equal(lake.scan(COUNTS, AUGUST).select(pl.col("n").unique()).collect(), pl.DataFrame({"n": [2]}))
+    wrong = lake.scan(COUNTS, AUGUST).select(pl.col("n").unique()).collect()["n"].to_list() != [2]
+    outcomes.add("clock: set forward before a table is written", wrong=wrong)
+    assert not wrong

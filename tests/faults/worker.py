@@ -1,16 +1,20 @@
 """Runs jobs of the census in processes that may be killed: loads everything once, then forks for each job.
 
-Started as `python worker.py HOME`; reads one JSON object a line, {"job": ..., "month": ..., "source": ...}, writes
-{"pid": ...} when the job's process is there, and {"status": ..., "failures": [...]} when it has ended.
+Started as `python worker.py FOLDER`, a folder of its own. Reads one JSON object a line:
+
+- {"job": ..., "month": ..., "source": ..., "environment": {...}} starts a job, and is answered by {"pid": ...};
+- {"ended": pid} waits for it, and is answered by {"status": ..., "failures": [...], "checks": [...], ...}.
 """
 
+import gc
 import json
 import os
 import sys
 import time
 import uuid
 
-# Loaded here once. Not the census itself: Polars starts threads when it first computes, which a fork leaves behind.
+# Loaded here once, with all of the census but the definitions of its checks: these make Polars compute, whereupon it
+# starts threads, which a fork leaves behind.
 import altair  # noqa: F401
 import dagster as dg
 import dagster_duckdb  # noqa: F401
@@ -22,6 +26,16 @@ import polars  # noqa: F401
 import scipy.sparse.csgraph  # noqa: F401
 import starlette.applications  # noqa: F401
 import uvicorn  # noqa: F401
+from dagster._core.execution import backfill  # noqa: F401
+
+import assets.attribution
+import assets.lineage
+import assets.listings
+import assets.published
+import assets.shares  # noqa: F401
+from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
+from pipeline.orchestration.home import prepare_home
+from pipeline.orchestration.run_report import report_from
 
 
 def hurry():
@@ -31,11 +45,11 @@ def hurry():
 
 
 def run(asked, said):
+    os.environ.update(asked["environment"])
     if "WITHOUT_PAUSES" in asked["environment"]:
         hurry()
+    prepare_home()
     from pipeline.definitions import defs
-    from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
-    from pipeline.orchestration.run_report import report_from
 
     instance = dg.DagsterInstance.get()
     end_abandoned_runs(instance)
@@ -51,7 +65,7 @@ def run(asked, said):
         )
     report = report_from(result.all_events)
     errors = [str(check) for check in report.failed_checks if check.severity == "ERROR"]
-    os.write(said, json.dumps(report.failures + errors).encode())
+    os.write(said, json.dumps({"failures": report.failures, "checks": errors}).encode())
     return 0 if result.success else 1
 
 
@@ -60,27 +74,43 @@ def tell(**facts):
     sys.stdout.flush()
 
 
-def main():
-    for name, value in {"CENSUS_HOME": sys.argv[1], "DAGSTER_HOME": f"{sys.argv[1]}/dagster"}.items():
-        os.environ[name] = value
-    from pipeline.orchestration.home import prepare_home
+def start(asked):
+    """The id of a new process that runs a job, and where it will tell how it ended."""
+    heard, said = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(heard)
+        os._exit(run(asked, said))
+    os.close(said)
+    return pid, heard
 
+
+def end_of(pid, heard):
+    with os.fdopen(heard) as pipe:
+        report = json.loads(pipe.read() or '{"failures": [], "checks": []}')
+    _, status, usage = os.wait4(pid, 0)
+    return report | {
+        "status": status,
+        "megabytes": usage.ru_maxrss // 1024,
+        "processor_seconds": usage.ru_utime + usage.ru_stime,
+    }
+
+
+def main():
+    os.environ.update(CENSUS_HOME=sys.argv[1], DAGSTER_HOME=f"{sys.argv[1]}/dagster")
     prepare_home()
+    dg.DagsterInstance.get().dispose()
+    gc.freeze()
     tell(ready=True)
+    running = {}
     for line in sys.stdin:
         asked = json.loads(line)
-        os.environ.update(asked["environment"])
-        heard, said = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(heard)
-            os._exit(run(asked, said))
-        os.close(said)
-        tell(pid=pid)
-        with os.fdopen(heard) as pipe:
-            failures = pipe.read()
-        _, status, usage = os.wait4(pid, 0)
-        tell(status=status, failures=json.loads(failures or "[]"), megabytes=usage.ru_maxrss // 1024)
+        if "ended" in asked:
+            tell(**end_of(asked["ended"], running.pop(asked["ended"])))
+        else:
+            pid, heard = start(asked)
+            running[pid] = heard
+            tell(pid=pid)
 
 
 if __name__ == "__main__":

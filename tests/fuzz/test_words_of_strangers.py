@@ -1,6 +1,6 @@
 """Listing records, cards and tags of any content become rows and edges that add up, or a refusal in one sentence.
 
-Each test is also a target for coverage-guided fuzzing, see `fuzz.py` beside this file.
+What each test holds is held in coverage-guided fuzzing as well, see `fuzz.py` beside this file.
 """
 
 import json
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UnusableSnapshotError
 from pipeline.hub.sources.base import OBSERVATION_SCHEMA
-from pipeline.hub.sources.dialects import read_json_lines, read_parquet
+from pipeline.hub.sources.dialects import read_json_lines, read_pages, read_parquet
+from pipeline.hub.sources.listing import packed
 from pipeline.reference.lineage import relations, renames
 from pipeline.tables.declaration import conform
 from pipeline.tables.lineage import DERIVATION_ACCOUNTS, DERIVATIONS, ORIGIN_WEIGHTS
@@ -25,6 +26,7 @@ from pipeline.transform.lineage.weights import equal_parts, origin_weights
 from pipeline.transform.normalise import hub_snapshot
 
 MONTH = date(2025, 8, 1)
+REFUSED = object()
 NAMES = st.sampled_from(
     ["Qwen/base", "a/b", "bert", "../..", "a/<b>", "🤗/🤗", "a/\x00", "https://hf.co/a/b", "", "C:\\x"]
 )
@@ -101,17 +103,23 @@ def assert_lineage_adds_up(snapshot):
     assert (sums - 1).abs().max() < 1e-9
 
 
-@given(st.lists(RECORDS, max_size=6))
-def test_listing_records_become_rows_and_edges(records):
+def hold_records(records):
+    """Records of a listing become rows and edges that add up, or are refused in one sentence."""
     lines = "\n".join(json.dumps(record) for record in records).encode()
     rows = read_back(".jsonl", lines, lambda path: read_json_lines([path]))
     if rows is None:
-        return
+        return REFUSED
     assert rows.schema == pl.Schema(OBSERVATION_SCHEMA)
     assert rows.height <= len(records)
     snapshot = snapshot_of(rows)
     assert snapshot["hub_id"].is_unique().all()
     assert_lineage_adds_up(snapshot)
+    return None
+
+
+@given(st.lists(RECORDS, max_size=6))
+def test_listing_records_become_rows_and_edges(records):
+    hold_records(records)
 
 
 @given(st.binary(max_size=300))
@@ -123,8 +131,34 @@ def test_a_listing_of_any_bytes_is_read_or_refused(content):
     assert rows is None or rows.schema == pl.Schema(OBSERVATION_SCHEMA)
 
 
-@given(st.lists(st.one_of(CARDS.map(json.dumps), st.text(max_size=60), st.none()), min_size=1, max_size=5))
-def test_cards_in_archives_become_names_of_base_models(cards):
+def hold_pages(pages):
+    """Spooled pages of the listing are read in their order, or refused in one sentence."""
+    refused = ""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"page-{number:06d}.json.zst" for number in range(len(pages))]
+        for path, content in zip(paths, pages, strict=True):
+            path.write_bytes(packed(content))
+        try:
+            rows = read_pages(paths).collect()
+        except UnusableSnapshotError as error:
+            refused = str(error)
+    if refused:
+        assert "\n" not in refused
+        return REFUSED
+    assert rows.schema == pl.Schema(OBSERVATION_SCHEMA)
+    assert rows.height <= sum(len(json.loads(page)) for page in pages)
+    return None
+
+
+@given(
+    st.lists(st.lists(RECORDS, max_size=3).map(lambda records: json.dumps(records).encode()), min_size=1, max_size=3)
+)
+def test_listing_pages_become_rows(pages):
+    hold_pages(pages)
+
+
+def hold_cards(cards):
+    """Cards of an archive, JSON or not, cost no row, and what they declare adds up."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "models.parquet"
         ids = [f"a/m{number}" for number in range(len(cards))]
@@ -134,6 +168,11 @@ def test_cards_in_archives_become_names_of_base_models(cards):
         rows = read_parquet(path).collect()
     assert rows["model_id"].to_list() == ids
     assert_lineage_adds_up(snapshot_of(rows))
+
+
+@given(st.lists(st.one_of(CARDS.map(json.dumps), st.text(max_size=60), st.none()), min_size=1, max_size=5))
+def test_cards_in_archives_become_names_of_base_models(cards):
+    hold_cards(cards)
 
 
 DECLARED = st.fixed_dictionaries(
@@ -153,8 +192,8 @@ DECLARED = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(DECLARED, min_size=1, max_size=8))
-def test_declarations_of_any_words_become_edges_that_add_up(repositories):
+def hold_declarations(repositories):
+    """Whatever listed repositories declare becomes edges, weights and accounts that add up."""
     rows = [
         dict.fromkeys(HUB_SNAPSHOTS.schema) | {"month": MONTH, "hub_id": f"{number:x}"} | repository
         for number, repository in enumerate(repositories)
@@ -162,17 +201,23 @@ def test_declarations_of_any_words_become_edges_that_add_up(repositories):
     assert_lineage_adds_up(pl.DataFrame(rows, schema=HUB_SNAPSHOTS.schema))
 
 
-TARGETS = {
-    "listing": test_listing_records_become_rows_and_edges,
-    "bytes": test_a_listing_of_any_bytes_is_read_or_refused,
-    "cards": test_cards_in_archives_become_names_of_base_models,
-    "tags": test_declarations_of_any_words_become_edges_that_add_up,
-}
-for _target in TARGETS.values():
+@given(st.lists(DECLARED, min_size=1, max_size=8))
+def test_declarations_of_any_words_become_edges_that_add_up(repositories):
+    hold_declarations(repositories)
+
+
+TARGETS = [
+    test_listing_records_become_rows_and_edges,
+    test_a_listing_of_any_bytes_is_read_or_refused,
+    test_listing_pages_become_rows,
+    test_cards_in_archives_become_names_of_base_models,
+    test_declarations_of_any_words_become_edges_that_add_up,
+]
+for _target in TARGETS:
     settings(max_examples=10)(_target)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("name", TARGETS)
-def test_many_more_words_of_strangers(name):
-    settings(max_examples=2_000)(TARGETS[name])()
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
+def test_many_more_words_of_strangers(target):
+    settings(max_examples=500)(target)()

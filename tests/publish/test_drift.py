@@ -55,11 +55,13 @@ def test_the_same_shares_stand(publish):
     assert headline_changes(publish({"CN": 0.601, "US": 0.399})) == []
 
 
-def test_a_correction_that_flips_the_headline_is_told_with_both_figures(publish):
+def test_a_correction_that_flips_the_headline_is_told_with_both_figures(publish, outcomes):
     folder = publish({"CN": 0.6, "US": 0.4})
     first = PublishedFolder(folder).current()
-    assert headline_changes(publish({"CN": 0.4, "US": 0.6})) == [
-        f"US leads 2025-08, CN did in version {first}",
+    said = headline_changes(publish({"CN": 0.4, "US": 0.6}))
+    outcomes.add("registry: a correction that flips the headline", said[:1], wrong=not said)
+    assert said == [
+        f"US leads 2025-08, CN did in version {first}: if that was not meant, `census restore {first}` takes it back",
         f"CN: 40.00%, 60.00% in version {first}",
         f"US: 60.00%, 40.00% in version {first}",
     ]

@@ -119,9 +119,10 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
-def test_each_kind_of_defect_is_named_with_its_line_and_remedy(tmp_path, defect):
+def test_each_kind_of_defect_is_named_with_its_line_and_remedy(tmp_path, outcomes, defect):
     lines, number, words = DEFECTS[defect]
     found = [str(found) for found in registry_defects(registry_file(tmp_path, *lines))]
+    outcomes.add(f"registry: {defect}", found, wrong=not found)
     assert any(said.startswith(f"organizations.csv, line {number} (") and words in said for said in found), found
 
 

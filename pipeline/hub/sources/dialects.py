@@ -73,6 +73,20 @@ RECORD_SCHEMA = pl.Schema(
 LARGEST_RECORD_BYTES = 32 * 2**20
 """DuckDB sets twice as much memory aside for each file that it reads, so not more than a record can need."""
 
+TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+NUMBERS = (
+    *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
+    *(pl.Float32, pl.Float64, pl.Decimal),
+)
+UNDERSTOOD_TYPES = {
+    **dict.fromkeys(("id", "modelId", *TEXT_COLUMNS.values()), TEXT),
+    **dict.fromkeys(COUNT_COLUMNS.values(), (*NUMBERS, *TEXT)),
+    **dict.fromkeys(("safetensors", "gguf"), (pl.Struct, *TEXT)),
+    "gated": (pl.Boolean, *TEXT),
+    "createdAt": (pl.Datetime, pl.Date, *TEXT),
+}
+"""The types in which a Parquet file may have a field; cards and declared parents of another type count as absent."""
+
 BASE_MODELS_JSON = '{"relation": "VARCHAR", "models": [{"_id": "VARCHAR", "id": "VARCHAR"}]}'
 
 
@@ -80,7 +94,8 @@ def read_parquet(path: Path) -> pl.LazyFrame:
     """Repositories of a Parquet file in the archive's schema, of any era.
 
     Raises:
-        UnusableSnapshotError: the file is empty, truncated, not Parquet, or has no column that names repositories.
+        UnusableSnapshotError: the file is empty, truncated, not Parquet, has no column that names repositories, or
+            one whose type cannot mean what its name says.
     """
     try:
         raw = pl.scan_parquet(path)
@@ -89,6 +104,11 @@ def read_parquet(path: Path) -> pl.LazyFrame:
         raise UnusableSnapshotError(
             f"{path.name} cannot be read as Parquet ({_first_line(error)}): fetch it again or remove it"
         ) from error
+    for field, dtype in schema.items():
+        if not _is_understood(field, dtype):
+            raise UnusableSnapshotError(
+                f"{path.name} has {dtype} in its column `{field}`: write it in the hub-stats or listing schema"
+            )
     return _observations(raw, schema, path.name)
 
 
@@ -212,7 +232,8 @@ def _expressions(schema: pl.Schema, name: str) -> dict[str, pl.Expr]:
             expressions[column] = pl.col(field).cast(pl.String)
     for column, field in COUNT_COLUMNS.items():
         if field in schema:
-            expressions[column] = pl.col(field).cast(pl.Int64, strict=False)
+            value = pl.col(field).cast(pl.String) if schema[field] in TEXT else pl.col(field)
+            expressions[column] = value.cast(pl.Int64, strict=False)
     if "createdAt" in schema:
         expressions["created_at"] = _timestamp("createdAt", schema["createdAt"])
     if "tags" in schema and isinstance(schema["tags"], pl.List):
@@ -228,8 +249,8 @@ def _expressions(schema: pl.Schema, name: str) -> dict[str, pl.Expr]:
 
 
 def _timestamp(field: str, dtype: pl.DataType) -> pl.Expr:
-    if dtype == pl.String:
-        return pl.col(field).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    if dtype in TEXT:
+        return pl.col(field).cast(pl.String).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
         return pl.col(field).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
     return pl.col(field).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -251,7 +272,7 @@ def _nested_total(field: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def _declared_base_models(dtype: pl.DataType) -> dict[str, pl.Expr]:
-    if not isinstance(dtype, pl.Struct):
+    if not _is_declaration(dtype):
         return {}
     models = pl.col("baseModels").struct.field("models")
     return {
@@ -263,6 +284,20 @@ def _declared_base_models(dtype: pl.DataType) -> dict[str, pl.Expr]:
             )
         ).cast(DECLARED_BASE_MODELS),
     }
+
+
+def _is_understood(field: str, dtype: pl.DataType) -> bool:
+    if field == "tags":
+        return dtype == pl.Null or (isinstance(dtype, pl.List) and dtype.inner in TEXT)
+    return field not in UNDERSTOOD_TYPES or dtype in UNDERSTOOD_TYPES[field]
+
+
+def _is_declaration(dtype: pl.DataType) -> bool:
+    """Whether it says which models a repository is derived from, and how."""
+    fields = dict(dtype) if isinstance(dtype, pl.Struct) else {}
+    models = fields.get("models")
+    named = dict(models.inner) if isinstance(models, pl.List) and isinstance(models.inner, pl.Struct) else {}
+    return all(said in TEXT for said in (fields.get("relation"), named.get("_id"), named.get("id")))
 
 
 def _card_base_models(dtype: pl.DataType | None) -> dict[str, pl.Expr]:

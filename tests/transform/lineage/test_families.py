@@ -4,10 +4,12 @@ import datetime as dt
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.tables.declaration import conform
 from pipeline.tables.families import DERIVATION_FLOWS, FAMILY_SHARES
-from pipeline.transform.lineage.families import derivation_flows, family_shares
+from pipeline.transform.lineage.families import derivation_marts
 
 MONTH = dt.date(2025, 8, 1)
 IN_MONTH = dt.datetime(2025, 8, 31, 23, 59, tzinfo=dt.UTC)
@@ -32,6 +34,11 @@ def market(snapshot, lineage):
         "someone/merge-GGUF": ({"parents": ["someone/merge"], "relation": "quantized"}, BEFORE, 60.0),
         "other/loner": ({}, AFTER, 7.0),
     }
+    return market_of(snapshot, lineage, repositories)
+
+
+def market_of(snapshot, lineage, repositories):
+    """The tables of a month, from what each repository declares, when it was created, and its downloads."""
     tables = lineage(snapshot(*({"name": name} | declared for name, (declared, _, _) in repositories.items())))
     downloads = pl.DataFrame(
         [(MONTH, f"id:{name}", created, downloads) for name, (_, created, downloads) in repositories.items()],
@@ -44,27 +51,35 @@ def market(snapshot, lineage):
         orient="row",
     )
     attribution = pl.LazyFrame(
-        [(f"id:{name}", OWNERS.get(name, ("unaffiliated", "unaffiliated"))[1]) for name in repositories],
-        schema=["hub_id", "country"],
+        [(f"id:{name}", *OWNERS.get(name, (None, None))) for name in repositories],
+        schema={"hub_id": pl.String, "organization": pl.String, "country": pl.String},
         orient="row",
     )
     return {name: frame.lazy() for name, frame in tables.items()} | {
         "model_downloads": downloads.lazy(),
-        "root_owners": roots,
+        "root_attribution": roots,
         "model_attribution": attribution,
     }
 
 
+def marts(market):
+    names = (
+        "derivations",
+        "model_lineage",
+        "origin_weights",
+        "model_downloads",
+        "model_attribution",
+        "root_attribution",
+    )
+    return derivation_marts(*(market[name] for name in names))
+
+
 def families(market):
-    names = ("derivations", "model_lineage", "origin_weights", "model_downloads", "root_owners")
-    frame = family_shares(*(market[name] for name in names))
-    return conform(frame.lazy(), FAMILY_SHARES).collect()
+    return conform(marts(market)[0].lazy(), FAMILY_SHARES).collect()
 
 
 def flows(market):
-    names = ("derivations", "origin_weights", "model_downloads", "model_attribution", "root_owners")
-    frame = derivation_flows(*(market[name] for name in names))
-    return conform(frame.lazy(), DERIVATION_FLOWS).collect()
+    return conform(marts(market)[1].lazy(), DERIVATION_FLOWS).collect()
 
 
 def row(frame, **key):
@@ -127,3 +142,42 @@ def test_the_tables_own_rules_hold(market):
     for table in (FAMILY_SHARES, DERIVATION_FLOWS):
         for rule in table.rules:
             assert rule.violations(Frames()).collect().is_empty(), rule.name
+
+
+REPOSITORIES = ["Qwen/base", "meta-llama/base", "aisingapore/tune", "a/x", "b/y", "c/z"]
+DECLARED = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([*REPOSITORIES, "gone/away"]), max_size=3, unique=True),
+        st.sampled_from(["finetune", "merge", "quantized", "adapter"]),
+        st.sampled_from([BEFORE, IN_MONTH, AFTER]),
+        st.integers(0, 10**6),
+    ),
+    min_size=len(REPOSITORIES),
+    max_size=len(REPOSITORIES),
+)
+
+
+@given(declared=DECLARED)
+@settings(max_examples=25)
+def test_whatever_derives_from_what_organisations_hold_every_download_once_and_flows_every_derivative(
+    snapshot, lineage, declared
+):
+    market = market_of(
+        snapshot,
+        lineage,
+        {
+            name: ({"parents": parents, "relation": relation} if parents else {}, created, float(downloads))
+            for name, (parents, relation, created, downloads) in zip(REPOSITORIES, declared, strict=True)
+        },
+    )
+    table = families(market)
+    children = market["derivations"].select("child_hub_id").unique().collect()["child_hub_id"].to_list()
+    derivatives = market["model_downloads"].filter(pl.col("hub_id").is_in(children)).collect()
+    organizations = table.filter(pl.col("level") == "root_organization")
+    assert organizations["downloads"].sum() == pytest.approx(sum(amount for *_, amount in declared))
+    assert organizations["derivatives"].sum() == pytest.approx(len(children))
+    flow = flows(market)
+    assert flow["derivatives"].sum() == pytest.approx(len(children))
+    assert flow["downloads"].sum() == pytest.approx(derivatives["downloads"].sum())
+    new = derivatives.filter(pl.col("created_at") == IN_MONTH).height
+    assert flow["share_of_new_derivatives"].sum() == pytest.approx(1 if new else 0)

@@ -1,0 +1,121 @@
+"""What became of the faults that tests injected: kept in `docs/reliability.json`, shown on the page beside it.
+
+Written only where `FAULTS_FIGURES` names that file, as `make test-faults` does; no other run of the tests changes it.
+"""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+BEGIN, END = "<!-- figures: written by `make test-faults` -->", "<!-- end of figures -->"
+OUTCOMES = {
+    "injected": "injected",
+    "survived": "survived",
+    "refused": "refused with its reason",
+    "lost": "data lost",
+    "torn": "torn files",
+    "wrong": "wrong figures",
+    "unclear": "unclear messages",
+}
+
+
+def is_clear(said):
+    """One sentence that names the thing and the cause and, after a colon, the remedy."""
+    thing, colon, remedy = said.rpartition(": ")
+    return bool(thing and colon and remedy) and "\n" not in said and "Traceback" not in said
+
+
+class Outcomes:
+    """How each fault that was injected ended, counted by kind."""
+
+    def __init__(self):
+        self.by_kind = {}
+
+    def add(self, kind, said=(), *, lost=0, torn=0, wrong=0):
+        """One more fault of this kind. `said` are the sentences of a refusal, none where it changed no figure."""
+        counted = self.by_kind.setdefault(kind, dict.fromkeys(OUTCOMES, 0))
+        counted["injected"] += 1
+        counted["refused" if said else "survived"] += 1
+        counted["lost"] += int(lost)
+        counted["torn"] += int(torn)
+        counted["wrong"] += int(wrong)
+        counted["unclear"] += sum(not is_clear(sentence) for sentence in said)
+        return counted
+
+
+def keep(part, counted):
+    """Puts what was counted in the place of what was known of the same things, in the file and on the page."""
+    if not os.environ.get("FAULTS_FIGURES") or not counted:
+        return
+    path = Path(os.environ["FAULTS_FIGURES"])
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    with FileLock(f"{path}.lock"):
+        known = json.loads(path.read_text()) if path.exists() else {}
+        dated = {name: {**figures, "date": today} for name, figures in counted.items()}
+        known[part] = known.get(part, {}) | dated
+        path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        page = path.with_suffix(".md")
+        before, _, rest = page.read_text().partition(BEGIN)
+        _, _, after = rest.partition(END)
+        page.write_text(f"{before}{BEGIN}\n{as_tables(known)}\n{END}{after}")
+    Path(f"{path}.lock").unlink(missing_ok=True)
+
+
+def as_tables(known):
+    """The figures of every part, each as a table."""
+    return "\n\n".join(shown(known[part]) for part, shown in SHOWN.items() if known.get(part))
+
+
+def _faults_by_kind(kinds):
+    columns = list(OUTCOMES)
+    total = {column: sum(counted[column] for counted in kinds.values()) for column in columns}
+    rows = [
+        *((kind, *(counted[column] for column in columns)) for kind, counted in sorted(kinds.items())),
+        ("**all**", *(f"**{total[column]}**" for column in columns)),
+    ]
+    return _table("Faults by kind", ("fault", *OUTCOMES.values()), rows, kinds)
+
+
+def _runs(runs):
+    rows = [
+        (_in_words(run), _in_words(what), number)
+        for run in sorted(runs)
+        for what, number in runs[run].items()
+        if what != "date"
+    ]
+    return _table("Long runs", ("run", "counted", ""), rows, runs)
+
+
+def _peaks(lies):
+    largest_first = sorted(lies.items(), key=lambda lie: -lie[1]["megabytes"])
+    rows = [(lie, counted["megabytes"]) for lie, counted in largest_first]
+    return _table("Peak memory of a month of the sample's size, by lie", ("lie", "MB"), rows, lies)
+
+
+def _fuzzing(targets):
+    rows = [
+        (name, counted["inputs"], counted["seconds"], counted["inputs"] // counted["seconds"])
+        for name, counted in sorted(targets.items())
+    ]
+    columns = ("target", "inputs", "seconds", "inputs a second")
+    return _table("Coverage-guided fuzzing that found nothing", columns, rows, targets)
+
+
+SHOWN = {"faults": _faults_by_kind, "runs": _runs, "peaks": _peaks, "fuzzing": _fuzzing}
+
+
+def _table(title, columns, rows, dated):
+    days = sorted({counted["date"] for counted in dated.values()})
+    counted_on = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    lines = [" | ".join(str(value).replace("|", "\\|") for value in row) for row in (columns, *rows)]
+    rule = "|".join("---" for _ in columns)
+    return "\n".join(
+        [f"### {title} ({counted_on})", "", f"| {lines[0]} |", f"|{rule}|", *(f"| {line} |" for line in lines[1:])]
+    )
+
+
+def _in_words(name):
+    return name.replace("_", " ")

@@ -1,0 +1,88 @@
+"""Random worlds, each under a random schedule of faults: the same marts as without them, or a refusal with its reason.
+
+The long form, by `make test-faults`.
+"""
+
+import random
+import shutil
+from collections import Counter
+
+import pytest
+
+from pipeline.hub.local_hub.faults import Fault, Faults
+from pipeline.hub.local_hub.server import LocalHub
+from tests.faults.figures import is_clear, keep
+from tests.faults.remains import MONTH, WORLDS, differing, digests_of, torn_files, while_time_is_left
+
+pytestmark = pytest.mark.faults
+
+KINDS = {
+    "too_many_requests": lambda chance: Fault(
+        "too_many_requests", hits(chance), path(chance), chance.choice([0, None])
+    ),
+    "server_error": lambda chance: Fault(
+        "server_error", hits(chance), path(chance), chance.choice([500, 502, 503, 504, 403, 404])
+    ),
+    "cut": lambda chance: Fault("cut", hits(chance), path(chance), chance.random()),
+    "slow": lambda chance: Fault("slow", hits(chance), path(chance), 0.2),
+    "truncated_json": lambda chance: Fault("truncated_json", hits(chance), "/api/datasets"),
+    "redirect": lambda chance: Fault(
+        "redirect", hits(chance), path(chance), chance.choice(["http://127.0.0.1:9/", "file:///etc/passwd"])
+    ),
+}
+
+
+def path(chance):
+    return chance.choice(["/api/datasets", "/datasets", "/"])
+
+
+def hits(chance):
+    return tuple(sorted(chance.sample(range(1, 12), k=chance.randint(1, 4))))
+
+
+def test_twenty_random_worlds_under_random_faults_end_in_the_same_marts_or_in_a_refusal(
+    world_of, worker_in, tmp_path, outcomes
+):
+    counted, scheduled = Counter(), Counter()
+    for number in while_time_is_left():
+        chance = random.Random(1000 + number)
+        world = world_of(2000 + number)
+        with LocalHub(world) as hub:
+            worker = worker_in(tmp_path / f"{number}-undisturbed", hub.endpoint)
+            ended = worker.run("monthly_census", MONTH)
+            assert ended["failures"] == []
+            undisturbed = digests_of(worker.home)
+        kinds = chance.choices(sorted(KINDS), k=chance.randint(2, 5))
+        scheduled.update(kinds)
+        home = tmp_path / f"{number}-disturbed"
+        with LocalHub(world, faults=Faults(tuple(KINDS[kind](chance) for kind in kinds))) as hub:
+            worker = worker_in(home, hub.endpoint)
+            if chance.random() < 0.5:
+                moment = chance.uniform(0, ended["processor_seconds"])
+                scheduled["killed"] += worker.killed_after(moment, "monthly_census", MONTH)
+            ended = worker.run("monthly_census", MONTH, WITHOUT_PAUSES="yes")
+        wrong, torn = differing(digests_of(home), undisturbed), len(torn_files(home))
+        with LocalHub(world) as hub:
+            assert worker_in(home, hub.endpoint).run("monthly_census", MONTH)["failures"] == []
+        not_converged = digests_of(home) != undisturbed
+        outcomes.add(
+            "schedule: several faults at random in a random world",
+            ended["failures"],
+            lost=not_converged,
+            torn=torn,
+            wrong=wrong,
+        )
+        counted["worlds"] += 1
+        counted["refused" if ended["status"] else "the_same_marts_at_once"] += 1
+        counted["unclear_messages"] += sum(not is_clear(said) for said in ended["failures"])
+        counted["different_files"] += wrong
+        counted["torn_files"] += torn
+        counted["not_converged"] += not_converged
+        shutil.rmtree(home)
+        shutil.rmtree(tmp_path / f"{number}-undisturbed")
+        if counted["worlds"] == WORLDS:
+            break
+    assert counted["unclear_messages"] == counted["different_files"] == 0
+    assert counted["torn_files"] == counted["not_converged"] == 0
+    of_faults = {f"scheduled_{kind}": scheduled[kind] for kind in sorted(scheduled)}
+    keep("runs", {"random_worlds": {**counted, **of_faults}})

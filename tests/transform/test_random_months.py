@@ -1,0 +1,376 @@
+"""Months of any models: what is counted of them adds up, and nobody is counted twice, in every table that follows."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.months import add_months, closing_of, days_in, opening_of
+from pipeline.reference.flagged import FlaggedModels
+from pipeline.tables.attribution import MODEL_ATTRIBUTION, ORGANIZATIONS, ROOT_ATTRIBUTION
+from pipeline.tables.lineage import MODEL_LINEAGE, ORIGIN_WEIGHTS
+from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
+from pipeline.tables.measures import INTERMEDIARIES, MODEL_SIZES, RELEASE_DAYS
+from pipeline.tables.published import LISTED_SHARE
+from pipeline.tables.shares import WINDOWS
+from pipeline.transform import attribution, concentration, model_facts, registry_review
+from pipeline.transform.accounts import KnownOfMonth, month_accounts
+from pipeline.transform.alignment import of_models
+from pipeline.transform.downloads import Populations, download_accounts, model_downloads, month_basis
+from pipeline.transform.intermediaries import intermediary_windows
+from pipeline.transform.normalise import opening_counters
+from pipeline.transform.releases import release_cadence
+from pipeline.transform.sizes import size_windows
+
+AUGUST = date(2025, 8, 1)
+NAMESPACES = st.sampled_from("abcde")
+MEMBERS = {"a": "CN", "b": "US", "c": "unaffiliated", "d": "unmapped", "e": "FR"}
+AMOUNTS = st.integers(0, 10**9)
+
+
+def rows_of(table, rows):
+    """Rows of a table in which everything that is not said is null."""
+    return pl.LazyFrame([dict.fromkeys(table.schema) | row for row in rows], schema=table.schema)
+
+
+MODELS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "namespace": NAMESPACES,
+            "downloads": AMOUNTS.map(float),
+            "is_new": st.booleans(),
+            "is_language": st.booleans(),
+            "is_flagged": st.booleans(),
+            "roots": st.lists(NAMESPACES, max_size=3, unique=True),
+        }
+    ),
+    min_size=1,
+    max_size=15,
+)
+
+
+class MonthOfModels:
+    """The tables of a month in which these models are listed."""
+
+    def __init__(self, models):
+        names = [f"{number:03d}" for number in range(len(models))]
+        listed = [
+            {"month": AUGUST, "basis": "all_time_delta", "hub_id": name, "model_id": f"{model['namespace']}/{name}"}
+            | model
+            for name, model in zip(names, models, strict=True)
+        ]
+        known = {space: {"organization": f"The {space}", "country": country} for space, country in MEMBERS.items()}
+        method = {"unmapped": "unmapped", "unaffiliated": "account"}
+        self.models = listed
+        self.downloads = rows_of(MODEL_DOWNLOADS, [{k: v for k, v in row.items() if k != "roots"} for row in listed])
+        self.snapshot = rows_of(
+            HUB_SNAPSHOTS, [{"hub_id": row["hub_id"], "license": row["model_id"]} for row in listed]
+        )
+        self.lineage = rows_of(
+            MODEL_LINEAGE, [{"hub_id": row["hub_id"], "root_model_id": row["model_id"]} for row in listed]
+        )
+        self.attribution = rows_of(
+            MODEL_ATTRIBUTION,
+            [
+                {name: row[name] for name in ("month", "hub_id", "model_id", "namespace")}
+                | known[row["namespace"]]
+                | {"kind": "company", "method": method.get(known[row["namespace"]]["country"], "registry")}
+                | {"registry_row": f"{row['namespace']} since ever"}
+                for row in listed
+            ],
+        )
+        self.weights = rows_of(
+            ORIGIN_WEIGHTS,
+            [
+                {"hub_id": row["hub_id"], "root_model_id": f"{root}/root", "namespace": root}
+                | {"weight": 1 / len(row["roots"])}
+                for row in listed
+                for root in row["roots"]
+            ],
+        )
+        self.roots = rows_of(
+            ROOT_ATTRIBUTION,
+            [{"root_model_id": f"{space}/root", "method": "registry"} | owner for space, owner in known.items()],
+        )
+        self.total = sum(row["downloads"] for row in listed)
+
+
+@given(MODELS)
+@settings(max_examples=20)
+def test_the_listed_models_are_the_fewest_that_make_up_999_of_a_thousand_and_stand_in_their_rows(models):
+    month = MonthOfModels(models)
+    listed = model_facts.listed_models(month.downloads)
+    assert listed["hub_id"].is_sorted()
+    assert listed["hub_id"].to_list() == [month.models[row]["hub_id"] for row in listed["row"]]
+    assert listed["downloads"].sum() >= LISTED_SHARE * month.total
+    others = [row["downloads"] for row in month.models if row["hub_id"] not in set(listed["hub_id"])]
+    assert max(others, default=0.0) <= listed["downloads"].min() if listed.height else not any(others)
+    found = of_models(listed, month.snapshot, ["license"])
+    assert dict(found.iter_rows()) == dict(listed.select("hub_id", "model_id").iter_rows())
+    described = model_facts.described_models(listed, month.snapshot)
+    assert described["license"].to_list() == described["model_id"].to_list() == listed["model_id"].to_list()
+
+
+@given(MODELS)
+@settings(max_examples=20)
+def test_a_listed_model_is_wholly_its_uploaders_and_wholly_its_roots(models):
+    month = MonthOfModels(models)
+    listed = model_facts.listed_models(month.downloads)
+    uploaded = model_facts.uploader_facts(listed, month.attribution, month.lineage)
+    originated = model_facts.origin_facts(
+        uploaded.with_columns(pl.lit("registry").alias("method")), month.weights, month.roots
+    )
+    assert uploaded["hub_id"].to_list() == listed["hub_id"].to_list()
+    for column in model_facts.DOWNLOADS:
+        assert uploaded[column].sum() == listed[column].sum()
+        assert originated[column].sum() == pytest.approx(listed[column].sum())
+    assert originated.group_by("hub_id").agg(pl.col("weight").sum())["weight"].to_list() == pytest.approx(
+        [1] * listed.height
+    )
+
+
+@given(MODELS)
+@settings(max_examples=20)
+def test_coverage_holds_every_download_and_the_unmapped_are_ranked(models):
+    month = MonthOfModels(models)
+    covered = attribution.attribution_coverage(month.downloads, month.attribution, AUGUST)
+    assert covered["downloads"].sum() == pytest.approx(month.total)
+    assert covered["share_of_downloads"].sum() == pytest.approx(1 if month.total else 0)
+    assert covered["models"].sum() == len(models)
+    unmapped = attribution.largest_unmapped(month.downloads, month.attribution, 3)
+    by_hand = sum(row["downloads"] for row in month.models if row["namespace"] == "d")
+    assert unmapped["downloads"].sum() == pytest.approx(by_hand)
+    assert unmapped["downloads"].is_sorted(descending=True)
+
+
+@given(MODELS)
+@settings(max_examples=20)
+def test_concentration_of_models_lies_between_none_and_one_model(models):
+    found = concentration.concentration_of_models(MonthOfModels(models).downloads)
+    assert found["population"].is_unique().all()
+    assert found.select(pl.col("hhi", "gini", "top_1_share", "top_10_share").is_between(0, 1 + 1e-9).all()).row(0) == (
+        True,
+        True,
+        True,
+        True,
+    )
+    assert (found["top_1_share"] <= found["top_10_share"] + 1e-9).all()
+
+
+@given(st.dictionaries(st.sampled_from(sorted(MEMBERS.values())), AMOUNTS, min_size=1))
+@settings(max_examples=20)
+def test_concentration_of_members_counts_those_that_are_known(amounts):
+    whole = float(sum(amounts.values()))
+    shares = pl.DataFrame(
+        [
+            {
+                "month": AUGUST,
+                "window": "month",
+                "months_in_window": 1,
+                "is_complete": True,
+                "basis": "all_time_delta",
+                "dimension": "country",
+                "population": "all",
+                "attribution": "uploader",
+                "member": member,
+                "downloads": float(amount),
+                "denominator": whole,
+            }
+            for member, amount in amounts.items()
+        ]
+    )
+    [found] = concentration.concentration_of_members(shares).to_dicts()
+    known = [amount for member, amount in amounts.items() if member not in {"unmapped", "unaffiliated"}]
+    assert found["coverage"] == pytest.approx(sum(known) / whole if whole else 0)
+    assert found["top_1_share"] == pytest.approx(max(known) / sum(known) if sum(known) else 0)
+
+
+COUNTERS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 10**12), min_size=1)
+
+
+def snapshot_of(counters, at, renamed=()):
+    return rows_of(
+        HUB_SNAPSHOTS,
+        [
+            {"month": AUGUST, "observed_at": at, "source": "test", "source_revision": "1", "hub_id": hub_id}
+            | {"model_id": f"maker/{'new' if hub_id in renamed else 'old'}-{hub_id}", "downloads_all_time": counter}
+            | {"downloads_30d": counter // 10, "created_at": datetime(2020, 1, 1, tzinfo=UTC)}
+            for hub_id, counter in counters.items()
+        ],
+    )
+
+
+@given(
+    opened=COUNTERS,
+    closed=COUNTERS,
+    renamed=st.sets(st.sampled_from("abcdefgh")),
+    flagged=st.sets(st.sampled_from("abcdefgh")),
+    late=st.integers(0, 3),
+    plausible=st.none() | st.tuples(st.floats(0, 1e12), st.floats(0, 1e12)).map(sorted),
+)
+@settings(max_examples=15)
+def test_the_accounts_of_a_month_say_what_its_rows_do(opened, closed, renamed, flagged, late, plausible):
+    closing = snapshot_of(closed, closing_of(AUGUST) + timedelta(days=late), renamed)
+    opening = opening_counters(snapshot_of(opened, opening_of(AUGUST)), AUGUST)
+    assert set(opening.collect_schema().names()) == set(OPENING_COUNTERS.schema)
+    basis = month_basis(AUGUST, closing, opening)
+    rows = model_downloads(basis, closing, opening, Populations([], FlaggedModels(tuple(flagged), ())))
+    by_case = download_accounts(basis, rows, closing, opening).collect()
+    known = KnownOfMonth((), tuple(plausible) if plausible else None)
+    [month] = month_accounts(basis, by_case, rows, closing, opening, known).to_dicts()
+    measured = rows.collect()
+    assert month["downloads"] == pytest.approx(measured["downloads"].sum())
+    assert month["downloads_a_day"] == pytest.approx(month["downloads"] / days_in(AUGUST))
+    assert month["models_renamed"] == len(renamed & opened.keys() & closed.keys())
+    flagged_rows = measured.filter("is_flagged")
+    assert (month["models_flagged"], month["downloads_flagged"]) == (
+        flagged_rows.height,
+        pytest.approx(flagged_rows["downloads"].sum()),
+    )
+    if plausible:
+        assert month["is_plausible"] == (plausible[0] <= month["downloads_a_day"] <= plausible[1])
+    else:
+        assert month["is_plausible"] is None
+
+
+LISTINGS = st.lists(
+    st.tuples(st.sampled_from(["may", "june"]), NAMESPACES, AMOUNTS), unique_by=lambda row: row[:2], min_size=1
+)
+REGISTERED = st.dictionaries(
+    NAMESPACES, st.tuples(st.sampled_from(["CN", "US", None]), st.sampled_from(["read", "well_known"]))
+)
+
+
+def registry_of(rows):
+    return rows_of(
+        ORGANIZATIONS,
+        [
+            {"namespace": space, "organization": space, "country": country, "basis": basis}
+            | {"kind": "company" if country else "individual"}
+            for space, (country, basis) in rows.items()
+        ],
+    )
+
+
+@given(LISTINGS, REGISTERED)
+@settings(max_examples=20)
+def test_a_listing_is_covered_wholly_and_the_largest_are_no_more_than_are_needed(rows, registered):
+    listing = pl.LazyFrame(
+        rows, schema={"column": pl.String, "namespace": pl.String, "downloads": pl.Float64}, orient="row"
+    )
+    standing = registry_review.listing_standing(listing, registry_of(registered))
+    covered = registry_review.coverage_by_standing(standing)
+    largest = {row["column"]: row for row in registry_review.largest_namespaces(standing).to_dicts()}
+    without = registry_review.largest_without_a_row(standing, 2)
+    for column in {row[0] for row in rows}:
+        amounts = {space: amount for other, space, amount in rows if other == column}
+        total, ordered = sum(amounts.values()), sorted(amounts.values(), reverse=True)
+        own = covered.filter(pl.col("column") == column)
+        assert own["downloads"].sum() == pytest.approx(total)
+        assert own["share"].sum() == pytest.approx(1 if total else 0)
+        if total:
+            needed = largest[column]["namespaces"]
+            assert sum(ordered[:needed]) >= 0.95 * total - 1e-3
+            assert sum(ordered[: needed - 1]) < 0.95 * total
+        unknown = sorted(
+            (amount for space, amount in amounts.items() if space not in registered and amount), reverse=True
+        )
+        assert without.filter(pl.col("column") == column)["downloads"].to_list() == unknown[:2]
+
+
+@given(MODELS, REGISTERED, st.dictionaries(NAMESPACES, st.sampled_from(["CN", "eu", None])))
+@settings(max_examples=20)
+def test_a_month_keeps_its_downloads_whatever_it_is_held_against(models, registered, other):
+    month = MonthOfModels(models)
+    standing = registry_review.month_standing(month.downloads, month.attribution, registry_of(registered), AUGUST)
+    assert standing.collect()["downloads"].sum() == pytest.approx(month.total)
+    theirs = pl.LazyFrame(list(other.items()), schema={"namespace": pl.String, "country": pl.String}, orient="row")
+    both = registry_review.downloads_under_both_maps(
+        month.downloads,
+        month.attribution,
+        pl.LazyFrame(schema={"namespace": pl.String, "account_type": pl.String}),
+        theirs,
+        pl.LazyFrame(schema=dict.fromkeys(("model_id", "organization", "country", "kind"), pl.String)),
+        AUGUST,
+    )
+    sums = dict(both.group_by("map").agg(pl.col("downloads").sum()).iter_rows())
+    assert sums == {"ours": pytest.approx(month.total), "theirs": pytest.approx(month.total)}
+    groups = pl.DataFrame({"group": ["eu", "eu", "north"], "country": ["FR", "DE", "FR"]})
+    grouped = registry_review.in_the_groups_of(both, theirs.collect(), groups)
+    assert grouped["downloads"].sum() == pytest.approx(both["downloads"].sum())
+    assert grouped.height == both.height
+
+
+MONTHS = st.lists(st.integers(0, 15), min_size=1, max_size=4, unique=True).map(
+    lambda numbers: [add_months(AUGUST, number) for number in sorted(numbers)]
+)
+
+
+@given(MONTHS, st.lists(st.tuples(NAMESPACES, st.integers(1, 28), st.integers(1, 9)), max_size=8))
+@settings(max_examples=20)
+def test_every_release_of_the_months_of_a_window_is_in_its_cadence(months, released):
+    days = rows_of(
+        RELEASE_DAYS,
+        {
+            (month, space, day): {"month": month, "organization": f"The {space}", "country": MEMBERS[space]}
+            | {"released_on": month.replace(day=day), "new_repositories": count}
+            for month in months
+            for space, day, count in released
+        }.values(),
+    ).collect()
+    cadence = release_cadence(days, months)
+    for (last, dimension), rows in cadence.group_by("month", "dimension"):
+        held = [month for month in months if add_months(last, -11) <= month <= last]
+        inside = days.filter(pl.col("month").is_in(held))
+        known = inside.filter(~pl.col("country").is_in(["unmapped", "unaffiliated"]))
+        assert rows["new_repositories"].sum() == known["new_repositories"].sum(), dimension
+        assert (rows["release_days"] <= rows["new_repositories"]).all()
+
+
+@given(MONTHS, st.lists(st.tuples(AMOUNTS, AMOUNTS), min_size=4, max_size=4))
+@settings(max_examples=20)
+def test_sizes_over_a_window_are_the_sums_of_its_months(months, amounts):
+    monthly = rows_of(
+        MODEL_SIZES,
+        [
+            {"month": month, "window": "month", "months_in_window": 1, "is_complete": True, "basis": "all_time_delta"}
+            | {"population": "all", "within": "all", "downloads": float(known + unknown), "denominator": float(known)}
+            | {"parameters_downloaded": 7e9 * known, "models": 1, "mean_parameters": 7e9, "coverage": 0.5}
+            for month, (known, unknown) in zip(months, amounts, strict=False)
+        ],
+    ).collect()
+    for row in size_windows(monthly).filter(pl.col("window") == "trailing_12_months").to_dicts():
+        held = monthly.filter(pl.col("month").is_between(add_months(row["month"], -11), row["month"]))
+        assert row["downloads"] == pytest.approx(held["downloads"].sum())
+        assert row["is_complete"] == (held.height == 12)
+        if row["denominator"]:
+            assert row["mean_parameters"] == pytest.approx(7e9)
+
+
+@given(MONTHS, st.lists(st.dictionaries(NAMESPACES, st.integers(1, 10**6)), min_size=4, max_size=4))
+@settings(max_examples=20)
+def test_an_intermediarys_downloads_over_a_window_are_those_of_its_months(months, amounts):
+    monthly = [
+        {"month": month, "window": "month", "basis": "all_time_delta", "population": "all", "namespace": space}
+        | {"intermediary": "quantizer", "downloads": float(amount), "denominator": 1e9, "share": amount / 1e9}
+        for month, by_namespace in zip(months, amounts, strict=False)
+        for space, amount in by_namespace.items()
+    ]
+    denominators = pl.DataFrame(
+        [
+            {"month": month, "window": window, "months_in_window": 1, "is_complete": True, "population": "all"}
+            | {"denominator": 1e9, "basis": "all_time_delta"}
+            for month in months
+            for window in WINDOWS
+        ]
+    )
+    found = intermediary_windows(rows_of(INTERMEDIARIES, monthly).collect(), denominators)
+    for row in found.filter(pl.col("window") == "trailing_12_months").to_dicts():
+        held = [
+            one["downloads"]
+            for one in monthly
+            if one["namespace"] == row["namespace"] and add_months(row["month"], -11) <= one["month"] <= row["month"]
+        ]
+        assert row["downloads"] == pytest.approx(sum(held))
