@@ -44,7 +44,7 @@ from pipeline.definitions import defs
 from pipeline.hub.local_hub.timeline import MONTHS
 from pipeline.lake.object_store import located
 from pipeline.months import add_months
-from pipeline.orchestration.table_assets import HUB_POOL
+from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL
 from pipeline.publish.digests import OF_THE_LAKE
 from pipeline.publish.store_copy import StoreCopy
 
@@ -238,6 +238,7 @@ def backfill(running: Cluster, months: list[str], *, kill: bool) -> dict[str, ob
     os.environ["DAGSTER_HOME"] = str(running.folder / "daemon" / "census" / "dagster")
     launch(running, months)
     with dg.DagsterInstance.get() as instance:
+        instance.event_log_storage.set_concurrency_slots(HEAVY_POOL, running.workers)
         told: dict[str, object] = {}
         if kill:
             told["killed"] = kill_a_worker(running, instance)
