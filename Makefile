@@ -31,7 +31,7 @@ ui: $(VENV)/ready-to-run
 	$(BIN)/census ui
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 # The long forms: runs killed a hundred times, random worlds, every lie, backfills in every order. First those whose
 # figures go into docs/reliability.md, the short ones among them: kills and worlds end after FAULTS_SECONDS each.
@@ -70,11 +70,12 @@ docs: $(VENV)/ready-to-run
 # Compiles the pinned requirements anew from pyproject.toml; no index address gets into them.
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
+DEPLOYED := --extra postgres-instance --extra object-store --extra cluster --extra kubernetes
 requirements: $(VENV)/installer
 	$(COMPILE) pyproject.toml --group build --output-file requirements/run.txt
-	$(COMPILE) pyproject.toml --group build --extra postgres-instance --constraints requirements/run.txt \
+	$(COMPILE) pyproject.toml --group build $(DEPLOYED) --constraints requirements/run.txt \
 		--output-file requirements/deploy.txt
-	$(COMPILE) pyproject.toml --group build --group test --extra postgres-instance \
+	$(COMPILE) pyproject.toml --group build --group test $(DEPLOYED) \
 		--constraints requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) --group pyproject.toml:fuzz --output-file requirements/fuzz.txt
 

@@ -10,8 +10,8 @@ from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.lineage import relations, renames
 from pipeline.tables import attribution, listings
 from pipeline.tables import lineage as tables
-from pipeline.transform.attribution import attribute_roots, owners
-from pipeline.transform.lineage.graph import place
+from pipeline.transform.attribution import attribute_roots
+from pipeline.transform.lineage.graph import Developers, place
 from pipeline.transform.lineage.parse import derive
 from pipeline.transform.lineage.weights import RULES, equal_parts
 from pipeline.transform.lineage.weights import origin_weights as weights_of
@@ -57,7 +57,7 @@ def lineage(
         canonical_models=read.canonical_models.lazy(),
         accounts=accounts,
     )
-    placed = place(derived.graph, equal, derived.listing, owners(attributed, unlisted_roots))
+    placed = place(derived.graph, equal, derived.listing, Developers(attributed, unlisted_roots))
     weights = equal if rule == "equal_parts" else RULES[rule](derived.graph)
     outcomes = derived.accounts.sort("evidence", "outcome").select("evidence", "outcome", "references")
     context.add_output_metadata({"references": shown(outcomes)}, output_name=tables.DERIVATION_ACCOUNTS.name)

@@ -15,6 +15,7 @@ from pipeline.publish.drift import headline_changes
 from pipeline.publish.publication import PUBLISHED, publish
 from pipeline.publish.report_picture import Picture
 from pipeline.publish.seals import misfits, seal
+from pipeline.publish.store_copy import StoreCopy
 from pipeline.tables import attribution
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.published import MONTH_SEALS
@@ -142,6 +143,28 @@ def postgres_mart(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]
 
     rows = in_plain_words(load_postgres)(url, settings.published_folder(), PUBLISHED)
     yield dg.Output(None, metadata={"schema": "census", "rows": rows})
+
+
+@dg.asset(
+    key=["published", "store_copy"],
+    deps=[["published", "warehouse"]],
+    group_name="published",
+    kinds={"s3"},
+    owners=OWNERS,
+    code_version=__version__,
+    output_required=False,
+)
+def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+    """The publication at CENSUS_PUBLISHED_URL, for readers on other machines than the one that made it.
+
+    Skipped where no place is configured.
+    """
+    url = settings.published_url()
+    if not url:
+        context.log.info("CENSUS_PUBLISHED_URL is not set: the publication stays in CENSUS_HOME")
+        return
+    version = in_plain_words(StoreCopy(url).take)(settings.published_folder())
+    yield dg.Output(None, metadata={"version": version, "path": dg.MetadataValue.path(url)})
 
 
 @dg.asset(

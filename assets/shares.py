@@ -6,18 +6,16 @@ import polars as pl
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.pictures import largest_families, picture_of_flows, shares_over_time
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.table_assets import inputs, table_asset, table_assets
+from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.attributes import attribute_words
 from pipeline.tables import attributes, attribution, families, lineage, listings, measures
 from pipeline.tables import shares as tables
 from pipeline.transform import shares
 from pipeline.transform.adoption import adoption_marks
 from pipeline.transform.attributes import attribute_shares
-from pipeline.transform.attribution import owners
 from pipeline.transform.concentration import concentration_of_members, concentration_of_models
 from pipeline.transform.intermediaries import find_intermediaries, intermediaries, with_intermediaries
-from pipeline.transform.lineage.families import derivation_flows as flows_between
-from pipeline.transform.lineage.families import family_shares as shares_of_families
+from pipeline.transform.lineage.families import derivation_marts
 from pipeline.transform.releases import release_days
 from pipeline.transform.sizes import model_sizes
 from pipeline.transform.traits import counted_models
@@ -102,8 +100,12 @@ def model_marts(
     )
 
 
-@table_asset(
-    families.FAMILY_SHARES,
+@table_assets(
+    "derivation_marts",
+    {
+        families.FAMILY_SHARES: [lineage.DERIVATIONS, lineage.MODEL_LINEAGE, *COUNTED],
+        families.DERIVATION_FLOWS: [lineage.DERIVATIONS, *COUNTED],
+    },
     ins=inputs(
         derivations=lineage.DERIVATIONS,
         placed=lineage.MODEL_LINEAGE,
@@ -113,7 +115,7 @@ def model_marts(
         roots=attribution.ROOT_ATTRIBUTION,
     ),
 )
-def family_shares(  # noqa: PLR0917 - an asset's parameters are its inputs
+def family_shares_and_flows(  # noqa: PLR0917 - an asset's parameters are its inputs
     context: dg.AssetExecutionContext,
     derivations: pl.LazyFrame,
     placed: pl.LazyFrame,
@@ -121,36 +123,9 @@ def family_shares(  # noqa: PLR0917 - an asset's parameters are its inputs
     downloads: pl.LazyFrame,
     attributed: pl.LazyFrame,
     roots: pl.LazyFrame,
-) -> pl.DataFrame:
-    """Families by root repository and by root organisation."""
-    families_found = shares_of_families(derivations, placed, weights, downloads, _root_owners(attributed, roots))
-    context.add_output_metadata(largest_families(families_found))
-    return families_found
-
-
-@table_asset(
-    families.DERIVATION_FLOWS,
-    ins=inputs(
-        derivations=lineage.DERIVATIONS,
-        weights=lineage.ORIGIN_WEIGHTS,
-        downloads=listings.MODEL_DOWNLOADS,
-        attributed=attribution.MODEL_ATTRIBUTION,
-        roots=attribution.ROOT_ATTRIBUTION,
-    ),
-)
-def derivation_flows(
-    context: dg.AssetExecutionContext,
-    derivations: pl.LazyFrame,
-    weights: pl.LazyFrame,
-    downloads: pl.LazyFrame,
-    attributed: pl.LazyFrame,
-    roots: pl.LazyFrame,
-) -> pl.DataFrame:
-    """Who builds on whom, country by country."""
-    flows = flows_between(derivations, weights, downloads, attributed, _root_owners(attributed, roots))
-    context.add_output_metadata(picture_of_flows(flows))
-    return flows
-
-
-def _root_owners(attributed: pl.LazyFrame, roots: pl.LazyFrame) -> pl.LazyFrame:
-    return owners(attributed, roots).rename({"model_id": "root_model_id"})
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Families by root repository and by root organisation, and who builds on whom, country by country."""
+    found, flows = derivation_marts(derivations, placed, weights, downloads, attributed, roots)
+    context.add_output_metadata(largest_families(found), output_name=families.FAMILY_SHARES.name)
+    context.add_output_metadata(picture_of_flows(flows), output_name=families.DERIVATION_FLOWS.name)
+    return found, flows

@@ -69,11 +69,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stage", action="append", choices=[stage.name for stage in (*STAGES, backfill.STAGE)])
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--folder", type=Path, default=Path(".census/benchmarks"))
+    parser.add_argument("--folder", type=absolute, default=absolute(".census/benchmarks"))
     parser.add_argument("--json", type=Path, default=Path(".census/benchmarks/figures.json"))
     parser.add_argument("--against", type=Path)
     parser.add_argument("--page", type=Path, help="the page whose tables are to be these, docs/performance.md")
     return parser.parse_args()
+
+
+def absolute(folder: str) -> Path:
+    """The folder from the root on, for lakes are named by URL."""
+    return Path(folder).resolve()
 
 
 def _machine() -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.stages import Peer, Stage
-from pipeline.transform.lineage.graph import place
+from pipeline.transform.lineage.graph import Developers, place
 from pipeline.transform.lineage.nodes import DerivationGraph
 from pipeline.transform.lineage.parse import Derived, derive
 from pipeline.transform.lineage.weights import equal_parts, origin_weights
@@ -175,11 +175,11 @@ def from_snapshot(folder: Path) -> dict[str, Any]:
         seconds[part] = time.perf_counter() - begin
         return result
 
-    owners = pl.LazyFrame(schema={"model_id": pl.String, "organization": pl.String})
+    nobody = pl.LazyFrame(schema={"organization": pl.String, "hub_id": pl.String, "root_model_id": pl.String})
     derived = timed("derivations", lambda: _derived(folder))
     graph = derived.graph
     split = timed("weights", lambda: equal_parts(graph))
-    lineage = timed("model_lineage", lambda: place(graph, split, derived.listing, owners))
+    lineage = timed("model_lineage", lambda: place(graph, split, derived.listing, Developers(nobody, nobody)))
     weights = timed("origin_weights", lambda: origin_weights(graph, split, "equal_parts"))
     sizes = {
         "repositories": lineage.height,

@@ -20,6 +20,8 @@ from pipeline.orchestration.resources import (
     SnapshotSourceResource,
 )
 from pipeline.orchestration.sensors import ALERTS
+from pipeline.orchestration.thresholds import check_thresholds
+from pipeline.quality.asset_checks import loaded_early
 
 lake = LakeResource.configure_at_launch()
 
@@ -38,6 +40,8 @@ defs = dg.Definitions(
         "alerts": AlertsResource(),
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),
+        "check_thresholds": check_thresholds,
+        "great_expectations": loaded_early,
         "duckdb": DuckDBResource(database=":memory:", connection_config=NO_EXTENSIONS),
     },
 )

@@ -9,6 +9,30 @@ _STORAGE = re.compile(
     r"database or disk is full|attempt to write a readonly database"
 )
 
+_OBJECT_STORE = (
+    (
+        re.compile(r"NoSuchBucket|The specified bucket does not exist"),
+        "the object store has no such bucket: create it, or name another; nothing was written",
+    ),
+    (
+        re.compile(
+            r"InvalidAccessKeyId|Access Key Id you provided|SignatureDoesNotMatch|signature we calculated|AccessDenied|"
+            r"Access Denied|Forbidden|ExpiredToken|lacked the necessary privileges|Unable to locate credentials"
+        ),
+        "the object store refuses the credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do "
+        "in the bucket; what was there before is kept",
+    ),
+    (
+        re.compile(
+            r"Could not connect to the endpoint|Connect timeout on endpoint|Read timeout on endpoint|"
+            r"An HTTP Client raised an unhandled exception|Connection was closed|reached max retries|"
+            r"after \d+ retries, max_retries|error sending request"
+        ),
+        "the object store does not answer, or only with errors, however often it is asked: check AWS_ENDPOINT_URL and "
+        "the store, then run again; what was there before is kept",
+    ),
+)
+
 
 class CensusError(Exception):
     """Something that a user can put right; its text is shown as it is, without a traceback."""
@@ -27,9 +51,9 @@ class UnusableSnapshotError(CensusError):
 
 
 def storage_trouble(error: BaseException) -> str | None:
-    """What keeps a file from being written, in a sentence; None where the error is of another kind.
+    """What keeps a file from being written or read, in a sentence; None where the error is of another kind.
 
-    Polars, DuckDB and SQLite tell it in the text of errors of their own.
+    Polars, DuckDB, SQLite and the clients of object stores tell it in the text of errors of their own.
     """
     seen: BaseException | None = error
     while seen is not None:
@@ -38,5 +62,8 @@ def storage_trouble(error: BaseException) -> str | None:
                 f"a file could not be written ({found[0].lower()}): make room, or writable, what CENSUS_HOME and "
                 "CENSUS_LAKE_URL name, then run again; what was there before is kept"
             )
+        for told, sentence in _OBJECT_STORE:
+            if told.search(str(seen)):
+                return sentence
         seen = seen.__cause__ or seen.__context__
     return None

@@ -28,6 +28,11 @@ def published_folder() -> Path:
     return census_home() / "published"
 
 
+def published_url() -> str:
+    """`CENSUS_PUBLISHED_URL`: where every publication is copied to; empty where it stays in `CENSUS_HOME`."""
+    return os.environ.get("CENSUS_PUBLISHED_URL", "")
+
+
 def data_docs_folder() -> Path:
     """Where Great Expectations' Data Docs go."""
     return census_home() / "data_docs"
@@ -68,6 +73,11 @@ def origin_rule(asked_for: str | None = None) -> str:
     return rule
 
 
+def check_thresholds() -> str:
+    """`CENSUS_CHECK_THRESHOLDS`: other thresholds of warnings, as `group/table/check=number`, separated by commas."""
+    return os.environ.get("CENSUS_CHECK_THRESHOLDS", "")
+
+
 def dagster_folder() -> Path:
     """`DAGSTER_HOME`: the Dagster instance; a folder in `CENSUS_HOME` unless set."""
     return Path(os.environ.get("DAGSTER_HOME") or census_home() / "dagster").expanduser().resolve()
@@ -83,6 +93,18 @@ def account_requests() -> int | None:
     if written and not written.isdecimal():
         raise CensusError(f"CENSUS_ACCOUNT_REQUESTS is {written!r}, not a number of requests: write one, or unset it")
     return int(written) if written else None
+
+
+def heavy_steps() -> int:
+    """`CENSUS_HEAVY_STEPS`: how many steps over large tables may run at a time, over all runs; 2 where not set.
+
+    Raises:
+        CensusError: it is not a whole number above 0.
+    """
+    written = os.environ.get("CENSUS_HEAVY_STEPS") or "2"
+    if not written.isdecimal() or int(written) == 0:
+        raise CensusError(f"CENSUS_HEAVY_STEPS is {written!r}, not a number of steps: write 1 or more, or unset it")
+    return int(written)
 
 
 def ui_url() -> str:

@@ -23,6 +23,8 @@ class CheckStatus:
     passed: bool
     expected: str
     observed: str
+    declared: str = ""
+    """What the declaration expects, where a threshold was set for the run or the deployment."""
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
@@ -43,14 +45,16 @@ def check_statuses(month: date) -> list[CheckStatus]:
 
 
 def as_text(month: date, statuses: Sequence[CheckStatus]) -> str:
-    """A line for each check, and what it expected and found under those that failed."""
+    """A line for each check, what was expected under those that failed, and what was declared where that was set."""
     failed = sum(not status.passed for status in statuses)
     lines = [f"{month:%Y-%m}: {len(statuses)} checks, {failed} failed"]
     for status in statuses:
         verdict = "ok" if status.passed else status.severity
         lines.append(f"  {verdict:5}  {status.table:34} {status.check:48} {status.observed}")
-        if not status.passed:
+        if status.declared or not status.passed:
             lines.append(f"         expected: {status.expected}")
+        if status.declared:
+            lines.append(f"         declared: {status.declared} (another threshold was set)")
     return "\n".join(lines)
 
 
@@ -63,4 +67,5 @@ def _status(key: dg.AssetCheckKey, verdict: dg.AssetCheckEvaluation) -> CheckSta
         passed=verdict.passed,
         expected=facts.get("expected", ""),
         observed=facts.get("observed", verdict.description or ""),
+        declared=facts.get("declared", ""),
     )

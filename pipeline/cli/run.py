@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import click
+from dagster import DagsterInstance
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -22,6 +23,8 @@ from pipeline.hub.sources.catalog import SOURCES, SourceChoice, open_source
 from pipeline.lake.store import Lake
 from pipeline.months import months_between, previous_month
 from pipeline.orchestration import launch
+from pipeline.orchestration.pools import limit_pools
+from pipeline.orchestration.thresholds import deployed_thresholds
 from pipeline.publish.headline import Headline, read_headline
 from pipeline.publish.report_picture import REPORT_NAME
 from pipeline.publish.warehouse import FILE_NAME
@@ -105,6 +108,7 @@ def run(request: Request, reporter: Reporter) -> int:
     months = request.months()
     read_registry(request.registry)
     settings.origin_rule(request.origin_rule)
+    deployed_thresholds()
     outcomes = reporter.follow(
         "months",
         launch.run_months(months, request.resources(), min(request.jobs, len(months)), request.from_step),
@@ -246,5 +250,7 @@ def serve_sample(port: int, models: int) -> None:
 
 def start_ui(port: int) -> None:
     """Becomes Dagster's web server and daemon for this home."""
+    with DagsterInstance.get() as instance:
+        limit_pools(instance)
     dg = Path(sys.executable).with_name("dg")
     os.execv(dg, [str(dg), "dev", "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import dagster as dg
-import httpx2
 
 from pipeline import settings
 from pipeline.errors import TemporaryError
@@ -71,6 +70,8 @@ class WebhookChannel:
         Raises:
             TemporaryError: no attempt was answered with success.
         """
+        import httpx2  # noqa: PLC0415 - loaded where there is something to tell
+
         reason = ""
         for attempt in range(ATTEMPTS):
             time.sleep(attempt * self.pause_seconds)

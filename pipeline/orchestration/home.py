@@ -14,6 +14,11 @@ QUIET_VARIABLES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 """Switches the reports of usage off in every process that the census starts."""
+KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
+"""Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
+month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
+EVENTS_AT_ONCE = 1000
+"""What a run plans is written to the event log in one piece of at most so many events."""
 
 
 def prepare_home() -> Path:
@@ -32,5 +37,11 @@ def prepare_home() -> Path:
 
 
 def home_environment(home: Path) -> dict[str, str]:
-    """The variables by which every process finds the home, and those that keep libraries from reporting usage."""
-    return {"CENSUS_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_folder()), **QUIET_VARIABLES}
+    """The variables by which every process finds the home and writes events at once, and no library reports usage."""
+    return {
+        "CENSUS_HOME": str(home),
+        "DAGSTER_HOME": str(settings.dagster_folder()),
+        "DAGSTER_EVENT_BATCH_SIZE": str(EVENTS_AT_ONCE),
+        KEPT_MEMORY[0]: os.environ.get(*KEPT_MEMORY),
+        **QUIET_VARIABLES,
+    }

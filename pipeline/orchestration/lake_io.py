@@ -56,6 +56,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
             }
         )
 
+    @in_plain_words
     def load_input(self, context: InputContext) -> pl.LazyFrame:
         """The upstream table's same month, lazily."""
         table, lake = _table(context.asset_key), self.lake.store()

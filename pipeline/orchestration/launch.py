@@ -19,6 +19,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline.orchestration.abandoned_runs import REASON, end_abandoned_runs, held
+from pipeline.orchestration.pools import limit_pools
 from pipeline.orchestration.run_report import FailedCheck, report_from
 
 POLL_SECONDS = 0.5
@@ -77,6 +78,7 @@ class _Launch:
 def _run(launches: list[_Launch], processes: int) -> Iterator[Progress | RunOutcome]:
     instance = dg.DagsterInstance.get()
     end_abandoned_runs(instance)
+    limit_pools(instance)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         watched: dict[Future[RunOutcome], _Watch] = {}

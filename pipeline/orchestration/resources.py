@@ -13,7 +13,6 @@ from pydantic import Field
 
 from pipeline import settings
 from pipeline.hub.sources.base import SnapshotSource
-from pipeline.hub.sources.catalog import SourceChoice, open_source
 from pipeline.lake.store import Lake
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.tables.declaration import Table
@@ -57,6 +56,9 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             CensusError: there is no source of that name, or it lacks its settings.
         """
+        # With its clients and the sample's world, half a second to load: only steps that read a source need them.
+        from pipeline.hub.sources.catalog import SourceChoice, open_source  # noqa: PLC0415
+
         folder = self.snapshots or os.environ.get("CENSUS_SNAPSHOTS", "")
         choice = SourceChoice(
             name=self.source or os.environ.get("CENSUS_SOURCE") or "sample",

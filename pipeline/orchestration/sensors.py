@@ -28,20 +28,22 @@ GRACE = timedelta(hours=24)
 REMINDER = timedelta(days=7)
 
 
+# Sensors of runs are given several in one tick, and return nothing: a reason to skip one of them beside what came of
+# another is an error to Dagster, which then goes through all of them again at every tick.
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells people of a run that failed for good: which steps and blocking checks, why, and where to look.",
 )
-def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource) -> dg.SkipReason | None:
+def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource) -> None:
     """One alert a failed run; none for a run that Dagster will start again."""
     run = context.dagster_run
     if run.tags.get(WILL_BE_RETRIED) == "true":
-        return dg.SkipReason(f"run {run.run_id} will be retried")
+        context.log.info(f"run {run.run_id} will be retried")
+        return
     report = report_of(context.instance, run.run_id)
     blocking = [f"failed check {check}" for check in report.failed_checks if check.severity == "ERROR"]
     lines = [*blocking, *report.failures] or [context.failure_event.message or "the run's process ended"]
     alerts.deliver(Alert(f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id)), context.log)
-    return None
 
 
 @dg.run_status_sensor(
@@ -49,16 +51,16 @@ def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells people once of checks that warn in a run that succeeded; not again while they go on warning.",
 )
-def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> dg.SkipReason | None:
+def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> None:
     """One alert a run, naming the checks that did not warn the last time they looked at the same month."""
     run = context.dagster_run
     failed = report_of(context.instance, run.run_id).failed_checks
     news = [check for check in failed if not _failed_before(context.instance, check, run.run_id)]
     if not news:
-        return dg.SkipReason("no check warns that did not warn before")
+        context.log.info("no check warns that did not warn before")
+        return
     title = f"Open Model Census: {_name(run)} succeeded with {len(news)} new warning{'s' * (len(news) > 1)}"
     alerts.deliver(Alert(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
-    return None
 
 
 @dg.sensor(

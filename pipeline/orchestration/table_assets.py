@@ -13,6 +13,8 @@ from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
+from pipeline.orchestration.pools import HUB_POOL, pool_of
+from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.declaration import Column, Table
 from pipeline.version import __version__
 
@@ -30,8 +32,6 @@ DOCS_OF_GROUP = {
 MONTH_IS_DUE = dg.FreshnessPolicy.cron("20 0 2 * *", lower_bound_delta=timedelta(hours=24), timezone="UTC")
 """A day after its close a month should have been made. Dagster looks at the latest materialisation, of whatever month;
 whether the month itself is there is told by the sensor `standing_failures_alert`."""
-HUB_POOL = "hub_api"
-"""One step at a time speaks with the Hub, over all runs: its quota is one, and crawls must not share it."""
 NETWORK_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """For steps that speak with a Hub; only causes that may pass are tried again."""
 
@@ -53,7 +53,7 @@ def table_asset(
             group_name=table.group,
             partitions_def=MONTHS if table.monthly else None,
             retry_policy=NETWORK_RETRIES if reads_network else None,
-            pool=HUB_POOL if reads_network else None,
+            pool=HUB_POOL if reads_network else pool_of([table, *_tables_of(ins)]),
             io_manager_key="lake_io",
             tags={"reads": "hub"} if reads_network else None,
             **asset_facts(table),
@@ -93,9 +93,14 @@ def table_assets(
                 table.name: {asset_key(upstream) for upstream in upstreams} for table, upstreams in made_from.items()
             },
             partitions_def=MONTHS,
+            pool=pool_of([*made_from, *_tables_of(ins)]),
         )(in_plain_words(body))
 
     return decorate
+
+
+def _tables_of(ins: Mapping[str, dg.AssetIn] | None) -> list[Table]:
+    return [TABLES_BY_PATH["/".join(read.key.path)] for read in (ins or {}).values() if read.key]
 
 
 def inputs(**tables: Table) -> Mapping[str, dg.AssetIn]:

@@ -26,6 +26,8 @@ from pipeline.quality.kinds import (
 from pipeline.tables.declaration import Expectation, Measure, Rule, Table, TableFrames
 
 Numbers = Mapping[str, Any]
+FAILED = "failed"
+"""The number of rows that fail, in checks that are about rows."""
 
 
 class NoValueError(ValueError):
@@ -51,12 +53,18 @@ class Fact:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where a check's `numbers` are read, the fact that they make, and the rows that offend, if it has any."""
+    """Where a check's `numbers` are read, the fact that they make, and the rows that offend, if it has any.
+
+    Where the one value of `proof`, read off the same rows, or the one cell of `proven_by` is true, the number `failed`
+    is 0 and need not be read.
+    """
 
     source: pl.LazyFrame
     numbers: Mapping[str, pl.Expr]
     fact: Callable[[Numbers], Fact]
     offending: pl.LazyFrame | None = None
+    proof: pl.Expr | None = None
+    proven_by: pl.LazyFrame | None = None
 
 
 def evidence_of(check: Check, table: Table, stored: pl.LazyFrame, frames: TableFrames) -> Evidence:
@@ -120,10 +128,11 @@ def _of_rows(reading: RowReading, columns: tuple[str, ...], table: Table, stored
     return Evidence(
         stored,
         # Counting those that are left out works for a condition that holds for every row, which is a single literal.
-        {"rows": pl.len() - (~reading.judged).sum(), "failed": offends.sum()},
-        lambda numbers: _fact_of_rows(numbers["failed"], numbers["rows"], reading.mostly),
+        {"rows": pl.len() - (~reading.judged).sum(), FAILED: offends.sum()},
+        lambda numbers: _fact_of_rows(numbers[FAILED], numbers["rows"], reading.mostly),
         # Sorted, so that the members of a duplicate stand together and the same table shows the same rows.
         stored.filter(offends).select(shown).sort([name for name in shown if not schema[name].is_nested()]),
+        reading.proof,
     )
 
 
@@ -135,13 +144,13 @@ def _of_required_values(columns: tuple[str, ...], table: Table, stored: pl.LazyF
     shown = [name for name in dict.fromkeys((*table.key, *columns)) if not schema[name].is_nested()]
     return Evidence(
         stored,
-        {"rows": pl.len(), "failed": lacking.sum()} | {column: is_missing(column, schema).sum() for column in columns},
+        {"rows": pl.len(), FAILED: lacking.sum()} | {column: is_missing(column, schema).sum() for column in columns},
         lambda numbers: Fact(
-            numbers["failed"],
+            numbers[FAILED],
             Bounds(maximum=0),
             _lacking_in_words(numbers, columns),
             rows=numbers["rows"],
-            failed_rows=numbers["failed"],
+            failed_rows=numbers[FAILED],
         ),
         stored.filter(lacking).select(shown).sort(shown),
     )
@@ -149,15 +158,15 @@ def _of_required_values(columns: tuple[str, ...], table: Table, stored: pl.LazyF
 
 def _lacking_in_words(numbers: Numbers, columns: tuple[str, ...]) -> str:
     by_column = ", ".join(f"{column} in {numbers[column]:,}" for column in columns if numbers[column])
-    said = rows_in_words(numbers["failed"], numbers["rows"])
+    said = rows_in_words(numbers[FAILED], numbers["rows"])
     return f"{said}: {by_column}" if by_column else said
 
 
 def _of_differences(differences: pl.LazyFrame) -> Evidence:
     return Evidence(
         differences,
-        {"failed": pl.len()},
-        lambda numbers: Fact(numbers["failed"], Bounds(maximum=0), columns_in_words(numbers["failed"])),
+        {FAILED: pl.len()},
+        lambda numbers: Fact(numbers[FAILED], Bounds(maximum=0), columns_in_words(numbers[FAILED])),
         differences,
     )
 
@@ -166,14 +175,15 @@ def _of_rule(rule: Rule, frames: TableFrames) -> Evidence:
     violations = rule.violations(frames)
     return Evidence(
         violations,
-        {"failed": pl.len()},
+        {FAILED: pl.len()},
         lambda numbers: Fact(
-            numbers["failed"],
+            numbers[FAILED],
             Bounds(maximum=rule.allowed),
             f"{numbers['failed']:,} exceptions",
-            failed_rows=numbers["failed"],
+            failed_rows=numbers[FAILED],
         ),
         violations,
+        proven_by=None if rule.proof is None else rule.proof(frames),
     )
 
 

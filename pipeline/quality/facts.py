@@ -8,26 +8,51 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from pipeline.quality.evidence import Evidence, Fact
+import polars as pl
+from polars.exceptions import PolarsError
+
+from pipeline.quality.evidence import FAILED, Evidence, Fact
 from pipeline.quality.outcomes import Finding, Outcome
 from pipeline.quality.suite import Answer, Question, validate
 
 Batch = Mapping[str, Evidence]
+PROOF = "proof"
+"""Beside the numbers of a check, whether no row fails."""
 
 
 def decide(evidence: Mapping[str, Evidence]) -> dict[str, Finding]:
     """The finding of each check, by name."""
     facts: dict[str, Fact] = {}
     findings: dict[str, Finding] = {}
-    for batch in _with_common_source(evidence):
+    for batch in _with_common_source(_without_proven(evidence)):
         for name, fact in _facts(batch).items():
             if isinstance(fact, Exception):
                 findings[name] = fact
             else:
                 facts[name] = fact
     return findings | _validated(facts)
+
+
+def _without_proven(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
+    """The evidence, of which the number `failed` is not read where a frame proves it to be 0.
+
+    A proof that cannot be run proves nothing.
+    """
+    proofs = {name: item.proven_by for name, item in evidence.items() if item.proven_by is not None}
+    try:
+        cells = pl.collect_all(proofs.values(), engine="streaming")
+    except PolarsError:
+        return evidence
+    proven = [name for name, cell in zip(proofs, cells, strict=True) if cell.item() is True]
+    return {**evidence, **{name: _unread(evidence[name]) for name in proven}}
+
+
+def _unread(item: Evidence) -> Evidence:
+    numbers = {number: expression for number, expression in item.numbers.items() if number != FAILED}
+    return replace(item, numbers=numbers, fact=lambda read: item.fact({**read, FAILED: 0}))
 
 
 def _with_common_source(evidence: Mapping[str, Evidence]) -> Iterable[Batch]:
@@ -49,13 +74,27 @@ def _facts(batch: Batch) -> dict[str, Fact | Exception]:
 
 def _numbers(batch: Batch) -> dict[str, dict[str, Any]]:
     source = next(iter(batch.values())).source
-    wanted = [
-        expression.alias(f"{name}/{number}")
+    at_first = {
+        name: {**_unread(item).numbers, PROOF: item.proof} if item.proof is not None else item.numbers
         for name, item in batch.items()
-        for number, expression in item.numbers.items()
+    }
+    found = _read(source, at_first)
+    unproven = {
+        name: {FAILED: batch[name].numbers[FAILED]} for name in found if found[name].get(PROOF, True) is not True
+    }
+    later = _read(source, unproven)
+    return {name: {FAILED: 0, **numbers, **later.get(name, {})} for name, numbers in found.items()}
+
+
+def _read(source: pl.LazyFrame, wanted: Mapping[str, Mapping[str, pl.Expr]]) -> dict[str, dict[str, Any]]:
+    """The wanted numbers by check, in one pass."""
+    expressions = [
+        expression.alias(f"{name}/{number}")
+        for name, numbers in wanted.items()
+        for number, expression in numbers.items()
     ]
-    row = source.select(wanted).collect(engine="streaming").row(0, named=True)
-    return {name: {number: row[f"{name}/{number}"] for number in item.numbers} for name, item in batch.items()}
+    row = source.select(expressions).collect(engine="streaming").row(0, named=True) if expressions else {}
+    return {name: {number: row[f"{name}/{number}"] for number in numbers} for name, numbers in wanted.items()}
 
 
 def _fact(item: Evidence, numbers: Mapping[str, Any]) -> Fact | Exception:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,6 +60,12 @@ class NotValidatedError(Exception):
     """Great Expectations could not say whether an expectation is met."""
 
 
+def begin_loading() -> None:
+    """Imports Great Expectations beside whatever else is done, so that the first validation need not wait as long."""
+    _switch_reports_off()
+    threading.Thread(target=import_module, args=("great_expectations",), name="loads-expectations", daemon=True).start()
+
+
 def validate(frame: pd.DataFrame, questions: Iterable[Question]) -> dict[str, Answer | Exception]:
     """The answer to each question about the frame, or what kept Great Expectations from answering it."""
     with _quiet():
@@ -73,7 +81,7 @@ def validate(frame: pd.DataFrame, questions: Iterable[Question]) -> dict[str, An
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    _switch_reports_off()
     # Some of its modules set the level of their own loggers, so that only the switch for all of them is heard.
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -83,6 +91,10 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
+
+
+def _switch_reports_off() -> None:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 
 def _expectation(question: Question) -> Expectation:

@@ -15,6 +15,7 @@ from pipeline.tables.columns import (
     NAMESPACE,
     ORGANIZATION,
 )
+from pipeline.tables.coverage_rules import covers_snapshot
 from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 from pipeline.tables.registry_rules import RULES, RegistryRule
 
@@ -98,14 +99,10 @@ MODEL_ATTRIBUTION = Table(
         Expectation("ExpectColumnValuesToBeInSet", {"column": "kind", "value_set": [*DEVELOPER_KINDS, "unmapped"]}),
     ),
     rules=(
-        Rule(
+        covers_snapshot(
             "every_model_attributed_once",
             "Every repository of the snapshot has exactly one attribution.",
-            lambda frames: (
-                frames.scan("listings/hub_snapshots")
-                .select("hub_id")
-                .join(frames.scan("attribution/model_attribution").select("hub_id"), on="hub_id", how="anti")
-            ),
+            "attribution/model_attribution",
         ),
     ),
 )

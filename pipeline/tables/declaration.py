@@ -71,7 +71,8 @@ class Rule:
     """A statement about a whole set of rows, possibly over several tables.
 
     `violations` returns the offending rows lazily; their number must not exceed `allowed`. Of the first of them,
-    `quoted` columns are stated with what was observed.
+    `quoted` columns are stated with what was observed. `proof`, where there is one, returns one cell: where that is
+    true, nothing offends, and the violations, which cost more, need not be looked for.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Rule:
     severity: Severity = "critical"
     allowed: int = 0
     quoted: tuple[str, ...] = ()
+    proof: Callable[[TableFrames], pl.LazyFrame] | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,11 @@ class Table:
     def path(self) -> str:
         """`group/name`: the lake's folder and, split at the slash, the asset key."""
         return f"{self.group}/{self.name}"
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it grows with the Hub: a row for each repository or edge, not for each member of a dimension."""
+        return not {"hub_id", "child_hub_id"}.isdisjoint(self.key)
 
     @property
     def schema(self) -> pl.Schema:

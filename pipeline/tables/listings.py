@@ -18,7 +18,8 @@ from pipeline.tables.columns import (
     SOURCE,
     SOURCE_REVISION,
 )
-from pipeline.tables.declaration import Column, Expectation, Rule, Table, TableFrames
+from pipeline.tables.coverage_rules import covers_snapshot
+from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 
 IDENTIFIED_BY = Column(
     "identified_by", pl.String, "What `hub_id` holds: `hub_id`, or `name` where the source has none."
@@ -242,37 +243,33 @@ MODEL_DOWNLOADS = Table(
                 .filter(pl.col("bases") > 1)
             ),
         ),
-        Rule(
+        covers_snapshot(
             "snapshot_covered",
             "Every repository of the snapshot has exactly one row.",
-            lambda frames: (
-                frames.scan("listings/hub_snapshots")
-                .select("hub_id")
-                .join(frames.scan("listings/model_downloads").select("hub_id"), on="hub_id", how="anti")
-            ),
+            "listings/model_downloads",
         ),
-        Rule(
-            "late_arrivals_few",
-            "At most 5 % of repositories are first seen although created earlier.",
-            lambda frames: _share_of_case_above(frames, "late_arrival", 0.05),
+    ),
+    measures=(
+        Measure(
+            "late_arrival_share",
+            "Share of repositories that are first seen although created earlier.",
+            lambda frames: _share_of_case(frames, "late_arrival"),
+            maximum=0.05,
             severity="warning",
         ),
-        Rule(
-            "counter_resets_few",
-            "At most 5 % of repositories have a counter that fell.",
-            lambda frames: _share_of_case_above(frames, "counter_reset", 0.05),
+        Measure(
+            "counter_reset_share",
+            "Share of repositories that have a counter that fell.",
+            lambda frames: _share_of_case(frames, "counter_reset"),
+            maximum=0.05,
             severity="warning",
         ),
     ),
 )
 
 
-def _share_of_case_above(frames: TableFrames, case: str, limit: float) -> pl.LazyFrame:
-    return (
-        frames.scan("listings/model_downloads")
-        .select(pl.lit(case).alias("flow_case"), (pl.col("flow_case") == case).mean().alias("share_of_models"))
-        .filter(pl.col("share_of_models") > limit)
-    )
+def _share_of_case(frames: TableFrames, case: str) -> pl.LazyFrame:
+    return frames.scan("listings/model_downloads").select((pl.col("flow_case") == case).mean())
 
 
 DOWNLOAD_ACCOUNTS = Table(

@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from pipeline.tables.attribution import UNMAPPED, unmapped_namespaces
+from pipeline.transform.alignment import beside
 from pipeline.transform.sums import totals_by
 
 DEVELOPER_COLUMNS = ("organization", "country", "kind")
@@ -153,12 +154,10 @@ def _decided(column: str, suffix: str, method: str) -> pl.Expr:
 def attribution_coverage(downloads: pl.LazyFrame, attribution: pl.LazyFrame, month: date) -> pl.DataFrame:
     """`attribution/attribution_coverage`: models and downloads by the rule and kind of developer."""
     total = pl.col("downloads").sum()
-    rows = (
-        attribution.select("hub_id", "method", "kind")
-        .join(downloads.select("hub_id", "downloads"), on="hub_id", how="inner")
-        .sort("hub_id")
-        .collect()
+    measured, attributed = pl.collect_all(
+        [downloads.select("hub_id", "downloads"), attribution.select("hub_id", "method", "kind")]
     )
+    rows = beside(measured, attributed).drop_nulls("method").sort("hub_id")
     return totals_by(rows, ["method", "kind"], ["downloads"]).with_columns(
         pl.lit(month).alias("month"),
         pl.when(total > 0).then(pl.col("downloads") / total).otherwise(0.0).alias("share_of_downloads"),
@@ -189,14 +188,3 @@ def attribute_roots(
     roots = weights.select(pl.col("root_model_id").alias("model_id"), "namespace").unique("model_id")
     attributed = attribute(roots, month, registry=registry, canonical_models=canonical_models, accounts=accounts)
     return attributed.rename({"model_id": "root_model_id"}).with_columns(pl.lit(month).alias("month"))
-
-
-def owners(attribution: pl.LazyFrame, root_attribution: pl.LazyFrame) -> pl.LazyFrame:
-    """The developer of every repository that is listed or that some repository derives from.
-
-    A parent that is not listed has no parents of its own that we know of: it is a root. Columns `model_id`,
-    `organization` and `country`, one row per name.
-    """
-    roots = root_attribution.select(pl.col("root_model_id").alias("model_id"), "organization", "country")
-    listed = attribution.select("model_id", "organization", "country")
-    return pl.concat([listed, roots]).unique("model_id", keep="first", maintain_order=True)

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.tables.published import LISTED_SHARE, REMAINDER, downloads_column
 from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS, Population
-from pipeline.transform.alignment import of_models
+from pipeline.transform.alignment import beside, of_models
 from pipeline.transform.sums import totals_by
 
 DOWNLOADS = [downloads_column(population) for population in POPULATION_NAMES]
@@ -59,8 +59,8 @@ def uploader_facts(listed: pl.DataFrame, attribution: pl.LazyFrame, lineage: pl.
     attributed = of_models(listed, attribution, ("organization", "country", "kind", "method", "registry_row"))
     placed = of_models(listed, lineage, ("root_model_id",)).rename({"root_model_id": "family"})
     return (
-        listed.join(attributed, on="hub_id", how="inner", maintain_order="left")
-        .join(placed, on="hub_id", how="left", maintain_order="left")
+        beside(beside(listed, attributed), placed)
+        .drop_nulls("organization")
         .with_columns(pl.lit(1, pl.Int64).alias("models"))
     )
 

@@ -1,6 +1,7 @@
 """Who may know whom, read from the syntax trees."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,38 @@ def test_only_the_composition_root_imports_assets():
 def test_pure_modules_know_nothing_of_dagster_files_or_the_network(path):
     found = {name for name in imported_by(path) for module in IMPURE_MODULES if is_or_is_in(name, module)}
     assert not found
+
+
+CLUSTER_MODULES = ("celery", "dagster_celery", "dagster_k8s", "kombu", "kubernetes", "redis")
+STORE_MODULES = ("botocore", "fsspec", "s3fs", "upath")
+PLACES = (*CLUSTER_MODULES, *STORE_MODULES, "os", "pathlib", "platform", "socket", "tempfile")
+"""Modules by which code could learn where it runs, or where its files are."""
+SAID_OF_PLACES = re.compile(r"s3://|file://|\bAWS_|\benviron\b|executor|run_launcher|dagster-celery|dagster-k8s")
+
+
+@pytest.mark.parametrize("path", modules_under("assets", *PURE), ids=lambda path: str(path.relative_to(ROOT)))
+def test_assets_and_transforms_know_of_no_place_and_no_executor(path):
+    assert not {name for name in imported_by(path) for module in PLACES if is_or_is_in(name, module)}
+    assert SAID_OF_PLACES.findall(path.read_text()) == []
+
+
+def test_the_cluster_is_known_to_its_own_modules_only_and_the_store_to_the_lake():
+    knowing = {
+        str(path.relative_to(ROOT))
+        for path in modules_under("pipeline")
+        for name in imported_by(path)
+        for module in CLUSTER_MODULES
+        if is_or_is_in(name, module)
+    }
+    assert knowing == {"pipeline/orchestration/celery_runs.py", "pipeline/orchestration/celery_worker.py"}
+    opening = {
+        str(path.relative_to(ROOT))
+        for path in modules_under("pipeline")
+        for name in imported_by(path)
+        for module in STORE_MODULES
+        if is_or_is_in(name, module)
+    }
+    assert opening == {"pipeline/lake/object_store.py", "pipeline/lake/store.py"}
 
 
 def test_great_expectations_is_imported_inside_functions_only():

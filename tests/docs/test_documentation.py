@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.capacity import page_with
 from pipeline.cli.architecture import architecture_page, graph_picture
 from pipeline.cli.commands import census
 
@@ -17,7 +18,8 @@ FOREIGN = {"HF_TOKEN", "HF_ENDPOINT", "DAGSTER_HOME"}
 
 def sources():
     code = [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "assets").rglob("*.py")]
-    return [*code, *(path for path in (ROOT / "deploy").iterdir()), ROOT / "Makefile"]
+    deployed = (path for path in (ROOT / "deploy").rglob("*") if path.is_file())
+    return [*code, *deployed, ROOT / "Makefile"]
 
 
 def variables_in_code():
@@ -63,6 +65,11 @@ def test_every_link_between_documents_leads_somewhere():
 def test_the_page_on_the_architecture_is_the_one_that_the_definitions_make():
     assert (ROOT / "docs" / "architecture.md").read_text() == architecture_page(), "run `make docs`"
     assert (ROOT / "docs" / "images" / "graph.svg").read_text() == graph_picture(), "run `make docs`"
+
+
+def test_the_capacity_on_paper_follows_from_the_figures_that_were_measured():
+    page = (ROOT / "docs" / "scale.md").read_text()
+    assert page == page_with(page), "run `python -m benchmarks.capacity --page docs/scale.md`"
 
 
 def test_a_deployments_instance_differs_from_a_laptops_in_its_storage_only():

@@ -9,36 +9,36 @@ import pytest
 from pipeline.reference.registry import our_registry, read_registry
 
 
-def registry(census, sample, *arguments):
-    finished = census(sample[0], "registry", *arguments)
+def registry(asked, sample, *arguments):
+    finished = asked(sample[0], "registry", *arguments)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
 
 
-def test_our_registry_is_sound_and_the_months_are_remarked_on(census, sample):
-    said = registry(census, sample, "check")
+def test_our_registry_is_sound_and_the_months_are_remarked_on(asked, sample):
+    said = registry(asked, sample, "check")
     assert "organizations.csv: no defects" in said
     assert re.search(r"remark: \d+ namespaces were never listed in 2024-08 to 2025-09", said)
     assert re.search(r"remark: the most downloaded namespaces in 2025-09 that are unmapped\n +\w+ +\d\.\d{3}%", said)
 
 
-def test_a_defective_registry_is_told_line_by_line_and_exits_1(census, sample, tmp_path):
+def test_a_defective_registry_is_told_line_by_line_and_exits_1(asked, sample, tmp_path):
     lines = our_registry().read_text().splitlines()
     defective = tmp_path / "organizations.csv"
     defective.write_text("\n".join([lines[0], lines[1].replace(",CN,", ",UK,"), *lines[2:]]))
-    finished = census(sample[0], "registry", "check", defective)
+    finished = asked(sample[0], "registry", "check", defective)
     assert finished.returncode == 1
     assert "organizations.csv, line 2 (01-ai): country UK is not an ISO 3166-1 alpha-2 code: write" in finished.stdout
     assert "organizations.csv: 1 defects" in finished.stdout
 
 
-def test_coverage_of_a_listing_and_of_the_months_is_printed_with_the_part_that_was_read(census, sample, tmp_path):
+def test_coverage_of_a_listing_and_of_the_months_is_printed_with_the_part_that_was_read(asked, sample, tmp_path):
     listing = tmp_path / "listing.csv"
     listing.write_text("namespace,june\ngoogle,90\nnobody-knows-them,10\n")
-    said = registry(census, sample, "coverage", listing)
+    said = registry(asked, sample, "coverage", listing)
     assert re.search(r"june: 100 in 2 namespaces\n +in the registry +90\.000%\n +read +90\.000%", said)
     assert re.search(r"the largest without a row:\n +nobody-knows-them +10\.000%", said)
-    months = registry(census, sample, "coverage")
+    months = registry(asked, sample, "coverage")
     assert len(re.findall(r"^20\d\d-\d\d: ", months, re.MULTILINE)) == 14
 
 
@@ -57,8 +57,8 @@ def shares_in(said):
     return {name: (float(ours), float(theirs)) for name, ours, theirs in found}
 
 
-def test_the_headline_under_our_own_map_is_our_headline(census, sample, tmp_path):
-    said = registry(census, sample, "compare", as_other_map(tmp_path / "other.csv"), "--last-month", "2025-08")
+def test_the_headline_under_our_own_map_is_our_headline(asked, sample, tmp_path):
+    said = registry(asked, sample, "compare", as_other_map(tmp_path / "other.csv"), "--last-month", "2025-08")
     shares = shares_in(said)
     assert shares["China"] == (17.10, 17.10)
     assert shares["United States"] == (15.86, 15.86)
@@ -68,9 +68,9 @@ def test_the_headline_under_our_own_map_is_our_headline(census, sample, tmp_path
         assert word in said
 
 
-def test_another_map_moves_the_headline_and_names_what_it_places_elsewhere(census, sample, tmp_path):
+def test_another_map_moves_the_headline_and_names_what_it_places_elsewhere(asked, sample, tmp_path):
     other = as_other_map(tmp_path / "other.csv", Qwen="US", mistralai="eu")
-    said = registry(census, sample, "compare", other, "--last-month", "2025-08")
+    said = registry(asked, sample, "compare", other, "--last-month", "2025-08")
     assert re.search(r"^  Qwen +here CN +there US$", said, re.MULTILINE)
     assert not re.search(r"^  mistralai", said, re.MULTILINE)
     shares = shares_in(said)
@@ -78,14 +78,14 @@ def test_another_map_moves_the_headline_and_names_what_it_places_elsewhere(censu
     assert sum(theirs for _, theirs in shares.values()) == pytest.approx(100, abs=0.5)
 
 
-def test_the_same_seed_draws_the_same_rows(census, sample):
-    first = registry(census, sample, "sample", "--seed", 7)
-    assert registry(census, sample, "sample", "--seed", 7) == first
-    assert registry(census, sample, "sample", "--seed", 8) != first
+def test_the_same_seed_draws_the_same_rows(asked, sample):
+    first = registry(asked, sample, "sample", "--seed", 7)
+    assert registry(asked, sample, "sample", "--seed", 7) == first
+    assert registry(asked, sample, "sample", "--seed", 8) != first
     assert len(first.splitlines()) == 32
 
 
-def test_a_listing_that_is_not_there_is_one_sentence_and_exits_2(census, sample):
-    finished = census(sample[0], "registry", "coverage", Path("nowhere.csv"))
+def test_a_listing_that_is_not_there_is_one_sentence_and_exits_2(asked, sample):
+    finished = asked(sample[0], "registry", "coverage", Path("nowhere.csv"))
     assert finished.returncode == 2
     assert finished.stderr.startswith("census: the listing nowhere.csv cannot be read as CSV")

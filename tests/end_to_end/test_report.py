@@ -120,7 +120,7 @@ def test_a_switch_is_turned_by_mouse_and_by_keyboard(opened):
     expect(page.locator("#organisations .view0")).to_be_visible()
 
 
-def test_a_table_of_values_opens_by_keyboard_and_holds_what_the_headline_says(opened, census, sample):
+def test_a_table_of_values_opens_by_keyboard_and_holds_what_the_headline_says(opened, asked, sample):
     page = opened(TELEPHONE)
     summary = page.locator("#countries details.values > summary")
     summary.focus()
@@ -128,7 +128,7 @@ def test_a_table_of_values_opens_by_keyboard_and_holds_what_the_headline_says(op
     table = page.locator("#countries table")
     expect(table).to_be_visible()
     china = table.get_by_role("row").filter(has=page.get_by_role("rowheader", name="China", exact=True))
-    headline = census(sample[0], "headline").stdout
+    headline = asked(sample[0], "headline").stdout
     [line, *_] = [line for line in headline.splitlines() if line.split()[:1] == ["China"]]
     assert china.get_by_role("cell").all_inner_texts()[:3] == [line.split()[place] for place in (1, 2, 4)]
     assert page.locator(".wide[tabindex='0'][role=region]").count() == page.locator("table").count()

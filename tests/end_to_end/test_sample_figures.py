@@ -35,8 +35,8 @@ def of_every_month(sample, table):
 
 
 @pytest.fixture(scope="module")
-def headline(census, sample):
-    return json.loads(census(sample[0], "headline", "--last-month", "2025-08", "--json").stdout)
+def headline(asked, sample):
+    return json.loads(asked(sample[0], "headline", "--last-month", "2025-08", "--json").stdout)
 
 
 def figure(headline, title):
@@ -190,8 +190,8 @@ def test_the_cadence_of_releases_is_shown_as_planted(sample, headline):
     assert shown["China"] == pytest.approx(cadence_of(dict(china.iter_rows())))
 
 
-def test_every_printed_figure_says_what_it_is_of(census, sample):
-    printed = census(sample[0], "headline", "--last-month", "2025-08").stdout
+def test_every_printed_figure_says_what_it_is_of(asked, sample):
+    printed = asked(sample[0], "headline", "--last-month", "2025-08").stdout
     for block in printed.split("\n\n")[2:]:
         title, window, of, *_ = block.splitlines()
         assert "(synthetic)" in title
@@ -244,8 +244,8 @@ def test_the_burst_of_a_bot_is_named_as_a_jump_with_the_model_that_drives_it(sam
     assert found["driven_by"][0].startswith("MIT/ast-finetuned-audioset-10-10-0.4593")
 
 
-def test_published_figures_are_set_beside_ours_and_labelled_synthetic(census, sample):
-    printed = census(sample[0], "compare-published").stdout
+def test_published_figures_are_set_beside_ours_and_labelled_synthetic(asked, sample):
+    printed = asked(sample[0], "compare-published").stdout
     assert "SYNTHETIC" in printed
     for figure_ in published_figures():
         assert figure_.subject in printed

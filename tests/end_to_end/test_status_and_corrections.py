@@ -23,8 +23,8 @@ def truth_of(sample, name):
     return ensure_world(sample[0] / "cache" / "sample" / "worlds", WorldSettings()).truth(name)
 
 
-def test_the_status_names_each_month_its_source_its_observation_and_its_checks(census, sample):
-    months = json.loads(census(sample[0], "status", "--json").stdout)
+def test_the_status_names_each_month_its_source_its_observation_and_its_checks(asked, sample):
+    months = json.loads(asked(sample[0], "status", "--json").stdout)
     assert [month["month"] for month in months] == [f"{month:%Y-%m}" for month in MONTHS]
     for month in months:
         assert (month["source"], month["tables"], month["tables_missing"]) == ("sample", len(SEALED_TABLES), [])
@@ -34,9 +34,9 @@ def test_the_status_names_each_month_its_source_its_observation_and_its_checks(c
     assert observed.to_list() == truth_of(sample, "months").sort("month")["closing_observed_at"].to_list()
 
 
-def test_the_status_says_what_is_missing_and_why_a_month_is_held_back(census, own_sample):
+def test_the_status_says_what_is_missing_and_why_a_month_is_held_back(asked, own_sample):
     Lake(str(own_sample / "lake")).path(MODEL_DOWNLOADS, AUGUST).unlink()
-    said = census(own_sample, "status").stdout
+    said = asked(own_sample, "status").stdout
     assert "not published: listings/model_downloads is missing: run the month again" in said
 
 
@@ -52,8 +52,8 @@ def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(census, own
         assert lake.digest(table, AUGUST) == before.digest(table, AUGUST), table.path
 
 
-def test_a_correction_of_a_month_that_was_never_read_is_refused(census, own_sample):
-    finished = census(own_sample, "run", "--from-step", "shares", "--from", "2026-01", "--to", "2026-01")
+def test_a_correction_of_a_month_that_was_never_read_is_refused(asked, own_sample):
+    finished = asked(own_sample, "run", "--from-step", "shares", "--from", "2026-01", "--to", "2026-01")
     assert finished.returncode == 2
     assert "the lake holds no snapshot of 2026-01: run them from the start first" in finished.stderr
 

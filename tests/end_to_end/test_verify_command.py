@@ -15,8 +15,8 @@ MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
 AUGUST = date(2025, 8, 1)
 
 
-def test_the_sample_matches_and_says_so(census, sample):
-    finished = census(sample[0], "verify", "--json")
+def test_the_sample_matches_and_says_so(asked, sample):
+    finished = asked(sample[0], "verify", "--json")
     said = json.loads(finished.stdout)
     assert (finished.returncode, said["findings"]) == (0, [])
     assert said["months"] == [f"{month:%Y-%m}" for month in MONTHS]

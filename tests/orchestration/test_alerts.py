@@ -145,10 +145,8 @@ def test_a_failed_blocking_check_is_named_first_and_what_strangers_wrote_is_iner
 
 
 def test_a_run_that_dagster_starts_again_is_not_told(instance, receiver):
-    skipped = sensed(
-        failed_run_alert, instance, month_run(instance, step_fails=True, tags={"dagster/will_retry": "true"})
-    )
-    assert "will be retried" in skipped.skip_message
+    retried = month_run(instance, step_fails=True, tags={"dagster/will_retry": "true"})
+    sensed(failed_run_alert, instance, retried)
     assert receiver.texts == []
 
 
@@ -169,6 +167,20 @@ def test_a_warning_that_went_away_is_news_when_it_comes_back(instance, receiver)
 def test_a_green_run_is_not_told(instance, receiver):
     sensed(failed_check_alert, instance, month_run(instance))
     assert receiver.texts == []
+
+
+def test_runs_that_ended_between_two_looks_are_told_once_each_and_the_green_ones_not(instance, receiver):
+    def look(cursor):
+        context = dg.build_sensor_context(instance, cursor, resources={"alerts": AlertsResource()})
+        return failed_check_alert.evaluate_tick(context).cursor
+
+    cursor = look(None)
+    for passed in (False, True, False, True):
+        month_run(instance, warning=passed)
+    cursor = look(cursor)
+    assert len(receiver.texts) == 2
+    look(cursor)
+    assert len(receiver.texts) == 2
 
 
 def test_without_a_webhook_alerts_are_logged(instance, monkeypatch, caplog):

@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 import pytest
+import s3fs
 
 from pipeline.lake.store import Lake
 from pipeline.orchestration.lake_io import LakeIOManager
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS
+from tests.lake.object_store import ObjectStoreServer
 
 AUGUST = date(2025, 8, 1)
 OBSERVED = datetime(2025, 8, 31, 23, tzinfo=UTC)
@@ -75,3 +77,16 @@ def test_a_rival_that_writes_the_same_rows_disturbs_nobody(lake):
     same = rows(HUB_SNAPSHOTS, hub_id="a")
     provenance = lake.provenance(HUB_SNAPSHOTS, AUGUST)
     assert run(lake, meanwhile=lambda: lake.write(HUB_SNAPSHOTS, AUGUST, same, provenance)).success
+
+
+def test_a_run_whose_object_store_has_no_such_bucket_fails_with_one_sentence_and_tries_no_further_step(monkeypatch):
+    with ObjectStoreServer() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()
+        ended = run(Lake("s3://no-such-bucket-here/lake"))
+    [failed] = [event for event in ended.all_events if event.is_step_failure]
+    assert failed.step_failure_data.user_failure_data.description == (
+        "s3://no-such-bucket-here/lake: the object store has no such bucket: create it, or name another; nothing was "
+        "written"
+    )

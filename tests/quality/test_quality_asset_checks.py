@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline.orchestration.run_report import report_from
-from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.quality.asset_checks import build_asset_checks, loaded_early
 from pipeline.tables.declaration import Column, Expectation, Rule, Table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
@@ -74,20 +74,23 @@ def follows(table, made):
     return downstream
 
 
-def materialize(lake, assets, checks, selection=None):
+def materialize(lake, assets, checks, selection=None, thresholds=None):
     job = dg.Definitions(
-        assets=assets, asset_checks=checks, resources={"lake": lake}, jobs=[dg.define_asset_job("all", selection)]
+        assets=assets,
+        asset_checks=checks,
+        resources={"lake": lake, "check_thresholds": thresholds or {}, "great_expectations": loaded_early},
+        jobs=[dg.define_asset_job("all", selection)],
     ).resolve_job_def("all")
     return job.execute_in_process(partition_key="2024-08-01", raise_on_error=False)
 
 
-def run(table, likes, *others):
+def run(table, likes, *others, thresholds=None):
     lake, made = LakeInMemory(), []
     tables = {one.path: one for one in (table, *(other for other, _ in others))}
     assets = [writes(table, lake, likes, made), follows(table, made)]
     assets += [writes(other, lake, other_likes, made) for other, other_likes in others]
     checks = build_asset_checks(table, dg.AssetKey(table.path.split("/")), MONTHS, tables=tables)
-    result = materialize(lake, assets, [checks])
+    result = materialize(lake, assets, [checks], thresholds=thresholds)
     return result, made, {one.check_name: one for one in result.get_asset_check_evaluations()}
 
 
@@ -130,6 +133,25 @@ def test_a_warning_is_reported_and_stops_nothing():
     assert made == ["models", "downstream"]
     assert not evaluations["likes_between"].passed
     assert evaluations["likes_between"].severity == dg.AssetCheckSeverity.WARN
+
+
+def test_a_check_whose_threshold_was_set_is_judged_by_it_and_states_what_was_declared():
+    likes_known = Rule(
+        "liked",
+        "Every model has a like.",
+        lambda frames: frames.scan("listings/models").filter(pl.col("likes") == 0),
+        severity="warning",
+    )
+    _, _, declared = run(a_table("models", rules=(likes_known,)), 0)
+    _, _, chosen = run(a_table("models", rules=(likes_known,)), 0, thresholds={"listings/models": {"liked": 1}})
+
+    assert not declared["liked"].passed
+    assert "declared" not in declared["liked"].metadata
+    assert chosen["liked"].passed
+    assert chosen["liked"].metadata["expected"].value == "Every model has a like (1 exceptions are allowed)"
+    assert chosen["liked"].metadata["declared"].value == "Every model has a like"
+    assert "(declared: Every model has a like)" in chosen["liked"].description
+    assert "declared" not in chosen["model_id_unique"].metadata
 
 
 def test_an_asset_that_fails_is_not_checked():
@@ -194,7 +216,10 @@ def test_a_table_without_months_is_checked_whole():
     table = a_table("registry", monthly=False)
     lake, made = LakeInMemory(), []
     checks = build_asset_checks(table, dg.AssetKey(["listings", "registry"]), None, tables={})
-    result = dg.materialize([writes(table, lake, 1, made), checks], resources={"lake": lake})
+    result = dg.materialize(
+        [writes(table, lake, 1, made), checks],
+        resources={"lake": lake, "check_thresholds": {}, "great_expectations": loaded_early},
+    )
 
     evaluations = result.get_asset_check_evaluations()
 
@@ -227,7 +252,7 @@ def test_building_the_checks_of_every_table_does_not_load_great_expectations():
     script = """
 import sys
 import dagster as dg
-from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.quality.asset_checks import build_asset_checks, loaded_early
 from pipeline.tables.catalog import TABLES
 months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 for table in TABLES:

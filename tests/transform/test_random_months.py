@@ -147,17 +147,6 @@ def test_coverage_holds_every_download_and_the_unmapped_are_ranked(models):
 
 @given(MODELS)
 @settings(max_examples=20)
-def test_every_repository_has_one_owner_its_own_if_it_is_listed(models):
-    month = MonthOfModels(models)
-    found = attribution.owners(month.attribution, month.roots).collect()
-    assert found["model_id"].is_unique().all()
-    country = dict(found.select("model_id", "country").iter_rows())
-    assert {row["model_id"]: MEMBERS[row["namespace"]] for row in month.models}.items() <= country.items()
-    assert {f"{space}/root" for space in MEMBERS} <= country.keys()
-
-
-@given(MODELS)
-@settings(max_examples=20)
 def test_concentration_of_models_lies_between_none_and_one_model(models):
     found = concentration.concentration_of_models(MonthOfModels(models).downloads)
     assert found["population"].is_unique().all()

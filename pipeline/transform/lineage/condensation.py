@@ -14,8 +14,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.transform.lineage.runs import (
     Fractions,
@@ -110,6 +108,9 @@ class Condensation:
 
 def condense(nodes: int, child: Numbers, parent: Numbers) -> Condensation:
     """Condenses the strong components of a graph given by its edges, sorted by child; repeated edges count once."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - slow to import, and whoever reads the definitions needs none
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     edges = csr_array((np.ones(len(child), dtype=np.int8), parent, offsets(child, nodes)), shape=(nodes, nodes))
     count, component = connected_components(edges, directed=True, connection="strong")
     smallest_member = np.empty(count, dtype=np.int32)

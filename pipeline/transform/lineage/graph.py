@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.tables.columns import RELATIONS
 from pipeline.tables.lineage import MODEL_LINEAGE
+from pipeline.transform.alignment import beside
 from pipeline.transform.lineage.descendants import descendants
 from pipeline.transform.lineage.matching import are_equal, find
 from pipeline.transform.lineage.nodes import DerivationGraph
@@ -18,7 +21,20 @@ _STAND_FOR_MANY = ("unaffiliated", "unmapped")
 """Members that stand for many developers: two repositories of theirs are one developer's only in one namespace."""
 
 
-def place(graph: DerivationGraph, weights: RootWeights, listing: pl.DataFrame, owners: pl.LazyFrame) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Developers:
+    """Whose the repositories of a month are.
+
+    `listed` has `hub_id` and `organization` of listed ones, `unlisted` has `root_model_id` and `organization` of
+    parents that are not listed. Where either has no row, or only a member that stands for many (`unaffiliated`,
+    `unmapped`), namespaces are compared instead.
+    """
+
+    listed: pl.LazyFrame
+    unlisted: pl.LazyFrame
+
+
+def place(graph: DerivationGraph, weights: RootWeights, listing: pl.DataFrame, developers: Developers) -> pl.DataFrame:
     """Places every repository of the listing in the graph: the table `lineage/model_lineage`, unsorted.
 
     Args:
@@ -26,10 +42,10 @@ def place(graph: DerivationGraph, weights: RootWeights, listing: pl.DataFrame, o
         weights: those of `equal_parts`, whatever rule downloads are split by: the primary root is the one with the
             largest weight, of equal ones (to 12 digits) the smallest `model_id`.
         listing: the repositories in the order of `graph.node_of_row`, as in `parse.Derived`.
-        owners: columns `model_id` and `organization`, for children and parents, listed or not. Where it has no row, or
-            only a member that stands for many (`unaffiliated`, `unmapped`), namespaces are compared instead.
+        developers: of children and parents.
     """
-    nodes = pl.concat([_placed_nodes(graph, weights, owners), _NO_PART], rechunk=True)
+    organizations = _organizations(graph, listing["hub_id"], developers)
+    nodes = pl.concat([_placed_nodes(graph, weights, organizations), _NO_PART], rechunk=True)
     placed = listing.hstack(nodes[graph.node_of_row]).with_row_index("row")
     both = [listing.select("model_id", "hub_id"), graph.repositories.select("model_id", "hub_id")]
     row_of_root = placed.select(pl.coalesce(pl.col("root") + listing.height, "row")).to_series()
@@ -57,7 +73,7 @@ _NO_PART = pl.DataFrame(
 """What has no part in any derivation is its own root (`root` is absent); everything else about it is zero."""
 
 
-def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyFrame) -> pl.DataFrame:
+def _placed_nodes(graph: DerivationGraph, weights: RootWeights, organizations: pl.Series) -> pl.DataFrame:
     """What the graph says about each of its nodes, one row per node; `root` is a node too."""
     condensed = graph.condensation
     representative = condensed.representative
@@ -65,8 +81,8 @@ def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyF
     root = weights.heaviest()[weights_row]
     roots = weights.roots[weights_row].astype(np.int32)
     listed_parents = np.bincount(graph.child[graph.is_listed[graph.parent]], minlength=graph.nodes)
-    descending, (organizations, has_stranger_parent) = together(
-        lambda: descendants(condensed), lambda: _developers(graph, owners)
+    descending, has_stranger_parent = together(
+        lambda: descendants(condensed), lambda: _has_stranger_parent(graph, organizations)
     )
     return pl.DataFrame(
         {
@@ -91,16 +107,17 @@ def _placed_nodes(graph: DerivationGraph, weights: RootWeights, owners: pl.LazyF
     )
 
 
-def _developers(graph: DerivationGraph, owners: pl.LazyFrame) -> tuple[pl.Series, NDArray[np.bool_]]:
-    """The organisation of each node, and whether it has a parent that is not its own developer's."""
-    organizations = _organizations(graph, owners)
-    return organizations, _has_stranger_parent(graph, organizations)
-
-
-def _organizations(graph: DerivationGraph, owners: pl.LazyFrame) -> pl.Series:
-    """The organisation of each node, null where `owners` does not know it."""
-    known = owners.select("model_id", "organization").collect()
-    return known["organization"].gather(find(graph.repositories["model_id"], known["model_id"]))
+def _organizations(graph: DerivationGraph, hub_ids: pl.Series, developers: Developers) -> pl.Series:
+    """The organisation of each node, null where it is not known; `hub_ids` are those of the listing's rows."""
+    listed = beside(hub_ids.to_frame(), developers.listed.select("hub_id", "organization").collect())["organization"]
+    unlisted = developers.unlisted.select("root_model_id", "organization").collect()
+    row = np.full(graph.nodes + 1, len(listed), dtype=np.int64)
+    row[graph.node_of_row] = np.arange(len(listed))
+    gone = np.flatnonzero(~graph.is_listed)
+    place_of_gone = find(graph.repositories["model_id"].gather(gone), unlisted["root_model_id"])
+    row[gone] = len(listed) + place_of_gone.fill_null(unlisted.height).to_numpy()
+    both = pl.concat([listed, unlisted["organization"], pl.Series([None], dtype=pl.String)], rechunk=True)
+    return both.gather(row[:-1])
 
 
 def _has_stranger_parent(graph: DerivationGraph, organizations: pl.Series) -> NDArray[np.bool_]:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from pipeline.tables.lineage import ORIGIN_WEIGHTS
 from pipeline.transform.lineage.condensation import Condensation
 from pipeline.transform.lineage.nodes import DerivationGraph
 from pipeline.transform.lineage.runs import Fractions, Numbers, Positions, ranges, run_starts
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _TIE_DIGITS = 12
 """Weights that agree to so many digits are equal; beyond, only the order of rounding tells them apart."""
@@ -160,7 +163,7 @@ class _GrowingRows:
         return self._first[0]
 
     def matrix(self) -> csr_array:
-        return csr_array((self.value, self.column, self.first), shape=(self.height, self._roots))
+        return _rows(self.value, self.column, self.first, self._roots)
 
     def append(self, rows: csr_array) -> None:
         rows.sort_indices()
@@ -180,7 +183,14 @@ def _parts_of(condensed: Condensation, level: Numbers, row: Numbers, height: int
     """How each component of the level is split over the rows of its parents."""
     links = ranges(condensed.first_link[level], condensed.first_link[level + 1])
     first = np.concatenate(([0], np.cumsum(condensed.parent_count[level])))
-    return csr_array((condensed.part[links], row[condensed.link_parent[links]], first), shape=(len(level), height))
+    return _rows(condensed.part[links], row[condensed.link_parent[links]], first, height)
+
+
+def _rows(value: Fractions, column: Numbers, first: Positions, width: int) -> csr_array:
+    """Sparse rows: row `i` has `value` in `column`, both at `first[i] : first[i + 1]`."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - slow to import, and whoever reads the definitions needs none
+
+    return csr_array((value, column, first), shape=(len(first) - 1, width))
 
 
 def _whole(condensed: Condensation, root_of: Numbers) -> RootWeights:

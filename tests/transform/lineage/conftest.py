@@ -8,7 +8,7 @@ import pytest
 from pipeline.tables.declaration import conform
 from pipeline.tables.lineage import DERIVATION_ACCOUNTS, DERIVATIONS, MODEL_LINEAGE, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.lineage.graph import place
+from pipeline.transform.lineage.graph import Developers, place
 from pipeline.transform.lineage.parse import derive
 from pipeline.transform.lineage.weights import RULES, equal_parts, origin_weights
 from pipeline.transform.normalise import lineage_tags
@@ -57,12 +57,13 @@ def derive_all(snapshot: pl.DataFrame, owners: dict | None = None, rule="equal_p
     derived = derive(snapshot.lazy(), renames=build_renames(), relations=build_relations())
     graph = derived.graph
     known = pl.LazyFrame(
-        list((owners or {}).items()), schema={"model_id": pl.String, "organization": pl.String}, orient="row"
+        list((owners or {}).items()), schema={"root_model_id": pl.String, "organization": pl.String}, orient="row"
     )
+    listed = snapshot.lazy().join(known, left_on="model_id", right_on="root_model_id", how="left")
     tables = {
         DERIVATIONS: derived.derivations,
         DERIVATION_ACCOUNTS: derived.accounts,
-        MODEL_LINEAGE: place(graph, equal_parts(graph), derived.listing, known),
+        MODEL_LINEAGE: place(graph, equal_parts(graph), derived.listing, Developers(listed, known)),
         ORIGIN_WEIGHTS: origin_weights(graph, RULES[rule](graph), rule),
     }
     return {table.name: conform(frame.lazy(), table).collect() for table, frame in tables.items()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.tables.declaration import conform
 from pipeline.tables.families import DERIVATION_FLOWS, FAMILY_SHARES
-from pipeline.transform.lineage.families import derivation_flows, family_shares
+from pipeline.transform.lineage.families import derivation_marts
 
 MONTH = dt.date(2025, 8, 1)
 IN_MONTH = dt.datetime(2025, 8, 31, 23, 59, tzinfo=dt.UTC)
@@ -51,27 +51,35 @@ def market_of(snapshot, lineage, repositories):
         orient="row",
     )
     attribution = pl.LazyFrame(
-        [(f"id:{name}", OWNERS.get(name, ("unaffiliated", "unaffiliated"))[1]) for name in repositories],
-        schema=["hub_id", "country"],
+        [(f"id:{name}", *OWNERS.get(name, (None, None))) for name in repositories],
+        schema={"hub_id": pl.String, "organization": pl.String, "country": pl.String},
         orient="row",
     )
     return {name: frame.lazy() for name, frame in tables.items()} | {
         "model_downloads": downloads.lazy(),
-        "root_owners": roots,
+        "root_attribution": roots,
         "model_attribution": attribution,
     }
 
 
+def marts(market):
+    names = (
+        "derivations",
+        "model_lineage",
+        "origin_weights",
+        "model_downloads",
+        "model_attribution",
+        "root_attribution",
+    )
+    return derivation_marts(*(market[name] for name in names))
+
+
 def families(market):
-    names = ("derivations", "model_lineage", "origin_weights", "model_downloads", "root_owners")
-    frame = family_shares(*(market[name] for name in names))
-    return conform(frame.lazy(), FAMILY_SHARES).collect()
+    return conform(marts(market)[0].lazy(), FAMILY_SHARES).collect()
 
 
 def flows(market):
-    names = ("derivations", "origin_weights", "model_downloads", "model_attribution", "root_owners")
-    frame = derivation_flows(*(market[name] for name in names))
-    return conform(frame.lazy(), DERIVATION_FLOWS).collect()
+    return conform(marts(market)[1].lazy(), DERIVATION_FLOWS).collect()
 
 
 def row(frame, **key):

@@ -1,0 +1,116 @@
+"""What a lake on an object store needs beside the filesystem layer: how it is opened, and its errors in a sentence.
+
+Endpoint, region and credentials come from the environment, as every client of S3 reads them (`AWS_ENDPOINT_URL`,
+`AWS_REGION`, `AWS_ACCESS_KEY_ID`, ...). An object is there under its name once its upload is complete, so a month is
+whole or absent without any renaming.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from polars.exceptions import PolarsError
+from upath import UPath
+
+from pipeline.errors import CensusError, storage_trouble
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+Place = TypeVar("Place", bound="HasUrl")
+
+S3_PROTOCOLS = frozenset({"s3", "s3a"})
+S3_OPTIONS: dict[str, Any] = {
+    # A listing that is kept never learns of what other machines write.
+    "use_listings_cache": False,
+    "config_kwargs": {
+        "connect_timeout": 10,
+        "read_timeout": 30,
+        "retries": {"mode": "standard", "total_max_attempts": 4},
+    },
+}
+"""How S3 is opened. The filesystem layer tries connections that break five times, each with these attempts."""
+DIGEST = "sha256"
+"""Under this name an object says the SHA-256 of its bytes, written with them in one step."""
+
+
+class HasUrl(Protocol):
+    """Something that is kept at a URL."""
+
+    @property
+    def url(self) -> str:
+        """Where."""
+
+
+def located(url: str) -> UPath:
+    """The folder at the URL, with what its protocol needs to be read by many machines.
+
+    Raises:
+        CensusError: the URL's protocol needs a package that is not installed.
+    """
+    protocol = url.split("://", 1)[0]
+    try:
+        folder: UPath = UPath(url, **(S3_OPTIONS if protocol in S3_PROTOCOLS else {}))
+    except ImportError as error:
+        raise CensusError(
+            f"{url} cannot be opened, the package for {protocol}:// is not installed: install the distribution's extra "
+            "object-store"
+        ) from error
+    return folder
+
+
+def upload(file: Path, path: UPath) -> None:
+    """Puts the file there under its name in one step; an upload that fails leaves what was there.
+
+    Raises:
+        CensusError: the store holds something else than was sent.
+    """
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, DIGEST).hexdigest()
+    stated = {"Metadata": {DIGEST: digest}} if path.protocol in S3_PROTOCOLS else {}
+    if path.protocol in ("", "file", "local"):
+        Path(path.path).parent.mkdir(parents=True, exist_ok=True)
+    path.fs.put_file(str(file), path.path, **stated)
+    if path.stat().st_size != file.stat().st_size:
+        raise CensusError(f"{path} is not of the size that was sent, another writer may have put it there: run again")
+
+
+def stated_digest(path: UPath) -> str | None:
+    """The SHA-256 that an object says of itself, without reading it; None where nothing says it."""
+    return path.fs.metadata(path.path).get(DIGEST) if path.protocol in S3_PROTOCOLS else None
+
+
+def in_words(
+    method: Callable[Concatenate[Place, Arguments], Answer],
+) -> Callable[Concatenate[Place, Arguments], Answer]:
+    """The method of something at a URL, with an object store's refusals as one sentence that names the URL."""
+
+    @functools.wraps(method)
+    def call(place: Place, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        try:
+            return method(place, *args, **kwargs)
+        except _errors_of_clients() as error:
+            trouble = refusal(place.url, error)
+            if trouble is None:
+                raise
+            raise CensusError(trouble) from error
+
+    return call
+
+
+def refusal(url: str, error: BaseException) -> str | None:
+    """What an object store's error means for what is kept at the URL; None for other errors and other places."""
+    trouble = storage_trouble(error) if url.split("://", 1)[0] in S3_PROTOCOLS else None
+    return trouble and f"{url}: {trouble}"
+
+
+def _errors_of_clients() -> tuple[type[Exception], ...]:
+    """What is raised by files, by Polars and, where it is installed, by the client of S3."""
+    try:
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - an optional package, needed for failures alone
+    except ImportError:
+        return (OSError, PolarsError)
+    return (OSError, PolarsError, BotoCoreError)

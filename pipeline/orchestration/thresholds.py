@@ -1,0 +1,63 @@
+"""The thresholds of warnings as configuration: a field in the launchpad for each, with what it means.
+
+A launch's own numbers come before those of the deployment (CENSUS_CHECK_THRESHOLDS), and these before the declared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from pipeline import settings
+from pipeline.quality.thresholds import Threshold, Thresholds, parse_thresholds, require_settable, settable
+from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
+from pipeline.tables.declaration import Rule
+
+
+def _fields() -> dict[str, Any]:
+    """By group, table and check: Dagster itself refuses what is not among them."""
+    groups: dict[str, dict[str, Any]] = {}
+    for table in TABLES:
+        if thresholds := settable(table):
+            checks = {check: _field(threshold) for check, threshold in thresholds.items()}
+            groups.setdefault(table.group, {})[table.name] = dg.Field(checks, is_required=False)
+    return {group: dg.Field(tables, is_required=False) for group, tables in groups.items()}
+
+
+def _field(threshold: Threshold) -> dg.Field:
+    kind = int if isinstance(threshold.statement, Rule) else float
+    words = f"{threshold.meaning} Declared: {threshold.declared}; by default CENSUS_CHECK_THRESHOLDS, else as declared."
+    return dg.Field(kind, is_required=False, description=words)
+
+
+@dg.resource(
+    config_schema=_fields(),
+    description=(
+        "Other thresholds for warnings, of this run. What was changed is stated with each check; critical checks, "
+        "which protect what is published, cannot be changed here."
+    ),
+)
+def check_thresholds(context: dg.InitResourceContext) -> Thresholds:
+    """The thresholds that differ from the declared ones, by table and check.
+
+    Raises:
+        CensusError: the environment or the launch sets one that cannot be set so.
+    """
+    chosen = {path: dict(of_checks) for path, of_checks in deployed_thresholds().items()}
+    for group, tables in context.resource_config.items():
+        for name, of_checks in tables.items():
+            chosen.setdefault(f"{group}/{name}", {}).update(of_checks)
+    require_settable(chosen, TABLES_BY_PATH)
+    return chosen
+
+
+def deployed_thresholds() -> Thresholds:
+    """The thresholds that the environment sets.
+
+    Raises:
+        CensusError: it sets one that cannot be set so.
+    """
+    chosen = parse_thresholds(settings.check_thresholds())
+    require_settable(chosen, TABLES_BY_PATH)
+    return chosen

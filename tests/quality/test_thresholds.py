@@ -1,0 +1,105 @@
+"""An operator's thresholds take the place of declared ones in warnings, and in nothing else."""
+
+import polars as pl
+import pytest
+
+from pipeline.errors import CensusError
+from pipeline.quality.declared import declared_checks
+from pipeline.quality.judge import judge
+from pipeline.quality.thresholds import parse_thresholds, settable, with_thresholds
+from pipeline.tables.catalog import TABLES
+from pipeline.tables.declaration import Expectation, Measure, Rule
+
+LIKED = Expectation("ExpectColumnValuesToNotBeNull", {"column": "likes", "mostly": 0.9}, "warning")
+FEW_UNLOVED = Rule(
+    "few_unloved",
+    "Models have likes.",
+    lambda frames: frames.scan("listings/models").filter(pl.col("likes") == 0),
+    severity="warning",
+    allowed=1,
+)
+MEAN_LIKES = Measure(
+    "mean_likes",
+    "Likes a model",
+    lambda frames: frames.scan("listings/models").select(pl.col("likes").mean()),
+    minimum=10.0,
+    severity="warning",
+)
+CRITICAL = Measure(
+    "most_likes", "Most likes", lambda frames: frames.scan("listings/models").select(pl.col("likes").max()), maximum=9.0
+)
+
+
+@pytest.fixture
+def table(models_table):
+    return models_table(LIKED, FEW_UNLOVED, MEAN_LIKES, CRITICAL)
+
+
+@pytest.fixture
+def passes(table, frames_of):
+    """Which of the warnings pass over models of which two have no like and one is not known to have any."""
+    rows = pl.DataFrame({"model_id": list("abcde"), "likes": [0, 0, 4, 8, None]})
+
+    def judged(chosen):
+        verdicts = judge(with_thresholds(table, chosen), frames_of({"listings/models": rows}))
+        return {verdict.name for verdict in verdicts if verdict.passed} & set(settable(table))
+
+    return judged
+
+
+def test_each_kind_of_warning_is_judged_by_the_number_that_was_set(passes):
+    assert passes({}) == set()
+    assert passes({"likes_mostly_not_null": 0.8}) == {"likes_mostly_not_null"}
+    assert passes({"few_unloved": 2}) == {"few_unloved"}
+    assert passes({"mean_likes": 3}) == {"mean_likes"}
+    assert passes({"mean_likes": 3.1}) == set()
+
+
+def test_a_check_keeps_its_name_and_says_the_number_that_was_set(table):
+    before = declared_checks(table)
+    after = declared_checks(with_thresholds(table, {"likes_mostly_not_null": 0.8, "few_unloved": 2, "mean_likes": 3}))
+    assert [check.name for check in after] == [check.name for check in before]
+    assert [check.expected for check in after if check.severity == "warning"] == [
+        "at least 80 % of the values of likes must be present",
+        "Models have likes (2 exceptions are allowed)",
+        "Likes a model: must be at least 3",
+    ]
+    assert [check.expected for check in after if check.severity == "critical"] == [
+        check.expected for check in before if check.severity == "critical"
+    ]
+
+
+@pytest.mark.parametrize("check", ["most_likes", "model_id_unique", "nothing_of_the_kind"])
+def test_what_protects_publication_and_what_does_not_exist_cannot_be_set(table, check):
+    with pytest.raises(CensusError, match=f"listings/models/{check} is no warning whose threshold can be set"):
+        with_thresholds(table, {check: 1e9})
+
+
+@pytest.mark.parametrize(
+    ("check", "number"),
+    [("few_unloved", -1), ("few_unloved", 0.5), ("likes_mostly_not_null", 0), ("likes_mostly_not_null", 1.5)],
+)
+def test_a_number_that_makes_no_sense_is_refused_in_words(table, check, number):
+    with pytest.raises(CensusError, match=f"listings/models/{check} is set to {number}: give "):
+        with_thresholds(table, {check: number})
+
+
+def test_no_critical_check_of_the_census_can_be_set():
+    for table in TABLES:
+        severities = {check.name: check.severity for check in declared_checks(table)}
+        assert {severities[name] for name in settable(table)} <= {"warning"}, table.path
+    assert sum(len(settable(table)) for table in TABLES) >= 15
+
+
+def test_thresholds_are_written_by_table_and_check():
+    assert parse_thresholds(" lineage/model_lineage/cycle_share=0.02, shares/country_shares/no_jumps=3,") == {
+        "lineage/model_lineage": {"cycle_share": 0.02},
+        "shares/country_shares": {"no_jumps": 3},
+    }
+    assert parse_thresholds("") == {}
+
+
+@pytest.mark.parametrize("written", ["cycle_share=1", "lineage/model_lineage/cycle_share", "a/b/c=nan", "a/b/c=x"])
+def test_what_sets_no_threshold_is_one_sentence(written):
+    with pytest.raises(CensusError, match="sets no threshold: write group/table/check=number"):
+        parse_thresholds(written)
