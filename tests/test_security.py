@@ -64,9 +64,10 @@ def test_the_local_hub_listens_on_loopback_only():
     assert host == "127.0.0.1"
 
 
-def test_the_ui_is_asked_to_listen_on_loopback_only(monkeypatch):
+def test_the_ui_is_asked_to_listen_on_loopback_only(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(os, "execv", lambda _, arguments: asked.extend(arguments))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     run.start_ui(3000)
     assert asked[asked.index("--host") + 1] == "127.0.0.1"
 
