@@ -15,6 +15,7 @@ from pipeline.transform.lineage.graph import Developers, place
 from pipeline.transform.lineage.parse import derive
 from pipeline.transform.lineage.weights import RULES, equal_parts
 from pipeline.transform.lineage.weights import origin_weights as weights_of
+from pipeline.transform.together import together
 
 
 # One step for all: the snapshot's tags, most of its bytes, are read once, and the graph is numbered and condensed once.
@@ -48,7 +49,6 @@ def lineage(
     """Declarations as edges and accounts, each repository's place among them, and its weights over roots."""
     rule = origin_rule.choice()
     derived = derive(snapshot, renames=renames(), relations=relations())
-    equal = equal_parts(derived.graph)
     read = registry.read()
     unlisted_roots = attribute_roots(
         derived.graph.unlisted_roots().lazy(),
@@ -57,7 +57,8 @@ def lineage(
         canonical_models=read.canonical_models.lazy(),
         accounts=accounts,
     )
-    placed = place(derived.graph, equal, derived.listing, Developers(attributed, unlisted_roots))
+    equal, unlisted = together(lambda: equal_parts(derived.graph), unlisted_roots.collect)
+    placed = place(derived.graph, equal, derived.listing, Developers(attributed, unlisted.lazy()))
     weights = equal if rule == "equal_parts" else RULES[rule](derived.graph)
     outcomes = derived.accounts.sort("evidence", "outcome").select("evidence", "outcome", "references")
     context.add_output_metadata({"references": shown(outcomes)}, output_name=tables.DERIVATION_ACCOUNTS.name)

@@ -18,6 +18,7 @@ from pipeline.transform.intermediaries import find_intermediaries, intermediarie
 from pipeline.transform.lineage.families import derivation_marts
 from pipeline.transform.releases import release_days
 from pipeline.transform.sizes import model_sizes
+from pipeline.transform.together import together
 from pipeline.transform.traits import counted_models
 
 COUNTED = [
@@ -91,9 +92,12 @@ def model_marts(
     """What the downloaded models are, from one reading of what is known of each."""
     models = counted_models(snapshot, downloads, attributed, derivations, attribute_words())
     found = find_intermediaries(models, placed)
+    attributes_of_models, sizes = together(
+        lambda: attribute_shares(with_intermediaries(models, found)), lambda: model_sizes(models)
+    )
     return (
-        attribute_shares(with_intermediaries(models, found)),
-        model_sizes(models),
+        attributes_of_models,
+        sizes,
         release_days(models, placed, opening),
         adoption_marks(models),
         intermediaries(models, found),

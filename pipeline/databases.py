@@ -30,7 +30,6 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
 def open_files(paths: Sequence[Path]) -> duckdb.DuckDBPyConnection:
     """An empty database in memory that can read these files and no others."""
     connection = duckdb.connect(config=NO_EXTENSIONS)
-    connection.execute("set enable_progress_bar = false")
     connection.execute("set allowed_paths = $paths", {"paths": [str(path) for path in paths]})
     _close_everything_else(connection)
     return connection
@@ -43,5 +42,7 @@ def confine(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _close_everything_else(connection: duckdb.DuckDBPyConnection) -> None:
+    # It would be drawn into whatever the process says elsewhere, in a terminal or not.
+    connection.execute("set enable_progress_bar = false")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")

@@ -18,6 +18,7 @@ from pipeline.tables.columns import RELATIONS
 from pipeline.tables.families import DERIVATION_FLOWS, FAMILY_SHARES
 from pipeline.transform.alignment import beside, rows_of
 from pipeline.transform.lineage.runs import Fractions, Positions
+from pipeline.transform.together import together
 
 _UNMAPPED = "unmapped"
 _MEMBERS = ("organization", "country")
@@ -41,11 +42,13 @@ def derivation_marts(
     month = model_downloads.select(pl.col("month").first()).collect().item()
     weights = origin_weights.select("hub_id", "root_model_id", "root_hub_id", "weight").collect()
     market = _market(weights["root_model_id"], model_lineage, model_downloads, model_attribution, root_attribution)
-    parts_of_relation = _parts_of_relation(derivations, market.models["hub_id"])
+    parts_of_relation, split = together(
+        lambda: _parts_of_relation(derivations, market.models["hub_id"]), lambda: _split(market, weights)
+    )
     is_derivative = np.sum(list(parts_of_relation.values()), axis=0) > 0
     new = int((is_derivative & market.is_new).sum())
-    split = _split(market, weights, is_derivative)
-    tables = _families(market, split, parts_of_relation), _flows(market, split)
+    of_derivatives = split.of(is_derivative)
+    tables = _families(market, of_derivatives, parts_of_relation), _flows(market, of_derivatives)
     families, flows = (_in_month(table, month, new) for table in tables)
     return families.select(FAMILY_SHARES.schema.names()), flows.select(DERIVATION_FLOWS.schema.names())
 
@@ -83,6 +86,11 @@ class _Split:
     root: Positions
     weight: Fractions
     model_of_root: pl.Series
+
+    def of(self, models: NDArray[np.bool_]) -> _Split:
+        """The same of some of the market's models."""
+        kept = models[self.model]
+        return _Split(self.model[kept], self.root[kept], self.weight[kept], self.model_of_root)
 
 
 def _market(
@@ -123,11 +131,10 @@ def _parts_of_relation(derivations: pl.LazyFrame, hub_ids: pl.Series) -> dict[st
     }
 
 
-def _split(market: _Market, weights: pl.DataFrame, is_derivative: NDArray[np.bool_]) -> _Split:
+def _split(market: _Market, weights: pl.DataFrame) -> _Split:
     root = weights["root_model_id"].cast(pl.Enum(market.roots["root_model_id"])).to_physical().alias("root")
     model = rows_of(market.models["hub_id"], weights["hub_id"]).alias("model")
-    placed = weights.select("root_hub_id", "weight", root, model).drop_nulls("model")
-    placed = placed.filter(pl.Series(is_derivative[placed["model"].to_numpy()])).sort("model", "root")
+    placed = weights.select("root_hub_id", "weight", root, model).drop_nulls("model").sort("model", "root")
     first = np.zeros(market.roots.height, dtype=np.int64)
     first[placed["root"].to_numpy()[::-1]] = np.arange(placed.height - 1, -1, -1)
     of_root = placed["root_hub_id"].gather(first) if placed.height else pl.Series([], dtype=pl.String)

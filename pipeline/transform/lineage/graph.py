@@ -14,8 +14,8 @@ from pipeline.transform.alignment import beside
 from pipeline.transform.lineage.descendants import descendants
 from pipeline.transform.lineage.matching import are_equal, find
 from pipeline.transform.lineage.nodes import DerivationGraph
-from pipeline.transform.lineage.together import together
 from pipeline.transform.lineage.weights import RootWeights
+from pipeline.transform.together import together
 
 _STAND_FOR_MANY = ("unaffiliated", "unmapped")
 """Members that stand for many developers: two repositories of theirs are one developer's only in one namespace."""

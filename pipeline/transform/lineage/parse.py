@@ -13,7 +13,7 @@ from pipeline.transform.lineage.nodes import DerivationGraph, number_nodes
 from pipeline.transform.lineage.parents import Parents, find_parents
 from pipeline.transform.lineage.references import References, places_in_runs, read_listing, read_references
 from pipeline.transform.lineage.runs import first_pairs
-from pipeline.transform.lineage.together import together
+from pipeline.transform.together import together
 
 _OUTCOME = pl.Enum(OUTCOMES)
 _RELATION = pl.Enum(RELATIONS)
