@@ -30,6 +30,8 @@ from pipeline.tables.declaration import Table, conform
 POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https"})
 """Where Polars reads by itself, with projections and ranges; elsewhere files are read through fsspec."""
 
+ROW_GROUP_ROWS = 2**18
+"""Stated, or Polars cuts a large table where its threads happen to be: the same rows would give other bytes."""
 ABANDONED_AFTER_SECONDS = 24 * 3600
 """A temporary file this old belongs to a process that was killed."""
 
@@ -189,7 +191,13 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         frame.sink_parquet(
-            temporary, compression="zstd", compression_level=1, statistics=True, metadata=metadata, mkdir=False
+            temporary,
+            compression="zstd",
+            compression_level=1,
+            statistics=True,
+            row_group_size=ROW_GROUP_ROWS,
+            metadata=metadata,
+            mkdir=False,
         )
         with temporary.open("rb") as file:
             os.fsync(file.fileno())

@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.tables.columns import HUB_ID, MONTH
-from pipeline.tables.declaration import Column, Table
+from pipeline.tables.declaration import TIMESTAMP, Column, Table
+from pipeline.tables.listings import OPENING_COUNTERS
 
 AUGUST = date(2025, 8, 1)
 COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
@@ -126,3 +129,42 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_month(tmp_path):
         month = lake.scan(COUNTS, AUGUST).collect()
         assert month.height == 50_000 + 50_000 * month["n"][0]
         assert month["n"].n_unique() == 1
+
+
+WRITING = """
+import datetime as dt, sys
+import polars as pl
+from pipeline.lake.store import Lake
+from pipeline.tables.listings import OPENING_COUNTERS
+
+rows = pl.scan_parquet(sys.argv[1])
+sources = pl.LazyFrame({"place": range(7), "source": [f"source {place}" for place in range(7)]})
+joined = rows.join(sources, on="place", how="left", maintain_order="left")
+Lake(sys.argv[2]).write(OPENING_COUNTERS, dt.date(2025, 8, 1), joined)
+"""
+
+
+def test_the_same_rows_are_the_same_bytes_however_many_threads_write_them(tmp_path):
+    rows = pl.int_range(700_000, eager=True)
+    pl.DataFrame(
+        {
+            "month": pl.repeat(AUGUST, len(rows), eager=True),
+            "hub_id": rows.cast(pl.String).str.zfill(24),
+            "model_id": "someone/model-" + rows.cast(pl.String),
+            "created_at": pl.repeat(None, len(rows), dtype=TIMESTAMP, eager=True),
+            "downloads_all_time": rows,
+            "observed_at": pl.repeat(datetime(2025, 8, 1, tzinfo=UTC), len(rows), eager=True),
+            "place": rows % 7,
+            "source_revision": pl.repeat("1", len(rows), eager=True),
+        }
+    ).write_parquet(tmp_path / "rows.parquet", row_group_size=90_000)
+    digests = set()
+    for threads in ("1", "2", "5"):
+        lake = tmp_path / threads
+        subprocess.run(
+            [sys.executable, "-c", WRITING, tmp_path / "rows.parquet", lake],
+            env=os.environ | {"POLARS_MAX_THREADS": threads},
+            check=True,
+        )
+        digests.add(Lake(str(lake)).digest(OPENING_COUNTERS, AUGUST))
+    assert len(digests) == 1
