@@ -179,7 +179,7 @@ def _of_rule(rule: Rule, frames: TableFrames) -> Evidence:
         lambda numbers: Fact(
             numbers[FAILED],
             Bounds(maximum=rule.allowed),
-            f"{numbers['failed']:,} exceptions",
+            f"{numbers[FAILED]:,} exceptions",
             failed_rows=numbers[FAILED],
         ),
         violations,
