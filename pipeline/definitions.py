@@ -21,7 +21,6 @@ from pipeline.orchestration.resources import (
 )
 from pipeline.orchestration.sensors import ALERTS
 from pipeline.orchestration.thresholds import check_thresholds
-from pipeline.quality.asset_checks import loaded_early
 
 lake = LakeResource.configure_at_launch()
 
@@ -41,7 +40,6 @@ defs = dg.Definitions(
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),
         "check_thresholds": check_thresholds,
-        "great_expectations": loaded_early,
         "duckdb": DuckDBResource(database=":memory:", connection_config=NO_EXTENSIONS),
     },
 )

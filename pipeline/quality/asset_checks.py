@@ -17,18 +17,11 @@ from pipeline.quality.declared import Check, declared_checks
 from pipeline.quality.judge import Verdict, judge
 from pipeline.quality.lake_frames import LakeFrames
 from pipeline.quality.reads import tables_read
-from pipeline.quality.suite import begin_loading
 from pipeline.quality.thresholds import with_thresholds
 from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.declaration import Expectation, Table
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
-
-
-@dg.resource(description="Great Expectations, whose import takes seconds: begun with the run, beside its first steps.")
-def loaded_early(_context: dg.InitResourceContext) -> None:
-    """Makes the library's import no part of the first checks' time."""
-    begin_loading()
 
 
 def build_asset_checks(
@@ -61,7 +54,7 @@ def build_asset_checks(
         description=f"Judges {table.path} by everything that its declaration expects.",
         can_subset=True,
         pool=pool_of([table, *read]),
-        required_resource_keys={"lake", "check_thresholds", "great_expectations"},
+        required_resource_keys={"lake", "check_thresholds"},
     )
     def check_table(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         month = date.fromisoformat(context.partition_key) if partitions_def else None

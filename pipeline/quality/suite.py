@@ -6,16 +6,15 @@ Its context is ephemeral: nothing is stored, nothing is sent, nothing is printed
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,15 +59,10 @@ class NotValidatedError(Exception):
     """Great Expectations could not say whether an expectation is met."""
 
 
-def begin_loading() -> None:
-    """Imports Great Expectations beside whatever else is done, so that the first validation need not wait as long."""
-    _switch_reports_off()
-    threading.Thread(target=import_module, args=("great_expectations",), name="loads-expectations", daemon=True).start()
-
-
 def validate(frame: pd.DataFrame, questions: Iterable[Question]) -> dict[str, Answer | Exception]:
     """The answer to each question about the frame, or what kept Great Expectations from answering it."""
     with _quiet():
+        _load()
         answers: dict[str, Answer | Exception] = {}
         expectations = []
         for question in questions:
@@ -81,7 +75,7 @@ def validate(frame: pd.DataFrame, questions: Iterable[Question]) -> dict[str, An
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    _switch_reports_off()
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     # Some of its modules set the level of their own loggers, so that only the switch for all of them is heard.
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -93,8 +87,20 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _switch_reports_off() -> None:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+@cache
+def _load() -> None:
+    """Imports Great Expectations, without the searches for garbage that would be a third of its seconds.
+
+    By the thread that needs it: of modules that import each other, one that two threads import at once may be used
+    by the other before it is whole.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        import great_expectations  # noqa: F401, PLC0415 (see the module's docstring)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _expectation(question: Question) -> Expectation:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline.orchestration.run_report import report_from
-from pipeline.quality.asset_checks import build_asset_checks, loaded_early
+from pipeline.quality.asset_checks import build_asset_checks
 from pipeline.tables.declaration import Column, Expectation, Rule, Table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
@@ -78,7 +78,7 @@ def materialize(lake, assets, checks, selection=None, thresholds=None):
     job = dg.Definitions(
         assets=assets,
         asset_checks=checks,
-        resources={"lake": lake, "check_thresholds": thresholds or {}, "great_expectations": loaded_early},
+        resources={"lake": lake, "check_thresholds": thresholds or {}},
         jobs=[dg.define_asset_job("all", selection)],
     ).resolve_job_def("all")
     return job.execute_in_process(partition_key="2024-08-01", raise_on_error=False)
@@ -218,7 +218,7 @@ def test_a_table_without_months_is_checked_whole():
     checks = build_asset_checks(table, dg.AssetKey(["listings", "registry"]), None, tables={})
     result = dg.materialize(
         [writes(table, lake, 1, made), checks],
-        resources={"lake": lake, "check_thresholds": {}, "great_expectations": loaded_early},
+        resources={"lake": lake, "check_thresholds": {}},
     )
 
     evaluations = result.get_asset_check_evaluations()
@@ -252,7 +252,7 @@ def test_building_the_checks_of_every_table_does_not_load_great_expectations():
     script = """
 import sys
 import dagster as dg
-from pipeline.quality.asset_checks import build_asset_checks, loaded_early
+from pipeline.quality.asset_checks import build_asset_checks
 from pipeline.tables.catalog import TABLES
 months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 for table in TABLES:
@@ -262,3 +262,25 @@ print({"great_expectations", "pandas"} & set(sys.modules))
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
     assert (finished.returncode, finished.stdout.strip(), finished.stderr) == (0, "set()", "")
+
+
+def test_checks_import_on_no_thread_but_the_one_that_runs_them():
+    script = """
+import sys
+import threading
+
+class Importing:
+    threads = set()
+
+    def find_spec(self, *_):
+        self.threads.add(threading.current_thread().name)
+
+sys.meta_path.insert(0, Importing())
+from tests.quality.test_quality_asset_checks import a_table, run
+result, _, _ = run(a_table("models"), 1)
+assert result.success and "great_expectations" in sys.modules
+print(Importing.threads)
+"""
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (finished.returncode, finished.stdout.strip()) == (0, "{'MainThread'}"), finished.stderr
