@@ -30,6 +30,7 @@ from pipeline.publish.warehouse import (
     number_columns,
     quoted,
     require_same,
+    sums_of_numbers,
     write_warehouse,
 )
 from pipeline.publish.windowed import windowed_marts
@@ -146,9 +147,8 @@ def _verify_against_lake(path: Path, lake: Lake, months: Sequence[date], connect
             if published_as is None or not set(table.schema.names()) <= set(published_as.schema.names()):
                 continue
             monthly = pl.concat(lake.scan(table, month) for month in months)
-            numbers = number_columns(table)
-            expected = monthly.select(pl.len(), *(pl.col(name).sum() for name in numbers)).collect()
-            parts = ", ".join(["count(*)", *(f"sum({identifier(name)})" for name in numbers)])
+            expected = monthly.select(pl.len(), *sums_of_numbers(table)).collect()
+            parts = ", ".join(["count(*)", *(f"sum({identifier(name)})" for name in number_columns(table))])
             of_months = "where \"window\" = 'month'" if "window" in table.schema.names() else ""
             [found] = connection.sql(
                 f"select {parts} from census.{identifier(table.name)} {of_months}"  # noqa: S608 - declared names

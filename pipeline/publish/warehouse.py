@@ -75,7 +75,7 @@ def _verify(connection: duckdb.DuckDBPyConnection, exported: ExportedTable) -> N
     parts = ", ".join(["count(*)", *(f"sum({identifier(name)})" for name in numbers)])
     [loaded] = connection.sql(f"select {parts} from {name}").fetchall()  # noqa: S608
     rows = pl.lit(exported.rows).alias("rows")
-    counted = pl.scan_parquet(exported.files).select(rows, *(pl.col(name).sum() for name in numbers)).collect()
+    counted = pl.scan_parquet(exported.files).select(rows, *sums_of_numbers(exported.table)).collect()
     require_same(f"the warehouse's {exported.table.name}", dict(zip(counted.columns, loaded, strict=True)), counted)
 
 
@@ -95,6 +95,14 @@ def require_same(what: str, found: dict[str, float | None], expected: pl.DataFra
 def number_columns(table: Table) -> list[str]:
     """The columns that can be added up."""
     return [column.name for column in table.columns if column.type in (pl.Int32, pl.Int64, pl.Float64)]
+
+
+def sums_of_numbers(table: Table) -> list[pl.Expr]:
+    """The sums of `number_columns`, whole numbers in 128 bits: those of a large table exceed its columns' types."""
+    return [
+        pl.col(name).cast(pl.Int128 if table.column(name).type.is_integer() else pl.Float64).sum()
+        for name in number_columns(table)
+    ]
 
 
 def _definition(exported: ExportedTable) -> str:

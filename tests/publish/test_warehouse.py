@@ -1,5 +1,7 @@
 """The published warehouse: complete, explained, refused where it is not what was exported."""
 
+from dataclasses import replace
+
 import duckdb
 import polars as pl
 import pytest
@@ -26,10 +28,10 @@ COUNTS = Table(
 
 @pytest.fixture
 def exported(tmp_path):
-    def export(models):
+    def export(models, table=COUNTS, count=1):
         writer = ParquetExport(tmp_path / "parquet")
-        rows = {"model": models, "n": [1] * len(models), "at": [None] * len(models)}
-        writer.add(COUNTS, pl.LazyFrame(rows, schema=COUNTS.schema))
+        rows = {"model": models, "n": [count] * len(models), "at": [None] * len(models)}
+        writer.add(table, pl.LazyFrame(rows, schema=table.schema))
         return writer.tables()
 
     return export
@@ -75,6 +77,13 @@ def test_hostile_names_are_plain_text(exported, read, name):
 def test_a_key_that_occurs_twice_is_refused(exported, read):
     with pytest.raises((CensusError, duckdb.ConstraintException)):
         read(exported(["a", "a"]), "select 1")
+
+
+@pytest.mark.parametrize(("width", "largest"), [(pl.Int32, 2**31 - 1), (pl.Int64, 2**63 - 1)])
+def test_whole_numbers_whose_sum_their_type_cannot_hold_are_published(exported, read, width, largest):
+    model, count, at = COUNTS.columns
+    table = replace(COUNTS, columns=(model, replace(count, type=width), at))
+    assert read(exported(["a", "b"], table, largest), "select sum(n) from counts") == [(2 * largest,)]
 
 
 def test_a_warehouse_that_lacks_exported_rows_is_refused(exported, read):
