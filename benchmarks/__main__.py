@@ -3,7 +3,7 @@
     python -m benchmarks                                   # every stage at 3,000,000 models, the median of three runs
     python -m benchmarks --stage lineage --stage shares    # only these
     python -m benchmarks --growth --peers                  # also at a tenth and a hundredth, and beside other tools
-    python -m benchmarks --backfill-models 3000000         # the long mode: 24 months of the whole Hub
+    python -m benchmarks --stage backfill --backfill-models 3000000 --runs 1   # 24 months of the whole Hub
 
 The first run at a size makes its input, which takes minutes, and keeps it in `--folder`. Figures go to `--json`; a
 later run compares itself with them by `--against`.
@@ -51,7 +51,7 @@ def main() -> None:
             found["peers"] += [measure_peer(stage, peer, asked.folder, asked.models) for peer in stage.peers]
         _keep(found, asked.json)
     if not asked.stage or backfill.STAGE.name in asked.stage:
-        found["stages"].append(measure(backfill.STAGE, asked.folder, asked.backfill_models, 1))
+        found["stages"].append(measure(backfill.STAGE, asked.folder, asked.backfill_models, asked.runs))
         _keep(found, asked.json)
     against = json.loads(asked.against.read_text(encoding="utf-8")) if asked.against else None
     text = as_text(found, {stage.name: stage for stage in (*STAGES, backfill.STAGE)}, against)

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster_shared.error import SerializableErrorInfo
 
-ENDINGS = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+ENDINGS = {
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.RUN_FAILURE,
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class RunReport:
-    """`failures` has a sentence for each step that failed."""
+    """`failures` has a sentence for each step that failed, or one for a run that failed outside of its steps."""
 
     failures: list[str] = field(default_factory=list)
     failed_checks: list[FailedCheck] = field(default_factory=list)
@@ -50,6 +55,8 @@ def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
     for event in events:
         if event.is_step_failure:
             report.failures.append(_sentence(event))
+        elif event.is_job_failure and not report.failures:
+            report.failures.append(_between_steps(event))
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
             if not evaluation.passed:
@@ -66,10 +73,18 @@ def _sentence(event: dg.DagsterEvent) -> str:
             "right and run the month again, `census checks` shows what they found"
         )
     said = data.user_failure_data.description if data.user_failure_data else None
-    error = data.error
-    while said is None and error is not None and error.cause is not None:
+    return f"{event.step_key}: {said or _first_cause(data.error) or 'failed'}"
+
+
+def _between_steps(event: dg.DagsterEvent) -> str:
+    cause = _first_cause(event.job_failure_data.error)
+    return f"the run ended between its steps ({cause}): run it again" if cause else event.message or "the run failed"
+
+
+def _first_cause(error: SerializableErrorInfo | None) -> str | None:
+    while error is not None and error.cause is not None:
         error = error.cause
-    return f"{event.step_key}: {said or (error.message.strip() if error else 'failed')}"
+    return error.message.strip() if error else None
 
 
 def _failed(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:

@@ -126,6 +126,20 @@ def test_a_run_stopped_by_a_check_says_in_one_sentence_which_and_what_to_do():
     )
 
 
+def test_a_run_that_fails_outside_of_its_steps_says_why():
+    @dg.resource
+    def away(_):
+        raise RuntimeError("nobody answers")
+
+    @dg.asset(required_resource_keys={"away"})
+    def needy():
+        pass
+
+    result = dg.materialize([needy], resources={"away": away}, raise_on_error=False)
+    [said] = report_from(result.all_events).failures
+    assert said == "the run ended between its steps (RuntimeError: nobody answers): run it again"
+
+
 def test_a_warning_is_reported_and_stops_nothing():
     result, made, evaluations = run(a_table("models", expectations=(likes_at_least(5, "warning"),)), 1)
 
