@@ -21,8 +21,7 @@ TODAY = 3_000_000
 BEGIN, END = "<!-- capacity: begin -->\n", "<!-- capacity: end -->\n"
 
 # docs/operations.md, by `python -m benchmarks.needs`.
-LAKE_GB_PER_MILLION = 0.221
-ARCHIVE_GIB_PER_MILLION = 2.5
+LAKE_GB_PER_MILLION = 0.254
 EVENTS_MB_PER_RUN = 15
 # The Hub's own limits: models a page of the listing, requests in five minutes with an account.
 MODELS_A_PAGE = 1_000
@@ -68,20 +67,19 @@ class Need:
         """The row of the table."""
         times = self.models / month.models
         hours, memory = month.seconds * times / 3600, month.peak_gib * times
-        from_archive = ARCHIVE_GIB_PER_MILLION * self.models / 1e6
         lake = LAKE_GB_PER_MILLION * self.models / 1e6
         kept = lake * self.snapshots * MONTHS_KEPT / MONTHS_A_YEAR
         crawl = self.models / MODELS_A_PAGE / REQUESTS_AN_HOUR
         publishing = publication.seconds * self.models / publication.models * self.snapshots / MONTHS_A_YEAR / 3600
         processors = month.processor_seconds * times / 3600 * PROCESSOR_HOUR
-        run = processors + from_archive * hours * GIB_HOUR
+        run = processors + memory * hours * GIB_HOUR
         a_year = run * self.snapshots + kept * GB_MONTH * MONTHS_A_YEAR + HEAD_MONTH * MONTHS_A_YEAR
         cells = (
             self.name,
             f"{self.models / 1e6:,.0f}",
             f"{self.snapshots:,}",
             _hours(hours),
-            f"{memory:,.0f} to {from_archive:,.0f}",
+            f"{memory:,.0f}",
             _size(lake),
             _size(kept),
             _hours(crawl),

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import tempfile
-import time
 from datetime import date
 from pathlib import Path
 
+from benchmarks.measuring import in_its_own_process
 from pipeline.hub.local_hub.server import LocalHub
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
@@ -41,9 +40,18 @@ def ended(events) -> None:
     assert all(outcome.succeeded for outcome in outcomes), outcomes
 
 
-def peak_of_children() -> float:
-    """The most memory, in GiB, that any process had that has ended since this one began."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+def month_from_archive(home: Path) -> None:
+    """The month, from the archive of the Hub that the environment names."""
+    os.environ |= {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""}
+    prepare_home()
+    ended(run_months([MONTH], {"snapshot_source": {"source": "hub_stats"}}, 1))
+
+
+def publication(home: Path) -> None:
+    """What the lake holds, published."""
+    os.environ |= {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""}
+    prepare_home()
+    ended(run_publish({}))
 
 
 def main() -> None:
@@ -59,17 +67,15 @@ def main() -> None:
             WorldSettings(models=options.models, revisions=boundaries, truth=False),
         )
         with LocalHub(world) as hub:
-            os.environ |= {"CENSUS_HOME": str(home), "DAGSTER_HOME": "", "HF_ENDPOINT": hub.endpoint}
-            prepare_home()
-            begun = time.monotonic()
-            ended(run_months([MONTH], {"snapshot_source": {"source": "hub_stats"}}, 1))
-            wall, peak = time.monotonic() - begun, peak_of_children()
+            os.environ["HF_ENDPOINT"] = hub.endpoint
+            month = in_its_own_process(month_from_archive, home)
             instance = size(home / "dagster")
-            ended(run_publish({}))
+            in_its_own_process(publication, home)
         lake = Lake(str(home / "lake"))
         models = lake.stored(TABLES[0], MONTH).rows
         in_millions = models / 1e6
-        print(f"{models:,} models at the close of {MONTH:%Y-%m}; the month took {wall:.0f} s and {peak:.2f} GiB\n")
+        print(f"{models:,} models at the close of {MONTH:%Y-%m}")
+        print(f"the month took {month.seconds:.0f} s and {month.peak_gib:.2f} GiB\n")
         print(f"{'what':<36} {'bytes':>14} {'MB per million models':>22}")
         tables = {table.path: size(home / "lake" / table.path) for table in TABLES if table.monthly}
         for path, taken in sorted(tables.items(), key=lambda item: -item[1]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.stages import Stage
+from benchmarks.stages import MOST_GROWTH, Stage
 
 STEPS_SHOWN = 12
 
@@ -64,14 +64,19 @@ def _times(seconds: float, before: float | None) -> str:
 
 
 def _growth(measured: Iterable[Mapping[str, Any]]) -> str:
-    head = ["stage", "models", "exponent of seconds", "of processor seconds", "of peak memory"]
+    head = ["stage", "models", "seconds", "peak GiB", "exponent of seconds", "of the last step", "of memory", "at most"]
     return _table(
         head,
         [
             [
                 one["stage"],
                 ", ".join(f"{models:,}" for models in one["models"]),
-                *(f"{one[of]:.2f}" for of in ("seconds", "processor_seconds", "peak_gib")),
+                ", ".join(f"{seconds:.1f}" for seconds in one["costs"]["seconds"]),
+                ", ".join(f"{peak:.2f}" for peak in one["costs"]["peak_gib"]),
+                f"{one['exponents']['seconds']:.2f}",
+                f"{(last := one['last_exponents']['seconds']):.2f}",
+                f"{one['last_exponents']['peak_gib']:.2f}",
+                f"{MOST_GROWTH:g}: {'kept' if last <= MOST_GROWTH else 'NOT KEPT'}",
             ]
             for one in measured
         ],

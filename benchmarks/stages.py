@@ -12,6 +12,8 @@ from benchmarks.measuring import Usage, Work, growth_exponent, in_its_own_proces
 
 FULL_SIZE = 3_000_000
 """Models of a whole Hub."""
+MOST_GROWTH = 1.1
+"""The largest exponent by which a stage's seconds may grow up to that size."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,18 @@ def measure_peer(stage: Stage, peer: Peer, folder: Path, models: int) -> dict[st
 
 
 def growth(measured: list[dict[str, Any]]) -> dict[str, Any]:
-    """The exponents by which a stage's time and memory grow over the sizes measured."""
+    """What a stage cost at each size measured, and the exponents by which that grows.
+
+    Over all sizes, and from the last but one to the last: what is spent on starting weighs on the small ones.
+    """
     sizes = [one["models"] for one in measured]
+    costs = {of: [one[of] for one in measured] for of in ("seconds", "processor_seconds", "peak_gib")}
     return {
         "stage": measured[0]["stage"],
         "models": sizes,
-        **{
-            of: growth_exponent(sizes, [one[of] for one in measured])
-            for of in ("seconds", "processor_seconds", "peak_gib")
-        },
+        "costs": costs,
+        "exponents": {of: growth_exponent(sizes, cost) for of, cost in costs.items()},
+        "last_exponents": {of: growth_exponent(sizes[-2:], cost[-2:]) for of, cost in costs.items()},
     }
 
 

@@ -91,6 +91,7 @@ def _quiet() -> Iterator[None]:
 def _load() -> None:
     """Imports Great Expectations, without the searches for garbage that would be a third of its seconds.
 
+    Nor is what has been imported searched ever again, which would be half a second of a run.
     By the thread that needs it: of modules that import each other, one that two threads import at once may be used
     by the other before it is whole.
     """
@@ -99,6 +100,7 @@ def _load() -> None:
     try:
         import great_expectations  # noqa: F401, PLC0415 (see the module's docstring)
     finally:
+        gc.freeze()
         if collects:
             gc.enable()
 

@@ -35,6 +35,17 @@ def stand_side_by_side(one: pl.LazyFrame, other: pl.LazyFrame) -> pl.LazyFrame:
     return both.select((as_many & pl.col("one").eq_missing(pl.col("other"))).all())
 
 
+def lies_within(part: pl.LazyFrame, whole: pl.LazyFrame) -> pl.LazyFrame:
+    """Whether each value of a frame of one column is one of another's, both in order; one cell.
+
+    Found in one walk along both; values that stand in no order may be missed, but none is found that is not there.
+    """
+    sought = part.select(pl.first().alias("value")).set_sorted("value")
+    there = whole.select(pl.first().alias("value"), pl.lit(value=True).alias("is_there")).set_sorted("value")
+    found = sought.join(there, on="value", how="left", maintain_order="left")
+    return found.select(pl.col("is_there").is_not_null().all())
+
+
 def runs(rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
     """The column's values, equal ones that stand together once."""
     value = pl.col(column)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION, RELATIONS
-from pipeline.tables.coverage_rules import covers_snapshot, runs, stand_side_by_side
+from pipeline.tables.coverage_rules import covers_snapshot, lies_within, runs, stand_side_by_side
 from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 from pipeline.tables.listings import BASE_MODEL_TAG
 
@@ -84,6 +84,19 @@ def derived_roots(frames: TableFrames) -> pl.LazyFrame:
     )
 
 
+def _parents_are_as_stated(frames: TableFrames) -> pl.LazyFrame:
+    """Whether parents have a `hub_id` exactly where they are marked as listed, and all of these are; one cell."""
+    edges = frames.scan("lineage/derivations")
+    is_marked = edges.select((pl.col("parent_listed") == pl.col("parent_hub_id").is_not_null()).all().alias("marked"))
+    parents = edges.select("parent_hub_id").drop_nulls().unique().sort("parent_hub_id")
+    both = pl.concat([is_marked, lies_within(parents, _listed_hub_ids(frames))], how="horizontal")
+    return both.select(pl.all_horizontal(pl.all()))
+
+
+def _listed_hub_ids(frames: TableFrames) -> pl.LazyFrame:
+    return frames.scan("listings/hub_snapshots").select("hub_id")
+
+
 def _derivatives(frames: TableFrames) -> pl.LazyFrame:
     return frames.scan("lineage/model_lineage").filter(pl.col("is_derivative")).select("hub_id")
 
@@ -154,6 +167,7 @@ DERIVATIONS = Table(
                 )
                 .filter(pl.col("is_there").fill_null(value=False) != pl.col("parent_listed"))
             ),
+            proof=_parents_are_as_stated,
         ),
         Rule(
             "children_listed",
@@ -167,6 +181,9 @@ DERIVATIONS = Table(
                     right_on="hub_id",
                     how="anti",
                 )
+            ),
+            proof=lambda frames: lies_within(
+                runs(frames.scan("lineage/derivations"), "child_hub_id"), _listed_hub_ids(frames)
             ),
         ),
         Rule(

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from pipeline.quality.judge import judge
 from pipeline.quality.kinds import KINDS
-from pipeline.tables.coverage_rules import covers_snapshot, runs, stand_side_by_side
+from pipeline.tables.attribution import ATTRIBUTION_COVERAGE
+from pipeline.tables.coverage_rules import covers_snapshot, lies_within, runs, stand_side_by_side
 from pipeline.tables.declaration import Rule
-from pipeline.tables.lineage import MODEL_LINEAGE
+from pipeline.tables.lineage import DERIVATIONS, MODEL_LINEAGE
 
 VALUES = {
     "name": st.none() | st.sampled_from("abc"),
@@ -112,10 +113,94 @@ def test_columns_stand_side_by_side_only_where_they_are_equal(one, other):
 def test_a_derivative_that_another_table_lacks_is_found(frames_of, rule, table):
     placed = pl.DataFrame({"hub_id": ["a", "b", "c"], "is_derivative": [False, True, True]})
     children = pl.DataFrame({"child_hub_id": ["b", "c", "c"], "hub_id": ["b", "c", "c"]})
-    [stated] = [one for one in MODEL_LINEAGE.rules if one.name == rule]
-    whole = frames_of({"lineage/model_lineage": placed, table: children})
-    assert stated.proof(whole).collect().item()
-    assert stated.violations(whole).collect().is_empty()
+    covered = stated(MODEL_LINEAGE, rule)
+    assert outcome(covered, frames_of({"lineage/model_lineage": placed, table: children})) == (True, 0)
     lacking = frames_of({"lineage/model_lineage": placed, table: children.head(1)})
-    assert not stated.proof(lacking).collect().item()
-    assert stated.violations(lacking).collect()["hub_id"].to_list() == ["c"]
+    assert outcome(covered, lacking) == (False, 1)
+    assert covered.violations(lacking).collect()["hub_id"].to_list() == ["c"]
+
+
+@given(IDS, IDS, st.booleans())
+def test_values_are_proven_to_lie_within_others_only_where_they_do(part, whole, in_order):
+    part, whole = (sorted(set(part)), sorted(set(whole))) if in_order else (part, whole)
+    frames = [pl.LazyFrame({"value": values}, schema={"value": pl.String}) for values in (part, whole)]
+    proven, is_so = lies_within(*frames).collect().item(), set(part) <= set(whole)
+    assert proven == is_so if in_order else not proven or is_so
+
+
+def stated(table, name):
+    [rule] = [one for one in table.rules if one.name == name]
+    return rule
+
+
+def outcome(rule, frames):
+    """What the proof says, and how many rows offend."""
+    return rule.proof(frames).collect().item(), rule.violations(frames).collect().height
+
+
+LISTED = pl.DataFrame({"hub_id": ["a", "b", "c"]})
+
+
+def edges(*parents, child="b"):
+    hub_ids, are_listed = zip(*parents, strict=True)
+    return pl.DataFrame(
+        {
+            "child_hub_id": [child] * len(parents),
+            "parent_hub_id": hub_ids,
+            "parent_model_id": [f"parent-{number}" for number in range(len(parents))],
+            "parent_listed": are_listed,
+        },
+        schema_overrides={"parent_hub_id": pl.String},
+    )
+
+
+@pytest.mark.parametrize(
+    ("parents", "failing"),
+    [
+        ([("a", True), (None, False), ("c", True), ("a", True)], 0),
+        ([("a", True), ("nowhere", True)], 1),
+        ([("a", False)], 1),
+        ([(None, True)], 1),
+    ],
+    ids=["as stated", "not listed", "listed after all", "marked as listed without an id"],
+)
+def test_a_parent_that_is_not_as_stated_is_found(frames_of, parents, failing):
+    frames = frames_of({"listings/hub_snapshots": LISTED, "lineage/derivations": edges(*parents)})
+    assert outcome(stated(DERIVATIONS, "parents_listed_as_stated"), frames) == (failing == 0, failing)
+
+
+@pytest.mark.parametrize(("child", "failing"), [("b", 0), ("nowhere", 2)])
+def test_a_child_that_is_not_listed_is_found(frames_of, child, failing):
+    derivations = edges(("a", True), (None, False), child=child)
+    frames = frames_of({"listings/hub_snapshots": LISTED, "lineage/derivations": derivations})
+    assert outcome(stated(DERIVATIONS, "children_listed"), frames) == (failing == 0, failing)
+
+
+def shares_of_namespaces(frames_of, downloads):
+    hub_ids = [f"{number:04}" for number in range(len(downloads))]
+    measured = pl.DataFrame({"hub_id": hub_ids, "downloads": downloads}, schema_overrides={"downloads": pl.Float64})
+    unmapped = pl.DataFrame(
+        {
+            "hub_id": hub_ids,
+            "model_id": hub_ids,
+            "namespace": [f"someone-{number}" for number in range(len(downloads))],
+            "method": "unmapped",
+        }
+    )
+    return frames_of({"listings/model_downloads": measured, "attribution/model_attribution": unmapped})
+
+
+@pytest.mark.parametrize(
+    ("downloads", "proven", "failing"),
+    [
+        ([1.0] * 1000, True, 0),
+        ([1.0] * 1000 + [20.0], False, 1),
+        ([1.0] * 1000 + [8.0], False, 0),
+        ([0.0] * 3, False, 0),
+        ([3.0, -2.0] * 500, False, 0),
+    ],
+    ids=["none is large", "one is large", "one may be large", "nothing was downloaded", "sums that hide"],
+)
+def test_a_large_unmapped_namespace_is_found(frames_of, downloads, proven, failing):
+    frames = shares_of_namespaces(frames_of, downloads)
+    assert outcome(stated(ATTRIBUTION_COVERAGE, "no_newly_large_unmapped_namespace"), frames) == (proven, failing)
