@@ -4,7 +4,7 @@
     python -m benchmarks.capacity --page docs/scale.md     writes it into the page
 
 Costs are those of `docs/performance.md` and `docs/operations.md` for one million models and month; everything is taken
-to grow with the number of models, which was measured up to three million (exponents of 0.9 to 1.1).
+to grow with the number of models, which was measured up to three million (exponents of 0.5 to 1), and one month of ten million.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Need:
             _size(kept),
             _hours(crawl),
             _hours(publishing),
-            f"{hours * self.snapshots * MONTHS_KEPT / MONTHS_A_YEAR:,.0f}",
+            f"{hours * self.snapshots * MONTHS_KEPT / MONTHS_A_YEAR:,.1f}",
             f"{run:,.3f}",
             f"{a_year:,.0f}",
         )
