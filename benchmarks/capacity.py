@@ -4,7 +4,7 @@
     python -m benchmarks.capacity --page docs/scale.md     writes it into the page
 
 Costs are those of `docs/performance.md` and `docs/operations.md` for one million models and month; everything is taken
-to grow with the number of models, which was measured up to three million (exponents of 0.5 to 1), and one month of ten million.
+to grow with the number of models, which was measured up to three million (exponents of 0.5 to 1), and once at ten.
 """
 
 from __future__ import annotations
