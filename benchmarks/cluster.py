@@ -213,6 +213,8 @@ def cluster(folder: Path, dumps: Path, workers: int) -> Iterator[Cluster]:
         wait_for(redis)
         wait_for(s3)
         os.environ.update(made.environment)
+        # An earlier cluster's store was at another address.
+        located(made.environment["CENSUS_LAKE_URL"]).fs.clear_instance_cache()
         s3_bucket(made.environment["AWS_ENDPOINT_URL"])
         made.start("daemon", BIN / "dagster-daemon", "run", "--workspace", ROOT / "workspace.yaml")
         made.port = free_port()
