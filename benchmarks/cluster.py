@@ -373,9 +373,15 @@ class Published:
     sums: dict[str, dict[str, float]]
 
     def differences(self, other: Published) -> list[str]:
-        """The tables that do not add up to the same, and the list of files if it is not the same bytes."""
+        """The columns that do not add up to the same, and the list of files if it is not the same bytes."""
         tables = self.sums.keys() | other.sums.keys()
-        differing = sorted(table for table in tables if self.sums.get(table) != other.sums.get(table))
+        differing = [
+            f"{table}: {column} {one.get(column)!r}, {another.get(column)!r}"
+            for table in sorted(tables)
+            for one, another in [(self.sums.get(table, {}), other.sums.get(table, {}))]
+            for column in sorted(one.keys() | another.keys())
+            if one.get(column) != another.get(column)
+        ]
         return differing if self.lake == other.lake else [OF_THE_LAKE, *differing]
 
 

@@ -8,6 +8,7 @@ import pycountry
 from pipeline.tables.attribution import UNMAPPED
 from pipeline.tables.columns import MEMBERS_NOT_COUNTRIES
 from pipeline.transform.attribution import current_rows
+from pipeline.transform.sums import totals_by
 
 SYNTHETIC_SOURCES = ("sample",)
 MEMBER_NAMES = {
@@ -51,11 +52,11 @@ def dim_organization(registry: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
-    """How each month was measured and attributed, in one long table."""
-    measurement = accounts.select(
-        "month", pl.lit("measurement").alias("aspect"), pl.col("flow_case").alias("member"), "models", "downloads"
-    )
+def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
+    """How each month was measured and attributed, in one long table.
+
+    Sums are the same to the last bit wherever and in however many pieces the months are stored.
+    """
     came_to = (
         pl.when(pl.col("method") == UNMAPPED)
         .then(pl.lit(UNMAPPED))
@@ -63,23 +64,32 @@ def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("unaffiliated"))
         .otherwise(pl.lit("organization"))
     )
-    attributed = [
-        _by_member(attribution, "attribution", pl.col("method")),
-        _by_member(attribution, "attributed_to", came_to),
-    ]
-    total = pl.col("downloads").sum().over("month", "aspect")
-    return pl.concat([measurement, *attributed]).with_columns(
-        pl.when(total > 0).then(pl.col("downloads") / total).otherwise(0.0).alias("share_of_downloads")
+    aspects = {
+        "measurement": accounts.select("month", pl.col("flow_case").alias("member"), "models", "downloads"),
+        "attribution": _by_member(attribution, pl.col("method")),
+        "attributed_to": _by_member(attribution, came_to),
+    }
+    rows = pl.concat(
+        part.select("month", pl.lit(aspect).alias("aspect"), "member", "models", "downloads")
+        for aspect, part in aspects.items()
+    )
+    counted = rows.sort("month", "aspect", "member").collect()
+    totals = totals_by(counted, ["month", "aspect"], ["downloads"]).select("month", "aspect", total="downloads")
+    return counted.join(totals, on=["month", "aspect"], how="left", maintain_order="left").select(
+        *counted.columns,
+        pl.when(pl.col("total") > 0)
+        .then(pl.col("downloads") / pl.col("total"))
+        .otherwise(0.0)
+        .alias("share_of_downloads"),
     )
 
 
-def _by_member(attribution: pl.LazyFrame, aspect: str, member: pl.Expr) -> pl.LazyFrame:
-    return (
-        attribution.sort("month", "method", "kind")
-        .group_by("month", member.alias("member"), maintain_order=True)
-        .agg(pl.col("models").sum(), pl.col("downloads").sum())
-        .select("month", pl.lit(aspect).alias("aspect"), "member", "models", "downloads")
+def _by_member(attribution: pl.LazyFrame, member: pl.Expr) -> pl.LazyFrame:
+    rows = attribution.sort("month", "method", "kind").select(
+        "month", member.alias("member"), "downloads", repositories="models"
     )
+    totals = totals_by(rows.collect(), ["month", "member"], ["repositories", "downloads"])
+    return totals.select("month", "member", "downloads", models="repositories").lazy()
 
 
 def _country_name(code: str) -> str:

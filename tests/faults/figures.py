@@ -5,6 +5,7 @@ Written only where `FAULTS_FIGURES` names that file, as `make test-faults` does;
 
 import json
 import os
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def keep(part, counted):
         return
     path = Path(os.environ["FAULTS_FIGURES"])
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    with FileLock(f"{path}.lock"):
+    # Not beside the figures: a lock that one removes is no lock to another who waits for it.
+    with FileLock(Path(tempfile.gettempdir()) / "open-model-census-figures.lock"):
         known = json.loads(path.read_text()) if path.exists() else {}
         dated = {name: {**figures, "date": today} for name, figures in counted.items()}
         known[part] = known.get(part, {}) | dated
@@ -61,7 +63,6 @@ def keep(part, counted):
         before, _, rest = page.read_text().partition(BEGIN)
         _, _, after = rest.partition(END)
         page.write_text(f"{before}{BEGIN}\n{as_tables(known)}\n{END}{after}")
-    Path(f"{path}.lock").unlink(missing_ok=True)
 
 
 def as_tables(known):

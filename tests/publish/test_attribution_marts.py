@@ -40,7 +40,7 @@ def test_coverage_says_by_which_rule_and_to_what_the_downloads_were_attributed()
         ],
         schema_overrides={"models": ATTRIBUTION_COVERAGE.schema["models"]},
     )
-    covered = marts.coverage(pl.LazyFrame(schema=DOWNLOAD_ACCOUNTS.schema), attributed).collect()
+    covered = marts.coverage(pl.LazyFrame(schema=DOWNLOAD_ACCOUNTS.schema), attributed)
     found = {
         (aspect, member): (models, share)
         for aspect, member, models, share in covered.select(
