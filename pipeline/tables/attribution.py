@@ -137,16 +137,22 @@ def _change_in_attributed_share(frames: TableFrames) -> pl.LazyFrame:
 def unmapped_namespaces(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
     """Models and downloads of each namespace that nothing is known of; models without one stand for themselves."""
     return (
-        attribution.filter(pl.col("method") == UNMAPPED)
-        .select("hub_id", _name_of_unmapped().alias("namespace"))
-        .join(downloads.select("hub_id", "downloads"), on="hub_id")
+        _unmapped_models(downloads, attribution, _NAMESPACE_OR_MODEL.alias("namespace"))
         .group_by("namespace")
         .agg(pl.len().alias("models"), pl.col("downloads").sum())
     )
 
 
-def _name_of_unmapped() -> pl.Expr:
-    return pl.coalesce("namespace", "model_id")
+_NAMESPACE_OR_MODEL = pl.coalesce("namespace", "model_id")
+
+
+def _unmapped_models(downloads: pl.LazyFrame, attribution: pl.LazyFrame, belongs_to: pl.Expr) -> pl.LazyFrame:
+    """Of each model that nothing is known of: what it belongs to, and its downloads."""
+    return (
+        attribution.filter(pl.col("method") == UNMAPPED)
+        .select("hub_id", belongs_to)
+        .join(downloads.select("hub_id", "downloads"), on="hub_id")
+    )
 
 
 def _newly_large_unmapped(frames: TableFrames) -> pl.LazyFrame:
@@ -178,9 +184,7 @@ def _none_is_large(frames: TableFrames) -> pl.LazyFrame:
     downloads, attribution = frames.scan("listings/model_downloads"), frames.scan("attribution/model_attribution")
     total = downloads.select(pl.col("downloads").sum().alias("total"))
     heaps = (
-        attribution.filter(pl.col("method") == UNMAPPED)
-        .select("hub_id", (_name_of_unmapped().hash() % HEAPS).alias("heap"))
-        .join(downloads.select("hub_id", "downloads"), on="hub_id")
+        _unmapped_models(downloads, attribution, (_NAMESPACE_OR_MODEL.hash() % HEAPS).alias("heap"))
         .group_by("heap")
         .agg(pl.col("downloads").sum(), (pl.col("downloads") >= 0).all().alias("add_up"))
     )
