@@ -11,6 +11,8 @@ from pathlib import Path
 import polars as pl
 from filelock import FileLock
 
+from pipeline.whole_file import in_place_of
+
 ANSWER_SCHEMA = pl.Schema({"namespace": pl.String, "account_type": pl.String, "checked_on": pl.Date})
 ASKED_BETWEEN_SAVES = 50
 """As many answers are lost at most when the process is killed; after a failure none are."""
@@ -68,9 +70,8 @@ class AccountDirectory:
 
     def _remember(self, answers: list[tuple[str, str, date]]) -> None:
         if answers:
-            temporary = self.file.with_suffix(".tmp")
-            pl.concat([self.known(), pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")]).write_parquet(temporary)
-            temporary.replace(self.file)
+            with in_place_of(self.file) as unfinished:
+                pl.concat([self.known(), pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")]).write_parquet(unfinished)
 
 
 def most_downloaded_namespaces(snapshot: pl.LazyFrame, share: float = 0.99) -> list[str]:

@@ -13,7 +13,6 @@ import os
 import re
 import tempfile
 import time
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, refusal, stated_digest, upload
 from pipeline.lake.provenance import Provenance, provenance_in
 from pipeline.tables.declaration import Table, conform
+from pipeline.whole_file import in_place_of
 
 POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https"})
 """Where Polars reads by itself, with projections and ranges; elsewhere files are read through fsspec."""
@@ -188,28 +188,25 @@ _NO_ROOM_FOR_THE_FOOTER = "Invalid thrift: transport error"
 def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> StoredFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path.parent)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        frame.sink_parquet(
-            temporary,
-            compression="zstd",
-            compression_level=1,
-            statistics=True,
-            row_group_size=ROW_GROUP_ROWS,
-            metadata=metadata,
-            mkdir=False,
-        )
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        rows = pl.scan_parquet(temporary).select(pl.len()).collect().item()
-        size = temporary.stat().st_size
-        temporary.replace(path)
+        with in_place_of(path) as unfinished:
+            frame.sink_parquet(
+                unfinished,
+                compression="zstd",
+                compression_level=1,
+                statistics=True,
+                row_group_size=ROW_GROUP_ROWS,
+                metadata=metadata,
+                mkdir=False,
+            )
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
+            rows = pl.scan_parquet(unfinished).select(pl.len()).collect().item()
+            size = unfinished.stat().st_size
     except PolarsError as error:
         if _NO_ROOM_FOR_THE_FOOTER in str(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
     return StoredFile(str(path), rows, size)
 
 

@@ -27,6 +27,7 @@ from pipeline.hub.sources.archives import Edition
 from pipeline.hub.sources.base import CHOOSE_OTHER_MONTHS, DEFAULT_TOLERANCE, Snapshot, distance_from_closing
 from pipeline.hub.sources.dialects import absent_columns, read_parquet
 from pipeline.months import add_months, closing_of, months_between
+from pipeline.whole_file import write_whole
 
 FEWEST_ROWS_OF_NEIGHBOUR = 0.95
 """A file with fewer of its neighbour's rows is partial: the Hub does not lose 5 % of its repositories in days."""
@@ -172,9 +173,7 @@ class ArchiveSource:
                 listed = [asdict(edition) for edition in self.archive.editions(self.client)]
                 if not listed:
                     return []
-                whole = kept.with_suffix(".tmp")
-                whole.write_text(json.dumps(listed, default=datetime.isoformat))
-                whole.replace(kept)
+                write_whole(kept, json.dumps(listed, default=datetime.isoformat).encode())
             listed_again = json.loads(kept.read_text())
         return [
             Edition(**edition | {time: datetime.fromisoformat(edition[time]) for time in ("earliest", "latest")})

@@ -7,9 +7,9 @@ where it was. No page is trusted: what arrives unreadable, shorter than asked fo
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ import pyarrow as pa
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.hub.client import CursorRefusedError, HubClient, Page
 from pipeline.hub.sources.dialects import read_pages
+from pipeline.whole_file import in_place_of, write_whole
 
 PAGE_SIZE = 1000
 EXPANDED_FIELDS = (
@@ -82,16 +83,23 @@ class ListingCrawl:
 
         The pages are read once, in portions that fit into memory, and kept beside them as columns: uncompressed, some
         600 bytes a repository, because to compress them costs a quarter of what it costs to read the pages.
+
+        Raises:
+            UnusableSnapshotError: the pages do not lead to the end of the listing, or one cannot be read.
         """
         spooled = self._spooled()
+        if not spooled or self._facts(spooled[-1])["next_url"] is not None:
+            raise UnusableSnapshotError(
+                f"the {len(spooled)} pages in {self.folder} that follow one another do not lead to the end of the "
+                f"listing of {self.client.endpoint}: remove {self.folder} and start again"
+            )
         portions = [spooled[start : start + PAGES_READ_AT_ONCE] for start in range(0, len(spooled), PAGES_READ_AT_ONCE)]
         kept = []
         for portion in portions:
             columns = self.folder / f"columns-{portion[0].name[5:11]}-{len(portion)}.arrow"
             if not columns.exists():
-                unfinished = columns.with_suffix(f".{uuid.uuid4().hex}.tmp")
-                self._read(portion).sink_ipc(unfinished, compression="uncompressed")
-                unfinished.replace(columns)
+                with in_place_of(columns) as unfinished:
+                    self._read(portion).sink_ipc(unfinished, compression="uncompressed")
             kept.append(columns)
         return pl.scan_ipc(kept)
 
@@ -104,10 +112,8 @@ class ListingCrawl:
         try:
             return read_pages(pages)
         except UnusableSnapshotError as error:
-            spooled = self._spooled()
-            unreadable = spooled.index(next(filter(_is_unreadable, pages), pages[0]))
-            for page in spooled[unreadable:]:
-                page.unlink()
+            unreadable = self._spooled().index(next(filter(_is_unreadable, pages), pages[0]))
+            self._give_up(unreadable)
             raise UnusableSnapshotError(
                 f"page {unreadable + 1} of the listing of {self.client.endpoint} is not made of listing records "
                 f"({error}): run again, the crawl goes on from there"
@@ -127,8 +133,7 @@ class ListingCrawl:
         try:
             ended = self._crawl(progress)
         except CursorRefusedError:
-            for kept in self.folder.glob("[pfc]*-*"):
-                kept.unlink()
+            self._give_up(0)
             ended = self._crawl(progress)
         self.rows()
         return ended
@@ -136,6 +141,7 @@ class ListingCrawl:
     def _crawl(self, progress: Callable[[CrawlProgress], None]) -> CrawlProgress:
         self.folder.mkdir(parents=True, exist_ok=True)
         spooled = self._spooled()
+        self._give_up(len(spooled))
         counted = [self._facts(page) for page in spooled]
         seen = {facts["next_url"] for facts in counted}
         models = sum(facts["models"] for facts in counted)
@@ -224,7 +230,27 @@ class ListingCrawl:
         )
 
     def _spooled(self) -> list[Path]:
+        """The pages that follow one another from the first on, each with what is known of it."""
+        following = itertools.takewhile(self._is_next, enumerate(self._pages()))
+        return [page for _, page in following]
+
+    def _is_next(self, numbered: tuple[int, Path]) -> bool:
+        number, page = numbered
+        return page.name == _page_name(number) and page.with_name(_facts_name(page.name)).exists()
+
+    def _pages(self) -> list[Path]:
         return sorted(self.folder.glob("page-*.json.zst"))
+
+    def _give_up(self, first: int) -> None:
+        """Removes the pages from the `first` of them on, the last one first: at any moment those left can be trusted.
+
+        What was made of pages goes before them, or it would be taken for the columns of those that come in their place.
+        """
+        given_up = self._pages()[first:]
+        for columns in self.folder.glob("columns-*.arrow") if given_up else ():
+            columns.unlink()
+        for page in reversed(given_up):
+            page.unlink()
 
     def _facts(self, page: Path) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(page.with_name(_facts_name(page.name)).read_text())
@@ -232,9 +258,9 @@ class ListingCrawl:
 
     def _spool(self, number: int, body: bytes, facts: dict[str, Any]) -> None:
         """Keeps a page. What is known of it is written first, so that a page on disk always knows its successor."""
-        page = self.folder / f"page-{number:06d}.json.zst"
-        _write_whole(page.with_name(_facts_name(page.name)), json.dumps(facts).encode())
-        _write_whole(page, packed(body))
+        page = self.folder / _page_name(number)
+        write_whole(page.with_name(_facts_name(page.name)), json.dumps(facts).encode())
+        write_whole(page, packed(body))
 
 
 def packed(body: bytes) -> bytes:
@@ -268,11 +294,9 @@ def _place(records: list[dict[str, Any]]) -> dict[str, str] | None:
     return {"_id": records[-1]["_id"], "createdAt": records[-1]["createdAt"]}
 
 
+def _page_name(number: int) -> str:
+    return f"page-{number:06d}.json.zst"
+
+
 def _facts_name(page_name: str) -> str:
     return page_name.replace("page-", "facts-").replace(".json.zst", ".json")
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)

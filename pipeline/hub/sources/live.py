@@ -18,6 +18,7 @@ from pipeline.hub.client import HubClient
 from pipeline.hub.sources.base import DEFAULT_TOLERANCE, Snapshot, distance_from_closing
 from pipeline.hub.sources.listing import CrawlProgress, ListingCrawl
 from pipeline.months import closing_of, parse_month, previous_month
+from pipeline.whole_file import write_whole
 
 TOLD_EVERY_SECONDS = 30
 FINISHED = "finished.json"
@@ -89,9 +90,7 @@ class HubSource:
             with FileLock(crawl.folder / ".lock", timeout=0):
                 ended = crawl.run(tell)
                 content = {"finished_at": self.clock().isoformat(timespec="seconds"), "summary": str(ended)}
-                unfinished = finished.with_suffix(".tmp")
-                unfinished.write_text(json.dumps(content))
-                unfinished.replace(finished)
+                write_whole(finished, json.dumps(content).encode())
         except Timeout as error:
             raise TemporaryError(
                 f"another process is crawling the Hub into {crawl.folder}: wait until it has ended"

@@ -2,21 +2,24 @@
 
 import multiprocessing
 import random
+import shutil
 import signal
 import time
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
-from pipeline.hub.client import HubClient
+from pipeline.hub.client import CursorRefusedError, HubClient
 from pipeline.hub.local_hub.faults import Fault
 from pipeline.hub.local_hub.server import LocalHub
 from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.opening import snapshot_rows
 from pipeline.hub.sources.base import Snapshot
 from pipeline.hub.sources.listing import ListingCrawl
+from tests.faults.steps import killed_before
 
 PAGE_SIZE = 250
 FORK = multiprocessing.get_context("fork")
@@ -140,6 +143,48 @@ def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
     ) as refused:
         crawl.run()
     outcomes.add("Hub: pages of the listing, missing at its end", [str(refused.value)])
+
+
+@pytest.mark.parametrize("missing", ["page-000000.json.zst", "page-000007.json.zst", "facts-000007.json"])
+def test_pages_behind_one_that_is_gone_are_not_taken_for_the_listing(hub_of, tmp_path, missing):
+    hub = hub_of()
+    undisturbed, crawl = crawl_of(hub, tmp_path / "undisturbed"), crawl_of(hub, tmp_path / "crawl")
+    undisturbed.run()
+    crawl.run()
+    (crawl.folder / missing).unlink()
+    with pytest.raises(UnusableSnapshotError, match=r"do not lead to the end of the listing .* and start again"):
+        crawl.rows()
+    crawl.run()
+    assert_frame_equal(rows_of(crawl), rows_of(undisturbed))
+
+
+@dataclass(frozen=True)
+class OfAHubThatForgot(HubClient):
+    """Asks a Hub that knows neither where the crawl was nor what comes after the last model seen."""
+
+    refusals: list = field(default_factory=lambda: ["after the last model", "where it was"])
+
+    def page(self, url):
+        if self.refusals:
+            raise CursorRefusedError(f"the Hub does not know {self.refusals.pop()}")
+        return super().page(url)
+
+
+def test_a_crawl_killed_before_any_change_while_it_begins_anew_ends_with_the_same_rows(hub_of, tmp_path, outcomes):
+    hub = hub_of()
+    undisturbed = crawl_of(hub, tmp_path / "undisturbed", page_size=1000)
+    pages = undisturbed.run().pages
+    begun = shutil.copytree(undisturbed.folder, tmp_path / "begun")
+    (begun / f"page-{pages - 1:06d}.json.zst").unlink()
+    for step in range(1, pages + 12):
+        crawl = crawl_of(hub, tmp_path / str(step), page_size=1000)
+        shutil.copytree(begun, crawl.folder)
+        begins_anew = replace(crawl, client=OfAHubThatForgot(hub.endpoint))
+        assert killed_before(step, begins_anew.run)
+        crawl.run()
+        rows, expected = rows_of(crawl), rows_of(undisturbed)
+        outcomes.add("process: killed before each change of a crawl that begins anew", wrong=not rows.equals(expected))
+        assert_frame_equal(rows, expected)
 
 
 def kill_at(crawl, pages):

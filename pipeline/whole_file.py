@@ -1,0 +1,25 @@
+"""Files that are there whole or not at all, whenever the process that writes them dies."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[Path]:
+    """Gives a name to write to; left without an error, the file takes the place of `path` in one step."""
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Puts the content in the place of what the file held."""
+    with in_place_of(path) as unfinished:
+        unfinished.write_bytes(content)
