@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pipeline import settings
+from pipeline.whole_file import write_whole
 
 QUIET_VARIABLES = {
     "DAGSTER_DISABLE_TELEMETRY": "1",
@@ -31,7 +32,7 @@ def prepare_home() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     instance = dagster / "dagster.yaml"
     if not instance.exists():
-        instance.write_text(files("pipeline.orchestration").joinpath("dagster.yaml").read_text(encoding="utf-8"))
+        write_whole(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
     os.environ.update(home_environment(home))
     return home
 

@@ -28,8 +28,9 @@ def write_data_docs(lake: ReadableLake, tables: Sequence[Table], month: date, fo
 
     The pages load their styles from the network, as Great Expectations makes them.
     """
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished, outdated = (folder.with_name(f"{folder.name}.{state}") for state in ("unfinished", "outdated"))
+    for leftover in (unfinished, outdated):
+        shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
     frames = LakeFrames(lake, {table.path: table for table in tables}, month)
     rows = []
@@ -44,8 +45,10 @@ def write_data_docs(lake: ReadableLake, tables: Sequence[Table], month: date, fo
             rows.append(f'<tr><td><a href="{name}">{escape(table.path)}</a></td><td>{met}</td></tr>')
             shown += len(report.results)
     (unfinished / "index.html").write_text(_index(month, rows), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        folder.rename(outdated)
     unfinished.rename(folder)
+    shutil.rmtree(outdated, ignore_errors=True)
     return shown
 
 

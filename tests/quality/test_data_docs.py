@@ -29,6 +29,7 @@ def test_a_page_of_great_expectations_states_each_expectation_and_whether_it_is_
     (folder / "of-the-month-before.html").touch()
     shown = write_data_docs(lake, [THINGS], AUGUST, folder)
     assert shown == 6
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("data_docs")] == ["data_docs"]
     assert sorted(page.name for page in folder.iterdir()) == [
         "index.html",
         "listings-things-1.html",
