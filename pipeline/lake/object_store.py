@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -17,6 +18,7 @@ from polars.exceptions import PolarsError
 from upath import UPath
 
 from pipeline.errors import CensusError, storage_trouble
+from pipeline.whole_file import in_place_of
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -70,10 +72,13 @@ def upload(file: Path, path: UPath) -> None:
     """
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, DIGEST).hexdigest()
-    stated = {"Metadata": {DIGEST: digest}} if path.protocol in S3_PROTOCOLS else {}
     if path.protocol in ("", "file", "local"):
         Path(path.path).parent.mkdir(parents=True, exist_ok=True)
-    path.fs.put_file(str(file), path.path, **stated)
+        with in_place_of(Path(path.path)) as unfinished:
+            shutil.copyfile(file, unfinished)
+    else:
+        stated = {"Metadata": {DIGEST: digest}} if path.protocol in S3_PROTOCOLS else {}
+        path.fs.put_file(str(file), path.path, **stated)
     if path.stat().st_size != file.stat().st_size:
         raise CensusError(f"{path} is not of the size that was sent, another writer may have put it there: run again")
 

@@ -5,20 +5,25 @@
       current                            20250903T001501123456Z
 
 Objects have no links to switch: readers read `current`, then that version, whose files never change. The name is put
-last, so what it leads to is whole.
+last, so what it leads to is whole. A version's `SHA256SUMS` is the last of its objects to come and the first to go:
+where it is, the others are.
 """
 
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from upath import UPath
+
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, upload
+from pipeline.publish.digests import OF_THE_VERSION
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 
-IN_A_VERSION = re.compile(r"/versions/(\d{8}T\d{12}Z)/")
+IN_A_VERSION = re.compile(r"/versions/(\d{8}T\d{12}Z)/(.+)")
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,11 @@ class StoreCopy:
         if version is None:
             raise CensusError(f"nothing is published in {folder}: publish first")
         made = folder / "versions" / version
-        for path in sorted(made.rglob("*")):
-            if path.is_file():
-                upload(path, located(self.url) / "versions" / version / path.relative_to(made).as_posix())
+        names = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
+        for name in (*sorted(names - {OF_THE_VERSION}), OF_THE_VERSION):
+            upload(made / name, self._place(version) / name)
         if version > (self.current() or ""):
-            (located(self.url) / "current").write_text(version)
+            self._point_to(version)
         self._remove_oldest()
         return version
 
@@ -56,13 +61,35 @@ class StoreCopy:
 
     @in_words
     def versions(self) -> list[str]:
-        """The versions that are there, the latest first."""
+        """The versions that are there, whole, the latest first."""
+        return sorted((version for version, names in self._names().items() if OF_THE_VERSION in names), reverse=True)
+
+    def _names(self) -> dict[str, set[str]]:
+        """The objects that are there of each version, those included that are being copied or removed."""
         place = located(self.url)
-        names = (IN_A_VERSION.search(name) for name in place.fs.find(place.path))
-        return sorted({name[1] for name in names if name}, reverse=True)
+        names: dict[str, set[str]] = {}
+        for match in filter(None, map(IN_A_VERSION.search, place.fs.find(place.path))):
+            names.setdefault(match[1], set()).add(match[2])
+        return names
+
+    def _point_to(self, version: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="census-") as folder:
+            named = Path(folder) / "current"
+            named.write_text(version)
+            upload(named, located(self.url) / "current")
+
+    def _place(self, version: str) -> UPath:
+        return located(self.url) / "versions" / version
 
     def _remove_oldest(self) -> None:
-        others = [version for version in self.versions() if version != self.current()]
-        for version in others[VERSIONS_KEPT:]:
-            old = located(self.url) / "versions" / version
-            old.fs.rm(old.path, recursive=True)
+        """Removes what is older than the versions that are kept, with what an ended process left of such."""
+        current = self.current()
+        kept = [version for version in self.versions() if version != current][:VERSIONS_KEPT]
+        if len(kept) < VERSIONS_KEPT:
+            return
+        for version, names in self._names().items():
+            if version < kept[-1] and version != current:
+                place = self._place(version)
+                if OF_THE_VERSION in names:
+                    place.fs.rm_file((place / OF_THE_VERSION).path)
+                place.fs.rm(place.path, recursive=True)

@@ -27,6 +27,7 @@ def publish(folder, text):
     with PublishedFolder(folder).new_version() as draft:
         (draft.path / "parquet").mkdir()
         (draft.path / "parquet" / "shares.parquet").write_text(text)
+        (draft.path / "SHA256SUMS").write_text(text)
     return draft.version
 
 
