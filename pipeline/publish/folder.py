@@ -6,8 +6,8 @@
       census.duckdb -> current/census.duckdb      (and so for everything in the version)
 
 A version is built under a name that no reader looks at, and becomes current by replacing one symbolic link, which the
-file system does in one step: all that is published changes at once, or nothing does. Readers that have a file open keep
-it. The paths that readers use never change.
+file system does in one step: all that is published changes at once, or nothing does. It is removed under such a name,
+too: what is listed is whole. Readers that have a file open keep it. The paths that readers use never change.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class PublishedFolder:
         with self._alone():
             self._remove_abandoned()
             version = self._next_name()
-            draft = self._versions / f".{version}.tmp"
+            draft = self._aside(version)
             draft.mkdir(parents=True)
             try:
                 yield Draft(version, draft)
@@ -84,10 +84,10 @@ class PublishedFolder:
         Raises:
             CensusError: it is not kept.
         """
-        if version not in self.versions():
-            kept = ", ".join(self.versions()) or "none"
-            raise CensusError(f"version {version!r} is not kept in {self.path}: choose one of {kept}")
         with self._alone():
+            if version not in self.versions():
+                kept = ", ".join(self.versions()) or "none"
+                raise CensusError(f"version {version!r} is not kept in {self.path}: choose one of {kept}")
             self._switch(version)
 
     def _next_name(self) -> str:
@@ -100,6 +100,10 @@ class PublishedFolder:
     @property
     def _versions(self) -> Path:
         return self.path / "versions"
+
+    def _aside(self, version: str) -> Path:
+        """Where a version is that is not whole yet, or not any more."""
+        return self._versions / f".{version}.tmp"
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -119,8 +123,12 @@ class PublishedFolder:
                 raise CensusError(
                     f"{pointer} is a folder where a pointer to the current version belongs: move it away and try again"
                 )
+        # What is new is reached as soon as the version is current; what is there already is read until then.
+        absent = sorted(name for name in names if not os.path.lexists(self.path / name))
+        for name in absent:
+            self._point(name, Path("current") / name)
         self._point("current", Path("versions") / version)
-        for name in sorted(names):
+        for name in sorted(names.difference(absent)):
             self._point(name, Path("current") / name)
         for path in self.path.iterdir():
             if path.is_symlink() and path.readlink() == Path("current") / path.name and path.name not in names:
@@ -144,7 +152,8 @@ class PublishedFolder:
     def _remove_oldest(self) -> None:
         others = [version for version in self.versions() if version != self.current()]
         for version in others[VERSIONS_KEPT:]:
-            shutil.rmtree(self._versions / version)
+            (self._versions / version).rename(self._aside(version))
+            shutil.rmtree(self._aside(version))
 
 
 def _make_durable(folder: Path) -> None:

@@ -169,9 +169,13 @@ class Worker:
 
     def killed_after(self, processor_seconds, *job):
         """Whether the job was still running when it was killed after so much work, however fast the machine is."""
+        return self.killed_once(lambda pid: work_of(pid) >= processor_seconds, *job)
+
+    def killed_once(self, reached, *job):
+        """Whether the job was still running when it was killed, as soon as its process had reached something."""
         pid = self.start(*job)
-        while work_of(pid) < processor_seconds:
-            time.sleep(0.005)
+        while not reached(pid) and work_of(pid) != ENDED:
+            time.sleep(0.001)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         return os.WIFSIGNALED(self.end(pid)["status"])
@@ -182,10 +186,13 @@ class Worker:
         return json.loads(self.process.stdout.readline())
 
 
+ENDED = float("inf")
+
+
 def work_of(pid):
     """Seconds of processor time that a process has had; endless if it has ended."""
     state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return float("inf") if state == "Z" else (int(numbers[10]) + int(numbers[11])) / os.sysconf("SC_CLK_TCK")
+    return ENDED if state == "Z" else (int(numbers[10]) + int(numbers[11])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture(scope="session")
