@@ -76,7 +76,7 @@ def verify(lake: Lake, tables: Sequence[Table], folder: Path) -> Verification:
         Finding(f"{month:%Y-%m}", str(misfit)) for month, those in misfits(lake, sound).items() for misfit in those
     ]
     for version in found.versions:
-        found.findings += _of_the_version(folder / "versions" / version)
+        found.findings += _of_a_kept_version(published, version)
     current = published.current()
     if current is not None:
         found.findings += _of_the_pointers(folder, current)
@@ -93,6 +93,17 @@ def _of_the_month(lake: Lake, tables: Sequence[Table], month: date) -> Iterator[
     for table in tables:
         if table.path not in changed and lake.provenance(table, month) is None:
             yield Finding(where, f"{table.path} does not say what it was made from: run the month again")
+
+
+def _of_a_kept_version(published: PublishedFolder, version: str) -> list[Finding]:
+    """What does not match in it; nothing where a publisher removes it meanwhile, as the oldest."""
+    try:
+        found = list(_of_the_version(published.path / "versions" / version))
+    except FileNotFoundError:
+        if version in published.versions():
+            raise
+        return []
+    return found if version in published.versions() else []
 
 
 def _of_the_version(version: Path) -> Iterator[Finding]:

@@ -9,8 +9,10 @@ import pytest
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
+from pipeline.publish import digests
+from pipeline.publish import verify as verification
 from pipeline.publish.digests import write_digests
-from pipeline.publish.folder import PublishedFolder
+from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.seals import misfits, seal, sealed_months
 from pipeline.publish.verify import verify
 from pipeline.tables.attribution import MODEL_ATTRIBUTION
@@ -94,6 +96,23 @@ def test_one_changed_byte_in_any_file_of_lake_or_publication_is_found(lake, fold
         assert findings(lake, folder), path
         path.write_bytes(before)
     assert findings(lake, folder) == []
+
+
+@pytest.mark.parametrize("read", ["read_digests", "file_digests"])
+def test_a_version_that_a_publisher_removes_meanwhile_is_not_missed(lake, folder, monkeypatch, read):
+    make_month(lake, AUGUST)
+    for _ in range(VERSIONS_KEPT + 1):
+        publish(lake, folder)
+    oldest, reads = PublishedFolder(folder).versions()[-1], getattr(digests, read)
+
+    def meanwhile(path):
+        if oldest in str(path) and oldest in PublishedFolder(folder).versions():
+            publish(lake, folder)
+        return reads(path)
+
+    monkeypatch.setattr(verification, read, meanwhile)
+    assert findings(lake, folder) == []
+    assert oldest not in PublishedFolder(folder).versions()
 
 
 def test_each_changed_file_is_named(lake, folder):
