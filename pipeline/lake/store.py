@@ -135,13 +135,18 @@ class Lake:
         return _digest(self.path(table, month))
 
     @in_words
+    def state(self, table: Table, month: date | None = None) -> str:
+        """What is another once the table's month was written anew: its file's size, time and place, in one word."""
+        return _state(self.path(table, month))
+
+    @in_words
     def digest_while_unchanged(self, table: Table, month: date | None = None) -> str:
         """As `digest`, but read once by a process for as long as the file's size, time and place stay as they are.
 
         An object in S3 says its digest itself: the two were written in one step.
         """
         path = self.path(table, month)
-        return stated_digest(path) or _digest_of_state(path, path.fs.ukey(path.path))
+        return stated_digest(path) or _digest_of_state(path, _state(path))
 
     @in_words
     def provenance(self, table: Table, month: date | None = None) -> Provenance | None:
@@ -170,6 +175,10 @@ def _digest(path: UPath) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _state(path: UPath) -> str:
+    return str(path.fs.ukey(path.path))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -26,9 +26,9 @@ WITHOUT_A_SEAL = (ORGANIZATIONS, MONTH_SEALS)
 LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)\n")
 
 
-def write_digests(version: Path, lake: Lake, months: Sequence[date]) -> None:
-    """Writes both lists into the version's folder, once everything else is in it."""
-    (version / OF_THE_LAKE).write_text(_lines(lake_digests(lake, months)))
+def write_digests(version: Path, of_the_lake: Mapping[str, str]) -> None:
+    """Writes both lists into the version's folder, once everything else is in it; see `lake_digests`."""
+    (version / OF_THE_LAKE).write_text(_lines(of_the_lake))
     (version / OF_THE_VERSION).write_text(_lines(file_digests(version)))
 
 
@@ -40,16 +40,20 @@ def table_and_month(name: str) -> tuple[Table | None, date | None]:
     return TABLES_BY_PATH.get(match["table"]), date.fromisoformat(match["month"]) if match["month"] else None
 
 
+def place_in_lake(table: str, month: date | None = None) -> str:
+    """The path in the lake of a table's month, or of a table without months, as `table_and_month` reads it."""
+    return f"{table}/{f'month={month.isoformat()}/' if month else ''}part-0.parquet"
+
+
 def lake_digests(lake: Lake, months: Sequence[date]) -> dict[str, str]:
     """By path in the lake: the registry, the months' seals as they are now, and the files as they were sealed."""
     digests = {}
     if lake.holds(ORGANIZATIONS):
-        digests[f"{ORGANIZATIONS.path}/part-0.parquet"] = lake.digest(ORGANIZATIONS)
+        digests[place_in_lake(ORGANIZATIONS.path)] = lake.digest(ORGANIZATIONS)
     for month in months:
-        folder = f"month={month.isoformat()}/part-0.parquet"
-        digests[f"{MONTH_SEALS.path}/{folder}"] = lake.digest(MONTH_SEALS, month)
+        digests[place_in_lake(MONTH_SEALS.path, month)] = lake.digest(MONTH_SEALS, month)
         sealed = lake.scan(MONTH_SEALS, month).select("table", "sha256").collect()
-        digests |= {f"{table}/{folder}": digest for table, digest in sealed.iter_rows()}
+        digests |= {place_in_lake(table, month): digest for table, digest in sealed.iter_rows()}
     return digests
 
 

@@ -14,7 +14,7 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.publish import marts
 from pipeline.publish.described import census_rows, check_rows, dictionary_rows
-from pipeline.publish.digests import write_digests
+from pipeline.publish.digests import lake_digests, write_digests
 from pipeline.publish.export import ParquetExport, write_csv
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.metadata import write_metadata
@@ -23,6 +23,7 @@ from pipeline.publish.origin_rule import by_one_rule
 from pipeline.publish.relations import reference_of
 from pipeline.publish.report_picture import Picture
 from pipeline.publish.seals import sealed_months
+from pipeline.publish.steady_lake import file_states, require_unchanged
 from pipeline.publish.warehouse import (
     FILE_NAME,
     Connect,
@@ -66,13 +67,16 @@ def publish(lake: Lake, folder: Path, connect: Connect, origin_rule: str, run_id
     Raises:
         CensusError: no month is sealed, or what was written is not what the lake holds; what was published before
             stays.
+        TemporaryError: a month was run meanwhile; what was published before stays.
     """
+    states = file_states(lake, SEALED_TABLES)
     sealed = by_one_rule(lake, sealed_months(lake, SEALED_TABLES), origin_rule)
     if not sealed.publishable:
         reasons = "; ".join(f"{month:%Y-%m}: {reason}" for month, reason in sealed.held_back.items())
         raise CensusError(f"no month can be published ({reasons or 'the lake is empty'}): run one first")
     from pipeline.publish.report import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
 
+    made_from = lake_digests(lake, sealed.publishable)
     with PublishedFolder(folder).new_version() as draft:
         export = ParquetExport(draft.path / "parquet")
         _export_marts(export, lake, sealed.publishable)
@@ -89,7 +93,8 @@ def publish(lake: Lake, folder: Path, connect: Connect, origin_rule: str, run_id
         csv = write_csv(draft.path / "csv", tables)
         write_metadata(draft, tables, csv)
         pictures = write_report(draft.path)
-        write_digests(draft.path, lake, sealed.publishable)
+        require_unchanged(lake, states, made_from)
+        write_digests(draft.path, made_from)
     return Publication(
         folder / FILE_NAME,
         draft.version,

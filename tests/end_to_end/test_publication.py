@@ -5,9 +5,11 @@ import functools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -17,16 +19,21 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli.commands import census as commands
-from pipeline.errors import CensusError
+from pipeline.errors import CensusError, TemporaryError
 from pipeline.lake.store import Lake
+from pipeline.publish import publication
 from pipeline.publish.export import SPREADSHEET_ROWS
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.postgres import load_postgres
 from pipeline.publish.publication import PUBLISHED, publish
+from pipeline.publish.verify import verify
 from pipeline.publish.views import FACTS
 from pipeline.publish.warehouse import number_columns
-from pipeline.tables.catalog import TABLES_BY_PATH
+from pipeline.tables.attribution import ORGANIZATIONS
+from pipeline.tables.catalog import SEALED_TABLES, TABLES_BY_PATH
+from pipeline.tables.lineage import MODEL_LINEAGE
 from pipeline.tables.published import MONTH_SEALS, PUBLISHED_TABLES
+from pipeline.tables.shares import COUNTRY_SHARES
 
 OLD_DUCKDB = Path(sys.prefix) / "duckdb-1.4"
 BIN = Path(sys.executable).parent
@@ -423,6 +430,60 @@ def test_a_publication_killed_at_any_moment_leaves_a_whole_version(home, tmp_pat
     left = [path.name for path in (folder / "versions").iterdir()]
     assert not [name for name in left if name.endswith(".tmp")]
     assert len(left) <= 4
+
+
+def same_rows(lake, month):
+    """The month run again with what it had: its files are others, their bytes are not."""
+    for table in SEALED_TABLES:
+        path = lake.path(table, month)
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+
+
+def other_rows(lake, month):
+    lake.write(COUNTRY_SHARES, month, lake.scan(COUNTRY_SHARES, month).collect().reverse().head(1))
+
+
+def no_rows(lake, month):
+    lake.path(MODEL_LINEAGE, month).unlink()
+
+
+def another_seal(lake, month):
+    lake.write(MONTH_SEALS, month, lake.scan(MONTH_SEALS, month).with_columns(code_version=pl.lit("later")).collect())
+
+
+def another_registry(lake, _month):
+    lake.write(ORGANIZATIONS, None, lake.scan(ORGANIZATIONS).collect().head(3))
+
+
+@pytest.fixture
+def published_while(home, tmp_path, monkeypatch):
+    """Publishes a copy of the lake, to which something happens once the warehouse was made of it."""
+    shutil.copytree(home / "lake", tmp_path / "lake")
+    write_csv = publication.write_csv
+
+    def publish_while(happens):
+        def write_csv_later(*arguments):
+            happens(Lake(str(tmp_path / "lake")), date(2026, 5, 1))
+            return write_csv(*arguments)
+
+        monkeypatch.setattr(publication, "write_csv", write_csv_later)
+        return publish_into(tmp_path, tmp_path / "published")
+
+    return publish_while
+
+
+def test_a_month_that_is_run_again_to_the_same_bytes_may_be_published_meanwhile(published_while, home, tmp_path):
+    assert published_while(same_rows).months == [date(2026, 5, 1)]
+    assert verify(Lake(str(tmp_path / "lake")), SEALED_TABLES, tmp_path / "published").findings == []
+
+
+@pytest.mark.parametrize("happens", [other_rows, no_rows, another_seal, another_registry])
+def test_a_month_that_is_replaced_while_it_is_published_is_not(published_while, tmp_path, happens):
+    with pytest.raises(TemporaryError, match="was replaced while it was published: wait until"):
+        published_while(happens)
+    assert PublishedFolder(tmp_path / "published").versions() == []
 
 
 def whole_version(folder):

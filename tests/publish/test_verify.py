@@ -11,7 +11,7 @@ from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.publish import digests
 from pipeline.publish import verify as verification
-from pipeline.publish.digests import write_digests
+from pipeline.publish.digests import lake_digests, write_digests
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.seals import misfits, seal, sealed_months
 from pipeline.publish.verify import verify
@@ -59,7 +59,7 @@ def publish(lake, folder):
         (draft.path / "parquet").mkdir()
         (draft.path / "parquet" / "mart.parquet").write_bytes(b"a mart")
         (draft.path / "report.html").write_text("a report")
-        write_digests(draft.path, lake, sealed_months(lake, TABLES).publishable)
+        write_digests(draft.path, lake_digests(lake, sealed_months(lake, TABLES).publishable))
 
 
 def change_one_byte(path, place=0.5):

@@ -1,0 +1,45 @@
+"""Holds what a publication is made from to what it was at the beginning: no month run meanwhile is half in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from pipeline.errors import TemporaryError
+from pipeline.lake.store import Lake
+from pipeline.publish.digests import place_in_lake, table_and_month
+from pipeline.tables.attribution import ORGANIZATIONS
+from pipeline.tables.declaration import Table
+from pipeline.tables.published import MONTH_SEALS
+
+
+def file_states(lake: Lake, tables: Sequence[Table]) -> dict[str, str]:
+    """By path in the lake: the state of each file of the sealed months of `tables`, of their seals and the registry."""
+    places = [(table, month) for month in lake.months(MONTH_SEALS) for table in (*tables, MONTH_SEALS)]
+    return {
+        place_in_lake(table.path, month): lake.state(table, month)
+        for table, month in (*places, (ORGANIZATIONS, None))
+        if lake.holds(table, month)
+    }
+
+
+def require_unchanged(lake: Lake, states: Mapping[str, str], digests: Mapping[str, str]) -> None:
+    """Holds the files that `digests` lists to them, where they are not in the state any more that they had before.
+
+    Raises:
+        TemporaryError: one was written anew with other bytes, or removed.
+    """
+    for name, digest in digests.items():
+        table, month = table_and_month(name)
+        if table is None or _is_unchanged(lake, table, month, states.get(name), digest):
+            continue
+        raise TemporaryError(
+            f"{name} of the lake was replaced while it was published: wait until the run that replaces it has ended and "
+            "publish again"
+        )
+
+
+def _is_unchanged(lake: Lake, table: Table, month: date | None, state: str | None, digest: str) -> bool:
+    if not lake.holds(table, month):
+        return False
+    return lake.state(table, month) == state or lake.digest(table, month) == digest
