@@ -34,7 +34,7 @@ def require_unchanged(lake: Lake, states: Mapping[str, str], digests: Mapping[st
         if table is None or _is_unchanged(lake, table, month, states.get(name), digest):
             continue
         raise TemporaryError(
-            f"{name} of the lake was replaced while it was published: wait until the run that replaces it has ended and "
+            f"{name} of the lake was replaced while it was published: wait until the run that replaces it ends and "
             "publish again"
         )
 
