@@ -135,9 +135,15 @@ class Lake:
         return _digest(self.path(table, month))
 
     @in_words
-    def state(self, table: Table, month: date | None = None) -> str:
-        """What is another once the table's month was written anew: its file's size, time and place, in one word."""
-        return _state(self.path(table, month))
+    def state(self, table: Table, month: date | None = None) -> str | None:
+        """The size, time and place of the table's month in one word, another once it was written anew.
+
+        None where the lake does not hold it.
+        """
+        try:
+            return _state(self.path(table, month))
+        except FileNotFoundError:
+            return None
 
     @in_words
     def digest_while_unchanged(self, table: Table, month: date | None = None) -> str:

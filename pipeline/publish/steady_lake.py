@@ -13,17 +13,15 @@ from pipeline.tables.declaration import Table
 from pipeline.tables.published import MONTH_SEALS
 
 
-def file_states(lake: Lake, tables: Sequence[Table]) -> dict[str, str]:
+def file_states(lake: Lake, tables: Sequence[Table]) -> dict[str, str | None]:
     """By path in the lake: the state of each file of the sealed months of `tables`, of their seals and the registry."""
     places = [(table, month) for month in lake.months(MONTH_SEALS) for table in (*tables, MONTH_SEALS)]
     return {
-        place_in_lake(table.path, month): lake.state(table, month)
-        for table, month in (*places, (ORGANIZATIONS, None))
-        if lake.holds(table, month)
+        place_in_lake(table.path, month): lake.state(table, month) for table, month in (*places, (ORGANIZATIONS, None))
     }
 
 
-def require_unchanged(lake: Lake, states: Mapping[str, str], digests: Mapping[str, str]) -> None:
+def require_unchanged(lake: Lake, states: Mapping[str, str | None], digests: Mapping[str, str]) -> None:
     """Holds the files that `digests` lists to them, where they are not in the state any more that they had before.
 
     Raises:
@@ -39,7 +37,6 @@ def require_unchanged(lake: Lake, states: Mapping[str, str], digests: Mapping[st
         )
 
 
-def _is_unchanged(lake: Lake, table: Table, month: date | None, state: str | None, digest: str) -> bool:
-    if not lake.holds(table, month):
-        return False
-    return lake.state(table, month) == state or lake.digest(table, month) == digest
+def _is_unchanged(lake: Lake, table: Table, month: date | None, before: str | None, digest: str) -> bool:
+    now = lake.state(table, month)
+    return now is not None and (now == before or lake.digest(table, month) == digest)

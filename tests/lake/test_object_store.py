@@ -71,12 +71,17 @@ def test_what_another_machine_wrote_or_removed_meanwhile_is_seen(store, lake):
     assert lake.months(COUNTS) == []
     assert not lake.holds(COUNTS, AUGUST)
     lake.write(COUNTS, AUGUST, rows("a"))
+    before = lake.state(COUNTS, AUGUST)
+    assert lake.state(COUNTS, AUGUST) == before
+    lake.write(COUNTS, AUGUST, rows("b"))
+    assert lake.state(COUNTS, AUGUST) not in (before, None)
     body = store.client().get_object(Bucket=store.bucket, Key=KEY)["Body"].read()
     store.client().put_object(Bucket=store.bucket, Key=KEY.replace(str(AUGUST), str(JULY)), Body=body)
     assert lake.months(COUNTS) == [JULY, AUGUST]
     store.client().delete_object(Bucket=store.bucket, Key=KEY)
     assert lake.months(COUNTS) == [JULY]
     assert not lake.holds(COUNTS, AUGUST)
+    assert lake.state(COUNTS, AUGUST) is None
 
 
 def test_rows_and_digest_are_told_without_reading_the_rows(store, lake):
@@ -165,6 +170,7 @@ def every_way_to_ask(lake):
         lambda: lake.holds(COUNTS, AUGUST),
         lambda: lake.scan(COUNTS, AUGUST),
         lambda: lake.stored(COUNTS, AUGUST),
+        lambda: lake.state(COUNTS, AUGUST),
         lambda: lake.digest(COUNTS, AUGUST),
         lambda: lake.digest_while_unchanged(COUNTS, AUGUST),
         lambda: lake.provenance(COUNTS, AUGUST),

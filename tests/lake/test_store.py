@@ -60,9 +60,13 @@ def test_an_empty_month_keeps_its_schema(lake):
     assert lake.months(COUNTS) == [AUGUST]
 
 
-def test_writing_a_month_again_replaces_it(lake):
+def test_writing_a_month_again_replaces_it_and_its_state_is_another(lake):
+    assert lake.state(COUNTS, AUGUST) is None
     lake.write(COUNTS, AUGUST, rows("a", "b"))
+    before = lake.state(COUNTS, AUGUST)
+    assert lake.state(COUNTS, AUGUST) == before
     lake.write(COUNTS, AUGUST, rows("c"))
+    assert lake.state(COUNTS, AUGUST) != before
     assert lake.scan(COUNTS, AUGUST).collect()["hub_id"].to_list() == ["c"]
 
 
