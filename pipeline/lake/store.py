@@ -32,6 +32,9 @@ POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abf
 
 ROW_GROUP_ROWS = 2**18
 """Stated, or Polars cuts a large table where its threads happen to be: the same rows would give other bytes."""
+PAGE_BYTES = 2**31 - 2**25
+"""The most that Polars takes: one page for each column of a row group. Smaller pages of a column of lists end where the
+memory around the lists says, which differs with the threads that made them: the same rows would give other bytes."""
 ABANDONED_AFTER_SECONDS = 24 * 3600
 """A temporary file this old belongs to a process that was killed."""
 
@@ -211,6 +214,7 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
                 compression_level=1,
                 statistics=True,
                 row_group_size=ROW_GROUP_ROWS,
+                data_page_size=PAGE_BYTES,
                 metadata=metadata,
                 mkdir=False,
             )

@@ -69,15 +69,15 @@ def publish(lake: Lake, folder: Path, connect: Connect, origin_rule: str, run_id
             stays.
         TemporaryError: a month was run meanwhile; what was published before stays.
     """
-    states = file_states(lake, SEALED_TABLES)
-    sealed = by_one_rule(lake, sealed_months(lake, SEALED_TABLES), origin_rule)
-    if not sealed.publishable:
-        reasons = "; ".join(f"{month:%Y-%m}: {reason}" for month, reason in sealed.held_back.items())
-        raise CensusError(f"no month can be published ({reasons or 'the lake is empty'}): run one first")
     from pipeline.publish.report import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
 
-    made_from = lake_digests(lake, sealed.publishable)
     with PublishedFolder(folder).new_version() as draft:
+        states = file_states(lake, SEALED_TABLES)
+        sealed = by_one_rule(lake, sealed_months(lake, SEALED_TABLES), origin_rule)
+        if not sealed.publishable:
+            reasons = "; ".join(f"{month:%Y-%m}: {reason}" for month, reason in sealed.held_back.items())
+            raise CensusError(f"no month can be published ({reasons or 'the lake is empty'}): run one first")
+        made_from = lake_digests(lake, sealed.publishable)
         export = ParquetExport(draft.path / "parquet")
         _export_marts(export, lake, sealed.publishable)
         export_models(export, lake, sealed.publishable)

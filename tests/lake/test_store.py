@@ -1,5 +1,6 @@
 """The lake keeps each table's month whole or not at all."""
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -15,7 +16,6 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.tables.columns import HUB_ID, MONTH
 from pipeline.tables.declaration import TIMESTAMP, Column, Table
-from pipeline.tables.listings import OPENING_COUNTERS
 
 AUGUST = date(2025, 8, 1)
 COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
@@ -148,6 +148,20 @@ Lake(sys.argv[2]).write(OPENING_COUNTERS, dt.date(2025, 8, 1), joined)
 """
 
 
+def digests_by_threads(script, folder):
+    """What the script makes of `rows.parquet`, as the digests of a lake's only files, with one thread and with more."""
+    digests = set()
+    for threads in ("1", "2", "5"):
+        subprocess.run(
+            [sys.executable, "-c", script, folder / "rows.parquet", folder / threads],
+            env=os.environ | {"POLARS_MAX_THREADS": threads},
+            check=True,
+        )
+        [file] = (folder / threads).rglob("*.parquet")
+        digests.add(hashlib.sha256(file.read_bytes()).hexdigest())
+    return digests
+
+
 def test_the_same_rows_are_the_same_bytes_however_many_threads_write_them(tmp_path):
     rows = pl.int_range(700_000, eager=True)
     pl.DataFrame(
@@ -162,13 +176,38 @@ def test_the_same_rows_are_the_same_bytes_however_many_threads_write_them(tmp_pa
             "source_revision": pl.repeat("1", len(rows), eager=True),
         }
     ).write_parquet(tmp_path / "rows.parquet", row_group_size=90_000)
-    digests = set()
-    for threads in ("1", "2", "5"):
-        lake = tmp_path / threads
-        subprocess.run(
-            [sys.executable, "-c", WRITING, tmp_path / "rows.parquet", lake],
-            env=os.environ | {"POLARS_MAX_THREADS": threads},
-            check=True,
-        )
-        digests.add(Lake(str(lake)).digest(OPENING_COUNTERS, AUGUST))
-    assert len(digests) == 1
+    assert len(digests_by_threads(WRITING, tmp_path)) == 1
+
+
+READING_A_DUMP = """
+import datetime as dt
+import sys
+from pathlib import Path
+from pipeline.hub.sources.dialects import read_parquet
+from pipeline.lake.store import Lake
+from pipeline.tables.listings import HUB_SNAPSHOTS
+from pipeline.transform.normalise import hub_snapshot
+
+month, observed_at = dt.date(2025, 8, 1), dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
+rows = read_parquet(Path(sys.argv[1]))
+snapshot = hub_snapshot(rows, month, observed_at=observed_at, source="local", source_revision="1")
+Lake(sys.argv[2]).write(HUB_SNAPSHOTS, month, snapshot)
+"""
+
+
+def test_lists_are_the_same_bytes_however_many_threads_make_them(tmp_path):
+    models = 150_000
+    number, name = pl.col("number"), pl.lit("someone/model-") + pl.col("number").cast(pl.String)
+    card = (
+        pl.when(number < models // 4)
+        .then(pl.lit("{}"))
+        .when(number % 50 == 0)
+        .then(pl.lit('{"base_model": ["') + name + pl.lit('", "someone/else"]}'))
+        .when(number % 2 == 0)
+        .then(pl.lit('{"base_model": "') + name + pl.lit('"}'))
+        .otherwise(pl.lit("{}"))
+    )
+    pl.DataFrame({"number": pl.int_range(models, eager=True)}).select(
+        number.cast(pl.String).str.zfill(24).alias("_id"), name.alias("id"), card.alias("cardData")
+    ).write_parquet(tmp_path / "rows.parquet")
+    assert len(digests_by_threads(READING_A_DUMP, tmp_path)) == 1
