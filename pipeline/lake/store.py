@@ -32,9 +32,10 @@ POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abf
 
 ROW_GROUP_ROWS = 2**18
 """Stated, or Polars cuts a large table where its threads happen to be: the same rows would give other bytes."""
-PAGE_BYTES = 2**31 - 2**25
+PAGE_BYTES_WITH_LISTS = 2**31 - 2**25
 """The most that Polars takes: one page for each column of a row group. Smaller pages of a column of lists end where the
-memory around the lists says, which differs with the threads that made them: the same rows would give other bytes."""
+memory around the lists says, which differs with the threads that made them: the same rows would give other bytes. Other
+tables have pages that fit into a processor's cache."""
 ABANDONED_AFTER_SECONDS = 24 * 3600
 """A temporary file this old belongs to a process that was killed."""
 
@@ -206,6 +207,8 @@ _NO_ROOM_FOR_THE_FOOTER = "Invalid thrift: transport error"
 def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> StoredFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path.parent)
+    has_lists = any(isinstance(dtype, pl.List) for dtype in frame.collect_schema().dtypes())
+    page_bytes = PAGE_BYTES_WITH_LISTS if has_lists else None
     try:
         with in_place_of(path) as unfinished:
             frame.sink_parquet(
@@ -214,7 +217,7 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
                 compression_level=1,
                 statistics=True,
                 row_group_size=ROW_GROUP_ROWS,
-                data_page_size=PAGE_BYTES,
+                data_page_size=page_bytes,
                 metadata=metadata,
                 mkdir=False,
             )
