@@ -117,12 +117,26 @@ def hold_records(records):
     return None
 
 
-@given(st.lists(RECORDS, max_size=6))
+TRIED_LONGER = []
+
+
+def holds_for(strategy):
+    """A property of all words that the strategy makes: tried with a few of them, and with many in the long form."""
+
+    def accept(holds):
+        many = settings(max_examples=500)(given(strategy)(holds))
+        TRIED_LONGER.append(pytest.param(many, id=holds.__name__))
+        return settings(max_examples=10)(given(strategy)(holds))
+
+    return accept
+
+
+@holds_for(st.lists(RECORDS, max_size=6))
 def test_listing_records_become_rows_and_edges(records):
     hold_records(records)
 
 
-@given(st.binary(max_size=300))
+@holds_for(st.binary(max_size=300))
 @example(b'{"id":"a/b"}\x00')
 @example(b'[{"id":"a/b"},')
 @example(b'{"id":' + b"[" * 200)
@@ -150,7 +164,7 @@ def hold_pages(pages):
     return None
 
 
-@given(
+@holds_for(
     st.lists(st.lists(RECORDS, max_size=3).map(lambda records: json.dumps(records).encode()), min_size=1, max_size=3)
 )
 def test_listing_pages_become_rows(pages):
@@ -170,7 +184,7 @@ def hold_cards(cards):
     assert_lineage_adds_up(snapshot_of(rows))
 
 
-@given(st.lists(st.one_of(CARDS.map(json.dumps), st.text(max_size=60), st.none()), min_size=1, max_size=5))
+@holds_for(st.lists(st.one_of(CARDS.map(json.dumps), st.text(max_size=60), st.none()), min_size=1, max_size=5))
 def test_cards_in_archives_become_names_of_base_models(cards):
     hold_cards(cards)
 
@@ -201,23 +215,12 @@ def hold_declarations(repositories):
     assert_lineage_adds_up(pl.DataFrame(rows, schema=HUB_SNAPSHOTS.schema))
 
 
-@given(st.lists(DECLARED, min_size=1, max_size=8))
+@holds_for(st.lists(DECLARED, min_size=1, max_size=8))
 def test_declarations_of_any_words_become_edges_that_add_up(repositories):
     hold_declarations(repositories)
 
 
-TARGETS = [
-    test_listing_records_become_rows_and_edges,
-    test_a_listing_of_any_bytes_is_read_or_refused,
-    test_listing_pages_become_rows,
-    test_cards_in_archives_become_names_of_base_models,
-    test_declarations_of_any_words_become_edges_that_add_up,
-]
-for _target in TARGETS:
-    settings(max_examples=10)(_target)
-
-
 @pytest.mark.faults
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
-def test_many_more_words_of_strangers(target):
-    settings(max_examples=500)(target)()
+@pytest.mark.parametrize("property_of_many", TRIED_LONGER)
+def test_many_more_words_of_strangers(property_of_many):
+    property_of_many()
