@@ -16,8 +16,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from upath import UPath
-
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, upload
 from pipeline.publish.digests import OF_THE_VERSION
@@ -47,7 +45,7 @@ class StoreCopy:
         made = folder / "versions" / version
         names = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
         for name in (*sorted(names - {OF_THE_VERSION}), OF_THE_VERSION):
-            upload(made / name, self._place(version) / name)
+            upload(made / name, located(self.url) / "versions" / version / name)
         if version > (self.current() or ""):
             self._point_to(version)
         self._remove_oldest()
@@ -78,9 +76,6 @@ class StoreCopy:
             named.write_text(version)
             upload(named, located(self.url) / "current")
 
-    def _place(self, version: str) -> UPath:
-        return located(self.url) / "versions" / version
-
     def _remove_oldest(self) -> None:
         """Removes what is older than the versions that are kept, with what an ended process left of such."""
         current = self.current()
@@ -89,7 +84,7 @@ class StoreCopy:
             return
         for version, names in self._names().items():
             if version < kept[-1] and version != current:
-                place = self._place(version)
+                place = located(self.url) / "versions" / version
                 if OF_THE_VERSION in names:
                     place.fs.rm_file((place / OF_THE_VERSION).path)
                 place.fs.rm(place.path, recursive=True)
