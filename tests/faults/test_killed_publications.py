@@ -1,6 +1,6 @@
 """A publication killed at random moments: readers see a whole one, and the next run publishes what it would have been.
 
-Every third one is killed where versions change places, which takes less than a hundredth of the time. The long form, by
+Every third one is killed where versions change places, which random moments seldom meet. The long form, by
 `make test-faults`.
 """
 
