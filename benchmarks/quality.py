@@ -17,7 +17,7 @@ import polars as pl
 from benchmarks.stages import Peer, Stage
 from pipeline.quality.frames import for_pandas
 from pipeline.quality.judge import judge
-from pipeline.tables.declaration import TIMESTAMP, Column, Expectation, Table
+from pipeline.schema.declaration import TIMESTAMP, Column, Expectation, Table
 
 MODELS_FILE = "models.parquet"
 TASKS = ("text-generation", "image-text-to-text", "text-to-image", "automatic-speech-recognition", "fill-mask")

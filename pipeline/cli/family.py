@@ -13,8 +13,8 @@ import polars as pl
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.publish.marts import SYNTHETIC_SOURCES
+from pipeline.schema.declaration import Table
 from pipeline.tables import attribution, lineage, listings
-from pipeline.tables.declaration import Table
 from pipeline.tables.published import MONTH_SEALS
 from pipeline.transform.lineage.kin import kin_of
 

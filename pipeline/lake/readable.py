@@ -7,7 +7,7 @@ from typing import Protocol
 
 import polars as pl
 
-from pipeline.tables.declaration import Table
+from pipeline.schema.declaration import Table
 
 
 class ReadableLake(Protocol):

@@ -24,7 +24,7 @@ from upath import UPath
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, refusal, stated_digest, upload
 from pipeline.lake.provenance import Provenance, provenance_in
-from pipeline.tables.declaration import Table, conform
+from pipeline.schema.declaration import Table, conform
 from pipeline.whole_file import in_place_of
 
 POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https"})

@@ -14,8 +14,8 @@ from pipeline.lake.store import Lake
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.shown import largest_rows, lowest_coverage, rests_on
 from pipeline.orchestration.table_assets import column_lineage, in_plain_words
+from pipeline.schema.declaration import Table
 from pipeline.tables.catalog import TABLES_BY_PATH
-from pipeline.tables.declaration import Table
 
 
 class LakeIOManager(dg.ConfigurableIOManager):

@@ -14,8 +14,8 @@ from pipeline.lake.store import Lake
 from pipeline.months import add_months
 from pipeline.orchestration.shown import SYNTHETIC, shown
 from pipeline.publish.marts import SYNTHETIC_SOURCES
+from pipeline.schema.declaration import Table
 from pipeline.tables.attribution import ATTRIBUTION_COVERAGE
-from pipeline.tables.declaration import Table
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.tables.shares import COUNTRY_SHARES
 

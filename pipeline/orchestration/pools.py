@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from pipeline import settings
-from pipeline.tables.declaration import Table
+from pipeline.schema.declaration import Table
 
 HUB_POOL = "hub_api"
 """One step at a time speaks with the Hub: its quota is one, and crawls must not share it."""

@@ -15,7 +15,7 @@ from pipeline import settings
 from pipeline.hub.sources.base import SnapshotSource
 from pipeline.lake.store import Lake
 from pipeline.reference.registry import Registry, read_registry
-from pipeline.tables.declaration import Table
+from pipeline.schema.declaration import Table
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -13,7 +13,7 @@ from polars import selectors
 from pipeline.lake.store import Lake
 from pipeline.publish.marts import SYNTHETIC_SOURCES
 from pipeline.quality.samples import sample
-from pipeline.tables.declaration import Table
+from pipeline.schema.declaration import Table
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
 from pipeline.tables.shares import COUNTRY_SHARES
 

@@ -14,8 +14,7 @@ from polars.exceptions import PolarsError
 from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.pools import HUB_POOL, pool_of
-from pipeline.tables.catalog import TABLES_BY_PATH
-from pipeline.tables.declaration import Column, Table
+from pipeline.schema.declaration import Column, Table
 from pipeline.version import __version__
 
 Body = TypeVar("Body", bound=Callable[..., Any])
@@ -39,7 +38,7 @@ NETWORK_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXP
 def table_asset(
     table: Table,
     *,
-    ins: Mapping[str, dg.AssetIn] | None = None,
+    ins: Mapping[str, Table] | None = None,
     deps: Sequence[Table] = (),
     reads_network: bool = False,
 ) -> Callable[[Body], dg.AssetsDefinition]:
@@ -48,12 +47,12 @@ def table_asset(
     def decorate(body: Body) -> dg.AssetsDefinition:
         made: dg.AssetsDefinition = dg.asset(
             key=asset_key(table),
-            ins=ins,
+            ins=_asset_ins(ins or {}),
             deps=[asset_key(upstream) for upstream in deps],
             group_name=table.group,
             partitions_def=MONTHS if table.monthly else None,
             retry_policy=NETWORK_RETRIES if reads_network else None,
-            pool=HUB_POOL if reads_network else pool_of([table, *_tables_of(ins)]),
+            pool=HUB_POOL if reads_network else pool_of([table, *(ins or {}).values()]),
             io_manager_key="lake_io",
             tags={"reads": "hub"} if reads_network else None,
             **asset_facts(table),
@@ -67,7 +66,7 @@ def table_assets(
     name: str,
     made_from: Mapping[Table, Sequence[Table]],
     *,
-    ins: Mapping[str, dg.AssetIn],
+    ins: Mapping[str, Table],
     deps: Sequence[Table] = (),
 ) -> Callable[[Body], dg.AssetsDefinition]:
     """Decorates one body that makes several monthly tables: it returns their frames in the same order.
@@ -87,25 +86,25 @@ def table_assets(
                 )
                 for table in made_from
             },
-            ins=ins,
+            ins=_asset_ins(ins),
             deps=[asset_key(upstream) for upstream in deps],
             internal_asset_deps={
                 table.name: {asset_key(upstream) for upstream in upstreams} for table, upstreams in made_from.items()
             },
             partitions_def=MONTHS,
-            pool=pool_of([*made_from, *_tables_of(ins)]),
+            pool=pool_of([*made_from, *ins.values()]),
         )(in_plain_words(body))
 
     return decorate
 
 
-def _tables_of(ins: Mapping[str, dg.AssetIn] | None) -> list[Table]:
-    return [TABLES_BY_PATH["/".join(read.key.path)] for read in (ins or {}).values() if read.key]
-
-
-def inputs(**tables: Table) -> Mapping[str, dg.AssetIn]:
-    """Names a body's parameters by the tables that they are."""
+def _asset_ins(tables: Mapping[str, Table]) -> Mapping[str, dg.AssetIn]:
     return {parameter: dg.AssetIn(key=asset_key(table)) for parameter, table in tables.items()}
+
+
+def inputs(**tables: Table) -> Mapping[str, Table]:
+    """Names a body's parameters by the tables that they are."""
+    return tables
 
 
 def asset_key(table: Table) -> dg.AssetKey:

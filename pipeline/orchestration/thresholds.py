@@ -11,8 +11,8 @@ import dagster as dg
 
 from pipeline import settings
 from pipeline.quality.thresholds import Threshold, Thresholds, parse_thresholds, require_settable, settable
+from pipeline.schema.declaration import Rule
 from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
-from pipeline.tables.declaration import Rule
 
 
 def _fields() -> dict[str, Any]:

@@ -12,8 +12,8 @@ from pipeline.lake.store import Lake
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import duckdb_type
 from pipeline.quality.declared import declared_checks
+from pipeline.schema.declaration import Table
 from pipeline.tables.catalog import SEALED_TABLES, TABLES
-from pipeline.tables.declaration import Table
 from pipeline.tables.published import DATA_CHECKS, DATA_DICTIONARY, MONTH_SEALS, SCHEMA_VERSION
 from pipeline.version import __version__
 

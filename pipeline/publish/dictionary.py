@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.tables.declaration import Column, Table
+from pipeline.schema.declaration import Column, Table
 from pipeline.tables.families import TABLES as FAMILY_TABLES
 from pipeline.tables.published import COVERAGE, DIM_COUNTRY, DIM_MONTH, DIM_ORGANIZATION
 from pipeline.tables.windowed import WINDOWED_TABLES

@@ -8,8 +8,8 @@ from html import escape
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import duckdb_type
 from pipeline.quality.declared import declared_checks
+from pipeline.schema.declaration import Column, Table
 from pipeline.tables.catalog import TABLES
-from pipeline.tables.declaration import Column, Table
 from pipeline.tables.published import SCHEMA_VERSION
 
 STYLE = """

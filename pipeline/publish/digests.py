@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from pipeline.schema.declaration import Table
 from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.tables.catalog import TABLES_BY_PATH
-from pipeline.tables.declaration import Table
 from pipeline.tables.published import MONTH_SEALS
 
 OF_THE_VERSION = "SHA256SUMS"

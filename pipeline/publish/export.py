@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.errors import CensusError
 from pipeline.publish.relations import key_of
-from pipeline.tables.declaration import Table, conform
+from pipeline.schema.declaration import Table, conform
 
 LARGE_ROWS = 500_000
 """A table with more rows has one file per month."""

@@ -20,7 +20,7 @@ from pipeline.publish.export import ExportedTable
 from pipeline.publish.folder import Draft
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import column_comment, table_comment
-from pipeline.tables.declaration import Column, Table
+from pipeline.schema.declaration import Column, Table
 from pipeline.tables.published import CENSUS, DIM_MODEL, DIM_MONTH, SCHEMA_VERSION
 
 NAME = "open-model-census"

@@ -35,9 +35,9 @@ from pipeline.publish.warehouse import (
     write_warehouse,
 )
 from pipeline.publish.windowed import windowed_marts
+from pipeline.schema.declaration import Table
 from pipeline.tables import attribution, families, listings, published, shares
 from pipeline.tables.catalog import SEALED_TABLES
-from pipeline.tables.declaration import Table
 from pipeline.tables.windowed import WINDOWED_TABLES
 
 MARTS: tuple[Table, ...] = (*WINDOWED_TABLES, *families.TABLES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.schema.declaration import Table
 from pipeline.tables import published
-from pipeline.tables.declaration import Table
 
 REFERENCES = {
     "month": (published.DIM_MONTH, "month"),

@@ -20,8 +20,8 @@ from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.publish.machine import processors
+from pipeline.schema.declaration import Table
 from pipeline.tables.attribution import MODEL_ATTRIBUTION
-from pipeline.tables.declaration import Table
 from pipeline.tables.listings import HUB_SNAPSHOTS, OPENING_COUNTERS
 from pipeline.tables.published import MONTH_SEALS
 from pipeline.version import __version__

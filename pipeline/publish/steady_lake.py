@@ -8,8 +8,8 @@ from datetime import date
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.publish.digests import place_in_lake, table_and_month
+from pipeline.schema.declaration import Table
 from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.tables.declaration import Table
 from pipeline.tables.published import MONTH_SEALS
 
 

@@ -20,7 +20,7 @@ from pipeline.publish.digests import (
 )
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.seals import defects, misfits
-from pipeline.tables.declaration import Table
+from pipeline.schema.declaration import Table
 
 
 @dataclass(frozen=True)

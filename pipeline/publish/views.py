@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.publish.relations import reference_of
+from pipeline.schema.declaration import Column, Table
 from pipeline.tables.columns import MONTH
-from pipeline.tables.declaration import Column, Table
 from pipeline.tables.published import (
     DIM_COUNTRY,
     DIM_MODEL,

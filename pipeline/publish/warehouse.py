@@ -15,7 +15,7 @@ from pipeline.publish.export import ExportedTable
 from pipeline.publish.machine import duckdb_settings
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.views import views_of
-from pipeline.tables.declaration import Column, Table
+from pipeline.schema.declaration import Column, Table
 
 STORAGE_VERSION = "v1.2.0"
 """The oldest DuckDB that can open the file; the drivers of BI tools lag behind."""

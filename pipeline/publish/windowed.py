@@ -7,8 +7,8 @@ from collections.abc import Callable
 import polars as pl
 
 from pipeline.errors import CensusError
+from pipeline.schema.declaration import Table
 from pipeline.tables import attributes, measures, shares, windowed
-from pipeline.tables.declaration import Table
 from pipeline.transform.adoption import adoption
 from pipeline.transform.concentration import concentration_of_members
 from pipeline.transform.intermediaries import intermediary_windows

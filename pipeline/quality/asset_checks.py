@@ -18,8 +18,8 @@ from pipeline.quality.judge import Verdict, judge
 from pipeline.quality.lake_frames import LakeFrames
 from pipeline.quality.reads import tables_read
 from pipeline.quality.thresholds import with_thresholds
+from pipeline.schema.declaration import Expectation, Table
 from pipeline.tables.catalog import TABLES_BY_PATH
-from pipeline.tables.declaration import Expectation, Table
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 

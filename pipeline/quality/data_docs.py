@@ -17,7 +17,7 @@ from pipeline.lake.readable import ReadableLake
 from pipeline.quality.judge import judge
 from pipeline.quality.lake_frames import LakeFrames
 from pipeline.quality.suite import reports
-from pipeline.tables.declaration import Table
+from pipeline.schema.declaration import Table
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult

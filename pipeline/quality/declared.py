@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.quality.kinds import Bounds, kind_of, require_supported
-from pipeline.tables.declaration import Expectation, Measure, Rule, Severity, Table
+from pipeline.schema.declaration import Expectation, Measure, Rule, Severity, Table
 
 CONSEQUENCES: dict[Severity, str] = {
     "critical": "Critical: stops everything downstream of this table",

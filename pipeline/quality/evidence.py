@@ -23,7 +23,7 @@ from pipeline.quality.kinds import (
     is_missing,
     kind_of,
 )
-from pipeline.tables.declaration import Expectation, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import Expectation, Measure, Rule, Table, TableFrames
 
 Numbers = Mapping[str, Any]
 FAILED = "failed"

@@ -18,7 +18,7 @@ from pipeline.quality.evidence import NoValueError, columns_in_words, rows_in_wo
 from pipeline.quality.kinds import bounds_of, comparable, kind_of
 from pipeline.quality.outcomes import Finding, Outcome
 from pipeline.quality.suite import Answer, Question, validate
-from pipeline.tables.declaration import Expectation
+from pipeline.schema.declaration import Expectation
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ from pipeline.quality.declared import Check, declared_checks
 from pipeline.quality.evidence import Evidence, evidence_of
 from pipeline.quality.outcomes import Finding, Outcome
 from pipeline.quality.samples import Cell, inert, sample
-from pipeline.tables.declaration import Expectation, Rule, Severity, Table, TableFrames
+from pipeline.schema.declaration import Expectation, Rule, Severity, Table, TableFrames
 
 MOST_CHARACTERS_OF_AN_ERROR = 2_000
 

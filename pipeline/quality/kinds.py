@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.quality import patterns
-from pipeline.tables.declaration import Expectation, Table
+from pipeline.schema.declaration import Expectation, Table
 
 Arguments = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.lake.readable import ReadableLake
 from pipeline.months import previous_month
-from pipeline.tables.declaration import Table
+from pipeline.schema.declaration import Table
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.tables.declaration import Table, TableFrames
+from pipeline.schema.declaration import Table, TableFrames
 
 
 def tables_read(table: Table, tables: Mapping[str, Table]) -> list[Table]:

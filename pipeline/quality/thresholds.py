@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import CensusError
 from pipeline.quality.declared import Check, Statement, declared_checks
-from pipeline.tables.declaration import Expectation, Measure, Rule, Table
+from pipeline.schema.declaration import Expectation, Measure, Rule, Table
 
 Thresholds = Mapping[str, Mapping[str, float]]
 """The chosen numbers by table (`group/name`) and check."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.schema.declaration import Expectation, Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import DEVELOPER_KINDS, RELATIONS
-from pipeline.tables.declaration import Expectation, Rule, Table, TableFrames, columns_of
 from pipeline.tables.shares import (
     GROUP_COLUMNS,
     SHARE_COLUMNS,

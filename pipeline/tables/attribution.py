@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import (
     COUNTRY,
     COUNTRY_PATTERN,
@@ -16,7 +17,6 @@ from pipeline.tables.columns import (
     ORGANIZATION,
 )
 from pipeline.tables.coverage_rules import covers_snapshot
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 from pipeline.tables.registry_rules import RULES, RegistryRule
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.schema.declaration import Table
 from pipeline.tables import attributes, attribution, families, lineage, listings, measures, published, shares
-from pipeline.tables.declaration import Table
 
 TABLES: tuple[Table, ...] = (
     *listings.TABLES,

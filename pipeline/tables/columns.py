@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.tables.declaration import TIMESTAMP, Column, columns_of
+from pipeline.schema.declaration import TIMESTAMP, Column, columns_of
 
 MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day.")
 HUB_ID = Column(

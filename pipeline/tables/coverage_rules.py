@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.tables.declaration import Rule, TableFrames
+from pipeline.schema.declaration import Rule, TableFrames
 
 _SNAPSHOT = "listings/hub_snapshots"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import (
     ANY_COUNTRY,
     ANY_ORGANIZATION,
@@ -13,7 +14,6 @@ from pipeline.tables.columns import (
     RELATIONS,
     WEIGHTED,
 )
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames, columns_of
 
 LEVELS = ("root_model", "root_organization")
 """What a family is named after: the root repository, or the organisation that made it."""

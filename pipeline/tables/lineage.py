@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION, RELATIONS
 from pipeline.tables.coverage_rules import covers_snapshot, lies_within, runs, stand_side_by_side
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 from pipeline.tables.listings import BASE_MODEL_TAG
 
 EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import (
     BASES,
     BASIS,
@@ -19,7 +20,6 @@ from pipeline.tables.columns import (
     SOURCE_REVISION,
 )
 from pipeline.tables.coverage_rules import covers_snapshot
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
 
 IDENTIFIED_BY = Column(
     "identified_by", pl.String, "What `hub_id` holds: `hub_id`, or `name` where the source has none."

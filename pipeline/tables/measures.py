@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.schema.declaration import Column, Expectation, Table, columns_of
 from pipeline.tables.attributes import HANDED_ON, INTERMEDIARY_KINDS, SIZE_BANDS, SIZE_STATED
 from pipeline.tables.columns import (
     ANY_COUNTRY,
@@ -22,7 +23,6 @@ from pipeline.tables.columns import (
     ORGANIZATION,
     WEIGHTED,
 )
-from pipeline.tables.declaration import Column, Expectation, Table, columns_of
 from pipeline.tables.shares import (
     ATTRIBUTION,
     IN_WINDOW,

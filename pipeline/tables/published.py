@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.schema.declaration import TIMESTAMP, Column, Expectation, Table
 from pipeline.tables.columns import (
     COUNTRY,
     CREATED_AT,
@@ -17,7 +18,6 @@ from pipeline.tables.columns import (
     SOURCE,
     SOURCE_REVISION,
 )
-from pipeline.tables.declaration import TIMESTAMP, Column, Expectation, Table
 from pipeline.tables.lineage import ORIGIN_RULE
 from pipeline.tables.listings import MONTH_ACCOUNTS, OBSERVATIONS
 from pipeline.tables.shares import POPULATION_NAMES

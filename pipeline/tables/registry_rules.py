@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 import pycountry
 
+from pipeline.schema.declaration import Severity
 from pipeline.tables.columns import DEVELOPER_KINDS
-from pipeline.tables.declaration import Severity
 
 COUNTRY_CODES = frozenset(country.alpha_2 for country in pycountry.countries)
 INTERNATIONAL = "international"

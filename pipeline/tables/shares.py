@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.schema.declaration import Column, ColumnOf, Expectation, Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import (
     ANY_COUNTRY,
     ANY_ORGANIZATION,
@@ -18,7 +19,6 @@ from pipeline.tables.columns import (
     OF_POPULATION,
     WEIGHTED,
 )
-from pipeline.tables.declaration import Column, ColumnOf, Expectation, Rule, Table, TableFrames, columns_of
 
 
 @dataclass(frozen=True)

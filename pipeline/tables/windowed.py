@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
+from pipeline.schema.declaration import Column, Table
 from pipeline.tables.attributes import ATTRIBUTE_SHARES
-from pipeline.tables.declaration import Column, Table
 from pipeline.tables.measures import ADOPTION, CONCENTRATION, INTERMEDIARIES, MODEL_SIZES, RELEASE_CADENCE
 from pipeline.tables.shares import COUNTRY_SHARES, ORGANIZATION_SHARES
 

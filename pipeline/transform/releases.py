@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from pipeline.months import opening_of
-from pipeline.tables.declaration import TIMESTAMP
+from pipeline.schema.declaration import TIMESTAMP
 from pipeline.tables.measures import RELEASE_CADENCE
 from pipeline.tables.shares import NOT_KNOWN
 from pipeline.transform.windows import windows_over

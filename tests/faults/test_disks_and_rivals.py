@@ -19,8 +19,8 @@ from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.publish.folder import PublishedFolder
+from pipeline.schema.declaration import Column, Table
 from pipeline.tables.columns import HUB_ID, MONTH
-from pipeline.tables.declaration import Column, Table
 
 AUGUST = date(2025, 8, 1)
 COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))

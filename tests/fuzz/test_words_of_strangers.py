@@ -18,7 +18,7 @@ from pipeline.hub.sources.base import OBSERVATION_SCHEMA
 from pipeline.hub.sources.dialects import read_json_lines, read_pages, read_parquet
 from pipeline.hub.sources.listing import packed
 from pipeline.reference.lineage import relations, renames
-from pipeline.tables.declaration import conform
+from pipeline.schema.declaration import conform
 from pipeline.tables.lineage import DERIVATION_ACCOUNTS, DERIVATIONS, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.lineage.parse import derive

@@ -14,8 +14,8 @@ import pytest
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from pipeline.schema.declaration import TIMESTAMP, Column, Table
 from pipeline.tables.columns import HUB_ID, MONTH
-from pipeline.tables.declaration import TIMESTAMP, Column, Table
 
 AUGUST = date(2025, 8, 1)
 COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))

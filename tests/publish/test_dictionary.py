@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.publish.dictionary import DOCUMENTED_TABLES, page, pages
-from pipeline.tables.declaration import Column, Table
+from pipeline.schema.declaration import Column, Table
 
 KEPT = Path(__file__).parents[2] / "docs" / "tables"
 

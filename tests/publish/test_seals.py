@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.lake.store import Lake
 from pipeline.publish.seals import seal, sealed_months
+from pipeline.schema.declaration import Table
 from pipeline.tables.columns import HUB_ID, MONTH
-from pipeline.tables.declaration import Table
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.tables.published import MONTH_SEALS
 

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import CensusError
 from pipeline.publish.export import ExportedTable, ParquetExport
 from pipeline.publish.warehouse import write_warehouse
-from pipeline.tables.declaration import TIMESTAMP, Column, Table
+from pipeline.schema.declaration import TIMESTAMP, Column, Table
 
 COUNTS = Table(
     "listings",

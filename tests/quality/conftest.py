@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule, Table
+from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table
 
 
 @dataclass(frozen=True)

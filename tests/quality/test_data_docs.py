@@ -6,8 +6,8 @@ import polars as pl
 
 from pipeline.lake.store import Lake
 from pipeline.quality.data_docs import write_data_docs
+from pipeline.schema.declaration import Column, Expectation, Table
 from pipeline.tables.columns import HUB_ID, MONTH
-from pipeline.tables.declaration import Column, Expectation, Table
 
 AUGUST = date(2025, 8, 1)
 THINGS = Table(

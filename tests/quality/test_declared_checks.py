@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.quality.declared import declared_checks
 from pipeline.quality.reads import tables_read
+from pipeline.schema.declaration import Column, Expectation, Measure, Rule
 from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule
 
 
 def names(table) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.quality.judge import Verdict, judge
 from pipeline.quality.kinds import KINDS
-from pipeline.tables.declaration import TIMESTAMP, Column, Expectation, Table
+from pipeline.schema.declaration import TIMESTAMP, Column, Expectation, Table
 
 COLUMNS = (
     Column("name", pl.String, "Text.", nullable=True),

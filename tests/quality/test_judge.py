@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.quality.judge import judge
-from pipeline.tables.declaration import Column, Expectation, Measure, Rule
+from pipeline.schema.declaration import Column, Expectation, Measure, Rule
 
 PATH = "listings/models"
 WAYS = pytest.mark.parametrize("row_limit_for_frames", [100, -1], ids=["frames", "facts"])
@@ -216,7 +216,7 @@ def test_judging_prints_nothing():
     script = """
         import polars as pl
         from pipeline.quality.judge import judge
-        from pipeline.tables.declaration import Column, Expectation, Table
+        from pipeline.schema.declaration import Column, Expectation, Table
 
         table = Table("listings", "models", "model", "Made up.", (Column("model_id", pl.String, "Name."),),
                       ("model_id",), rules=())

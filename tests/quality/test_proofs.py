@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from pipeline.quality.judge import judge
 from pipeline.quality.kinds import KINDS
+from pipeline.schema.declaration import Rule
 from pipeline.tables.attribution import ATTRIBUTION_COVERAGE
 from pipeline.tables.coverage_rules import covers_snapshot, lies_within, runs, stand_side_by_side
-from pipeline.tables.declaration import Rule
 from pipeline.tables.lineage import DERIVATIONS, MODEL_LINEAGE
 
 VALUES = {

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.orchestration.run_report import report_from
 from pipeline.quality.asset_checks import build_asset_checks
-from pipeline.tables.declaration import Column, Expectation, Rule, Table
+from pipeline.schema.declaration import Column, Expectation, Rule, Table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 MONTH = date(2024, 8, 1)

@@ -7,8 +7,8 @@ from pipeline.errors import CensusError
 from pipeline.quality.declared import declared_checks
 from pipeline.quality.judge import judge
 from pipeline.quality.thresholds import parse_thresholds, settable, with_thresholds
+from pipeline.schema.declaration import Expectation, Measure, Rule
 from pipeline.tables.catalog import TABLES
-from pipeline.tables.declaration import Expectation, Measure, Rule
 
 LIKED = Expectation("ExpectColumnValuesToNotBeNull", {"column": "likes", "mostly": 0.9}, "warning")
 FEW_UNLOVED = Rule(

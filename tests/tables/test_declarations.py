@@ -5,9 +5,9 @@ from collections import defaultdict
 import polars as pl
 import pytest
 
+from pipeline.schema.declaration import Column, Table, conform
 from pipeline.tables.catalog import SEALED_TABLES, TABLES
 from pipeline.tables.columns import HUB_ID, MONTH
-from pipeline.tables.declaration import Column, Table, conform
 from pipeline.tables.published import PUBLISHED_TABLES
 from pipeline.tables.windowed import WINDOWED_TABLES
 

@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from pipeline.tables.declaration import conform
+from pipeline.schema.declaration import conform
 from pipeline.tables.lineage import DERIVATION_ACCOUNTS, DERIVATIONS, MODEL_LINEAGE, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.lineage.graph import Developers, place

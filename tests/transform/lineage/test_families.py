@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.tables.declaration import conform
+from pipeline.schema.declaration import conform
 from pipeline.tables.families import DERIVATION_FLOWS, FAMILY_SHARES
 from pipeline.transform.lineage.families import derivation_marts
 

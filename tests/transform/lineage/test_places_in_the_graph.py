@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from pipeline.tables.declaration import conform
+from pipeline.schema.declaration import conform
 from pipeline.tables.lineage import ORIGIN_RULES, ORIGIN_WEIGHTS, TABLES
 from pipeline.transform.lineage import matching
 from pipeline.transform.lineage.parse import derive

@@ -6,7 +6,7 @@ table (see the modules beside this one), and how expectations are run (see `pipe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -20,13 +20,23 @@ TIMESTAMP = pl.Datetime("us", "UTC")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the same name means the same quantity in the same unit in every table that has it."""
+    """One column: the same name means the same quantity in the same unit in every table that has it.
+
+    A value that is there must lie between `minimum` and `maximum`, be one of `values`, match `pattern`, and stand in
+    one row only if it is `unique`. These constraints are critical and hold in every table that has the column; what is
+    tolerated to a degree is a rule of the table.
+    """
 
     name: str
     type: pl.DataType | type[pl.DataType]
     meaning: str
     unit: str | None = None
     nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] = ()
+    pattern: str | None = None
+    unique: bool = False
 
     def optional(self, meaning: str | None = None) -> Column:
         """The same column where a value may be absent."""
@@ -190,7 +200,21 @@ class Table:
                     why=f"one row per {self.grain}",
                 )
             )
-        return tuple(implied)
+        return (*implied, *(expectation for column in self.columns for expectation in _constraints(column)))
+
+
+def _constraints(column: Column) -> Iterator[Expectation]:
+    about = {"column": column.name}
+    if column.minimum is not None or column.maximum is not None:
+        bounds = {"min_value": column.minimum, "max_value": column.maximum}
+        stated = {name: bound for name, bound in bounds.items() if bound is not None}
+        yield Expectation("ExpectColumnValuesToBeBetween", about | stated)
+    if column.values:
+        yield Expectation("ExpectColumnValuesToBeInSet", about | {"value_set": list(column.values)})
+    if column.pattern:
+        yield Expectation("ExpectColumnValuesToMatchRegex", about | {"regex": column.pattern})
+    if column.unique:
+        yield Expectation("ExpectColumnValuesToBeUnique", about)
 
 
 def conform(frame: pl.LazyFrame, table: Table) -> pl.LazyFrame:

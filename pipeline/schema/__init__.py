@@ -1,0 +1,1 @@
+"""The vocabulary in which tables, columns, rules and figures are declared."""

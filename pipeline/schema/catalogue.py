@@ -1,0 +1,77 @@
+"""The catalogue: everything that the modules of the census declare, found by walking its packages."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TypeVar
+
+from pipeline.schema.declaration import Table
+from pipeline.schema.published import PublishedTable
+
+Declared = TypeVar("Declared")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every declared table: those of the lake by path (`group/name`), those that are published by name."""
+
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    published: Mapping[str, PublishedTable] = field(default_factory=dict)
+
+    def __getitem__(self, path: str) -> Table:
+        """The table of that path.
+
+        Raises:
+            KeyError: no module declares it.
+        """
+        if path not in self.tables:
+            raise KeyError(f"no table {path} is declared: the census has {', '.join(sorted(self.tables))}")
+        return self.tables[path]
+
+    @property
+    def monthly(self) -> tuple[Table, ...]:
+        """The tables that make up a month: all of them must be there, checked and unchanged for it to be published."""
+        return tuple(table for table in self.tables.values() if table.monthly and table.group != "published")
+
+
+def catalogue_of(*packages: ModuleType) -> Catalogue:
+    """The catalogue of what the packages' modules declare.
+
+    Raises:
+        ValueError: two tables are declared under one path.
+    """
+    return Catalogue(
+        _by_name((table.path, table) for table in declared_in(Table, *packages)),
+        _by_name((found.table.name, found) for found in declared_in(PublishedTable, *packages)),
+    )
+
+
+def _by_name(found: Iterable[tuple[str, Declared]]) -> dict[str, Declared]:
+    named: dict[str, Declared] = {}
+    for name, declared in found:
+        if named.setdefault(name, declared) is not declared:
+            raise ValueError(f"the table {name} is declared twice: keep one declaration")
+    return named
+
+
+def declared_in(kind: type[Declared], *packages: ModuleType) -> Iterator[Declared]:
+    """Everything of a kind that stands at the top of a module of the packages, or in a tuple or list there, once."""
+    seen: set[int] = set()
+    for module in modules_of(*packages):
+        for value in vars(module).values():
+            for found in value if isinstance(value, (tuple, list)) else (value,):
+                if isinstance(found, kind) and id(found) not in seen:
+                    seen.add(id(found))
+                    yield found
+
+
+def modules_of(*packages: ModuleType) -> Iterator[ModuleType]:
+    """The packages and every module below them, in the order of their names."""
+    for package in packages:
+        yield package
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(found.name)
