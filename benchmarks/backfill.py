@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks.dumps import backfill_dumps
 from benchmarks.stages import Stage
-from pipeline.hub.local_hub.timeline import MONTHS
 from pipeline.months import add_months
+from synthetic_hub.timeline import MONTHS
 
 MONTHS_OF_A_BACKFILL = 24
 

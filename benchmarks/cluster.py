@@ -41,12 +41,12 @@ from upath import UPath
 
 from benchmarks.dumps import backfill_dumps
 from pipeline.definitions import defs
-from pipeline.hub.local_hub.timeline import MONTHS
 from pipeline.lake.object_store import located
 from pipeline.months import add_months
 from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL
 from pipeline.publish.digests import OF_THE_LAKE
 from pipeline.publish.store_copy import StoreCopy
+from synthetic_hub.timeline import MONTHS
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.hub.local_hub.timeline import BOUNDARIES
-from pipeline.hub.local_hub.world import WorldFiles, WorldSettings, ensure_world
 from pipeline.months import add_months
+from synthetic_hub.timeline import BOUNDARIES
+from synthetic_hub.world import WorldFiles, WorldSettings, ensure_world
 
 MONTH = dt.date(2025, 8, 1)
 """The month that is made where there is only one; September 2025 is the world's last whole month."""

@@ -21,14 +21,14 @@ from huggingface_hub import HfApi
 
 from benchmarks.stages import Peer, Stage
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.listing import Listing, Query
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.opening import snapshot_rows
 from pipeline.hub.sources.base import Snapshot
 from pipeline.hub.sources.dialects import read_parquet
 from pipeline.hub.sources.listing import EXPANDED_FIELDS, ListingCrawl, packed
 from pipeline.lake.store import Lake
 from pipeline.tables.listings import HUB_SNAPSHOTS
+from synthetic_hub.listing import Listing, Query
+from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTH = dt.date(2025, 9, 1)
 WORLD = 100_000

@@ -17,13 +17,13 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.measuring import in_its_own_process
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import next_month
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import RunOutcome, run_months, run_publish
 from pipeline.tables.catalog import TABLES
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTH = date(2025, 8, 1)
 MONTHS = 24

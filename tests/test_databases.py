@@ -69,7 +69,7 @@ def test_a_confined_connection_stays_in_its_folder(folder):
 def test_there_is_no_other_way_to_open_one():
     opened_in = [
         str(path.relative_to(ROOT))
-        for folder in ("pipeline", "assets")
+        for folder in ("pipeline", "assets", "synthetic_hub")
         for path in sorted((ROOT / folder).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "duckdb.connect"

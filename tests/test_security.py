@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from pipeline.cli import run
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldFiles, WorldSettings
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldFiles, WorldSettings
 
 ROOT = Path(__file__).parents[1]
 

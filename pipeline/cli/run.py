@@ -239,8 +239,8 @@ def _reach(months: list[date]) -> str:
 
 def serve_sample(port: int, models: int) -> None:
     """Serves the synthetic world until interrupted."""
-    from pipeline.hub.local_hub.server import serve  # noqa: PLC0415 - only this command needs the server
-    from pipeline.hub.local_hub.world import WorldSettings, ensure_world  # noqa: PLC0415
+    from synthetic_hub.server import serve  # noqa: PLC0415 - only this command needs the server
+    from synthetic_hub.world import WorldSettings, ensure_world  # noqa: PLC0415
 
     world = ensure_world(settings.cache_folder() / "sample" / "worlds", WorldSettings(models=models))
     if port:

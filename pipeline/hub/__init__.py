@@ -1,1 +1,1 @@
-"""Reading the Hugging Face Hub: snapshot sources, accounts, and the local Hub that stands in for it."""
+"""Reading the Hugging Face Hub: snapshot sources and accounts."""

@@ -39,6 +39,16 @@ def test_only_the_composition_root_imports_assets():
     assert importers == ["pipeline/definitions.py"]
 
 
+def test_the_synthetic_hub_imports_nothing_of_the_census():
+    importers = [
+        str(path.relative_to(ROOT))
+        for path in modules_under("synthetic_hub")
+        for name in imported_by(path)
+        if any(is_or_is_in(name, package) for package in ("pipeline", "assets"))
+    ]
+    assert importers == []
+
+
 @pytest.mark.parametrize("path", modules_under(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
 def test_pure_modules_know_nothing_of_dagster_files_or_the_network(path):
     found = {name for name in imported_by(path) for module in IMPURE_MODULES if is_or_is_in(name, module)}

@@ -5,14 +5,14 @@ from datetime import date
 import polars as pl
 import pytest
 
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import RunOutcome, run_months
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.listings import MODEL_DOWNLOADS
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 CHANGE_OF_COUNTERS = months_between(date(2025, 2, 1), date(2025, 3, 1))
 YEAR = months_between(date(2024, 9, 1), date(2025, 8, 1))

@@ -18,11 +18,11 @@ import psutil
 import psycopg
 import pytest
 
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.published import MONTH_SEALS
+from synthetic_hub.world import WorldSettings, ensure_world
 
 pytestmark = pytest.mark.faults
 

@@ -8,8 +8,8 @@ from datetime import date
 
 import pytest
 
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 MODELS = 300_000
 AUGUST, SEPTEMBER = date(2025, 8, 1), date(2025, 9, 1)

@@ -10,12 +10,12 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import run_months
 from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
+from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
 EVERY_MONTH = pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")

@@ -9,13 +9,13 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline.hub.local_hub import cast
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.publish.compare import published_figures
 from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.windowed import WINDOWED_TABLES
+from synthetic_hub import cast
+from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
 YEAR = months_between(date(2024, 9, 1), date(2025, 8, 1))

@@ -6,10 +6,10 @@ from datetime import date
 import polars as pl
 import pytest
 
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.tables.catalog import TABLES_BY_PATH
+from synthetic_hub.world import WorldSettings, ensure_world
 
 SINCE_BASE_MODELS = [date(2025, 7, 1), date(2025, 8, 1), date(2025, 9, 1)]
 """From here on the archive has the Hub's `baseModels`, and with it the ids of renamed parents."""

@@ -5,11 +5,11 @@ from datetime import date
 
 import polars as pl
 
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS, HUB_SNAPSHOTS, MODEL_DOWNLOADS, MONTH_ACCOUNTS, OPENING_COUNTERS
+from synthetic_hub.world import WorldSettings, ensure_world
 
 AUGUST = date(2025, 8, 1)
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.months import add_months
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 from tests.faults.remains import MONTH
 
 WORKER = Path(__file__).with_name("worker.py")

@@ -15,12 +15,12 @@ import pytest
 from pipeline.errors import CensusError
 from pipeline.hub.accounts import AccountDirectory
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.datasets import ARCHIVE_REPOSITORY
 from pipeline.hub.opening import snapshot_rows
 from pipeline.hub.sources.archive import ArchiveSource
 from pipeline.hub.sources.archives import DailyArchive
 from pipeline.hub.sources.listing import ListingCrawl
 from pipeline.hub.sources.local import LocalSource
+from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 
 MONTH = date(2025, 3, 1)
 LISTING, COMMITS, FILE = "/api/models?", f"/api/datasets/{ARCHIVE_REPOSITORY}/commits", "/datasets/"

@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 
-from pipeline.hub.local_hub.faults import Fault, Faults
-from pipeline.hub.local_hub.server import LocalHub
+from synthetic_hub.faults import Fault, Faults
+from synthetic_hub.server import LocalHub
 from tests.faults.figures import is_clear, keep
 from tests.faults.remains import MONTH, WORLDS, differing, digests_of, torn_files, while_time_is_left
 

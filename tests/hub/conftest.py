@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.hub.local_hub.faults import Faults
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+from synthetic_hub.faults import Faults
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 
 @pytest.fixture(scope="session")

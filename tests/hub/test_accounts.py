@@ -9,11 +9,11 @@ import pytest
 from pipeline.errors import CensusError
 from pipeline.hub.accounts import AccountDirectory, most_downloaded_namespaces
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.faults import Fault, Faults
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.sources.archive import ArchiveSource
 from pipeline.hub.sources.catalog import SourceChoice, open_source
+from synthetic_hub.faults import Fault, Faults
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 ANYTHING_ELSE = ["google", "Qwen", "meta-llama", "microsoft", "nvidia"]
 

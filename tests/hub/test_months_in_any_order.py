@@ -9,9 +9,6 @@ from polars.testing import assert_frame_equal
 from pipeline.errors import MonthNotServedError
 from pipeline.hub.accounts import AccountDirectory
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.datasets import ARCHIVE_REPOSITORY
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.opening import opening_snapshot, snapshot_rows
 from pipeline.hub.sources.archive import ArchiveSource
 from pipeline.hub.sources.archives import DailyArchive
@@ -21,6 +18,9 @@ from pipeline.reference.flagged import flagged_models
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 from pipeline.transform.downloads import Populations, model_downloads, month_basis
 from pipeline.transform.normalise import opening_counters
+from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTHS = months_between(date(2024, 9, 1), date(2025, 8, 1))
 

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.errors import CensusError
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.datasets import ARCHIVE_FILE, ARCHIVE_REPOSITORY
-from pipeline.hub.local_hub.faults import Fault
 from pipeline.hub.sources.listing import ListingCrawl
+from synthetic_hub.datasets import ARCHIVE_FILE, ARCHIVE_REPOSITORY
+from synthetic_hub.faults import Fault
 
 TOKEN = "hf_" + "notarealtokenbutonetolookfor"
 

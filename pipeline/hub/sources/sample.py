@@ -13,14 +13,14 @@ import polars as pl
 
 from pipeline.hub.accounts import AccountDirectory
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.datasets import ARCHIVE_REPOSITORY
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldFiles, WorldSettings, ensure_world
 from pipeline.hub.sources.archive import ArchiveSource
 from pipeline.hub.sources.archives import DailyArchive
 from pipeline.hub.sources.base import CHOOSE_OTHER_MONTHS, Snapshot
 from pipeline.hub.sources.listing import ListingCrawl
 from pipeline.months import closing_of
+from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldFiles, WorldSettings, ensure_world
 
 UNLIMITED_REQUESTS = 1_000_000
 

@@ -13,12 +13,12 @@ from polars.testing import assert_frame_equal
 
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.hub.client import CursorRefusedError, HubClient
-from pipeline.hub.local_hub.faults import Fault
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.opening import snapshot_rows
 from pipeline.hub.sources.base import Snapshot
 from pipeline.hub.sources.listing import ListingCrawl
+from synthetic_hub.faults import Fault
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 from tests.faults.steps import killed_before
 
 PAGE_SIZE = 250

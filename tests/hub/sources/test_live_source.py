@@ -8,10 +8,10 @@ import pytest
 from pipeline.errors import MonthNotServedError
 from pipeline.hub.accounts import AccountDirectory
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.sources.base import require_served
 from pipeline.hub.sources.live import HubSource
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 SEPTEMBER = date(2025, 9, 1)
 SOON_AFTER = datetime(2025, 10, 1, 0, 20, tzinfo=UTC)

@@ -7,12 +7,12 @@ import pytest
 from pipeline.errors import MonthNotServedError
 from pipeline.hub.accounts import AccountDirectory
 from pipeline.hub.client import HubClient
-from pipeline.hub.local_hub.datasets import WEEKLY_REPOSITORY
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.hub.sources.archive import ArchiveSource
 from pipeline.hub.sources.archives import WeeklyArchive
 from pipeline.months import closing_of
+from synthetic_hub.datasets import WEEKLY_REPOSITORY
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 
 @pytest.fixture(scope="module")

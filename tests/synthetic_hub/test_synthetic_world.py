@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 import pipeline
-from pipeline.hub.local_hub.targets import LANGUAGE_TASKS, TARGETS
-from pipeline.hub.local_hub.truth import DICTIONARY
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
 from pipeline.tables.shares import POPULATION_NAMES
+from synthetic_hub.targets import LANGUAGE_TASKS, TARGETS
+from synthetic_hub.truth import DICTIONARY
+from synthetic_hub.world import WorldSettings, ensure_world
 
 SETTINGS = WorldSettings(models=5_000)
 SMALL = WorldSettings(models=1_200, truth=False, revisions=(date(2024, 8, 1), date(2025, 8, 1)))

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.hub.local_hub.identifiers import hexadecimal
-from pipeline.hub.local_hub.world import WorldFiles
+from synthetic_hub.identifiers import hexadecimal
+from synthetic_hub.world import WorldFiles
 
 ARCHIVE_REPOSITORY = "cfahlgren1/hub-stats"
 WEEKLY_REPOSITORY = "hfmlsoc/hub_weekly_snapshots"

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.hub.local_hub.cast import INTERNATIONAL, UNAFFILIATED, Accounts
-from pipeline.hub.local_hub.downloads import LEVEL_BREAKS, Faulty
-from pipeline.hub.local_hub.lineage import Lineage
-from pipeline.hub.local_hub.population import FINETUNE, NO_RELATION, Repositories
-from pipeline.hub.local_hub.targets import BOT_BURST, GIANT, TEST_TRAFFIC
-from pipeline.hub.local_hub.timeline import (
+from synthetic_hub.cast import INTERNATIONAL, UNAFFILIATED, Accounts
+from synthetic_hub.downloads import LEVEL_BREAKS, Faulty
+from synthetic_hub.lineage import Lineage
+from synthetic_hub.population import FINETUNE, NO_RELATION, Repositories
+from synthetic_hub.targets import BOT_BURST, GIANT, TEST_TRAFFIC
+from synthetic_hub.timeline import (
     BOUNDARIES,
     DAY,
     END,

@@ -23,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.hub.local_hub import targets
-from pipeline.hub.local_hub.attributes import Edges, Identity
-from pipeline.hub.local_hub.cast import INDIVIDUAL, UNAFFILIATED, UNMAPPED, Accounts
-from pipeline.hub.local_hub.downloads import ABSENT, CASES, COUNTER_RESET, DISAPPEARED, Downloads, is_rolling
-from pipeline.hub.local_hub.identifiers import namespace_of
-from pipeline.hub.local_hub.pathologies import Pathologies
-from pipeline.hub.local_hub.population import RELATIONS, Repositories, new_at_close
-from pipeline.hub.local_hub.timeline import (
+from synthetic_hub import targets
+from synthetic_hub.attributes import Edges, Identity
+from synthetic_hub.cast import INDIVIDUAL, UNAFFILIATED, UNMAPPED, Accounts
+from synthetic_hub.downloads import ABSENT, CASES, COUNTER_RESET, DISAPPEARED, Downloads, is_rolling
+from synthetic_hub.identifiers import namespace_of
+from synthetic_hub.pathologies import Pathologies
+from synthetic_hub.population import RELATIONS, Repositories, new_at_close
+from synthetic_hub.timeline import (
     BOUNDARIES,
     EXACT_WITHIN,
     MONTHS,

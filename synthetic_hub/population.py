@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.hub.local_hub.cast import Accounts
-from pipeline.hub.local_hub.targets import FIXED_SHARES
-from pipeline.hub.local_hub.timeline import BOUNDARIES, DAY, END, FLOOR, MONTHS, Booleans, Floats, Integers, at, seconds
+from synthetic_hub.cast import Accounts
+from synthetic_hub.targets import FIXED_SHARES
+from synthetic_hub.timeline import BOUNDARIES, DAY, END, FLOOR, MONTHS, Booleans, Floats, Integers, at, seconds
 
 NEVER = seconds(at(2100, 1, 1))
 

@@ -12,17 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.hub.local_hub.cast import Accounts
-from pipeline.hub.local_hub.lineage import Lineage
-from pipeline.hub.local_hub.naming import (
+from synthetic_hub.cast import Accounts
+from synthetic_hub.lineage import Lineage
+from synthetic_hub.naming import (
     FORMATS_OF_SUFFIXES,
     GGUF_SUFFIXES,
     NAMED_BILLIONS,
     SIZES_IN_BILLIONS,
     Names,
 )
-from pipeline.hub.local_hub.pathologies import FREE_TEXT_RELATIONS, HOSTILE_TEXTS, NOT_REPOSITORIES, Pathologies
-from pipeline.hub.local_hub.population import (
+from synthetic_hub.pathologies import FREE_TEXT_RELATIONS, HOSTILE_TEXTS, NOT_REPOSITORIES, Pathologies
+from synthetic_hub.population import (
     ADAPTER,
     MERGE,
     NEVER,
@@ -31,7 +31,7 @@ from pipeline.hub.local_hub.population import (
     RELATIONS,
     Repositories,
 )
-from pipeline.hub.local_hub.timeline import Booleans
+from synthetic_hub.timeline import Booleans
 
 PARAMETER_TYPES = ("BF16", "F16", "F32", "I64", "U8")
 BASE_MODELS_TYPE = pl.Struct({"relation": pl.String, "models": pl.List(pl.Struct({"_id": pl.String, "id": pl.String}))})

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.hub.local_hub.cast import Accounts
-from pipeline.hub.local_hub.population import (
+from synthetic_hub.cast import Accounts
+from synthetic_hub.population import (
     ADAPTER,
     FINETUNE,
     MERGE,
@@ -21,8 +21,8 @@ from pipeline.hub.local_hub.population import (
     RELATIONS,
     Repositories,
 )
-from pipeline.hub.local_hub.targets import family_quotas
-from pipeline.hub.local_hub.timeline import Booleans, Floats, Integers, month_of
+from synthetic_hub.targets import family_quotas
+from synthetic_hub.timeline import Booleans, Floats, Integers, month_of
 
 _PARENT_MIX = {
     FINETUNE: (0.65, 0.35, 0.0),

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.hub.local_hub.timeline import BOUNDARIES, MONTHS, Floats
+from synthetic_hub.timeline import BOUNDARIES, MONTHS, Floats
 
 LANGUAGE_TASKS = frozenset(
     {

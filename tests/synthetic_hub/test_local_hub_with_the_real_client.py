@@ -27,10 +27,10 @@ from huggingface_hub.errors import (
 )
 from pyarrow import parquet
 
-from pipeline.hub.local_hub.datasets import ARCHIVE_REPOSITORY
-from pipeline.hub.local_hub.listing import EXPANDABLE
-from pipeline.hub.local_hub.server import LocalHub
-from pipeline.hub.local_hub.world import WorldSettings, ensure_world
+from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from synthetic_hub.listing import EXPANDABLE
+from synthetic_hub.server import LocalHub
+from synthetic_hub.world import WorldSettings, ensure_world
 
 SETTINGS = WorldSettings(models=5_000)
 CLIENT = httpx2.Client(verify=False)  # nothing but plain HTTP on the loopback interface

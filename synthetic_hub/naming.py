@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.hub.local_hub.cast import Accounts
-from pipeline.hub.local_hub.lineage import Lineage
-from pipeline.hub.local_hub.pathologies import HOSTILE_NAMES, LEGACY_NAMES, Pathologies
-from pipeline.hub.local_hub.population import NO_RELATION, Repositories
-from pipeline.hub.local_hub.timeline import Integers
+from synthetic_hub.cast import Accounts
+from synthetic_hub.lineage import Lineage
+from synthetic_hub.pathologies import HOSTILE_NAMES, LEGACY_NAMES, Pathologies
+from synthetic_hub.population import NO_RELATION, Repositories
+from synthetic_hub.timeline import Integers
 
 _WORDS = [
     "Aster",

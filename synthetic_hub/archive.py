@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline.hub.local_hub.attributes import Identity
-from pipeline.hub.local_hub.downloads import Downloads
-from pipeline.hub.local_hub.identifiers import namespace_of
-from pipeline.hub.local_hub.pathologies import Pathologies
-from pipeline.hub.local_hub.population import Repositories
-from pipeline.hub.local_hub.timeline import (
+from synthetic_hub.attributes import Identity
+from synthetic_hub.downloads import Downloads
+from synthetic_hub.identifiers import namespace_of
+from synthetic_hub.pathologies import Pathologies
+from synthetic_hub.population import Repositories
+from synthetic_hub.timeline import (
     ALL_TIME_SINCE,
     BASE_MODELS_SINCE,
     CARD_DATA_SINCE,

@@ -13,10 +13,10 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.hub.local_hub import targets
-from pipeline.hub.local_hub.cast import UNAFFILIATED, UNMAPPED, Accounts
-from pipeline.hub.local_hub.population import NO_RELATION, Repositories, new_at_close
-from pipeline.hub.local_hub.timeline import (
+from synthetic_hub import targets
+from synthetic_hub.cast import UNAFFILIATED, UNMAPPED, Accounts
+from synthetic_hub.population import NO_RELATION, Repositories, new_at_close
+from synthetic_hub.timeline import (
     ALL_TIME_SINCE,
     BOUNDARIES,
     DAY,

@@ -31,10 +31,10 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.hub.local_hub.datasets import Commit, Dataset, File, archives
-from pipeline.hub.local_hub.faults import Fault, FaultCounter, Faults
-from pipeline.hub.local_hub.identifiers import hexadecimal
-from pipeline.hub.local_hub.listing import (
+from synthetic_hub.datasets import Commit, Dataset, File, archives
+from synthetic_hub.faults import Fault, FaultCounter, Faults
+from synthetic_hub.identifiers import hexadecimal
+from synthetic_hub.listing import (
     DEFAULT_FIELDS,
     DEFAULT_SORT,
     EXPANDABLE,
@@ -45,9 +45,9 @@ from pipeline.hub.local_hub.listing import (
     Listing,
     Query,
 )
-from pipeline.hub.local_hub.rate_limit import FixedWindows
-from pipeline.hub.local_hub.timeline import END
-from pipeline.hub.local_hub.world import WorldFiles
+from synthetic_hub.rate_limit import FixedWindows
+from synthetic_hub.timeline import END
+from synthetic_hub.world import WorldFiles
 
 LOOPBACK = "127.0.0.1"
 _LOGGED_REQUESTS = 10_000

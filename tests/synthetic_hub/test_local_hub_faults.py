@@ -11,8 +11,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import httpx2
 import pytest
 
-from pipeline.hub.local_hub.datasets import ARCHIVE_REPOSITORY
-from pipeline.hub.local_hub.faults import Fault, Faults
+from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from synthetic_hub.faults import Fault, Faults
 
 CLIENT = httpx2.Client(verify=False)  # nothing but plain HTTP on the loopback interface
 

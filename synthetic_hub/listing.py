@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.hub.local_hub.identifiers import hexadecimal
+from synthetic_hub.identifiers import hexadecimal
 
 LARGEST_PAGE = 1000
 SORT_KEYS = ("createdAt", "downloads", "likes", "lastModified", "trendingScore", "_id")
