@@ -1,4 +1,7 @@
-"""The archives that the local Hub serves as datasets: the daily one, and the weekly one made of the same revisions."""
+"""The archives that the local Hub serves as datasets: the daily one, and the weekly one made of the same revisions.
+
+Both say that they are synthetic: by a tag, and by a dataset card (`README.md`) in every commit.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from synthetic_hub.world import WorldFiles
 ARCHIVE_REPOSITORY = "cfahlgren1/hub-stats"
 WEEKLY_REPOSITORY = "hfmlsoc/hub_weekly_snapshots"
 ARCHIVE_FILE = "models.parquet"
+CARD_FILE = "README.md"
 SIBLING_FILE = "datasets.parquet"
 """The daily archive keeps other listings beside the models', each uploaded by a commit of its own."""
 
@@ -57,18 +61,17 @@ class Dataset:
 def archives(world: WorldFiles, as_of: datetime) -> list[Dataset]:
     """The world's archives as of a time."""
     revisions = world.revisions.filter(pl.col("committed_at") <= as_of).to_dicts()
-    sibling = world.path / "archive" / SIBLING_FILE
-    digest = hashlib.sha256(sibling.read_bytes()).hexdigest()
-    daily = _daily(revisions, File(SIBLING_FILE, sibling, sibling.stat().st_size, digest))
-    known = [commit for commit in daily if commit.at <= as_of]
-    return [Dataset(ARCHIVE_REPOSITORY, known), Dataset(WEEKLY_REPOSITORY, _weekly(revisions))]
+    card = _file(CARD_FILE, world.path / CARD_FILE)
+    sibling = _file(SIBLING_FILE, world.path / "archive" / SIBLING_FILE)
+    known = [commit for commit in _daily(revisions, [card, sibling]) if commit.at <= as_of]
+    return [Dataset(ARCHIVE_REPOSITORY, known), Dataset(WEEKLY_REPOSITORY, _weekly(revisions, card))]
 
 
-def _daily(revisions: list[dict[str, Any]], sibling: File) -> list[Commit]:
+def _daily(revisions: list[dict[str, Any]], constant: list[File]) -> list[Commit]:
     """A commit for each revision, and soon after each that of the sibling."""
     commits = []
     for revision in revisions:
-        files = [sibling, _revision_file(ARCHIVE_FILE, revision)]
+        files = [*constant, _revision_file(ARCHIVE_FILE, revision)]
         for commit, file, delay in (
             (revision["commit"], ARCHIVE_FILE, timedelta()),
             (hexadecimal(f"{revision['commit']} sibling"), SIBLING_FILE, timedelta(minutes=2)),
@@ -78,7 +81,7 @@ def _daily(revisions: list[dict[str, Any]], sibling: File) -> list[Commit]:
     return commits[::-1]
 
 
-def _weekly(revisions: list[dict[str, Any]]) -> list[Commit]:
+def _weekly(revisions: list[dict[str, Any]], card: File) -> list[Commit]:
     """A folder for each week, named by its first day: the week's last revision, or the one of the week before again."""
     if not revisions:
         return []
@@ -88,12 +91,16 @@ def _weekly(revisions: list[dict[str, Any]]) -> list[Commit]:
         of_week[day - timedelta(days=day.weekday())] = revision
     first, last = min(of_week), max(of_week)
     shown = of_week[first]
-    files = []
+    files = [card]
     for number in range((last - first).days // 7 + 1):
         week = first + timedelta(weeks=number)
         shown = of_week.get(week, shown)
         files.append(_revision_file(f"models/{week}/{ARCHIVE_FILE}", shown))
     return [Commit(hexadecimal(f"{shown['commit']} weekly"), "Upload folder", shown["committed_at"], files)]
+
+
+def _file(path: str, content: Path) -> File:
+    return File(path, content, content.stat().st_size, hashlib.sha256(content.read_bytes()).hexdigest())
 
 
 def _revision_file(path: str, revision: dict[str, Any]) -> File:

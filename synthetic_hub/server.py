@@ -1,6 +1,7 @@
 """The local Hub: the parts of the Hugging Face Hub's HTTP protocol that the client uses, over a synthetic world.
 
-It listens on the loopback interface only. Every answer says `X-Synthetic: true`.
+It listens on the loopback interface only. Every answer says `X-Synthetic-Hub: 1`, a refusal or a cut one too, so that
+whoever reads it by its address can pass that on; its datasets have the tag `synthetic`.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from synthetic_hub.timeline import END
 from synthetic_hub.world import WorldFiles
 
 LOOPBACK = "127.0.0.1"
+SYNTHETIC_HEADER = "X-Synthetic-Hub"
 _LOGGED_REQUESTS = 10_000
 _COMMITS_PER_PAGE = 50
 _START_TIMEOUT = 15.0
@@ -298,7 +300,7 @@ class _Application:
             "private": False,
             "gated": False,
             "disabled": False,
-            "tags": ["license:apache-2.0", "region:us"],
+            "tags": ["license:apache-2.0", "region:us", "synthetic"],
             "downloads": 0,
             "likes": 0,
             "siblings": [{"rfilename": file.path} for file in commit.files],
@@ -408,7 +410,7 @@ class _Guard:
             **allowance.headers(),
             "X-Request-Id": f"Root=1-{uuid.uuid4().hex}",
             "X-Powered-By": "open-model-census local hub",
-            "X-Synthetic": "true",
+            SYNTHETIC_HEADER: "1",
             "Vary": "Accept-Encoding",
         }
         answer = _with_headers(send, common, lambda status: self.log.append(_record(scope, status)))

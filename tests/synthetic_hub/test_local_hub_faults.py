@@ -111,3 +111,10 @@ def test_a_request_can_be_sent_elsewhere(hub_of):
     hub = hub_of(Fault("redirect", (1,), value="https://hub.invalid/"))
     response = listing(hub)
     assert (response.status_code, response.headers["location"]) == (302, "https://hub.invalid/")
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("too_many_requests"), Fault("server_error"), Fault("redirect", value="/"), Fault("truncated_json")]
+)
+def test_a_faulty_answer_says_too_that_it_is_synthetic(hub_of, fault):
+    assert listing(hub_of(fault)).headers["x-synthetic-hub"] == "1"

@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
 )
 from pyarrow import parquet
 
-from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from synthetic_hub.datasets import ARCHIVE_REPOSITORY, WEEKLY_REPOSITORY
 from synthetic_hub.listing import EXPANDABLE
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -299,7 +299,8 @@ def test_missing_revisions_and_files_are_told_apart(hub, tmp_path):
 
 
 def test_the_client_sees_the_archives_files(api):
-    assert set(api.list_repo_files(ARCHIVE_REPOSITORY, repo_type="dataset")) == {"datasets.parquet", "models.parquet"}
+    files = api.list_repo_files(ARCHIVE_REPOSITORY, repo_type="dataset")
+    assert sorted(files) == ["README.md", "datasets.parquet", "models.parquet"]
     paths = api.get_paths_info(ARCHIVE_REPOSITORY, ["models.parquet", "none"], repo_type="dataset", expand=True)
     assert [path.path for path in paths] == ["models.parquet"]
     assert paths[0].lfs.size == paths[0].size
@@ -320,9 +321,17 @@ def test_an_earlier_hub_knows_nothing_of_what_came_later(world):
 def test_every_answer_tells_the_quota_and_that_it_is_synthetic(hub):
     for path in ("/api/models?limit=1", "/api/models/no/such", "/api/users/bartowski/overview", "/nowhere"):
         headers = get(hub, path).headers
-        assert headers["x-synthetic"] == "true"
+        assert headers["x-synthetic-hub"] == "1"
         assert headers["ratelimit"].startswith(('"api";r=', '"pages";r='))
         assert '"fixed window";"' in headers["ratelimit-policy"]
+
+
+@pytest.mark.parametrize("repository", [ARCHIVE_REPOSITORY, WEEKLY_REPOSITORY])
+def test_an_archive_says_that_it_is_synthetic(api, hub, repository, tmp_path):
+    assert "synthetic" in api.dataset_info(repository).tags
+    card = get(hub, f"/datasets/{repository}/resolve/main/README.md")
+    assert card.headers["x-synthetic-hub"] == "1"
+    assert "- synthetic\n" in card.text
 
 
 def test_the_quota_counts_down_in_the_hubs_own_words(world):
