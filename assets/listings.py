@@ -3,8 +3,6 @@
 import dagster as dg
 import polars as pl
 
-from pipeline.hub.accounts import most_downloaded_namespaces
-from pipeline.hub.opening import opening_snapshot, snapshot_rows
 from pipeline.months import opening_of
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, SnapshotSourceResource
@@ -12,9 +10,11 @@ from pipeline.orchestration.table_assets import inputs, table_asset, table_asset
 from pipeline.reference.flagged import flagged_models
 from pipeline.reference.incidents import incidents_between, plausible_downloads
 from pipeline.reference.tasks import language_tasks
+from pipeline.sources.accounts import most_downloaded_namespaces
 from pipeline.tables import listings
 from pipeline.transform import downloads, normalise
 from pipeline.transform.accounts import KnownOfMonth, month_accounts
+from pipeline.transform.opening import opening_snapshot, snapshot_rows
 
 
 @table_asset(listings.HUB_SNAPSHOTS, reads_network=True)

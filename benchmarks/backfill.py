@@ -32,7 +32,7 @@ def by_command(folder: Path) -> None:
             Path(sys.executable).with_name("census"),
             "run",
             "--source",
-            "local",
+            "folder",
             "--snapshots",
             folder / "dumps",
             *months,

@@ -121,7 +121,7 @@ class Cluster:
             "HOME": str(place / "home"),
             "CENSUS_HOME": str(place / "census"),
             "DAGSTER_HOME": str(place / "census" / "dagster"),
-            "CENSUS_SOURCE": "local",
+            "CENSUS_SOURCE": "folder",
             "CENSUS_SNAPSHOTS": str(self.dumps),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             **self.environment,
@@ -347,7 +347,7 @@ def on_one_machine(home: Path, dumps: Path, months: list[str]) -> dict[str, obje
     begun, used = time.monotonic(), _used_by_children()
     subprocess.run(
         [
-            *(BIN / "census", "run", "--source", "local", "--snapshots", dumps, "--jobs", "2"),
+            *(BIN / "census", "run", "--source", "folder", "--snapshots", dumps, "--jobs", "2"),
             *("--from", months[0][:7], "--to", months[-1][:7]),
         ],
         env={"PATH": os.environ["PATH"], "HOME": str(home), "CENSUS_HOME": str(home)},

@@ -20,13 +20,13 @@ import polars as pl
 from huggingface_hub import HfApi
 
 from benchmarks.stages import Peer, Stage
-from pipeline.hub.client import HubClient
-from pipeline.hub.opening import snapshot_rows
-from pipeline.hub.sources.base import Snapshot
-from pipeline.hub.sources.dialects import read_parquet
-from pipeline.hub.sources.listing import EXPANDED_FIELDS, ListingCrawl, packed
 from pipeline.lake.store import Lake
+from pipeline.sources.client import HubClient
+from pipeline.sources.listing_crawl import EXPANDED_FIELDS, ListingCrawl, packed
+from pipeline.sources.record_parsers import read_parquet
+from pipeline.sources.snapshots import Snapshot
 from pipeline.tables.listings import HUB_SNAPSHOTS
+from pipeline.transform.opening import snapshot_rows
 from synthetic_hub.listing import Listing, Query
 from synthetic_hub.world import WorldSettings, ensure_world
 

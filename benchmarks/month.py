@@ -14,20 +14,20 @@ import dagster as dg
 
 from benchmarks.dumps import MONTH, month_dumps
 from benchmarks.stages import Stage
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.opening import snapshot_rows
-from pipeline.hub.sources.local import LocalSource
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.orchestration import launch
 from pipeline.orchestration.home import prepare_home
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.folder import FolderSource
 from pipeline.tables.listings import HUB_SNAPSHOTS
+from pipeline.transform.opening import snapshot_rows
 
 
 def prepare(folder: Path, models: int) -> None:
     """The dumps, and a lake with the month before."""
     before = previous_month(MONTH)
-    source = LocalSource(month_dumps(folder, models), AccountDirectory(folder / "accounts"))
+    source = FolderSource(month_dumps(folder, models), AccountDirectory(folder / "accounts"))
     opening = snapshot_rows(source.closing_snapshot(before), before)
     Lake((folder / "before").as_uri()).write(HUB_SNAPSHOTS, before, opening)
 
@@ -43,7 +43,7 @@ def through_dagster(folder: Path) -> dict[str, Any]:
     os.environ["CENSUS_HOME"] = str(home)
     prepare_home()
     shutil.copytree(folder / "before", home / "lake", copy_function=os.link)
-    source = {"snapshot_source": {"source": "local", "snapshots": str(folder / "dumps")}}
+    source = {"snapshot_source": {"source": "folder", "snapshots": str(folder / "dumps")}}
     events = launch.run_months([MONTH], source, processes=1)
     [outcome] = [event for event in events if isinstance(event, launch.RunOutcome)]
     if not outcome.succeeded:

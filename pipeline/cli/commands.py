@@ -48,7 +48,7 @@ def census() -> None:
 @click.option("--source", default="sample", show_default=True, help="Where snapshots of the Hub are read.")
 @click.option("--from", "first", type=MonthType(), help="First month, e.g. 2024-09.  [default: the source's first]")
 @click.option("--to", "last", type=MonthType(), help="Last month, e.g. 2025-08.  [default: the source's last]")
-@click.option("--snapshots", type=click.Path(path_type=Path), help="For source local: the folder of dated dumps.")
+@click.option("--snapshots", type=click.Path(path_type=Path), help="For source folder: the folder of dated dumps.")
 @click.option("--registry", type=click.Path(path_type=Path), help="Another registry's CSV instead of ours.")
 @click.option(
     "--origin-rule",
@@ -161,7 +161,7 @@ def restore(version: str | None) -> None:
 
 
 @census.command()
-@click.option("--snapshots", type=click.Path(path_type=Path), help="For source local: the folder of dated dumps.")
+@click.option("--snapshots", type=click.Path(path_type=Path), help="For source folder: the folder of dated dumps.")
 def sources(snapshots: Path | None) -> None:
     """Lists the sources and the months that each can serve."""
     prepare_home()

@@ -18,8 +18,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from pipeline import settings
 from pipeline.errors import CensusError
-from pipeline.hub.sources.base import require_served
-from pipeline.hub.sources.catalog import SOURCES, SourceChoice, open_source
 from pipeline.lake.store import Lake
 from pipeline.months import months_between, previous_month
 from pipeline.orchestration import launch
@@ -29,6 +27,8 @@ from pipeline.publish.headline import Headline, read_headline
 from pipeline.publish.report_picture import REPORT_NAME
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.reference.registry import read_registry
+from pipeline.sources.catalog import open_source, source_classes
+from pipeline.sources.snapshots import SourceChoice, require_served
 from pipeline.tables.listings import HUB_SNAPSHOTS
 
 
@@ -215,7 +215,7 @@ def _problems(outcomes: list[launch.RunOutcome]) -> Iterator[str]:
 
 def describe_sources(snapshots: Path | None) -> Iterator[str]:
     """A line for each source: the months that it can serve, or why it cannot say."""
-    for name in sorted(SOURCES):
+    for name in source_classes():
         try:
             source = open_source(SourceChoice(name, snapshots), settings.cache_folder())
             months = source.months()

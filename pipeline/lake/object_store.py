@@ -17,8 +17,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from polars.exceptions import PolarsError
 from upath import UPath
 
+from pipeline.atomic_file import replacing
 from pipeline.errors import CensusError, storage_trouble
-from pipeline.whole_file import in_place_of
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -74,7 +74,7 @@ def upload(file: Path, path: UPath) -> None:
         digest = hashlib.file_digest(opened, DIGEST).hexdigest()
     if path.protocol in ("", "file", "local"):
         Path(path.path).parent.mkdir(parents=True, exist_ok=True)
-        with in_place_of(Path(path.path)) as unfinished:
+        with replacing(Path(path.path)) as unfinished:
             shutil.copyfile(file, unfinished)
     else:
         stated = {"Metadata": {DIGEST: digest}} if path.protocol in S3_PROTOCOLS else {}

@@ -21,11 +21,11 @@ import polars as pl
 from polars.exceptions import PolarsError
 from upath import UPath
 
+from pipeline.atomic_file import replacing
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, refusal, stated_digest, upload
 from pipeline.lake.provenance import Provenance, provenance_in
 from pipeline.schema.declaration import Table, conform
-from pipeline.whole_file import in_place_of
 
 POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https"})
 """Where Polars reads by itself, with projections and ranges; elsewhere files are read through fsspec."""
@@ -210,7 +210,7 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
     has_lists = any(isinstance(dtype, pl.List) for dtype in frame.collect_schema().dtypes())
     page_bytes = PAGE_BYTES_WITH_LISTS if has_lists else None
     try:
-        with in_place_of(path) as unfinished:
+        with replacing(path) as unfinished:
             frame.sink_parquet(
                 unfinished,
                 compression="zstd",

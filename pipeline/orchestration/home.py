@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pipeline import settings
-from pipeline.whole_file import write_whole
+from pipeline.atomic_file import write_atomically
 
 QUIET_VARIABLES = {
     "DAGSTER_DISABLE_TELEMETRY": "1",
@@ -32,7 +32,7 @@ def prepare_home() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     instance = dagster / "dagster.yaml"
     if not instance.exists():
-        write_whole(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
+        write_atomically(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
     os.environ.update(home_environment(home))
     return home
 

@@ -12,10 +12,10 @@ import polars as pl
 from pydantic import Field
 
 from pipeline import settings
-from pipeline.hub.sources.base import SnapshotSource
 from pipeline.lake.store import Lake
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.schema.declaration import Table
+from pipeline.sources.snapshots import SnapshotSource, SourceChoice
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -41,10 +41,10 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     source: str = Field(
         default="",
-        description="sample, hub, hub_stats, weekly or local; by default CENSUS_SOURCE, else sample (synthetic).",
+        description="sample, hub, hub_stats, weekly or folder; by default CENSUS_SOURCE, else sample (synthetic).",
     )
     snapshots: str = Field(
-        default="", description="For source local: the folder of dated dumps; by default CENSUS_SNAPSHOTS."
+        default="", description="For source folder: the folder of dated dumps; by default CENSUS_SNAPSHOTS."
     )
     tolerance_days: float = Field(
         default=3.5, description="How far from the month's boundary an observation may be and still close it.", gt=0
@@ -57,7 +57,7 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             CensusError: there is no source of that name, or it lacks its settings.
         """
         # With its clients and the sample's world, half a second to load: only steps that read a source need them.
-        from pipeline.hub.sources.catalog import SourceChoice, open_source  # noqa: PLC0415
+        from pipeline.sources.catalog import open_source  # noqa: PLC0415
 
         folder = self.snapshots or os.environ.get("CENSUS_SNAPSHOTS", "")
         choice = SourceChoice(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import CensusError
-from pipeline.hub.client import HubClient
+from pipeline.sources.client import HubClient
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
+from pipeline.sources.observations import BASE_MODELS
 from pipeline.tables.columns import (
     BASES,
     BASIS,
@@ -24,8 +25,6 @@ from pipeline.tables.coverage_rules import covers_snapshot
 IDENTIFIED_BY = Column(
     "identified_by", pl.String, "What `hub_id` holds: `hub_id`, or `name` where the source has none."
 )
-DECLARED_BASE_MODELS = pl.List(pl.Struct({"hub_id": pl.String, "model_id": pl.String}))
-
 
 BASE_MODEL_TAG = "base_model:"
 """How a tag begins that names a base model."""
@@ -51,7 +50,7 @@ OBSERVATIONS = (
     Column("gguf_parameters", pl.Int64, "Parameters stated by the GGUF header.", "parameters", nullable=True),
     Column("tags", pl.List(pl.String), "All tags, as the Hub lists them.", nullable=True),
     Column("base_model_relation", pl.String, "The relation that the Hub's `baseModels` states.", nullable=True),
-    Column("base_models", DECLARED_BASE_MODELS, "The parents that the Hub's `baseModels` states.", nullable=True),
+    Column("base_models", BASE_MODELS, "The parents that the Hub's `baseModels` states.", nullable=True),
     Column("card_base_models", pl.List(pl.String), "`base_model` as the model card declares it.", nullable=True),
 )
 """What a snapshot source reports of one repository beside its id and name, before any interpretation."""

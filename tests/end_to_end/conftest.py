@@ -224,5 +224,5 @@ class DagsterServices:
 
 @pytest.fixture(scope="session")
 def dagster_services():
-    """Starts the services over a home: `with dagster_services(home, CENSUS_SOURCE="local") as services`."""
+    """Starts the services over a home: `with dagster_services(home, CENSUS_SOURCE="folder") as services`."""
     return DagsterServices

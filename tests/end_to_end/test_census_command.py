@@ -40,8 +40,8 @@ BAD_REQUESTS = {
     "a month that the source does not serve": (["--from", "2020-01", "--to", "2020-01"], "does not serve 2020-01"),
     "months the wrong way round": (["--from", "2025-08", "--to", "2025-07"], "exchange --from and --to"),
     "something that is no month": (["--from", "soon"], "'soon' is not a month"),
-    "a local source without its folder": (["--source", "local"], "name it with --snapshots"),
-    "a folder that is not there": (["--source", "local", "--snapshots", "nowhere"], "does not exist"),
+    "a local source without its folder": (["--source", "folder"], "name it with --snapshots"),
+    "a folder that is not there": (["--source", "folder", "--snapshots", "nowhere"], "does not exist"),
     "a registry that is not there": (["--registry", "nowhere.csv"], "cannot be read"),
 }
 
@@ -76,7 +76,7 @@ def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(cens
     for day, (spoil, _) in SPOILT.items():
         dump(dumps / f"{day}.parquet", {"id": "Qwen/model"})
         spoil(dumps / f"{day}.parquet")
-    finished = census(own_sample, "run", "--source", "local", "--snapshots", dumps)
+    finished = census(own_sample, "run", "--source", "folder", "--snapshots", dumps)
     assert finished.returncode == 1
     for day, (_, sentence) in SPOILT.items():
         failed = rf"^failed: {day[:7]} listings__hub_snapshots: .*{day}\.parquet.* {sentence}"
@@ -98,7 +98,7 @@ def test_ones_own_dumps_and_old_listing_records_run_to_the_end(census, tmp_path,
         {"id": "jane/tune", "tags": ["base_model:Qwen/model", "base_model:finetune:Qwen/model"]},
         {"id": "bert-base-uncased", "tags": []},
     )
-    finished = census(tmp_path / "home", "run", "--source", "local", "--snapshots", dumps, "--json")
+    finished = census(tmp_path / "home", "run", "--source", "folder", "--snapshots", dumps, "--json")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     headline = json.loads(finished.stdout)["headline"]
     assert not headline["is_synthetic"]

@@ -192,7 +192,7 @@ def test_a_month_with_a_failed_check_is_not_published_harms_no_other_and_is_told
         receiving() as (webhook, texts),
         dagster_services(
             home,
-            CENSUS_SOURCE="local",
+            CENSUS_SOURCE="folder",
             CENSUS_SNAPSHOTS=str(dumps),
             CENSUS_ALERT_WEBHOOK=webhook,
             CENSUS_UI_URL="http://census.example",
@@ -253,7 +253,7 @@ def test_an_instance_on_postgres_as_deployed_runs_a_month_its_sensors_and_its_pu
     shutil.copy(ROOT / "deploy" / "dagster.yaml", home / "dagster" / "dagster.yaml")
     address = postgres.replace("postgresql://", "postgresql+psycopg2://")
     with dagster_services(
-        home, CENSUS_INSTANCE_URL=address, CENSUS_SOURCE="local", CENSUS_SNAPSHOTS=str(dumps)
+        home, CENSUS_INSTANCE_URL=address, CENSUS_SOURCE="folder", CENSUS_SNAPSHOTS=str(dumps)
     ) as services:
         (run,) = services.launch_months([JULY.isoformat()])
         assert run["status"] == "SUCCESS"

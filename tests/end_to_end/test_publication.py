@@ -88,7 +88,7 @@ def home(census, tmp_path_factory):
     """A home with one month of our own dumps, made of hostile names."""
     place = tmp_path_factory.mktemp("hostile")
     write_dumps(place / "dumps", ["2026-05-31"])
-    finished = census(place, "run", "--source", "local", "--snapshots", place / "dumps")
+    finished = census(place, "run", "--source", "folder", "--snapshots", place / "dumps")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return place
 

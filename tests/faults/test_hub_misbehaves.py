@@ -13,13 +13,12 @@ import polars as pl
 import pytest
 
 from pipeline.errors import CensusError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import HubClient
-from pipeline.hub.opening import snapshot_rows
-from pipeline.hub.sources.archive import ArchiveSource
-from pipeline.hub.sources.archives import DailyArchive
-from pipeline.hub.sources.listing import ListingCrawl
-from pipeline.hub.sources.local import LocalSource
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import HubClient
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.hub_stats import HubStatsSource
+from pipeline.sources.listing_crawl import ListingCrawl
+from pipeline.transform.opening import snapshot_rows
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 
 MONTH = date(2025, 3, 1)
@@ -33,10 +32,8 @@ def crawled(endpoint, folder):
 
 
 def archived(endpoint, folder):
-    archive = DailyArchive(ARCHIVE_REPOSITORY)
-    source = ArchiveSource(
-        HubClient(endpoint, retries=2), archive, folder / "archive", AccountDirectory(folder / "none")
-    )
+    client, directory = HubClient(endpoint, retries=2), AccountDirectory(folder / "none")
+    source = HubStatsSource(client, folder / "archive", directory, repository=ARCHIVE_REPOSITORY)
     snapshot = source.closing_snapshot(MONTH)
     return snapshot_rows(snapshot, MONTH).collect().sort("hub_id")
 
@@ -323,7 +320,7 @@ def test_a_parquet_file_of_another_shape_gives_the_same_rows_but_for_what_it_lac
 
 def rows_of_a_dump(frame, folder):
     frame.write_parquet(folder / "2025-03-31.parquet")
-    snapshot = LocalSource(folder, AccountDirectory(folder / "none")).closing_snapshot(MONTH)
+    snapshot = FolderSource(folder, AccountDirectory(folder / "none")).closing_snapshot(MONTH)
     return snapshot_rows(snapshot, MONTH).collect().drop("source_revision").sort("hub_id")
 
 

@@ -118,7 +118,7 @@ def ended_with(worker, records, folder):
     shutil.rmtree(worker.home / "lake", ignore_errors=True)
     lines = [{"createdAt": CREATED} | record for record in (*HONEST, *records, *CROWD)]
     (folder / "2026-05-31.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    return worker.run("monthly_census", MONTH, source="local", CENSUS_SNAPSHOTS=str(folder))
+    return worker.run("monthly_census", MONTH, source="folder", CENSUS_SNAPSHOTS=str(folder))
 
 
 def honest_makers_keep_their_downloads(lake):

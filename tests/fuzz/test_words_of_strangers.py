@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UnusableSnapshotError
-from pipeline.hub.sources.base import OBSERVATION_SCHEMA
-from pipeline.hub.sources.dialects import read_json_lines, read_pages, read_parquet
-from pipeline.hub.sources.listing import packed
 from pipeline.reference.lineage import relations, renames
 from pipeline.schema.declaration import conform
+from pipeline.sources.listing_crawl import packed
+from pipeline.sources.observations import OBSERVATION_SCHEMA
+from pipeline.sources.record_parsers import read_json_lines, read_pages, read_parquet
 from pipeline.tables.lineage import DERIVATION_ACCOUNTS, DERIVATIONS, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.lineage.parse import derive

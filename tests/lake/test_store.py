@@ -183,7 +183,7 @@ READING_A_DUMP = """
 import datetime as dt
 import sys
 from pathlib import Path
-from pipeline.hub.sources.dialects import read_parquet
+from pipeline.sources.record_parsers import read_parquet
 from pipeline.lake.store import Lake
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import hub_snapshot

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from pipeline.hub.sources.base import OBSERVATION_SCHEMA
+from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.transform.normalise import hub_snapshot
 
 AUGUST = date(2025, 8, 1)

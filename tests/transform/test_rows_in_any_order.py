@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from pipeline.hub.sources.base import OBSERVATION_SCHEMA
+from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.tables.published import REMAINDER
 from pipeline.tables.shares import POPULATION_NAMES

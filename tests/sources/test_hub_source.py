@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from pipeline.errors import MonthNotServedError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import HubClient
-from pipeline.hub.sources.base import require_served
-from pipeline.hub.sources.live import HubSource
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import HubClient
+from pipeline.sources.hub import HubSource
+from pipeline.sources.snapshots import require_served
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 

@@ -8,11 +8,10 @@ import polars as pl
 import pytest
 
 from pipeline.errors import MonthNotServedError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import ArchiveRevision, RemoteFile
-from pipeline.hub.sources.archive import ArchiveSource
-from pipeline.hub.sources.archives import DailyArchive
 from pipeline.months import closing_of
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import ArchiveRevision, RemoteFile
+from pipeline.sources.hub_stats import HubStatsSource
 
 AUGUST = date(2025, 8, 1)
 CLOSE = closing_of(AUGUST)
@@ -52,8 +51,7 @@ def archive(tmp_path, **revisions):
 
 
 def source_over(client, tmp_path, **more):
-    archive = DailyArchive("some/archive")
-    return ArchiveSource(client, archive, tmp_path, AccountDirectory(tmp_path / "accounts"), **more)
+    return HubStatsSource(client, tmp_path, AccountDirectory(tmp_path / "accounts"), **more)
 
 
 def test_the_nearest_revision_is_taken_and_pinned(tmp_path):

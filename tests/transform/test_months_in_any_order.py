@@ -7,17 +7,16 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline.errors import MonthNotServedError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import HubClient
-from pipeline.hub.opening import opening_snapshot, snapshot_rows
-from pipeline.hub.sources.archive import ArchiveSource
-from pipeline.hub.sources.archives import DailyArchive
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.reference.flagged import flagged_models
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import HubClient
+from pipeline.sources.hub_stats import HubStatsSource
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 from pipeline.transform.downloads import Populations, model_downloads, month_basis
 from pipeline.transform.normalise import opening_counters
+from pipeline.transform.opening import opening_snapshot, snapshot_rows
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -40,12 +39,8 @@ def backfilled(lake, source, months):
 
 
 def archive_of(hub, folder):
-    return ArchiveSource(
-        HubClient(hub.endpoint),
-        DailyArchive(ARCHIVE_REPOSITORY),
-        folder / "cache",
-        AccountDirectory(folder / "accounts"),
-    )
+    directory = AccountDirectory(folder / "accounts")
+    return HubStatsSource(HubClient(hub.endpoint), folder / "cache", directory, repository=ARCHIVE_REPOSITORY)
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
 from pipeline.errors import CensusError, MonthNotServedError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.sources.base import CHOOSE_OTHER_MONTHS, DEFAULT_TOLERANCE, Snapshot, distance_from_closing
-from pipeline.hub.sources.dialects import read_json_lines, read_parquet
 from pipeline.months import add_months
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.record_parsers import read_json_lines, read_parquet
+from pipeline.sources.snapshots import (
+    DEFAULT_TOLERANCE,
+    Snapshot,
+    SnapshotSource,
+    SourceChoice,
+    distance_from_closing,
+)
 
 FILE_NAME = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})-(?P<minute>\d{2}))?\.(?P<format>parquet|(?:jsonl|ndjson|json)(?:\.gz)?)"
@@ -24,17 +31,24 @@ FILE_NAME = re.compile(
 
 
 @dataclass(frozen=True)
-class LocalSource:
+class FolderSource(SnapshotSource):
     """Monthly snapshots from the dated files in `folder`.
 
     A file whose name gives no time was observed at some moment of that day: noon is assumed.
     """
 
+    name = "folder"
+    aliases = ("local",)
     folder: Path
     directory: AccountDirectory
     tolerance: timedelta = DEFAULT_TOLERANCE
-    name: str = "local"
-    remedy: str = CHOOSE_OTHER_MONTHS
+
+    @classmethod
+    def opened(cls, choice: SourceChoice, cache: Path) -> Self:
+        """See `SnapshotSource`."""
+        if choice.snapshots is None:
+            raise CensusError(f"source {cls.name} needs the folder of your dumps: name it with --snapshots")
+        return cls(choice.snapshots, AccountDirectory.opened(cache), choice.tolerance)
 
     def months(self) -> list[date]:
         """Every month with a file within tolerance of its close."""
@@ -54,7 +68,7 @@ class LocalSource:
         nearest = min(files, key=lambda observed_at: (distance_from_closing(month, observed_at), observed_at))
         if distance_from_closing(month, nearest) > self.tolerance:
             raise MonthNotServedError(
-                f"source local cannot close {month:%Y-%m}: no file in {self.folder} is dated within "
+                f"source {self.name} cannot close {month:%Y-%m}: no file in {self.folder} is dated within "
                 f"{self.tolerance / timedelta(days=1):g} days of the month's end, the nearest is "
                 f"{files[nearest].name}; add one, or choose another month"
             )

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from pipeline.errors import CensusError
-from pipeline.hub.accounts import AccountDirectory, most_downloaded_namespaces
-from pipeline.hub.client import HubClient
-from pipeline.hub.sources.archive import ArchiveSource
-from pipeline.hub.sources.catalog import SourceChoice, open_source
+from pipeline.sources.accounts import AccountDirectory, most_downloaded_namespaces
+from pipeline.sources.catalog import open_source
+from pipeline.sources.client import HubClient
+from pipeline.sources.hub_stats import HubStatsSource
+from pipeline.sources.snapshots import SourceChoice
 from synthetic_hub.faults import Fault, Faults
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -72,7 +73,7 @@ def test_the_budget_counts_requests_and_is_spent_on_the_most_downloaded(director
 
 def test_the_budget_is_the_environments_unless_the_call_names_one(tmp_path, monkeypatch):
     monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", "1")
-    source = open_source(SourceChoice("local", tmp_path), tmp_path)
+    source = open_source(SourceChoice("folder", tmp_path), tmp_path)
     hub = Hub()
     source.directory.ask(["a", "b"], hub.account_type)
     assert hub.asked == ["a"]
@@ -81,7 +82,7 @@ def test_the_budget_is_the_environments_unless_the_call_names_one(tmp_path, monk
 def test_a_budget_that_is_no_number_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", "many")
     with pytest.raises(CensusError, match="CENSUS_ACCOUNT_REQUESTS is 'many', not a number of requests: write one"):
-        open_source(SourceChoice("local", tmp_path), tmp_path)
+        open_source(SourceChoice("folder", tmp_path), tmp_path)
 
 
 def test_the_next_call_goes_on_where_the_budget_ended(directory):
@@ -102,7 +103,7 @@ def test_a_refusal_loses_no_answer_that_came_before(directory):
 
 
 def test_a_killed_process_loses_at_most_one_batch(directory, monkeypatch):
-    monkeypatch.setattr("pipeline.hub.accounts.ASKED_BETWEEN_SAVES", 2)
+    monkeypatch.setattr("pipeline.sources.accounts.ASKED_BETWEEN_SAVES", 2)
     names = ["a", "b", "c", "d", "e"]
     hub = Hub()
 
@@ -130,7 +131,7 @@ def test_when_the_hub_says_too_many_it_is_left_alone_until_its_window_ends(world
 
 def test_sources_that_cannot_ask_use_what_was_remembered(directory, tmp_path):
     directory.ask(["a"], Hub().account_type)
-    archive = ArchiveSource(None, "some/archive", tmp_path, directory)
+    archive = HubStatsSource(None, tmp_path, directory)
     assert types_in(archive.accounts(["a", "never-asked"])) == {"a": "organization"}
 
 

@@ -12,10 +12,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
-from pipeline.hub.client import CursorRefusedError, HubClient
-from pipeline.hub.opening import snapshot_rows
-from pipeline.hub.sources.base import Snapshot
-from pipeline.hub.sources.listing import ListingCrawl
+from pipeline.sources.client import CursorRefusedError, HubClient
+from pipeline.sources.listing_crawl import ListingCrawl
+from pipeline.sources.snapshots import Snapshot
+from pipeline.transform.opening import snapshot_rows
 from synthetic_hub.faults import Fault
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def in_place_of(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Gives a name to write to; left without an error, the file takes the place of `path` in one step."""
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -19,7 +19,7 @@ def in_place_of(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Puts the content in the place of what the file held."""
-    with in_place_of(path) as unfinished:
+    with replacing(path) as unfinished:
         unfinished.write_bytes(content)

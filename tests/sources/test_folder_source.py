@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from pipeline.errors import CensusError, MonthNotServedError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.sources.base import require_served
-from pipeline.hub.sources.local import LocalSource
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.folder import FolderSource
+from pipeline.sources.snapshots import require_served
 
 MAY = date(2026, 5, 1)
 
@@ -16,7 +16,7 @@ MAY = date(2026, 5, 1)
 def dumps(folder, *names):
     for name in names:
         pl.DataFrame({"id": [f"maker/{name}"]}).write_parquet(folder / name)
-    return LocalSource(folder, AccountDirectory(folder / "accounts.parquet"))
+    return FolderSource(folder, AccountDirectory(folder / "accounts.parquet"))
 
 
 def names_read(snapshot):
@@ -54,7 +54,7 @@ def test_a_month_without_a_dump_near_its_close_is_refused(tmp_path):
 
 def test_a_folder_that_is_not_there_or_empty_is_named(tmp_path):
     with pytest.raises(CensusError, match="does not exist: name one with --snapshots"):
-        LocalSource(tmp_path / "nowhere", AccountDirectory(tmp_path / "x")).months()
+        FolderSource(tmp_path / "nowhere", AccountDirectory(tmp_path / "x")).months()
     with pytest.raises(CensusError, match="holds no dated dumps"):
         dumps(tmp_path).months()
 

@@ -5,11 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from pipeline.errors import MonthNotServedError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import HubClient
-from pipeline.hub.sources.archive import ArchiveSource
-from pipeline.hub.sources.archives import WeeklyArchive
 from pipeline.months import closing_of
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import HubClient
+from pipeline.sources.weekly import WeeklySource
 from synthetic_hub.datasets import WEEKLY_REPOSITORY
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -24,8 +23,8 @@ def world(tmp_path_factory):
 def source(world, tmp_path_factory):
     folder = tmp_path_factory.mktemp("weekly")
     with LocalHub(world) as hub:
-        archive = WeeklyArchive(WEEKLY_REPOSITORY)
-        yield ArchiveSource(HubClient(hub.endpoint), archive, folder, AccountDirectory(folder / "accounts"), "weekly")
+        directory = AccountDirectory(folder / "accounts")
+        yield WeeklySource(HubClient(hub.endpoint), folder, directory, repository=WEEKLY_REPOSITORY)
 
 
 @pytest.mark.parametrize("month", [date(2024, 10, 1), date(2025, 2, 1), date(2025, 6, 1)])

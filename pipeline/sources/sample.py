@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
 
 import polars as pl
 
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import HubClient
-from pipeline.hub.sources.archive import ArchiveSource
-from pipeline.hub.sources.archives import DailyArchive
-from pipeline.hub.sources.base import CHOOSE_OTHER_MONTHS, Snapshot
-from pipeline.hub.sources.listing import ListingCrawl
 from pipeline.months import closing_of
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import HubClient
+from pipeline.sources.hub_stats import HubStatsSource
+from pipeline.sources.listing_crawl import ListingCrawl
+from pipeline.sources.snapshots import Snapshot, SnapshotSource, SourceChoice
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldFiles, WorldSettings, ensure_world
@@ -26,13 +26,17 @@ UNLIMITED_REQUESTS = 1_000_000
 
 
 @dataclass(frozen=True)
-class SampleSource:
+class SampleSource(SnapshotSource):
     """Monthly snapshots of the synthetic world: past months from its archive, the latest through its listing."""
 
+    name = "sample"
     cache: Path
     settings: WorldSettings = field(default_factory=WorldSettings)
-    name: str = "sample"
-    remedy: str = CHOOSE_OTHER_MONTHS
+
+    @classmethod
+    def opened(cls, choice: SourceChoice, cache: Path) -> Self:  # noqa: ARG003
+        """See `SnapshotSource`."""
+        return cls(cache / cls.name)
 
     def months(self) -> list[date]:
         """The months of the synthetic world."""
@@ -44,14 +48,13 @@ class SampleSource:
         if month == world.months[-1]:
             return self._listed(world, month)
         with self.hub() as client:
-            archive = ArchiveSource(
+            archive = HubStatsSource(
                 client,
-                DailyArchive(ARCHIVE_REPOSITORY),
                 self.cache / "archive" / world.path.name,
                 AccountDirectory(self.cache / "none"),
-                self.name,
+                repository=ARCHIVE_REPOSITORY,
             )
-            return archive.closing_snapshot(month)
+            return replace(archive.closing_snapshot(month), source=self.name)
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """Asked of the local Hub, and remembered."""

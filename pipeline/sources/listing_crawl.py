@@ -19,10 +19,10 @@ from urllib.parse import urlencode
 import polars as pl
 import pyarrow as pa
 
+from pipeline.atomic_file import replacing, write_atomically
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
-from pipeline.hub.client import CursorRefusedError, HubClient, Page
-from pipeline.hub.sources.dialects import read_pages
-from pipeline.whole_file import in_place_of, write_whole
+from pipeline.sources.client import CursorRefusedError, HubClient, Page
+from pipeline.sources.record_parsers import read_pages
 
 PAGE_SIZE = 1000
 EXPANDED_FIELDS = (
@@ -98,7 +98,7 @@ class ListingCrawl:
         for portion in portions:
             columns = self.folder / f"columns-{portion[0].name[5:11]}-{len(portion)}.arrow"
             if not columns.exists():
-                with in_place_of(columns) as unfinished:
+                with replacing(columns) as unfinished:
                     self._read(portion).sink_ipc(unfinished, compression="uncompressed")
             kept.append(columns)
         return pl.scan_ipc(kept)
@@ -259,8 +259,8 @@ class ListingCrawl:
     def _spool(self, number: int, body: bytes, facts: dict[str, Any]) -> None:
         """Keeps a page. What is known of it is written first, so that a page on disk always knows its successor."""
         page = self.folder / _page_name(number)
-        write_whole(page.with_name(_facts_name(page.name)), json.dumps(facts).encode())
-        write_whole(page, packed(body))
+        write_atomically(page.with_name(_facts_name(page.name)), json.dumps(facts).encode())
+        write_atomically(page, packed(body))
 
 
 def packed(body: bytes) -> bytes:

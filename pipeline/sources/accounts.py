@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 from filelock import FileLock
 
-from pipeline.whole_file import in_place_of
+from pipeline import settings
+from pipeline.atomic_file import replacing
 
 ANSWER_SCHEMA = pl.Schema({"namespace": pl.String, "account_type": pl.String, "checked_on": pl.Date})
 ASKED_BETWEEN_SAVES = 50
@@ -26,6 +28,12 @@ class AccountDirectory:
 
     file: Path
     request_budget: int = REQUEST_BUDGET
+
+    @classmethod
+    def opened(cls, cache: Path) -> Self:
+        """That of the public Hub, kept in a cache folder; its budget is the environment's."""
+        requests = settings.account_requests()
+        return cls(cache / "accounts.parquet", REQUEST_BUDGET if requests is None else requests)
 
     def known(self) -> pl.DataFrame:
         """All answers so far: namespace, account_type, checked_on."""
@@ -70,7 +78,7 @@ class AccountDirectory:
 
     def _remember(self, answers: list[tuple[str, str, date]]) -> None:
         if answers:
-            with in_place_of(self.file) as unfinished:
+            with replacing(self.file) as unfinished:
                 pl.concat([self.known(), pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")]).write_parquet(unfinished)
 
 

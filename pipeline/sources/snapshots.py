@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from pathlib import Path
+from typing import ClassVar, Self
 
 import polars as pl
 
 from pipeline.errors import MonthNotServedError
 from pipeline.months import closing_of
-from pipeline.tables.columns import HUB_ID, MODEL_ID
-from pipeline.tables.listings import OBSERVATIONS
-
-OBSERVATION_SCHEMA = pl.Schema({column.name: column.type for column in (HUB_ID, MODEL_ID, *OBSERVATIONS)})
-"""The canonical form of a snapshot's rows, whatever the source: one row per repository. `hub_id` may be null."""
-
-CHOOSE_OTHER_MONTHS = "choose months with --from and --to"
 
 DEFAULT_TOLERANCE = timedelta(days=3.5)
 """How far from the boundary an observation may be and still close the month."""
+
+
+@dataclass(frozen=True)
+class SourceChoice:
+    """Which source, and what it needs to know.
+
+    `snapshots` is the folder of source `folder`; `tell` is given a line now and then while something takes its time.
+    """
+
+    name: str
+    snapshots: Path | None = None
+    tolerance: timedelta = DEFAULT_TOLERANCE
+    tell: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -35,20 +43,29 @@ class Snapshot:
     """What should be known of how it was chosen and read, for people: shown with the month."""
 
 
-class SnapshotSource(Protocol):
+class SnapshotSource(ABC):
     """A place from which months can be read."""
 
-    @property
-    def name(self) -> str:
-        """The name by which the source is chosen and recorded."""
+    name: ClassVar[str]
+    """By which the source is chosen and recorded."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    remedy: ClassVar[str] = "choose months with --from and --to"
+    """What to do about a month that the source does not serve, to end a sentence with."""
 
-    @property
-    def remedy(self) -> str:
-        """What to do about a month that the source does not serve, to end a sentence with."""
+    @classmethod
+    @abstractmethod
+    def opened(cls, choice: SourceChoice, cache: Path) -> Self:
+        """The source as a choice describes it; what it fetches may be kept in the folder `cache`.
 
+        Raises:
+            CensusError: the choice lacks what the source needs.
+        """
+
+    @abstractmethod
     def months(self) -> list[date]:
         """The months that the source can close, in order, as far as it can tell without reading them."""
 
+    @abstractmethod
     def closing_snapshot(self, month: date) -> Snapshot:
         """The usable observation nearest to the boundary that closes the month.
 
@@ -58,6 +75,7 @@ class SnapshotSource(Protocol):
             TemporaryError: the source did not answer.
         """
 
+    @abstractmethod
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """What is known of the namespaces' accounts: namespace, account_type, checked_on.
 

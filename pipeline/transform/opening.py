@@ -7,9 +7,9 @@ from datetime import date
 import polars as pl
 
 from pipeline.errors import MonthNotServedError
-from pipeline.hub.sources.base import Snapshot, SnapshotSource
 from pipeline.lake.readable import ReadableLake
 from pipeline.months import previous_month
+from pipeline.sources.snapshots import Snapshot, SnapshotSource
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import hub_snapshot
 

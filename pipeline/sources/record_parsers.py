@@ -19,8 +19,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from pipeline.databases import open_files
 from pipeline.errors import UnusableSnapshotError
-from pipeline.hub.sources.base import OBSERVATION_SCHEMA
-from pipeline.tables.listings import DECLARED_BASE_MODELS
+from pipeline.sources.observations import BASE_MODELS, OBSERVATION_SCHEMA
 
 COUNT_COLUMNS = {"downloads_30d": "downloads", "downloads_all_time": "downloadsAllTime", "likes": "likes"}
 TEXT_COLUMNS = {"hub_id": "_id", "pipeline_tag": "pipeline_tag", "library_name": "library_name"}
@@ -282,7 +281,7 @@ def _declared_base_models(dtype: pl.DataType) -> dict[str, pl.Expr]:
                 pl.element().struct.field("_id").cast(pl.String).alias("hub_id"),
                 pl.element().struct.field("id").cast(pl.String).alias("model_id"),
             )
-        ).cast(DECLARED_BASE_MODELS),
+        ).cast(BASE_MODELS),
     }
 
 

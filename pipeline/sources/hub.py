@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 from filelock import FileLock, Timeout
 
+from pipeline.atomic_file import write_atomically
 from pipeline.errors import MonthNotServedError, TemporaryError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import HubClient
-from pipeline.hub.sources.base import DEFAULT_TOLERANCE, Snapshot, distance_from_closing
-from pipeline.hub.sources.listing import CrawlProgress, ListingCrawl
 from pipeline.months import closing_of, parse_month, previous_month
-from pipeline.whole_file import write_whole
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import HubClient
+from pipeline.sources.listing_crawl import CrawlProgress, ListingCrawl
+from pipeline.sources.snapshots import (
+    DEFAULT_TOLERANCE,
+    Snapshot,
+    SnapshotSource,
+    SourceChoice,
+    distance_from_closing,
+)
 
 TOLD_EVERY_SECONDS = 30
 FINISHED = "finished.json"
@@ -29,20 +37,26 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True)
-class HubSource:
+class HubSource(SnapshotSource):
     """The month just closed, crawled through the listing API within the tolerance after its close.
 
     The pages of a crawl stay in `cache`, by month: a month that was crawled can be read again from them.
     """
 
+    name = "hub"
+    remedy = "the listing API cannot be asked about the past; use --source hub_stats"
     client: HubClient
     cache: Path
     directory: AccountDirectory
     tolerance: timedelta = DEFAULT_TOLERANCE
     tell: Callable[[str], None] = lambda _: None
     clock: Callable[[], datetime] = _now
-    name: str = "hub"
-    remedy: str = "the listing API cannot be asked about the past; use --source hub_stats"
+
+    @classmethod
+    def opened(cls, choice: SourceChoice, cache: Path) -> Self:
+        """See `SnapshotSource`."""
+        client = HubClient(token=os.environ.get("HF_TOKEN"))
+        return cls(client, cache / cls.name, AccountDirectory.opened(cache), choice.tolerance, choice.tell)
 
     def months(self) -> list[date]:
         """The month just closed, while the tolerance lasts, and those of which a finished crawl is kept."""
@@ -90,7 +104,7 @@ class HubSource:
             with FileLock(crawl.folder / ".lock", timeout=0):
                 ended = crawl.run(tell)
                 content = {"finished_at": self.clock().isoformat(timespec="seconds"), "summary": str(ended)}
-                write_whole(finished, json.dumps(content).encode())
+                write_atomically(finished, json.dumps(content).encode())
         except Timeout as error:
             raise TemporaryError(
                 f"another process is crawling the Hub into {crawl.folder}: wait until it has ended"

@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Self
 
 import polars as pl
 from filelock import FileLock
 
+from pipeline import settings
+from pipeline.atomic_file import write_atomically
 from pipeline.errors import MonthNotServedError, UnusableSnapshotError
-from pipeline.hub.accounts import AccountDirectory
-from pipeline.hub.client import HubClient, RemoteFile
-from pipeline.hub.sources.archives import Edition
-from pipeline.hub.sources.base import CHOOSE_OTHER_MONTHS, DEFAULT_TOLERANCE, Snapshot, distance_from_closing
-from pipeline.hub.sources.dialects import absent_columns, read_parquet
 from pipeline.months import add_months, closing_of, months_between
-from pipeline.whole_file import write_whole
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import HubClient, RemoteFile
+from pipeline.sources.record_parsers import absent_columns, read_parquet
+from pipeline.sources.snapshots import (
+    DEFAULT_TOLERANCE,
+    Snapshot,
+    SnapshotSource,
+    SourceChoice,
+    distance_from_closing,
+)
 
 FEWEST_ROWS_OF_NEIGHBOUR = 0.95
 """A file with fewer of its neighbour's rows is partial: the Hub does not lose 5 % of its repositories in days."""
@@ -37,36 +45,53 @@ NEIGHBOUR_WITHIN = timedelta(days=10)
 """How much later a neighbour may be to be compared with: given longer, the Hub may really have grown by 5 %."""
 
 
-class Archive(Protocol):
-    """How an archive lays out its copies; see `pipeline.hub.sources.archives`."""
+@dataclass(frozen=True)
+class Edition:
+    """One copy of the listing in an archive: a file at a commit, observed between two times (often the same)."""
 
-    @property
-    def repository(self) -> str:
-        """The dataset on the Hub."""
-
-    def editions(self, client: HubClient) -> list[Edition]:
-        """Every copy, oldest first."""
-
-    def observed_at(self, client: HubClient, edition: Edition) -> datetime:
-        """When the copy's content was observed."""
+    commit: str
+    path: str
+    earliest: datetime
+    latest: datetime
+    revision: str
+    """What pins it, for the record."""
 
 
 @dataclass(frozen=True)
-class ArchiveSource:
-    """Monthly snapshots from an archive's copies.
+class ArchiveSource(SnapshotSource):
+    """Monthly snapshots from an archive's copies; a subclass says how that lays them out.
 
     `keep` says how long a downloaded file is kept after its last use; None keeps it for good.
     """
 
     client: HubClient
-    archive: Archive
     cache: Path
     directory: AccountDirectory
-    name: str = "hub_stats"
     tolerance: timedelta = DEFAULT_TOLERANCE
     keep: timedelta | None = None
-    remedy: str = CHOOSE_OTHER_MONTHS
+    repository: str = ""
+    """The dataset on the Hub."""
+    file: str = "models.parquet"
     _inspected: dict[str, RemoteFile] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def opened(cls, choice: SourceChoice, cache: Path) -> Self:
+        """See `SnapshotSource`."""
+        return cls(
+            HubClient(token=os.environ.get("HF_TOKEN")),
+            cache / cls.name,
+            AccountDirectory.opened(cache),
+            choice.tolerance,
+            settings.archive_files_kept(),
+        )
+
+    @abstractmethod
+    def list_editions(self) -> list[Edition]:
+        """Every copy, oldest first."""
+
+    @abstractmethod
+    def observed_at(self, edition: Edition) -> datetime:
+        """When the copy's content was observed."""
 
     def months(self) -> list[date]:
         """Every month with a copy within tolerance of its close; whether it is usable shows when it is read."""
@@ -95,7 +120,7 @@ class ArchiveSource:
             refused.append(f"{observed_at:%Y-%m-%d %H:%M} {reason}")
         found = f"the revisions near it are unusable ({'; '.join(refused)})" if refused else _reach(editions)
         raise MonthNotServedError(
-            f"source {self.name} cannot close {month:%Y-%m}: no usable revision of {self.archive.repository} within "
+            f"source {self.name} cannot close {month:%Y-%m}: no usable revision of {self.repository} within "
             f"{self.tolerance / timedelta(days=1):g} days of the month's end; {found}; {self.remedy}"
         )
 
@@ -114,9 +139,7 @@ class ArchiveSource:
 
     def _candidates(self, month: date, editions: list[Edition]) -> list[tuple[datetime, Edition]]:
         """Copies observed within tolerance of the month's close, nearest first; of two as near, the earlier."""
-        observed = [
-            (self.archive.observed_at(self.client, edition), edition) for edition in self._near(month, editions)
-        ]
+        observed = [(self.observed_at(edition), edition) for edition in self._near(month, editions)]
         within = [found for found in observed if distance_from_closing(month, found[0]) <= self.tolerance]
         return sorted(within, key=lambda found: (distance_from_closing(month, found[0]), found[0], found[1].earliest))
 
@@ -140,7 +163,7 @@ class ArchiveSource:
     def _inspect(self, edition: Edition) -> RemoteFile:
         if edition.revision not in self._inspected:
             self._inspected[edition.revision] = self.client.inspect_parquet(
-                self.archive.repository, edition.path, edition.commit
+                self.repository, edition.path, edition.commit
             )
         return self._inspected[edition.revision]
 
@@ -154,12 +177,12 @@ class ArchiveSource:
             for folder in files.iterdir():
                 if folder != own and time.time() - folder.stat().st_mtime > self.keep.total_seconds():
                     shutil.rmtree(folder, ignore_errors=True)
-        path = self.client.download(self.archive.repository, edition.path, edition.commit, own)
+        path = self.client.download(self.repository, edition.path, edition.commit, own)
         stated = self._inspect(edition).content_id
         if DIGEST.fullmatch(stated) and _sha256(path) != stated:
             shutil.rmtree(own)
             raise UnusableSnapshotError(
-                f"{edition.path} of dataset {self.archive.repository} at {edition.commit[:8]} is not the file that the "
+                f"{edition.path} of dataset {self.repository} at {edition.commit[:8]} is not the file that the "
                 "Hub says it is (by its SHA-256): run again, it is fetched anew"
             )
         return path
@@ -170,10 +193,10 @@ class ArchiveSource:
         kept = self.cache / "editions.json"
         with FileLock(f"{kept}.lock"):
             if not kept.exists() or time.time() - kept.stat().st_mtime > LISTED_FOR_SECONDS:
-                listed = [asdict(edition) for edition in self.archive.editions(self.client)]
+                listed = [asdict(edition) for edition in self.list_editions()]
                 if not listed:
                     return []
-                write_whole(kept, json.dumps(listed, default=datetime.isoformat).encode())
+                write_atomically(kept, json.dumps(listed, default=datetime.isoformat).encode())
             listed_again = json.loads(kept.read_text())
         return [
             Edition(**edition | {time: datetime.fromisoformat(edition[time]) for time in ("earliest", "latest")})

@@ -8,8 +8,8 @@ from threading import Thread
 import pytest
 
 from pipeline.errors import CensusError
-from pipeline.hub.client import HubClient
-from pipeline.hub.sources.listing import ListingCrawl
+from pipeline.sources.client import HubClient
+from pipeline.sources.listing_crawl import ListingCrawl
 from synthetic_hub.datasets import ARCHIVE_FILE, ARCHIVE_REPOSITORY
 from synthetic_hub.faults import Fault
 

@@ -8,9 +8,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline.errors import UnusableSnapshotError
-from pipeline.hub.sources.base import OBSERVATION_SCHEMA
-from pipeline.hub.sources.dialects import read_json_lines, read_pages, read_parquet
-from pipeline.hub.sources.listing import packed
+from pipeline.sources.listing_crawl import packed
+from pipeline.sources.observations import OBSERVATION_SCHEMA
+from pipeline.sources.record_parsers import read_json_lines, read_pages, read_parquet
 
 CREATED = datetime(2025, 8, 1, 10, 11, 12, tzinfo=UTC)
 

@@ -6,10 +6,11 @@ import polars as pl
 import pytest
 
 from pipeline.errors import MonthNotServedError
-from pipeline.hub.opening import opening_snapshot, snapshot_rows
-from pipeline.hub.sources.base import OBSERVATION_SCHEMA, Snapshot
 from pipeline.lake.store import Lake
+from pipeline.sources.observations import OBSERVATION_SCHEMA
+from pipeline.sources.snapshots import Snapshot
 from pipeline.tables.listings import HUB_SNAPSHOTS
+from pipeline.transform.opening import opening_snapshot, snapshot_rows
 
 AUGUST, SEPTEMBER = date(2025, 8, 1), date(2025, 9, 1)
 

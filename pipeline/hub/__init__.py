@@ -1,1 +1,0 @@
-"""Reading the Hugging Face Hub: snapshot sources and accounts."""

@@ -1,0 +1,39 @@
+"""Months from the dataset that keeps a weekly copy of the Hub's model listing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pipeline.sources.archive import ArchiveSource, Edition
+from pipeline.sources.record_parsers import newest_creation
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class WeeklySource(ArchiveSource):
+    """A file a week, in a folder named by the day on which the week starts; it was written up to seven days later.
+
+    When it was observed stands in the content alone: shortly after the newest repository in it was created.
+    """
+
+    name = "weekly"
+    remedy = "choose months with --from and --to, or read what is missing with --source hub_stats"
+    repository: str = "hfmlsoc/hub_weekly_snapshots"
+
+    def list_editions(self) -> list[Edition]:
+        """Every week's file as of the newest commit, oldest first."""
+        commit, paths = self.client.dataset_files(self.repository)
+        editions = []
+        for path in paths:
+            if match := re.fullmatch(rf"models/(\d{{4}}-\d{{2}}-\d{{2}})/{re.escape(self.file)}", path):
+                starts = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+                editions.append(Edition(commit, path, starts, starts + WEEK, f"{commit}/{path}"))
+        return sorted(editions, key=lambda edition: edition.earliest)
+
+    def observed_at(self, edition: Edition) -> datetime:
+        """The creation of the newest repository in the file; the week's start where no creation is told."""
+        column = self.client.read_column(self.repository, edition.path, edition.commit, "createdAt")
+        return newest_creation(column) or edition.earliest
