@@ -6,7 +6,7 @@ import polars as pl
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.pictures import coverage_over_time
 from pipeline.orchestration.resources import LakeResource, RegistryResource
-from pipeline.orchestration.shown import shown
+from pipeline.orchestration.shown import shown, source_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.tables import attribution as tables
 from pipeline.tables import lineage, listings
@@ -54,7 +54,8 @@ def attribution_coverage(
     month = month_of(context)
     coverage = attribution.attribution_coverage(downloads, attributed, month)
     unmapped = attribution.largest_unmapped(downloads, attributed, LARGEST_SHOWN)
-    pictures = coverage_over_time(coverage, lake.store(), month)
+    source = source_of(lake.store(), listings.MODEL_DOWNLOADS, month)
+    pictures = coverage_over_time(coverage, tables.ATTRIBUTION_COVERAGE, lake.store(), month, source)
     context.add_output_metadata({"largest_unmapped_namespaces": shown(unmapped), **pictures})
     return coverage
 

@@ -10,83 +10,30 @@ from pipeline import settings
 from pipeline.errors import CensusError
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, OriginRuleResource
-from pipeline.orchestration.table_assets import OWNERS, asset_key, in_plain_words, table_asset
+from pipeline.orchestration.table_assets import (
+    BY_HAND,
+    OWNERS,
+    CatalogueAssets,
+    asset_key,
+    in_plain_words,
+    table_asset,
+)
+from pipeline.publish import publication as publishing
 from pipeline.publish.drift import headline_changes
-from pipeline.publish.publication import PUBLISHED, publish
 from pipeline.publish.report_picture import Picture
 from pipeline.publish.seals import misfits, seal
 from pipeline.publish.store_copy import StoreCopy
+from pipeline.schema.catalogue import Catalogue
 from pipeline.tables import attribution
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.published import MONTH_SEALS
 from pipeline.version import __version__
 
-
-@table_asset(MONTH_SEALS, deps=SEALED_TABLES)
-def month_seals(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
-    """Digests of every table of the month, once all blocking checks have passed."""
-    return seal(lake.store(), SEALED_TABLES, month_of(context))
-
-
-@dg.multi_asset(
-    name="publication",
-    specs=[
-        dg.AssetSpec(
-            ["published", name],
-            deps=[asset_key(MONTH_SEALS), asset_key(attribution.ORGANIZATIONS)],
-            description=description,
-            group_name="published",
-            kinds=kinds,
-            owners=OWNERS,
-            code_version=__version__,
-        )
-        for name, description, kinds in (
-            ("warehouse", "`published/census.duckdb`: dimensions, facts, marts and a flat view of each.", {"duckdb"}),
-            (
-                "parquet_export",
-                "`published/parquet` and `published/csv`: the same tables as files.",
-                {"parquet", "csv"},
-            ),
-            ("data_dictionary", "What every published table and column means, and how it is checked.", {"html"}),
-            ("share_report", "`published/report.html`: the figures with what they are of, in one file.", {"html"}),
-        )
-    ],
-)
-@in_plain_words
-def publication(
-    context: dg.AssetExecutionContext, lake: LakeResource, duckdb: DuckDBResource, origin_rule: OriginRuleResource
-) -> tuple[
-    dg.MaterializeResult[None], dg.MaterializeResult[None], dg.MaterializeResult[None], dg.MaterializeResult[None]
-]:
-    """Every month that passed its checks, with windows over months, as one version of everything that is published.
-
-    Built beside the version before and switched to in one step, so that readers are never blocked and never see half.
-    """
-    rule = origin_rule.choice()
-    made = publish(lake.store(), settings.published_folder(), duckdb.get_connection, rule, context.run_id)
-    for month, reason in made.held_back.items():
-        context.log.warning(f"{month:%Y-%m} is not published: {reason}")
-
-    def result(name: str, pictures: Sequence[Picture] = ()) -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(
-            asset_key=["published", name],
-            metadata={
-                "version": made.version,
-                "months": [f"{month:%Y-%m}" for month in made.months],
-                "held_back": {f"{month:%Y-%m}": reason for month, reason in made.held_back.items()},
-                "rows": made.rows,
-                "origin_rule": rule,
-                "path": dg.MetadataValue.path(str(settings.published_folder() / PATHS[name])),
-                **{picture.key: dg.MetadataValue.md(picture.as_markdown()) for picture in pictures},
-            },
-        )
-
-    return (
-        result("warehouse"),
-        result("parquet_export"),
-        result("data_dictionary"),
-        result("share_report", made.pictures),
-    )
+PATHS = {
+    "warehouse": "census.duckdb",
+    "parquet_export": "parquet",
+    "data_dictionary": "data_dictionary.html",
+    "share_report": "report.html",
+}
 
 
 @dg.asset_check(
@@ -141,7 +88,7 @@ def postgres_mart(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]
         return
     from pipeline.publish.postgres import load_postgres  # noqa: PLC0415 - its driver is loaded where there is a database
 
-    rows = in_plain_words(load_postgres)(url, settings.published_folder(), PUBLISHED)
+    rows = in_plain_words(load_postgres)(url, settings.published_folder(), publishing.PUBLISHED)
     yield dg.Output(None, metadata={"schema": "census", "rows": rows})
 
 
@@ -167,40 +114,112 @@ def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     yield dg.Output(None, metadata={"version": version, "path": dg.MetadataValue.path(url)})
 
 
-@dg.asset(
-    key=["published", "data_docs"],
-    deps=[asset_key(MONTH_SEALS)],
-    group_name="published",
-    kinds={"html", "greatexpectations"},
-    owners=OWNERS,
-    code_version=__version__,
-)
-@in_plain_words
-def data_docs(lake: LakeResource) -> dg.MaterializeResult[None]:
-    """Great Expectations' own Data Docs of the latest sealed month, in `CENSUS_HOME/data_docs`.
+def of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
+    """The assets that look at every table of the census."""
 
-    No job makes them: materialise them by hand when somebody wants to read them. Their pages load styles from the
-    network.
-    """
-    store = lake.store()
-    sealed = store.months(MONTH_SEALS)
-    if not sealed:
-        raise CensusError("no month is sealed yet, so there are no Data Docs to write: run a month first")
-    from pipeline.quality.data_docs import write_data_docs  # noqa: PLC0415 - loads Great Expectations
+    @table_asset(MONTH_SEALS, deps=catalogue.monthly)
+    def month_seals(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
+        """Digests of every table of the month, once all blocking checks have passed."""
+        return seal(lake.store(), catalogue.monthly, month_of(context))
 
-    shown = write_data_docs(store, SEALED_TABLES, sealed[-1], settings.data_docs_folder())
-    return dg.MaterializeResult(
-        metadata={
-            "month": f"{sealed[-1]:%Y-%m}",
-            "expectations": shown,
-            "path": dg.MetadataValue.path(str(settings.data_docs_folder() / "index.html")),
-        }
+    @dg.multi_asset(
+        name="publication",
+        specs=[
+            dg.AssetSpec(
+                ["published", name],
+                deps=[asset_key(MONTH_SEALS), asset_key(attribution.ORGANIZATIONS)],
+                description=description,
+                group_name="published",
+                kinds=kinds,
+                owners=OWNERS,
+                code_version=__version__,
+            )
+            for name, description, kinds in (
+                (
+                    "warehouse",
+                    "`published/census.duckdb`: dimensions, facts, marts and a flat view of each.",
+                    {"duckdb"},
+                ),
+                (
+                    "parquet_export",
+                    "`published/parquet` and `published/csv`: the same tables as files.",
+                    {"parquet", "csv"},
+                ),
+                ("data_dictionary", "What every published table and column means, and how it is checked.", {"html"}),
+                ("share_report", "`published/report.html`: the figures with what they are of, in one file.", {"html"}),
+            )
+        ],
     )
+    @in_plain_words
+    def publication(
+        context: dg.AssetExecutionContext, lake: LakeResource, duckdb: DuckDBResource, origin_rule: OriginRuleResource
+    ) -> tuple[
+        dg.MaterializeResult[None], dg.MaterializeResult[None], dg.MaterializeResult[None], dg.MaterializeResult[None]
+    ]:
+        """Every month that passed its checks, with windows over months, as one version of everything that is published.
+
+        Built beside the version before and switched to in one step: readers are never blocked and never see half.
+        """
+        rule = origin_rule.choice()
+        made = publishing.publish(
+            lake.store(), catalogue, settings.published_folder(), duckdb.get_connection, rule, context.run_id
+        )
+        for month, reason in made.held_back.items():
+            context.log.warning(f"{month:%Y-%m} is not published: {reason}")
+
+        def result(name: str, pictures: Sequence[Picture] = ()) -> dg.MaterializeResult[None]:
+            return dg.MaterializeResult(
+                asset_key=["published", name],
+                metadata={
+                    "version": made.version,
+                    "months": [f"{month:%Y-%m}" for month in made.months],
+                    "held_back": {f"{month:%Y-%m}": reason for month, reason in made.held_back.items()},
+                    "rows": made.rows,
+                    "origin_rule": rule,
+                    "path": dg.MetadataValue.path(str(settings.published_folder() / PATHS[name])),
+                    **{picture.key: dg.MetadataValue.md(picture.as_markdown()) for picture in pictures},
+                },
+            )
+
+        return (
+            result("warehouse"),
+            result("parquet_export"),
+            result("data_dictionary"),
+            result("share_report", made.pictures),
+        )
+
+    @dg.asset(
+        key=["published", "data_docs"],
+        deps=[asset_key(MONTH_SEALS)],
+        group_name="published",
+        kinds={"html", "greatexpectations"},
+        tags=dict([BY_HAND]),
+        owners=OWNERS,
+        code_version=__version__,
+    )
+    @in_plain_words
+    def data_docs(lake: LakeResource) -> dg.MaterializeResult[None]:
+        """Great Expectations' own Data Docs of the latest sealed month, in `CENSUS_HOME/data_docs`.
+
+        No job makes them: materialise them by hand when somebody wants to read them. Their pages load styles from the
+        network.
+        """
+        store = lake.store()
+        sealed = store.months(MONTH_SEALS)
+        if not sealed:
+            raise CensusError("no month is sealed yet, so there are no Data Docs to write: run a month first")
+        from pipeline.quality.data_docs import write_data_docs  # noqa: PLC0415 - loads Great Expectations
+
+        shown = write_data_docs(store, catalogue.monthly, sealed[-1], settings.data_docs_folder())
+        return dg.MaterializeResult(
+            metadata={
+                "month": f"{sealed[-1]:%Y-%m}",
+                "expectations": shown,
+                "path": dg.MetadataValue.path(str(settings.data_docs_folder() / "index.html")),
+            }
+        )
+
+    return [month_seals, publication, data_docs]
 
 
-PATHS = {
-    "warehouse": "census.duckdb",
-    "parquet_export": "parquet",
-    "data_dictionary": "data_dictionary.html",
-    "share_report": "report.html",
-}
+OF_EVERY_TABLE = CatalogueAssets(of_every_table)

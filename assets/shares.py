@@ -6,6 +6,7 @@ import polars as pl
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.pictures import largest_families, picture_of_flows, shares_over_time
 from pipeline.orchestration.resources import LakeResource
+from pipeline.orchestration.shown import source_of
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.attributes import attribute_words
 from pipeline.tables import attributes, attribution, families, lineage, listings, measures
@@ -56,9 +57,10 @@ def member_shares(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Who holds which part of the downloads, and how concentrated they are."""
     countries, organizations = shares.member_shares(downloads, attributed, weights, roots)
-    context.add_output_metadata(
-        shares_over_time(countries, lake.store(), month_of(context)), output_name=tables.COUNTRY_SHARES.name
-    )
+    store, month = lake.store(), month_of(context)
+    source = source_of(store, listings.MODEL_DOWNLOADS, month)
+    pictures = shares_over_time(countries, tables.COUNTRY_SHARES, store, month, source)
+    context.add_output_metadata(pictures, output_name=tables.COUNTRY_SHARES.name)
     over = [concentration_of_members(countries), concentration_of_members(organizations)]
     return countries, organizations, pl.concat([concentration_of_models(downloads), *over], how="diagonal_relaxed")
 

@@ -17,11 +17,11 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.measuring import in_its_own_process
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import next_month
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import RunOutcome, run_months, run_publish
-from pipeline.tables.catalog import TABLES
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -72,12 +72,12 @@ def main() -> None:
             instance = size(home / "dagster")
             in_its_own_process(publication, home)
         lake = Lake(str(home / "lake"))
-        models = lake.stored(TABLES[0], MONTH).rows
+        models = lake.stored(CATALOGUE["listings/hub_snapshots"], MONTH).rows
         in_millions = models / 1e6
         print(f"{models:,} models at the close of {MONTH:%Y-%m}")
         print(f"the month took {month.seconds:.0f} s and {month.peak_gib:.2f} GiB\n")
         print(f"{'what':<36} {'bytes':>14} {'MB per million models':>22}")
-        tables = {table.path: size(home / "lake" / table.path) for table in TABLES if table.monthly}
+        tables = {table.path: size(home / "lake" / table.path) for table in CATALOGUE.tables.values() if table.monthly}
         for path, taken in sorted(tables.items(), key=lambda item: -item[1]):
             print(f"{path:<36} {taken:>14,} {taken / 1e6 / in_millions:>22.2f}")
         whole = sum(tables.values())

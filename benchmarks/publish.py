@@ -13,33 +13,20 @@ import shutil
 import sys
 from pathlib import Path
 
-import dagster as dg
 import duckdb
 import numpy as np
 import polars as pl
 
-from assets import attribution as attribution_assets
-from assets import lineage as lineage_assets
-from assets import listings as listings_assets
-from assets import published as published_assets
-from assets import shares as shares_assets
 from benchmarks.lineage import SHAPES, snapshot
 from benchmarks.stages import Stage
+from pipeline.definitions import CATALOGUE, defs
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, opening_of
-from pipeline.orchestration.lake_io import LakeIOManager
-from pipeline.orchestration.resources import (
-    LakeResource,
-    OriginRuleResource,
-    RegistryResource,
-    SnapshotSourceResource,
-)
 from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.publication import publish
 from pipeline.publish.seals import seal
 from pipeline.reference.registry import our_registry
 from pipeline.tables import attribution, lineage, listings
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.published import MONTH_SEALS
 from pipeline.transform.normalise import opening_counters
 
@@ -80,7 +67,7 @@ def make_lake(folder: Path, models: int) -> None:
             _measure_month(lake, month, listing, registry)
         else:
             _repeat_month(lake, add_months(FIRST, number % MEASURED_MONTHS), month, 1 + GROWTH * number)
-        lake.write(MONTH_SEALS, month, seal(lake, SEALED_TABLES, month))
+        lake.write(MONTH_SEALS, month, seal(lake, CATALOGUE.monthly, month))
         print(f"  {month:%Y-%m} of the lake is made", file=sys.stderr, flush=True)
 
 
@@ -163,28 +150,25 @@ def _measure_month(lake: Lake, month: dt.date, listing: pl.DataFrame, registry: 
 
 def _make_the_rest(lake: Lake, month: dt.date, registry: Path) -> None:
     """Runs the assets that make every table of the month from what was read."""
-    modules = [listings_assets, attribution_assets, lineage_assets, shares_assets, published_assets]
-    store = LakeResource(url=lake.url)
-    made = [asset_key(table) for table in SEALED_TABLES if table not in READ_FROM_THE_HUB]
-    dg.materialize(
-        dg.load_assets_from_modules(modules),
-        selection=dg.AssetSelection.assets(*made, asset_key(attribution.ORGANIZATIONS)),
+    made = [asset_key(table) for table in CATALOGUE.monthly if table not in READ_FROM_THE_HUB]
+    chosen = [asset_key(attribution.ORGANIZATIONS), *made]
+    defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=chosen,
         partition_key=month.isoformat(),
-        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-        resources={
-            "lake": store,
-            "lake_io": LakeIOManager(lake=store),
-            "snapshot_source": SnapshotSourceResource(),
-            "registry": RegistryResource(path=str(registry)),
-            "origin_rule": OriginRuleResource(rule="equal_parts"),
-            "duckdb": published_assets.DuckDBResource(database=":memory:"),
+        run_config={
+            "resources": {
+                "lake": {"config": {"url": lake.url}},
+                "registry": {"config": {"path": str(registry)}},
+                "origin_rule": {"config": {"rule": "equal_parts"}},
+            },
+            "loggers": {"console": {"config": {"log_level": "ERROR"}}},
         },
     )
 
 
 def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> None:
     """A month of its own from one that was made: what counts downloads is written anew, the rest copied."""
-    for table in SEALED_TABLES:
+    for table in CATALOGUE.monthly:
         if table in COPIED:
             path = Path(str(lake.path(table, month)))
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +188,7 @@ def publish_months(folder: Path) -> dict[str, int]:
     """Publishes the lake into a new folder; how many months and rows that were."""
     published = folder / "published"
     shutil.rmtree(published, ignore_errors=True)
-    made = publish(Lake(str(folder / "lake")), published, lambda: duckdb.connect(":memory:"), "equal_parts")
+    made = publish(Lake(str(folder / "lake")), CATALOGUE, published, lambda: duckdb.connect(":memory:"), "equal_parts")
     return {"months": len(made.months), "rows": made.rows}
 
 

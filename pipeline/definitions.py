@@ -8,11 +8,13 @@ from __future__ import annotations
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets import attribution, checks, lineage, listings, published, shares
+import assets
 from pipeline.databases import NO_EXTENSIONS
 from pipeline.orchestration.alerts import AlertsResource
 from pipeline.orchestration.jobs import JOBS, SCHEDULES, publish_after_months
-from pipeline.orchestration.lake_io import LakeIOManager
+from pipeline.orchestration.lake_io import lake_io_manager
+from pipeline.orchestration.partitions import MONTHS
+from pipeline.orchestration.pools import pool_of
 from pipeline.orchestration.resources import (
     LakeResource,
     OriginRuleResource,
@@ -20,26 +22,39 @@ from pipeline.orchestration.resources import (
     SnapshotSourceResource,
 )
 from pipeline.orchestration.sensors import ALERTS
+from pipeline.orchestration.table_assets import CatalogueAssets, asset_key
 from pipeline.orchestration.thresholds import check_thresholds
+from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.schema.catalogue import catalogue_of, declared_in, with_tables
+from pipeline.tables.catalog import TABLES
 
-lake = LakeResource.configure_at_launch()
+CATALOGUE = with_tables(catalogue_of(assets), TABLES)
+"""Every table of the census, found by walking `assets`."""
+
+_of_every_table = [made for declared in declared_in(CatalogueAssets, assets) for made in declared.build(CATALOGUE)]
+_table_checks = [
+    build_asset_checks(
+        table, asset_key(table), MONTHS if table.monthly else None, tables=CATALOGUE.tables, pool_of=pool_of
+    )
+    for table in CATALOGUE.tables.values()
+]
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([listings, attribution, lineage, shares, published]),
-    asset_checks=[*checks.TABLE_CHECKS, published.months_fit_together, published.headline_stands],
+    assets=[*declared_in(dg.AssetsDefinition, assets), *_of_every_table],
+    asset_checks=_table_checks,
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=[publish_after_months, *ALERTS],
     # A run is one process: its steps take parts of a second, starting Python and loading its libraries takes several.
     executor=dg.in_process_executor,
     resources={
-        "lake": lake,
-        "lake_io": LakeIOManager(lake=lake),
+        "lake": LakeResource.configure_at_launch(),
+        "lake_io": lake_io_manager(CATALOGUE),
         "snapshot_source": SnapshotSourceResource.configure_at_launch(),
         "alerts": AlertsResource(),
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),
-        "check_thresholds": check_thresholds,
+        "check_thresholds": check_thresholds(CATALOGUE),
         "duckdb": DuckDBResource(database=":memory:", connection_config=NO_EXTENSIONS),
     },
 )

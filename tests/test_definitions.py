@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey
 
-from pipeline.definitions import defs
+from pipeline.definitions import CATALOGUE, defs
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.table_assets import MONTH_IS_DUE, column_lineage
-from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
 
 GRAPH = defs.resolve_asset_graph()
 ROOT = Path(__file__).parents[1]
@@ -31,7 +30,7 @@ print(sorted(slow & set(sys.modules)))
 
 
 def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_owner():
-    for table in TABLES:
+    for table in CATALOGUE.tables.values():
         node = GRAPH.get(AssetKey([table.group, table.name]))
         assert node.group_name == table.group
         assert node.description.startswith(f"**One row per {table.grain}.**")
@@ -47,14 +46,14 @@ def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_owner():
 
 
 def test_a_month_is_overdue_a_day_after_its_close():
-    for table in TABLES:
+    for table in CATALOGUE.tables.values():
         policy = GRAPH.get(AssetKey([table.group, table.name])).freshness_policy
         assert (policy is not None) == table.monthly
     due = MONTH_IS_DUE
     assert (due.deadline_cron, due.lower_bound_delta) == ("20 0 2 * *", timedelta(hours=24))
 
 
-MARTS = [table for table in TABLES if table.group == "shares"]
+MARTS = [table for table in CATALOGUE.tables.values() if table.group == "shares"]
 SAID_BY_THE_TABLE = {"window", "months_in_window", "is_complete", "attribution", "dimension", "level"}
 
 
@@ -67,16 +66,16 @@ def test_a_mart_says_of_every_column_which_upstream_columns_it_is_made_of(table)
         assert others, column
         for other in others:
             assert other.asset_key.to_user_string() in upstream, column
-            assert other.column_name in TABLES_BY_PATH[other.asset_key.to_user_string()].schema, column
+            assert other.column_name in CATALOGUE.tables[other.asset_key.to_user_string()].schema, column
 
 
 def test_monthly_tables_are_partitioned_by_month_and_others_are_not():
-    for table in TABLES:
+    for table in CATALOGUE.tables.values():
         assert GRAPH.get(AssetKey([table.group, table.name])).partitions_def == (MONTHS if table.monthly else None)
 
 
 def test_monthly_assets_depend_on_the_same_month_only():
-    for table in TABLES:
+    for table in CATALOGUE.tables.values():
         node = GRAPH.get(AssetKey([table.group, table.name]))
         assert not node.partition_mappings, f"{table.path} looks at other months by a partition mapping"
 
@@ -172,7 +171,7 @@ def test_the_graph_is_the_reviewed_one():
 
 def test_the_seal_waits_for_every_table_of_the_month():
     parents = {key.to_user_string() for key in GRAPH.get(AssetKey(["published", "month_seals"])).parent_keys}
-    assert parents == {table.path for table in TABLES if table.monthly and table.group != "published"}
+    assert parents == {table.path for table in CATALOGUE.monthly}
 
 
 def test_every_check_is_partitioned_like_its_table_and_blocks_where_critical():

@@ -27,7 +27,7 @@ from pipeline.publish.compare import FIGURES, as_text, compare, published_figure
 from pipeline.publish.dictionary import pages
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.headline import read_headline
-from pipeline.tables.catalog import SEALED_TABLES
+from pipeline.schema.catalogue import Catalogue
 from pipeline.tables.lineage import ORIGIN_RULES
 from pipeline.tables.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
 from pipeline.version import __version__
@@ -36,6 +36,13 @@ from pipeline.version import __version__
 def loaded(module: str) -> ModuleType:
     """A module beside this one that needs Dagster, which takes a second to load: the other commands do without."""
     return importlib.import_module(f"pipeline.cli.{module}")
+
+
+def catalogue() -> Catalogue:
+    """Every table of the census, for the commands that look at all of them."""
+    from pipeline.definitions import CATALOGUE  # noqa: PLC0415 - see `loaded`
+
+    return CATALOGUE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -187,7 +194,7 @@ def verify(as_json: bool) -> None:  # noqa: FBT001
 
     Exit code 0: everything matches. 1: something does not.
     """
-    found = verifying.verify(Lake(settings.lake_url()), SEALED_TABLES, settings.published_folder())
+    found = verifying.verify(Lake(settings.lake_url()), catalogue(), settings.published_folder())
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
     sys.exit(1 if found.findings else 0)
 

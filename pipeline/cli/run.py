@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pipeline import settings
+from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import months_between, previous_month
@@ -108,7 +109,7 @@ def run(request: Request, reporter: Reporter) -> int:
     months = request.months()
     read_registry(request.registry)
     settings.origin_rule(request.origin_rule)
-    deployed_thresholds()
+    deployed_thresholds(CATALOGUE)
     outcomes = reporter.follow(
         "months",
         launch.run_months(months, request.resources(), min(request.jobs, len(months)), request.from_step),

@@ -9,11 +9,11 @@ from typing import Any
 import dagster as dg
 
 from pipeline import settings
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.orchestration.verdicts import last_verdicts
 from pipeline.publish.seals import defects as month_defects
 from pipeline.publish.seals import misfits
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.listings import HUB_SNAPSHOTS
 
 
@@ -44,12 +44,12 @@ class MonthStatus:
 def month_statuses() -> list[MonthStatus]:
     """Every month of which the lake holds a snapshot, in order."""
     lake, instance = Lake(settings.lake_url()), dg.DagsterInstance.get()
-    defects = {month: list(month_defects(lake, SEALED_TABLES, month)) for month in lake.months(HUB_SNAPSHOTS)}
+    defects = {month: list(month_defects(lake, CATALOGUE.monthly, month)) for month in lake.months(HUB_SNAPSHOTS)}
     stale = misfits(lake, [month for month, found in defects.items() if not found])
     statuses = []
     for month, of_month in defects.items():
         observed = lake.scan(HUB_SNAPSHOTS, month).select("source", "source_revision", "observed_at").head(1).collect()
-        held = [table.path for table in SEALED_TABLES if lake.holds(table, month)]
+        held = [table.path for table in CATALOGUE.monthly if lake.holds(table, month)]
         verdicts = {
             f"{key.asset_key.to_user_string()} {key.name}": verdict.passed
             for key, verdict in last_verdicts(instance, month).items()
@@ -59,7 +59,7 @@ def month_statuses() -> list[MonthStatus]:
                 month=month,
                 **observed.row(0, named=True),
                 tables=len(held),
-                tables_missing=[table.path for table in SEALED_TABLES if table.path not in held],
+                tables_missing=[table.path for table in CATALOGUE.monthly if table.path not in held],
                 held_back=next(map(str, of_month), None),
                 stale=[str(defect) for defect in (*of_month, *stale.get(month, ())) if defect.is_stale],
                 checks_passed=sum(verdicts.values()),

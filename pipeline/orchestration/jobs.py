@@ -10,16 +10,12 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import BACKFILL_ID_TAG, PARTITION_NAME_TAG
 
 from pipeline.months import previous_month
-from pipeline.orchestration.table_assets import asset_key
-from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.tables.catalog import TABLES
-from pipeline.tables.listings import MODEL_DOWNLOADS
+from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, READS_HUB, asset_key
 from pipeline.tables.published import MONTH_SEALS
 
-DATA_DOCS = dg.AssetKey([MONTH_SEALS.group, "data_docs"])
-WHOLE_MONTH = dg.AssetSelection.assets(*(asset_key(table) for table in TABLES if table.monthly))
+WHOLE_MONTH = dg.AssetSelection.tag(*MONTHLY)
 STEPS = {
-    "downloads": dg.AssetSelection.assets(asset_key(MODEL_DOWNLOADS)),
+    "downloads": dg.AssetSelection.groups("listings"),
     **{group: dg.AssetSelection.groups(group) for group in ("attribution", "lineage", "shares")},
 }
 """Where a month can be begun again without reading the Hub again: with these assets, and all that follow from them."""
@@ -35,15 +31,15 @@ MONTHLY_CENSUS = dg.define_asset_job(
 
 PUBLISH = dg.define_asset_job(
     "publish",
-    selection=dg.AssetSelection.assets(asset_key(ORGANIZATIONS))
-    | (dg.AssetSelection.groups(MONTH_SEALS.group) - dg.AssetSelection.assets(asset_key(MONTH_SEALS), DATA_DOCS)),
+    selection=dg.AssetSelection.all() - WHOLE_MONTH - dg.AssetSelection.tag(*BY_HAND),
     description="Everything that is published, from every sealed month.",
 )
 
 
 def from_step(step: str) -> dg.AssetSelection:
     """The monthly assets from a step on, with those that are made in one step with them."""
-    return STEPS[step].downstream().required_multi_asset_neighbors().downstream() & WHOLE_MONTH
+    first = (STEPS[step] & WHOLE_MONTH) - dg.AssetSelection.tag(*READS_HUB)
+    return first.downstream().required_multi_asset_neighbors().downstream() & WHOLE_MONTH
 
 
 REGISTRY_CHANGE = dg.define_asset_job(

@@ -7,26 +7,38 @@ from typing import Any
 import dagster as dg
 import polars as pl
 from dagster import InputContext, OutputContext
-from pydantic import PrivateAttr
 
 from pipeline.lake.provenance import INHERITED, Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.shown import largest_rows, lowest_coverage, rests_on
 from pipeline.orchestration.table_assets import column_lineage, in_plain_words
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
-from pipeline.tables.catalog import TABLES_BY_PATH
 
 
-class LakeIOManager(dg.ConfigurableIOManager):
+def lake_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
+    """The IO manager of assets that hold the catalogue's tables, in the lake of the resource `lake`."""
+
+    @dg.io_manager(required_resource_keys={"lake"})
+    def lake_io(context: dg.InitResourceContext) -> LakeIOManager:
+        """Stores each asset's frame as its table's month in the lake, and loads inputs lazily."""
+        return LakeIOManager(context.resources.lake, catalogue)
+
+    return lake_io
+
+
+class LakeIOManager(dg.IOManager):
     """Stores each asset's frame as its table's month, with what it was made from, and loads inputs lazily.
 
     What a frame must look like is the table's declaration; how it is stored whole or not at all is the lake's business.
     """
 
-    lake: dg.ResourceDependency[LakeResource]
-    _loaded: dict[tuple[str, str], str] = PrivateAttr(default_factory=dict)
-    """By step and table, the digest of each input as it was when the step was given it."""
+    def __init__(self, lake: LakeResource, catalogue: Catalogue) -> None:
+        self._lake = lake
+        self._catalogue = catalogue
+        self._loaded: dict[tuple[str, str], str] = {}
+        """By step and table, the digest of each input as it was when the step was given it."""
 
     @in_plain_words
     def handle_output(self, context: OutputContext, obj: pl.LazyFrame | pl.DataFrame) -> None:
@@ -35,11 +47,12 @@ class LakeIOManager(dg.ConfigurableIOManager):
         Raises:
             Failure: a file that the frame was made from was replaced meanwhile.
         """
-        table, lake = _table(context.asset_key), self.lake.store()
+        table, lake = self._table(context.asset_key), self._lake.store()
         month = _month(table, context)
         provenance = self._provenance(context, lake, month)
         stored = lake.write(table, month, obj, provenance)
         rows = lake.scan(table, month)
+        made_from = [self._catalogue[path] for path in provenance.inputs]
         shown = {
             "coverage": lowest_coverage(rows, table),
             "largest": largest_rows(rows, table),
@@ -51,7 +64,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 "dagster/size_bytes": stored.bytes,
                 "path": dg.MetadataValue.path(stored.path),
                 "made_from": dg.MetadataValue.json(dict(provenance.inputs)),
-                **(rests_on(lake, table, month) if month else {}),
+                **(rests_on(lake, table, month, made_from) if month else {}),
                 **{name: value for name, value in shown.items() if value is not None},
             }
         )
@@ -59,14 +72,14 @@ class LakeIOManager(dg.ConfigurableIOManager):
     @in_plain_words
     def load_input(self, context: InputContext) -> pl.LazyFrame:
         """The upstream table's same month, lazily."""
-        table, lake = _table(context.asset_key), self.lake.store()
+        table, lake = self._table(context.asset_key), self._lake.store()
         month = _month(table, context)
         frame = lake.scan(table, month)
         self._loaded[context.step_context.step.key, table.path] = lake.digest_while_unchanged(table, month)
         return frame
 
     def _provenance(self, context: OutputContext, lake: Lake, month: date | None) -> Provenance:
-        upstream = [_table(dependency.asset_key) for dependency in context.asset_spec.deps]
+        upstream = [self._table(dependency.asset_key) for dependency in context.asset_spec.deps]
         inputs = {}
         for table in upstream:
             if not (table.monthly and month and lake.holds(table, month)):
@@ -79,8 +92,11 @@ class LakeIOManager(dg.ConfigurableIOManager):
                     allow_retries=False,
                 )
             inputs[table.path] = digest
-        behind = [lake.provenance(TABLES_BY_PATH[path], month) for path in sorted(inputs)]
+        behind = [lake.provenance(self._catalogue[path], month) for path in sorted(inputs)]
         return Provenance(inputs, **_said_by_the_step(context.output_metadata)).after(filter(None, behind))
+
+    def _table(self, asset_key: dg.AssetKey) -> Table:
+        return self._catalogue["/".join(asset_key.path)]
 
 
 def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, str]:
@@ -89,10 +105,6 @@ def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, str]:
     if "observed_at" in said:
         said["observed_at"] = datetime.fromtimestamp(said["observed_at"], UTC).isoformat()
     return said
-
-
-def _table(asset_key: dg.AssetKey) -> Table:
-    return TABLES_BY_PATH["/".join(asset_key.path)]
 
 
 def _month(table: Table, context: Any) -> date | None:

@@ -12,12 +12,8 @@ import polars as pl
 
 from pipeline.lake.store import Lake
 from pipeline.months import add_months
-from pipeline.orchestration.shown import SYNTHETIC, shown
-from pipeline.publish.marts import SYNTHETIC_SOURCES
+from pipeline.orchestration.shown import named_source, shown
 from pipeline.schema.declaration import Table
-from pipeline.tables.attribution import ATTRIBUTION_COVERAGE
-from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.tables.shares import COUNTRY_SHARES
 
 FAMILIES_SHOWN = 10
 COUNTRIES_SHOWN = 8
@@ -28,13 +24,15 @@ COLOURS = ("#b2182b", "#2166ac", "#4d9221", "#8c510a", "#762a83", "#01665e", "#6
 WIDTH, HEIGHT, MARGIN, LEGEND = 640, 220, 30, 170
 
 
-def shares_over_time(countries: pl.DataFrame, lake: Lake, month: date) -> Mapping[str, dg.MetadataValue]:
+def shares_over_time(
+    countries: pl.DataFrame, table: Table, lake: Lake, month: date, source: str
+) -> Mapping[str, dg.MetadataValue]:
     """The largest members' shares in this month and those before it that the lake holds, as a picture of lines.
 
     None where the month has no new models.
     """
     wanted = (pl.col("population") == "new") & (pl.col("attribution") == "uploader") & (pl.col("window") == "month")
-    rows = _with_months_before(countries, COUNTRY_SHARES, lake, month).filter(wanted)
+    rows = _with_months_before(countries, table, lake, month).filter(wanted)
     largest = rows.filter(pl.col("month") == month).top_k(LINES_SHOWN, by="share").sort("share", descending=True)
     if largest.is_empty():
         return {}
@@ -44,20 +42,22 @@ def shares_over_time(countries: pl.DataFrame, lake: Lake, month: date) -> Mappin
         "Share of each month's downloads of models at most 365 days old, by the uploader's country; denominator: all "
         f"of them; {month:%Y-%m}: basis {now['basis']}, coverage {now['coverage']:.1%}"
     )
-    return {"shares_over_time": _picture(words + _nature(lake, month), lines)}
+    return {"shares_over_time": _picture(f"{words}. Source: {named_source(source)}", lines)}
 
 
-def coverage_over_time(coverage: pl.DataFrame, lake: Lake, month: date) -> Mapping[str, dg.MetadataValue]:
+def coverage_over_time(
+    coverage: pl.DataFrame, table: Table, lake: Lake, month: date, source: str
+) -> Mapping[str, dg.MetadataValue]:
     """How much of the downloads each rule of attribution stands for, in this month and those before it."""
     rows = (
-        _with_months_before(coverage, ATTRIBUTION_COVERAGE, lake, month)
+        _with_months_before(coverage, table, lake, month)
         .group_by("month", "method")
         .agg(pl.col("share_of_downloads").sum())
     )
     now = rows.filter(pl.col("month") == month).sort("share_of_downloads", "method", descending=[True, False])
     lines = _lines(rows, now["method"].to_list(), "share_of_downloads")
     words = "Part of each month's downloads, of all models, by the rule that attributes them to an uploader"
-    return {"coverage_over_time": _picture(words + _nature(lake, month), lines)}
+    return {"coverage_over_time": _picture(f"{words}. Source: {named_source(source)}", lines)}
 
 
 def largest_families(family_shares: pl.DataFrame) -> Mapping[str, dg.MetadataValue]:
@@ -115,11 +115,6 @@ def _cell(percent: float, largest: float) -> str:
 
 
 _Lines = Mapping[str, Mapping[date, float]]
-
-
-def _nature(lake: Lake, month: date) -> str:
-    source = lake.scan(HUB_SNAPSHOTS, month).select("source").head(1).collect().item()
-    return f". Source: {source}" + (f" ({SYNTHETIC})" if source in SYNTHETIC_SOURCES else "")
 
 
 def _with_months_before(rows: pl.DataFrame, table: Table, lake: Lake, month: date) -> pl.DataFrame:

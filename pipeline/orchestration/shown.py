@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
 import polars as pl
 from polars import selectors
 
+from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.publish.marts import SYNTHETIC_SOURCES
 from pipeline.quality.samples import sample
 from pipeline.schema.declaration import Table
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
-from pipeline.tables.shares import COUNTRY_SHARES
 
 LARGEST_SHOWN = 10
 DIGITS_SHOWN = 9
@@ -39,21 +38,36 @@ def largest_rows(stored: pl.LazyFrame, table: Table) -> dg.TableMetadataValue | 
     return shown(stored.select(flat).top_k(LARGEST_SHOWN, by=LARGEST_BY).sort(LARGEST_BY, descending=True).collect())
 
 
-def rests_on(lake: Lake, table: Table, month: date) -> Mapping[str, Any]:
+def rests_on(lake: Lake, table: Table, month: date, made_from: Iterable[Table] = ()) -> Mapping[str, Any]:
     """What a stored month rests on: its source and revision, when it was observed, its counter, how much is known.
 
-    What the table does not state itself is that of the month's snapshot and downloads, where it is made from them.
+    What the table does not state itself is stated by its provenance or by the tables that it is made from.
     """
-    stated = _first(lake, table, month)
-    if table.group != HUB_SNAPSHOTS.group:
-        stated = _first(lake, HUB_SNAPSHOTS, month) | stated
-    if table.group == COUNTRY_SHARES.group:
-        stated = _first(lake, MODEL_DOWNLOADS, month) | stated
-    if stated.get("source") in SYNTHETIC_SOURCES:
-        stated["source"] += f" ({SYNTHETIC})"
+    stated: dict[str, Any] = {}
+    for upstream in (*made_from, table):
+        stated |= _first(lake, upstream, month)
+    known = lake.provenance(table, month) or Provenance()
+    if known.source is not None and known.source_revision is not None and known.observed_at is not None:
+        stated |= {"source": known.source, "source_revision": known.source_revision}
+        stated["observed_at"] = datetime.fromisoformat(known.observed_at)
+    if "source" in stated:
+        stated["source"] = named_source(stated["source"])
     return {
-        name: dg.MetadataValue.timestamp(value) if name == "observed_at" else value for name, value in stated.items()
+        name: dg.MetadataValue.timestamp(stated[name]) if name == "observed_at" else stated[name]
+        for name in PROVENANCE
+        if name in stated
     }
+
+
+def source_of(lake: Lake, table: Table, month: date) -> str:
+    """The source behind a stored month, as its provenance says."""
+    known = lake.provenance(table, month)
+    return known.source if known and known.source else "unknown"
+
+
+def named_source(source: str) -> str:
+    """The source, with a word of warning where nothing in it was measured."""
+    return f"{source} ({SYNTHETIC})" if source in SYNTHETIC_SOURCES else source
 
 
 def lowest_coverage(stored: pl.LazyFrame, table: Table) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,11 +15,25 @@ from polars.exceptions import PolarsError
 from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.pools import HUB_POOL, pool_of
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Column, Table
 from pipeline.version import __version__
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
+
+@dataclass(frozen=True)
+class CatalogueAssets:
+    """Assets and checks that can be defined only once every table is known: `pipeline.definitions` builds them."""
+
+    build: Callable[[Catalogue], Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]]
+
+
+MONTHLY = ("grain", "month")
+"""The tag of every asset that is made month by month."""
+READS_HUB = ("reads", "hub")
+BY_HAND = ("made", "by_hand")
+"""The tag of assets that no job makes."""
 OWNERS = ["team:open-model-census"]
 DOCS_OF_GROUP = {
     "listings": "docs/methodology.md#downloads-in-a-month",
@@ -54,8 +69,7 @@ def table_asset(
             retry_policy=NETWORK_RETRIES if reads_network else None,
             pool=HUB_POOL if reads_network else pool_of([table, *(ins or {}).values()]),
             io_manager_key="lake_io",
-            tags={"reads": "hub"} if reads_network else None,
-            **asset_facts(table),
+            **asset_facts(table, reads_network=reads_network),
         )(in_plain_words(body))
         return made
 
@@ -112,13 +126,14 @@ def asset_key(table: Table) -> dg.AssetKey:
     return dg.AssetKey([table.group, table.name])
 
 
-def asset_facts(table: Table) -> dict[str, Any]:
+def asset_facts(table: Table, *, reads_network: bool = False) -> dict[str, Any]:
     """What Dagster shows of an asset that is already in the table's declaration."""
     return {
         "description": description(table),
         "kinds": {"parquet", "polars"},
         "owners": OWNERS,
         "code_version": __version__,
+        "tags": dict([MONTHLY] * table.monthly + [READS_HUB] * reads_network),
         "freshness_policy": MONTH_IS_DUE if table.monthly else None,
         "metadata": {
             "dagster/column_schema": column_schema(table),

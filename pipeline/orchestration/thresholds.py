@@ -11,14 +11,14 @@ import dagster as dg
 
 from pipeline import settings
 from pipeline.quality.thresholds import Threshold, Thresholds, parse_thresholds, require_settable, settable
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Rule
-from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
 
 
-def _fields() -> dict[str, Any]:
+def _fields(catalogue: Catalogue) -> dict[str, Any]:
     """By group, table and check: Dagster itself refuses what is not among them."""
     groups: dict[str, dict[str, Any]] = {}
-    for table in TABLES:
+    for table in catalogue.tables.values():
         if thresholds := settable(table):
             checks = {check: _field(threshold) for check, threshold in thresholds.items()}
             groups.setdefault(table.group, {})[table.name] = dg.Field(checks, is_required=False)
@@ -31,33 +31,33 @@ def _field(threshold: Threshold) -> dg.Field:
     return dg.Field(kind, is_required=False, description=words)
 
 
-@dg.resource(
-    config_schema=_fields(),
-    description=(
-        "Other thresholds for warnings, of this run. What was changed is stated with each check; critical checks, "
-        "which protect what is published, cannot be changed here."
-    ),
-)
-def check_thresholds(context: dg.InitResourceContext) -> Thresholds:
-    """The thresholds that differ from the declared ones, by table and check.
+def check_thresholds(catalogue: Catalogue) -> dg.ResourceDefinition:
+    """The resource that holds the thresholds which differ from the declared ones, by table and check."""
 
-    Raises:
-        CensusError: the environment or the launch sets one that cannot be set so.
-    """
-    chosen = {path: dict(of_checks) for path, of_checks in deployed_thresholds().items()}
-    for group, tables in context.resource_config.items():
-        for name, of_checks in tables.items():
-            chosen.setdefault(f"{group}/{name}", {}).update(of_checks)
-    require_settable(chosen, TABLES_BY_PATH)
-    return chosen
+    @dg.resource(
+        config_schema=_fields(catalogue),
+        description=(
+            "Other thresholds for warnings, of this run. What was changed is stated with each check; critical checks, "
+            "which protect what is published, cannot be changed here."
+        ),
+    )
+    def thresholds(context: dg.InitResourceContext) -> Thresholds:
+        chosen = {path: dict(of_checks) for path, of_checks in deployed_thresholds(catalogue).items()}
+        for group, tables in context.resource_config.items():
+            for name, of_checks in tables.items():
+                chosen.setdefault(f"{group}/{name}", {}).update(of_checks)
+        require_settable(chosen, catalogue.tables)
+        return chosen
+
+    return thresholds
 
 
-def deployed_thresholds() -> Thresholds:
+def deployed_thresholds(catalogue: Catalogue) -> Thresholds:
     """The thresholds that the environment sets.
 
     Raises:
         CensusError: it sets one that cannot be set so.
     """
     chosen = parse_thresholds(settings.check_thresholds())
-    require_settable(chosen, TABLES_BY_PATH)
+    require_settable(chosen, catalogue.tables)
     return chosen

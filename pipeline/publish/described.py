@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from functools import cache
 
 import polars as pl
 
@@ -12,13 +11,15 @@ from pipeline.lake.store import Lake
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import duckdb_type
 from pipeline.quality.declared import declared_checks
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
-from pipeline.tables.catalog import SEALED_TABLES, TABLES
 from pipeline.tables.published import DATA_CHECKS, DATA_DICTIONARY, MONTH_SEALS, SCHEMA_VERSION
 from pipeline.version import __version__
 
 
-def census_rows(lake: Lake, months: Sequence[date], version: str, run_id: str | None) -> pl.LazyFrame:
+def census_rows(
+    lake: Lake, monthly: Sequence[Table], months: Sequence[date], version: str, run_id: str | None
+) -> pl.LazyFrame:
     """`_census`: one row per published month, all of one version."""
     published_at = datetime.now(UTC)
     seals = [_seal(lake, month) for month in months]
@@ -28,7 +29,7 @@ def census_rows(lake: Lake, months: Sequence[date], version: str, run_id: str | 
         pl.lit(__version__).alias("code_version"),
         pl.lit(run_id, pl.String).alias("run_id"),
         pl.lit(published_at).alias("published_at"),
-        pl.lit(_blocking_checks()).alias("checks_passed"),
+        pl.lit(_blocking_checks(monthly)).alias("checks_passed"),
     )
 
 
@@ -41,9 +42,8 @@ def _seal(lake: Lake, month: date) -> pl.LazyFrame:
     )
 
 
-@cache
-def _blocking_checks() -> int:
-    return sum(check.severity == "critical" for table in SEALED_TABLES for check in declared_checks(table))
+def _blocking_checks(monthly: Sequence[Table]) -> int:
+    return sum(check.severity == "critical" for table in monthly for check in declared_checks(table))
 
 
 def dictionary_rows(tables: Sequence[Table]) -> pl.DataFrame:
@@ -69,7 +69,7 @@ def dictionary_rows(tables: Sequence[Table]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=DATA_DICTIONARY.schema)
 
 
-def check_rows() -> pl.DataFrame:
+def check_rows(catalogue: Catalogue) -> pl.DataFrame:
     """`data_checks`: the checks of every table of the chain."""
     rows = [
         {
@@ -78,7 +78,7 @@ def check_rows() -> pl.DataFrame:
             "severity": check.severity,
             "expected": check.expected,
         }
-        for table in TABLES
+        for table in catalogue.tables.values()
         for check in declared_checks(table)
     ]
     return pl.DataFrame(rows, schema=DATA_CHECKS.schema)

@@ -8,8 +8,8 @@ from html import escape
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import duckdb_type
 from pipeline.quality.declared import declared_checks
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Column, Table
-from pipeline.tables.catalog import TABLES
 from pipeline.tables.published import SCHEMA_VERSION
 
 STYLE = """
@@ -20,7 +20,7 @@ code{font-family:ui-monospace,monospace}.wide{overflow-x:auto}h2{margin-top:3rem
 """
 
 
-def dictionary_page(tables: Sequence[Table], about: str) -> str:
+def dictionary_page(tables: Sequence[Table], about: str, catalogue: Catalogue) -> str:
     """Every table with its grain, key, warnings, columns and checks; `about` says what the publication is."""
     contents = "".join(f'<li><a href="#{escape(t.name)}"><code>{escape(t.name)}</code></a></li>' for t in tables)
     return (
@@ -28,11 +28,11 @@ def dictionary_page(tables: Sequence[Table], about: str) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Data dictionary of the Open Model Census</title><style>{STYLE}</style></head><body><main>"
         f"<h1>Data dictionary</h1><p>{escape(about)} Schema version {SCHEMA_VERSION}.</p><ul>{contents}</ul>"
-        f"{''.join(part for table in tables for part in _table(table))}</main></body></html>\n"
+        f"{''.join(part for table in tables for part in _table(table, catalogue))}</main></body></html>\n"
     )
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: Table, catalogue: Catalogue) -> Iterator[str]:
     key = ", ".join(f"<code>{escape(name)}</code>" for name in key_of(table))
     yield f'<section id="{escape(table.name)}"><h2><code>{escape(table.name)}</code></h2>'
     yield f"<p><strong>One row per {escape(table.grain)}.</strong> {_text(table.description)}</p><p>Key: {key}.</p>"
@@ -41,7 +41,7 @@ def _table(table: Table) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr><th>column<th>type<th>unit<th>meaning</tr></thead><tbody>'
     yield from (_column(table, column) for column in table.columns)
     yield "</tbody></table></div>"
-    made_of = [monthly for monthly in TABLES if monthly.name == table.name]
+    made_of = [monthly for monthly in catalogue.tables.values() if monthly.name == table.name]
     for monthly in made_of:
         yield "<details><summary>Checks of every month</summary><ul>"
         yield from (

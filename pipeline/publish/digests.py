@@ -15,7 +15,6 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.schema.declaration import Table
 from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.published import MONTH_SEALS
 
 OF_THE_VERSION = "SHA256SUMS"
@@ -32,12 +31,12 @@ def write_digests(version: Path, of_the_lake: Mapping[str, str]) -> None:
     (version / OF_THE_VERSION).write_text(_lines(file_digests(version)))
 
 
-def table_and_month(name: str) -> tuple[Table | None, date | None]:
+def table_and_month(name: str, tables: Mapping[str, Table]) -> tuple[Table | None, date | None]:
     """The table and month of a path in the lake; no table where it is none."""
     match = PLACE.fullmatch(name)
     if match is None:
         return None, None
-    return TABLES_BY_PATH.get(match["table"]), date.fromisoformat(match["month"]) if match["month"] else None
+    return tables.get(match["table"]), date.fromisoformat(match["month"]) if match["month"] else None
 
 
 def place_in_lake(table: str, month: date | None = None) -> str:

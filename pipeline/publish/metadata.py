@@ -20,6 +20,7 @@ from pipeline.publish.export import ExportedTable
 from pipeline.publish.folder import Draft
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import column_comment, table_comment
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Column, Table
 from pipeline.tables.published import CENSUS, DIM_MODEL, DIM_MONTH, SCHEMA_VERSION
 
@@ -52,7 +53,9 @@ class Provenance:
         return f"{label}{ABOUT} {months}"
 
 
-def write_metadata(draft: Draft, tables: Sequence[ExportedTable], csv: Mapping[str, Path]) -> None:
+def write_metadata(
+    draft: Draft, tables: Sequence[ExportedTable], csv: Mapping[str, Path], catalogue: Catalogue
+) -> None:
     """Writes `datapackage.json`, `croissant.json`, the dictionary and the card `parquet/README.md` of `draft`."""
     provenance = _provenance(draft, tables)
     digests = {path: _sha256(path) for exported in tables for path in exported.files}
@@ -61,7 +64,7 @@ def write_metadata(draft: Draft, tables: Sequence[ExportedTable], csv: Mapping[s
     croissant = _croissant(draft, tables, provenance, digests)
     (draft.path / "croissant.json").write_text(json.dumps(croissant, indent=1, ensure_ascii=False))
     (draft.path / "parquet" / "README.md").write_text(_card(tables, provenance))
-    page = dictionary_page([exported.table for exported in tables], provenance.description)
+    page = dictionary_page([exported.table for exported in tables], provenance.description, catalogue)
     (draft.path / "data_dictionary.html").write_text(page)
 
 

@@ -35,9 +35,9 @@ from pipeline.publish.warehouse import (
     write_warehouse,
 )
 from pipeline.publish.windowed import windowed_marts
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 from pipeline.tables import attribution, families, listings, published, shares
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.windowed import WINDOWED_TABLES
 
 MARTS: tuple[Table, ...] = (*WINDOWED_TABLES, *families.TABLES)
@@ -59,7 +59,9 @@ class Publication:
     pictures: list[Picture]
 
 
-def publish(lake: Lake, folder: Path, connect: Connect, origin_rule: str, run_id: str | None = None) -> Publication:
+def publish(
+    lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, origin_rule: str, run_id: str | None = None
+) -> Publication:
     """Publishes every sealed month of the lake whose derivatives are split by `origin_rule` into `folder`.
 
     Warehouse, Parquet, CSV, metadata and report are one version, which replaces the one before at once.
@@ -72,8 +74,8 @@ def publish(lake: Lake, folder: Path, connect: Connect, origin_rule: str, run_id
     from pipeline.publish.report import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
 
     with PublishedFolder(folder).new_version() as draft:
-        states = file_states(lake, SEALED_TABLES)
-        sealed = by_one_rule(lake, sealed_months(lake, SEALED_TABLES), origin_rule)
+        states = file_states(lake, catalogue.monthly)
+        sealed = by_one_rule(lake, sealed_months(lake, catalogue.monthly), origin_rule)
         if not sealed.publishable:
             reasons = "; ".join(f"{month:%Y-%m}: {reason}" for month, reason in sealed.held_back.items())
             raise CensusError(f"no month can be published ({reasons or 'the lake is empty'}): run one first")
@@ -82,18 +84,18 @@ def publish(lake: Lake, folder: Path, connect: Connect, origin_rule: str, run_id
         _export_marts(export, lake, sealed.publishable)
         export_models(export, lake, sealed.publishable)
         _export_dimensions(export, lake, sealed.publishable, origin_rule)
-        export.add(published.CENSUS, census_rows(lake, sealed.publishable, draft.version, run_id))
+        export.add(published.CENSUS, census_rows(lake, catalogue.monthly, sealed.publishable, draft.version, run_id))
         described = [exported.table for exported in export.tables()]
-        export.add(published.DATA_CHECKS, check_rows())
+        export.add(published.DATA_CHECKS, check_rows(catalogue))
         described += [published.DATA_CHECKS, published.DATA_DICTIONARY]
         export.add(published.DATA_DICTIONARY, dictionary_rows(described))
         tables = export.tables()
         write_warehouse(draft.path / FILE_NAME, tables, connect)
-        _verify_against_lake(draft.path / FILE_NAME, lake, sealed.publishable, connect)
+        _verify_against_lake(draft.path / FILE_NAME, lake, catalogue.monthly, sealed.publishable, connect)
         csv = write_csv(draft.path / "csv", tables)
-        write_metadata(draft, tables, csv)
+        write_metadata(draft, tables, csv, catalogue)
         pictures = write_report(draft.path)
-        require_unchanged(lake, states, made_from)
+        require_unchanged(lake, catalogue, states, made_from)
         write_digests(draft.path, made_from)
     return Publication(
         folder / FILE_NAME,
@@ -138,7 +140,9 @@ def _countries(export: ParquetExport) -> list[str]:
     return every["country"].to_list()
 
 
-def _verify_against_lake(path: Path, lake: Lake, months: Sequence[date], connect: Connect) -> None:
+def _verify_against_lake(
+    path: Path, lake: Lake, monthly: Sequence[Table], months: Sequence[date], connect: Connect
+) -> None:
     """Holds the warehouse to the lake it was made from: the marts' rows and sums, and every download.
 
     Raises:
@@ -147,12 +151,12 @@ def _verify_against_lake(path: Path, lake: Lake, months: Sequence[date], connect
     with connect() as connection:
         confine(connection, path.parent)
         connection.sql(f"attach '{quoted(str(path))}' as census (read_only)")
-        for table in SEALED_TABLES:
+        for table in monthly:
             published_as = {mart.name: mart for mart in MARTS}.get(table.name)
             if published_as is None or not set(table.schema.names()) <= set(published_as.schema.names()):
                 continue
-            monthly = pl.concat(lake.scan(table, month) for month in months)
-            expected = monthly.select(pl.len(), *sums_of_numbers(table)).collect()
+            stored = pl.concat(lake.scan(table, month) for month in months)
+            expected = stored.select(pl.len(), *sums_of_numbers(table)).collect()
             parts = ", ".join(["count(*)", *(f"sum({identifier(name)})" for name in number_columns(table))])
             of_months = "where \"window\" = 'month'" if "window" in table.schema.names() else ""
             [found] = connection.sql(

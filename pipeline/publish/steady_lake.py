@@ -8,6 +8,7 @@ from datetime import date
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.publish.digests import place_in_lake, table_and_month
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.tables.published import MONTH_SEALS
@@ -21,14 +22,16 @@ def file_states(lake: Lake, tables: Sequence[Table]) -> dict[str, str | None]:
     }
 
 
-def require_unchanged(lake: Lake, states: Mapping[str, str | None], digests: Mapping[str, str]) -> None:
+def require_unchanged(
+    lake: Lake, catalogue: Catalogue, states: Mapping[str, str | None], digests: Mapping[str, str]
+) -> None:
     """Holds the files that `digests` lists to them, where they are not in the state any more that they had before.
 
     Raises:
         TemporaryError: one was written anew with other bytes, or removed.
     """
     for name, digest in digests.items():
-        table, month = table_and_month(name)
+        table, month = table_and_month(name, catalogue.tables)
         if table is None or _is_unchanged(lake, table, month, states.get(name), digest):
             continue
         raise TemporaryError(

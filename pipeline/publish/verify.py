@@ -20,6 +20,7 @@ from pipeline.publish.digests import (
 )
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.seals import defects, misfits
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 
 
@@ -58,12 +59,13 @@ class Verification:
         return "\n".join([*map(str, self.findings), f"{looked_at}: {len(self.findings)} things do not match"])
 
 
-def verify(lake: Lake, tables: Sequence[Table], folder: Path) -> Verification:
+def verify(lake: Lake, catalogue: Catalogue, folder: Path) -> Verification:
     """Re-computes the digest of every file of the lake's months and of every kept version.
 
     A month's tables are held to its seal and to what each says it was made from, the current version to the lake that
     it was made from.
     """
+    tables = catalogue.monthly
     months = sorted({month for table in tables for month in lake.months(table)})
     published = PublishedFolder(folder)
     found = Verification(months, published.versions())
@@ -80,7 +82,7 @@ def verify(lake: Lake, tables: Sequence[Table], folder: Path) -> Verification:
     current = published.current()
     if current is not None:
         found.findings += _of_the_pointers(folder, current)
-        found.findings += _of_its_lake(folder / "versions" / current, lake)
+        found.findings += _of_its_lake(folder / "versions" / current, lake, catalogue)
     return found
 
 
@@ -132,7 +134,7 @@ def _of_the_pointers(folder: Path, current: str) -> Iterator[Finding]:
             yield Finding(current, f"{pointer} does not lead to the current version: `census restore {current}`")
 
 
-def _of_its_lake(version: Path, lake: Lake) -> Iterator[Finding]:
+def _of_its_lake(version: Path, lake: Lake, catalogue: Catalogue) -> Iterator[Finding]:
     """Holds registry and seals to the version's list; tables are held to the seals, which have their digests."""
     try:
         listed = read_digests(version / OF_THE_LAKE)
@@ -140,7 +142,7 @@ def _of_its_lake(version: Path, lake: Lake) -> Iterator[Finding]:
         yield Finding(version.name, str(error))
         return
     for name in sorted(listed):
-        table, month = table_and_month(name)
+        table, month = table_and_month(name, catalogue.tables)
         if table is None or table.monthly != (month is not None):
             yield Finding(version.name, f"{OF_THE_LAKE} lists {name!r}, which is no file of the lake: publish again")
             continue

@@ -19,7 +19,6 @@ from pipeline.quality.lake_frames import LakeFrames
 from pipeline.quality.reads import tables_read
 from pipeline.quality.thresholds import with_thresholds
 from pipeline.schema.declaration import Expectation, Table
-from pipeline.tables.catalog import TABLES_BY_PATH
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
@@ -29,7 +28,7 @@ def build_asset_checks(
     asset_key: dg.AssetKey,
     partitions_def: dg.PartitionsDefinition[str] | None,
     *,
-    tables: Mapping[str, Table] = TABLES_BY_PATH,
+    tables: Mapping[str, Table],
     pool_of: Callable[[list[Table]], str | None] = lambda _: None,
 ) -> dg.AssetChecksDefinition:
     """The checks of the asset that holds the table: one a declared check, critical ones blocking.

@@ -50,6 +50,12 @@ def catalogue_of(*packages: ModuleType) -> Catalogue:
     )
 
 
+def with_tables(catalogue: Catalogue, tables: Iterable[Table]) -> Catalogue:
+    """The catalogue with further tables of the lake before its own, until each of them is declared in `assets`."""
+    every = (*tables, *catalogue.tables.values())
+    return Catalogue(_by_name((table.path, table) for table in every), catalogue.published)
+
+
 def _by_name(found: Iterable[tuple[str, Declared]]) -> dict[str, Declared]:
     named: dict[str, Declared] = {}
     for name, declared in found:

@@ -5,11 +5,11 @@ from datetime import date
 import polars as pl
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import RunOutcome, run_months
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.listings import MODEL_DOWNLOADS
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -53,7 +53,7 @@ def test_a_backfill_gives_identical_files_and_the_planted_flows_in_any_order(tmp
         }
     months, _ = runs["in order"]
     digests = {
-        name: {(table.path, month): lake.digest(table, month) for table in SEALED_TABLES for month in months}
+        name: {(table.path, month): lake.digest(table, month) for table in CATALOGUE.monthly for month in months}
         for name, lake in lakes.items()
     }
     for name, found in digests.items():

@@ -11,8 +11,8 @@ import polars as pl
 import psutil
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.tables.catalog import SEALED_TABLES
 
 
 def files_under(home):
@@ -140,5 +140,5 @@ def test_a_killed_month_is_one_sentence_and_run_again_it_is_the_undisturbed_one(
 
     assert census(home, *arguments).returncode == 0
     undisturbed, again = Lake(str(sample[0] / "lake")), Lake(str(home / "lake"))
-    for table in SEALED_TABLES:
+    for table in CATALOGUE.monthly:
         assert again.digest(table, date(2025, 3, 1)) == undisturbed.digest(table, date(2025, 3, 1)), table.path

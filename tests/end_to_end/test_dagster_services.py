@@ -7,8 +7,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from pipeline.definitions import CATALOGUE
 from pipeline.quality.declared import declared_checks
-from pipeline.tables.catalog import TABLES
 from pipeline.tables.shares import COUNTRY_SHARES
 
 MONTHS = ["2025-07-01", "2025-08-01"]
@@ -90,7 +90,7 @@ def launch_month(page, month):
 
 def test_a_person_finds_the_groups_launches_a_month_and_sees_its_checks_with_their_numbers(services, page):
     page.goto("/asset-groups/")
-    for group in sorted({table.group for table in TABLES}):
+    for group in sorted({table.group for table in CATALOGUE.tables.values()}):
         expect(page.get_by_text(group, exact=True).first).to_be_visible()
 
     launch_month(page, BROWSED_MONTH)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
-from pipeline.tables.catalog import SEALED_TABLES
 
 GOLDEN = Path(__file__).with_name("golden_sums.csv")
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
@@ -23,7 +23,7 @@ NUMBERS = (pl.Int64, pl.Int32, pl.Float64)
 def sums_of(lake):
     """Grain: number column of a table. Rows, gaps and the sum over all months of the sample."""
     found = []
-    for table in SEALED_TABLES:
+    for table in CATALOGUE.monthly:
         rows = pl.concat([lake.scan(table, month) for month in MONTHS])
         numbers = [column.name for column in table.columns if column.type in NUMBERS]
         counted = rows.select(

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli.commands import census as commands
+from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError, TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.publish import publication
@@ -30,7 +31,6 @@ from pipeline.publish.verify import verify
 from pipeline.publish.views import FACTS
 from pipeline.publish.warehouse import number_columns
 from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.tables.catalog import SEALED_TABLES, TABLES_BY_PATH
 from pipeline.tables.lineage import MODEL_LINEAGE
 from pipeline.tables.published import MONTH_SEALS, PUBLISHED_TABLES
 from pipeline.tables.shares import COUNTRY_SHARES
@@ -144,7 +144,7 @@ def test_warehouse_parquet_csv_and_postgres_hold_the_same(sample, postgres):
 def test_the_warehouse_holds_what_the_lake_does(sample):
     lake = Lake(str(sample[0] / "lake"))
     months = lake.months(MONTH_SEALS)
-    measured = TABLES_BY_PATH["listings/model_downloads"]
+    measured = CATALOGUE.tables["listings/model_downloads"]
     expected = {
         month: lake.scan(measured, month).select(pl.col("downloads").sum()).collect().item() for month in months
     }
@@ -434,7 +434,7 @@ def test_a_publication_killed_at_any_moment_leaves_a_whole_version(home, tmp_pat
 
 def same_rows(lake, month):
     """The month run again with what it had: its files are others, their bytes are not."""
-    for table in SEALED_TABLES:
+    for table in CATALOGUE.monthly:
         path = lake.path(table, month)
         content = path.read_bytes()
         path.unlink()
@@ -476,7 +476,7 @@ def published_while(home, tmp_path, monkeypatch):
 
 def test_a_month_that_is_run_again_to_the_same_bytes_may_be_published_meanwhile(published_while, home, tmp_path):
     assert published_while(same_rows).months == [date(2026, 5, 1)]
-    assert verify(Lake(str(tmp_path / "lake")), SEALED_TABLES, tmp_path / "published").findings == []
+    assert verify(Lake(str(tmp_path / "lake")), CATALOGUE, tmp_path / "published").findings == []
 
 
 @pytest.mark.parametrize("happens", [other_rows, no_rows, another_seal, another_registry])

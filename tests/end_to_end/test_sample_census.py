@@ -10,11 +10,11 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import run_months
-from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
 from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
@@ -64,7 +64,7 @@ def test_every_month_ran_and_was_published(sample):
 @EVERY_MONTH
 def test_each_country_has_the_downloads_planted_for_it(sample, month):
     planted = truth_of(sample, "country_downloads").filter(pl.col("month") == month).rename({"country": "member"})
-    found = lake_of(sample).scan(TABLES_BY_PATH["shares/country_shares"], month).collect()
+    found = lake_of(sample).scan(CATALOGUE.tables["shares/country_shares"], month).collect()
     found, planted = with_unknown_accounts_together(found), with_unknown_accounts_together(planted)
     assert differences(found, planted, ["population", "attribution", "member"]).is_empty()
 
@@ -72,7 +72,7 @@ def test_each_country_has_the_downloads_planted_for_it(sample, month):
 @EVERY_MONTH
 def test_each_organisation_has_the_downloads_planted_for_it(sample, month):
     planted = truth_of(sample, "organization_downloads").filter(pl.col("month") == month)
-    found = lake_of(sample).scan(TABLES_BY_PATH["shares/organization_shares"], month).collect()
+    found = lake_of(sample).scan(CATALOGUE.tables["shares/organization_shares"], month).collect()
     planted = with_unknown_accounts_together(planted.rename({"organization": "member"}))
     assert differences(
         with_unknown_accounts_together(found), planted, ["population", "attribution", "member"]
@@ -82,7 +82,7 @@ def test_each_organisation_has_the_downloads_planted_for_it(sample, month):
 @EVERY_MONTH
 def test_each_repository_is_measured_as_planted(sample, month):
     planted = truth_of(sample, "model_months").filter(pl.col("month") == month)
-    found = lake_of(sample).scan(TABLES_BY_PATH["listings/model_downloads"], month).collect()
+    found = lake_of(sample).scan(CATALOGUE.tables["listings/model_downloads"], month).collect()
     listed = planted.filter(pl.col("case") != "disappeared")
     assert differences(found, listed, ["hub_id"]).is_empty()
     assert found.height == listed.height
@@ -120,7 +120,7 @@ def test_windows_across_the_change_of_counters_say_mixed(sample):
 
 def test_running_a_month_again_gives_the_same_bytes(own_sample, monkeypatch):
     lake, month = Lake(str(own_sample / "lake")), date(2025, 3, 1)
-    tables = [table for table in TABLES if table.monthly]
+    tables = [table for table in CATALOGUE.tables.values() if table.monthly]
     before = {table.path: lake.digest(table, month) for table in tables}
     monkeypatch.setenv("CENSUS_HOME", str(own_sample))
     monkeypatch.setenv("DAGSTER_HOME", str(own_sample / "dagster"))

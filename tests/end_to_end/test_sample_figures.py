@@ -9,10 +9,10 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.publish.compare import published_figures
-from pipeline.tables.catalog import TABLES_BY_PATH
 from pipeline.tables.windowed import WINDOWED_TABLES
 from synthetic_hub import cast
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -31,7 +31,7 @@ def planted_in_the_year(sample, name):
 
 def of_every_month(sample, table):
     lake = Lake(str(sample[0] / "lake"))
-    return pl.concat(lake.scan(TABLES_BY_PATH[table], month) for month in MONTHS).collect()
+    return pl.concat(lake.scan(CATALOGUE.tables[table], month) for month in MONTHS).collect()
 
 
 @pytest.fixture(scope="module")
@@ -238,8 +238,8 @@ def test_the_burst_of_a_bot_is_named_as_a_jump_with_the_model_that_drives_it(sam
     from pipeline.quality.lake_frames import LakeFrames
 
     lake = Lake(str(sample[0] / "lake"))
-    [rule] = [rule for rule in TABLES_BY_PATH["shares/organization_shares"].rules if rule.name == "no_jumps"]
-    found = rule.violations(LakeFrames(lake, TABLES_BY_PATH, date(2024, 9, 1))).collect()
+    [rule] = [rule for rule in CATALOGUE.tables["shares/organization_shares"].rules if rule.name == "no_jumps"]
+    found = rule.violations(LakeFrames(lake, CATALOGUE.tables, date(2024, 9, 1))).collect()
     assert found["member"].to_list() == ["MIT"]
     assert found["driven_by"][0].startswith("MIT/ast-finetuned-audioset-10-10-0.4593")
 

@@ -6,9 +6,9 @@ from datetime import date
 import polars as pl
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
-from pipeline.tables.catalog import TABLES_BY_PATH
 from synthetic_hub.world import WorldSettings, ensure_world
 
 SINCE_BASE_MODELS = [date(2025, 7, 1), date(2025, 8, 1), date(2025, 9, 1)]
@@ -32,7 +32,7 @@ class Census:
         self.today = dict(self.listed.join(today, on="hub_id").select("model_id", "today").iter_rows())
 
     def found(self, table):
-        return self.lake.scan(TABLES_BY_PATH[table], self.month).collect()
+        return self.lake.scan(CATALOGUE.tables[table], self.month).collect()
 
     def planted(self, name):
         return self.world.truth(name)

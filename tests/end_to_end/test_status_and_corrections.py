@@ -5,9 +5,9 @@ from datetime import date
 
 import polars as pl
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS, HUB_SNAPSHOTS, MODEL_DOWNLOADS, MONTH_ACCOUNTS, OPENING_COUNTERS
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -27,7 +27,7 @@ def test_the_status_names_each_month_its_source_its_observation_and_its_checks(a
     months = json.loads(asked(sample[0], "status", "--json").stdout)
     assert [month["month"] for month in months] == [f"{month:%Y-%m}" for month in MONTHS]
     for month in months:
-        assert (month["source"], month["tables"], month["tables_missing"]) == ("sample", len(SEALED_TABLES), [])
+        assert (month["source"], month["tables"], month["tables_missing"]) == ("sample", len(CATALOGUE.monthly), [])
         assert month["held_back"] is None
         assert month["checks_passed"] > 100
     observed = pl.Series([month["observed_at"] for month in months]).str.to_datetime(time_zone="UTC")
@@ -48,7 +48,7 @@ def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(census, own
     assert finished.returncode == 0, finished.stderr
     assert {table: lake.path(table, AUGUST).stat().st_mtime_ns for table in untouched} == untouched
     assert not (own_sample / "cache" / "sample").exists()
-    for table in SEALED_TABLES:
+    for table in CATALOGUE.monthly:
         assert lake.digest(table, AUGUST) == before.digest(table, AUGUST), table.path
 
 

@@ -3,11 +3,11 @@
 import json
 from datetime import date
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.publish.verify import verify
 from pipeline.tables.attribution import MODEL_ATTRIBUTION
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.tables.shares import COUNTRY_SHARES
 
@@ -51,13 +51,13 @@ def test_a_changed_byte_in_any_file_is_told_of_that_file(own_sample):
     for path in published:
         change_one_byte(path)
     for month in MONTHS:
-        for table in SEALED_TABLES:
+        for table in CATALOGUE.monthly:
             change_one_byte(lake.path(table, month))
-    findings = {str(finding) for finding in verify(lake, SEALED_TABLES, own_sample / "published").findings}
+    findings = {str(finding) for finding in verify(lake, CATALOGUE, own_sample / "published").findings}
     unnoticed = [
         f"{month:%Y-%m} {table.path}"
         for month in MONTHS
-        for table in SEALED_TABLES
+        for table in CATALOGUE.monthly
         if not any(said.startswith(f"{month:%Y-%m}: {table.path} has changed") for said in findings)
     ]
     unnoticed += [
@@ -74,6 +74,6 @@ def test_a_changed_byte_in_what_has_no_seal_is_told_by_the_publication(own_sampl
     paths += sorted((own_sample / "lake" / "attribution" / "organizations").rglob("*.parquet"))
     for path in paths:
         change_one_byte(path)
-    findings = "\n".join(map(str, verify(lake, SEALED_TABLES, own_sample / "published").findings))
+    findings = "\n".join(map(str, verify(lake, CATALOGUE, own_sample / "published").findings))
     for path in paths:
         assert f"made from another {path.relative_to(own_sample / 'lake')} than the lake holds" in findings

@@ -7,8 +7,8 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.tables.catalog import SEALED_TABLES
 from pipeline.tables.published import MONTH_SEALS
 
 MONTH = date(2025, 3, 1)
@@ -31,7 +31,7 @@ def digests_of(home):
     """The digest of every file that the lake holds of the month, by table."""
     lake = Lake(str(home / "lake"))
     return {
-        table.path: lake.digest(table, MONTH) for table in (*SEALED_TABLES, MONTH_SEALS) if lake.holds(table, MONTH)
+        table.path: lake.digest(table, MONTH) for table in (*CATALOGUE.monthly, MONTH_SEALS) if lake.holds(table, MONTH)
     }
 
 

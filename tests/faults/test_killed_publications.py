@@ -10,10 +10,10 @@ from collections import Counter
 
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import verify
-from pipeline.tables.catalog import SEALED_TABLES
 from tests.faults.figures import keep
 from tests.faults.remains import KILLS, MONTH, published_content, while_time_is_left
 
@@ -57,7 +57,7 @@ def test_a_publication_killed_a_hundred_times_at_random_moments_is_whole_and_the
             outcomes.add(
                 "process: killed in a publication",
                 lost=folder.current() is None or kept < min(before, VERSIONS_KEPT + 1),
-                torn=len(verify(Lake(str(home / "lake")), SEALED_TABLES, folder.path).findings),
+                torn=len(verify(Lake(str(home / "lake")), CATALOGUE, folder.path).findings),
                 wrong=published_content(home) != undisturbed,
             )
         if attempt % 5 == 4:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.verify import verify
-from pipeline.tables.catalog import SEALED_TABLES
 from tests.faults.remains import MONTH, differing, digests_of, published_content, torn_files
 
 pytestmark = pytest.mark.faults
@@ -95,7 +95,7 @@ def test_a_publication_on_a_disk_with_room_for_a_part_of_it_leaves_the_one_befor
         "disk: full in a publication",
         ended["failures"],
         lost=folder.current() != before,
-        torn=len(verify(Lake(str(worker.home / "lake")), SEALED_TABLES, folder.path).findings),
+        torn=len(verify(Lake(str(worker.home / "lake")), CATALOGUE, folder.path).findings),
         wrong=published_content(worker.home) != published_content(undisturbed),
     )
     assert any("make room" in said for said in ended["failures"]), ended["failures"]
@@ -114,7 +114,7 @@ def test_a_month_and_a_publication_on_a_disk_that_may_only_be_read_are_refused(u
             f"disk: read-only in a run of {job[0]}",
             ended["failures"],
             lost=digests_of(worker.home).keys() != digests_of(undisturbed).keys(),
-            torn=len(verify(Lake(str(worker.home / "lake")), SEALED_TABLES, worker.home / "published").findings),
+            torn=len(verify(Lake(str(worker.home / "lake")), CATALOGUE, worker.home / "published").findings),
             wrong=differing(digests_of(worker.home), digests_of(undisturbed))
             or published_content(worker.home) != published_content(undisturbed),
         )
@@ -148,7 +148,7 @@ def test_two_publications_at_once_follow_one_another(undisturbed, worker, outcom
         "at once: two publications",
         said,
         lost=2 - len(folder.versions()),
-        torn=len(verify(Lake(str(worker.home / "lake")), SEALED_TABLES, folder.path).findings),
+        torn=len(verify(Lake(str(worker.home / "lake")), CATALOGUE, folder.path).findings),
         wrong=published_content(worker.home) != published_content(undisturbed),
     )
     assert said == []

@@ -28,14 +28,13 @@ import starlette.applications  # noqa: F401
 import uvicorn  # noqa: F401
 from dagster._core.execution import backfill  # noqa: F401
 
-import assets.attribution
-import assets.lineage
-import assets.listings
-import assets.published
-import assets.shares  # noqa: F401
+import assets
 from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.run_report import report_from
+from pipeline.schema.catalogue import modules_of
+
+list(modules_of(assets))
 
 
 def hurry():

@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from pipeline.definitions import defs
+from pipeline.definitions import CATALOGUE, defs
 from pipeline.errors import CensusError
 from pipeline.orchestration.thresholds import check_thresholds
 
@@ -11,7 +11,7 @@ CYCLES = {"lineage": {"model_lineage": {"cycle_share": 0.02}}}
 
 
 def chosen(config):
-    return check_thresholds(dg.build_init_resource_context(config=config))
+    return check_thresholds(CATALOGUE)(dg.build_init_resource_context(config=config))
 
 
 def is_accepted(config):

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 import s3fs
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.orchestration.lake_io import LakeIOManager
+from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS
@@ -46,7 +47,7 @@ def run(lake, meanwhile=lambda: None):
     return dg.materialize(
         [hub_snapshots, hub_accounts],
         partition_key=AUGUST.isoformat(),
-        resources={"lake_io": LakeIOManager(lake=resource)},
+        resources={"lake": resource, "lake_io": lake_io_manager(CATALOGUE)},
         raise_on_error=False,
     )
 

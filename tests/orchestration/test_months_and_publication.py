@@ -7,9 +7,8 @@ import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
-from pipeline.definitions import defs
+from pipeline.definitions import CATALOGUE, defs
 from pipeline.orchestration.jobs import PUBLISHED_BY_TAG, STEPS, from_step, publish_after_months
-from pipeline.tables.catalog import TABLES
 
 SUCCESS, FAILURE, STARTED, NOT_STARTED = (
     dg.DagsterRunStatus.SUCCESS,
@@ -114,7 +113,7 @@ def test_from_a_step_on_nothing_is_read_from_a_hub_and_the_month_is_sealed_anew(
     read = {"listings/hub_snapshots", "listings/hub_accounts", "listings/opening_counters"}
     assert not chosen & read
     assert "published/month_seals" in chosen
-    assert chosen <= {table.path for table in TABLES if table.monthly}
+    assert chosen <= {table.path for table in CATALOGUE.tables.values() if table.monthly}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -126,5 +125,5 @@ def test_what_follows_from_a_step_can_be_launched(step):
 def test_from_attribution_on_every_share_is_made_anew():
     graph = defs.resolve_asset_graph()
     chosen = {key.to_user_string() for key in from_step("attribution").resolve(graph)}
-    assert {table.path for table in TABLES if table.monthly and table.group in ("attribution", "shares")} <= chosen
+    assert {table.path for table in CATALOGUE.monthly if table.group in ("attribution", "shares")} <= chosen
     assert "listings/model_downloads" not in chosen

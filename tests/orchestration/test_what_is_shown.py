@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
+from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.pictures import shares_over_time
 from pipeline.orchestration.shown import lowest_coverage, rests_on
@@ -40,8 +41,9 @@ def lake(tmp_path):
 
 
 def test_a_mart_is_shown_with_the_snapshot_and_the_counter_that_it_rests_on(lake):
-    lake.write(COUNTRY_SHARES, AUGUST, rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.1)))
-    shown = rests_on(lake, COUNTRY_SHARES, AUGUST)
+    known = Provenance(source="sample", source_revision="abc", observed_at=OBSERVED.isoformat())
+    lake.write(COUNTRY_SHARES, AUGUST, rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.1)), known)
+    shown = rests_on(lake, COUNTRY_SHARES, AUGUST, [MODEL_DOWNLOADS])
     assert shown.pop("observed_at").value == OBSERVED.timestamp()
     assert shown == {
         "source": "sample (synthetic: nothing in it was measured)",
@@ -64,7 +66,7 @@ def test_the_coverage_shown_is_the_lowest_of_the_rows_about_everything():
 
 def test_the_picture_of_shares_has_a_line_a_country_over_the_months_that_the_lake_holds(lake):
     now = rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3), share(AUGUST, "<script>", 0.25))
-    shown = shares_over_time(now, lake, AUGUST)["shares_over_time"].value
+    shown = shares_over_time(now, COUNTRY_SHARES, lake, AUGUST, "sample")["shares_over_time"].value
     (encoded,) = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", shown)
     drawing = ElementTree.fromstring(base64.b64decode(encoded))
     lines = [element for element in drawing.iter() if element.tag.endswith("polyline")]
@@ -79,4 +81,5 @@ def test_the_picture_of_shares_has_a_line_a_country_over_the_months_that_the_lak
 
 
 def test_a_month_without_new_models_has_no_picture_of_their_shares(lake):
-    assert shares_over_time(rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3, population="all")), lake, AUGUST) == {}
+    old = rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3, population="all"))
+    assert shares_over_time(old, COUNTRY_SHARES, lake, AUGUST, "sample") == {}

@@ -15,12 +15,14 @@ from pipeline.publish.digests import lake_digests, write_digests
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.seals import misfits, seal, sealed_months
 from pipeline.publish.verify import verify
-from pipeline.tables.attribution import MODEL_ATTRIBUTION
+from pipeline.schema.catalogue import Catalogue
+from pipeline.tables.attribution import MODEL_ATTRIBUTION, ORGANIZATIONS
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 from pipeline.tables.published import MONTH_SEALS
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 TABLES = (HUB_SNAPSHOTS, OPENING_COUNTERS, MODEL_DOWNLOADS, MODEL_ATTRIBUTION)
+CATALOGUE = Catalogue({table.path: table for table in (*TABLES, ORGANIZATIONS, MONTH_SEALS)})
 MADE_FROM = {MODEL_DOWNLOADS: (HUB_SNAPSHOTS, OPENING_COUNTERS), MODEL_ATTRIBUTION: (HUB_SNAPSHOTS,)}
 
 
@@ -69,7 +71,7 @@ def change_one_byte(path, place=0.5):
 
 
 def findings(lake, folder):
-    return [str(finding) for finding in verify(lake, TABLES, folder).findings]
+    return [str(finding) for finding in verify(lake, CATALOGUE, folder).findings]
 
 
 def files_in(*folders):
@@ -80,7 +82,7 @@ def test_what_nobody_touched_matches(lake, folder):
     make_month(lake, JULY)
     make_month(lake, AUGUST, opened_by="r1")
     publish(lake, folder)
-    found = verify(lake, TABLES, folder)
+    found = verify(lake, CATALOGUE, folder)
     assert (found.findings, found.months, len(found.versions)) == ([], [JULY, AUGUST], 1)
 
 

@@ -7,17 +7,17 @@ import sys
 import polars as pl
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.quality.declared import declared_checks
 from pipeline.quality.reads import tables_read
 from pipeline.schema.declaration import Column, Expectation, Measure, Rule
-from pipeline.tables.catalog import TABLES, TABLES_BY_PATH
 
 
 def names(table) -> list[str]:
     return [check.name for check in declared_checks(table)]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path)
+@pytest.mark.parametrize("table", CATALOGUE.tables.values(), ids=lambda table: table.path)
 def test_everything_that_a_table_of_the_census_declares_can_be_checked(table):
     checks = declared_checks(table)
 
@@ -25,9 +25,9 @@ def test_everything_that_a_table_of_the_census_declares_can_be_checked(table):
     assert len({check.name for check in checks}) == len(checks)
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path)
+@pytest.mark.parametrize("table", CATALOGUE.tables.values(), ids=lambda table: table.path)
 def test_every_rule_and_measure_fits_the_declared_tables(table):
-    assert table not in tables_read(table, TABLES_BY_PATH)
+    assert table not in tables_read(table, CATALOGUE.tables)
 
 
 def test_checks_are_named_after_what_they_ask(models_table):

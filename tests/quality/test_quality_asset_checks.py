@@ -267,10 +267,11 @@ def test_building_the_checks_of_every_table_does_not_load_great_expectations():
 import sys
 import dagster as dg
 from pipeline.quality.asset_checks import build_asset_checks
-from pipeline.tables.catalog import TABLES
+from pipeline.definitions import CATALOGUE
 months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
-for table in TABLES:
-    build_asset_checks(table, dg.AssetKey(table.path.split("/")), months if table.monthly else None)
+for table in CATALOGUE.tables.values():
+    key = dg.AssetKey(table.path.split("/"))
+    build_asset_checks(table, key, months if table.monthly else None, tables=CATALOGUE.tables)
 print({"great_expectations", "pandas"} & set(sys.modules))
 """
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

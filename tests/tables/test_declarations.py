@@ -5,14 +5,15 @@ from collections import defaultdict
 import polars as pl
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.schema.declaration import Column, Table, conform
-from pipeline.tables.catalog import SEALED_TABLES, TABLES
 from pipeline.tables.columns import HUB_ID, MONTH
 from pipeline.tables.published import PUBLISHED_TABLES
 from pipeline.tables.windowed import WINDOWED_TABLES
 
 PUBLISHED_ONLY = (*WINDOWED_TABLES, *PUBLISHED_TABLES)
-EVERY_TABLE = pytest.mark.parametrize("table", [*TABLES, *PUBLISHED_ONLY], ids=lambda table: table.path)
+LAKE_TABLES = tuple(CATALOGUE.tables.values())
+EVERY_TABLE = pytest.mark.parametrize("table", [*LAKE_TABLES, *PUBLISHED_ONLY], ids=lambda table: table.path)
 
 
 @EVERY_TABLE
@@ -31,16 +32,16 @@ def test_a_monthly_table_begins_with_its_month(table):
 
 def test_a_column_has_the_same_type_and_unit_wherever_it_stands():
     types = defaultdict(set)
-    for table in (*TABLES, *PUBLISHED_ONLY):
+    for table in (*LAKE_TABLES, *PUBLISHED_ONLY):
         for column in table.columns:
             types[column.name].add((str(column.type), column.unit))
     assert {name: found for name, found in types.items() if len(found) > 1} == {}
 
 
 def test_a_month_is_sealed_over_every_monthly_table_but_the_seal():
-    assert {table.path for table in SEALED_TABLES} == {table.path for table in TABLES if table.monthly} - {
-        "published/month_seals"
-    }
+    assert {table.path for table in CATALOGUE.monthly} == {
+        table.path for table in CATALOGUE.tables.values() if table.monthly
+    } - {"published/month_seals"}
 
 
 def test_a_key_must_be_declared():
