@@ -5,6 +5,7 @@ Loading it touches no network and no data, and does not import Great Expectation
 
 from __future__ import annotations
 
+import click
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
@@ -30,6 +31,13 @@ from pipeline.tables.catalog import TABLES
 
 CATALOGUE = with_tables(catalogue_of(assets), TABLES)
 """Every table of the census, found by walking `assets`."""
+
+COMMANDS = {
+    command.name: command
+    for command in declared_in(click.Command, assets)
+    if command.name and not any(command in group.commands.values() for group in declared_in(click.Group, assets))
+}
+"""The commands of the census itself, by name; those of the machine are in `pipeline.cli`."""
 
 _of_every_table = [made for declared in declared_in(CatalogueAssets, assets) for made in declared.build(CATALOGUE)]
 _table_checks = [

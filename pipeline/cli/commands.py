@@ -45,7 +45,25 @@ def catalogue() -> Catalogue:
     return CATALOGUE
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class CensusGroup(click.Group):
+    """The commands of the machine, and those that the census itself declares."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of both."""
+        return sorted({*super().list_commands(ctx), *_declared_commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; the census is loaded only where the machine has none."""
+        return super().get_command(ctx, cmd_name) or _declared_commands().get(cmd_name)
+
+
+def _declared_commands() -> dict[str, click.Command]:
+    from pipeline.definitions import COMMANDS  # noqa: PLC0415 - see `loaded`
+
+    return COMMANDS
+
+
+@click.group(cls=CensusGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="census")
 def census() -> None:
     """Who makes the open AI models the world downloads, month by month."""
