@@ -208,7 +208,7 @@ def of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         sealed = store.months(MONTH_SEALS)
         if not sealed:
             raise CensusError("no month is sealed yet, so there are no Data Docs to write: run a month first")
-        from pipeline.quality.data_docs import write_data_docs  # noqa: PLC0415 - loads Great Expectations
+        from pipeline.checks.data_docs import write_data_docs  # noqa: PLC0415 - loads Great Expectations
 
         shown = write_data_docs(store, catalogue.monthly, sealed[-1], settings.data_docs_folder())
         return dg.MaterializeResult(

@@ -97,14 +97,14 @@ class Work:
 
 def run_month(answer: multiprocessing.Queue) -> None:
     """Runs one month of the sample as `census run` does, our functions timed; puts what they took."""
+    from pipeline.checks import asset_checks  # noqa: PLC0415
     from pipeline.orchestration import lake_io, table_assets  # noqa: PLC0415 - its loading belongs to what is timed
-    from pipeline.quality import asset_checks  # noqa: PLC0415
 
     work = Work()
     in_plain_words = table_assets.in_plain_words
     table_assets.in_plain_words = lambda body: work.timed(in_plain_words(body))
     lake_io.LakeIOManager.handle_output = work.timed(lake_io.LakeIOManager.handle_output)
-    asset_checks.judge = work.timed(asset_checks.judge)
+    asset_checks.evaluate = work.timed(asset_checks.evaluate)
 
     from pipeline.orchestration import launch  # noqa: PLC0415
 

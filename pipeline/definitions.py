@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 import assets
+from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.databases import NO_EXTENSIONS
 from pipeline.orchestration.alerts import AlertsResource
 from pipeline.orchestration.jobs import JOBS, SCHEDULES, publish_after_months
@@ -25,7 +26,6 @@ from pipeline.orchestration.resources import (
 from pipeline.orchestration.sensors import ALERTS
 from pipeline.orchestration.table_assets import CatalogueAssets, asset_key
 from pipeline.orchestration.thresholds import check_thresholds
-from pipeline.quality.asset_checks import build_asset_checks
 from pipeline.schema.catalogue import catalogue_of, declared_in, with_tables
 from pipeline.tables.catalog import TABLES
 

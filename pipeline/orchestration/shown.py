@@ -10,10 +10,10 @@ import dagster as dg
 import polars as pl
 from polars import selectors
 
+from pipeline.checks.samples import sample
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.publish.marts import SYNTHETIC_SOURCES
-from pipeline.quality.samples import sample
 from pipeline.schema.declaration import Table
 
 LARGEST_SHOWN = 10

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline import settings
-from pipeline.quality.thresholds import Threshold, Thresholds, parse_thresholds, require_settable, settable
+from pipeline.checks.thresholds import Threshold, Thresholds, parse_thresholds, require_settable, settable
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Rule
 

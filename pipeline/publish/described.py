@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
+from pipeline.checks.declared import declared_checks
 from pipeline.lake.store import Lake
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import duckdb_type
-from pipeline.quality.declared import declared_checks
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 from pipeline.tables.published import DATA_CHECKS, DATA_DICTIONARY, MONTH_SEALS, SCHEMA_VERSION
@@ -76,7 +76,7 @@ def check_rows(catalogue: Catalogue) -> pl.DataFrame:
             "table_name": table.path,
             "check_name": check.name,
             "severity": check.severity,
-            "expected": check.expected,
+            "expected": check.in_full,
         }
         for table in catalogue.tables.values()
         for check in declared_checks(table)

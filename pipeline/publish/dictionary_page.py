@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from pipeline.checks.declared import declared_checks
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import duckdb_type
-from pipeline.quality.declared import declared_checks
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Column, Table
 from pipeline.tables.published import SCHEMA_VERSION
@@ -45,7 +45,7 @@ def _table(table: Table, catalogue: Catalogue) -> Iterator[str]:
     for monthly in made_of:
         yield "<details><summary>Checks of every month</summary><ul>"
         yield from (
-            f"<li><code>{escape(check.name)}</code> ({check.severity}): {_text(check.expected)}</li>"
+            f"<li><code>{escape(check.name)}</code> ({check.severity}): {_text(check.in_full)}</li>"
             for check in declared_checks(monthly)
         )
         yield "</ul></details>"

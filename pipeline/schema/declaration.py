@@ -1,14 +1,15 @@
 """The vocabulary in which tables are declared.
 
 What belongs here: the shape of a declaration and what follows from it alone. What does not: any particular
-table (see the modules beside this one), and how expectations are run (see `pipeline.quality`).
+table (see `assets`), and how what is declared is checked (see `pipeline.checks`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from datetime import date
+from typing import Literal, Protocol
 
 import polars as pl
 
@@ -22,9 +23,10 @@ TIMESTAMP = pl.Datetime("us", "UTC")
 class Column:
     """One column: the same name means the same quantity in the same unit in every table that has it.
 
-    A value that is there must lie between `minimum` and `maximum`, be one of `values`, match `pattern`, and stand in
-    one row only if it is `unique`. These constraints are critical and hold in every table that has the column; what is
-    tolerated to a degree is a rule of the table.
+    A value that is there must lie between `minimum` and `maximum` (numbers, or names of columns of the same table), be
+    one of `values`, match `pattern` (in Rust's syntax, found anywhere unless it says `^` and `$`), and stand in one row
+    only if it is `unique`. These constraints are critical and hold in every table that has the column; what is
+    tolerated to a degree is a rule or a measure of the table.
     """
 
     name: str
@@ -32,15 +34,39 @@ class Column:
     meaning: str
     unit: str | None = None
     nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    values: tuple[str, ...] = ()
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    values: tuple[str, ...] | tuple[int, ...] = ()
     pattern: str | None = None
     unique: bool = False
+
+    def __post_init__(self) -> None:
+        if problem := self._problem():
+            raise ValueError(f"column {self.name} is declared with {problem}")
 
     def optional(self, meaning: str | None = None) -> Column:
         """The same column where a value may be absent."""
         return replace(self, nullable=True, meaning=meaning or self.meaning)
+
+    @property
+    def bounding_columns(self) -> tuple[str, ...]:
+        """The columns of the same table that bound its values."""
+        return tuple(bound for bound in (self.minimum, self.maximum) if isinstance(bound, str))
+
+    def _problem(self) -> str | None:
+        """What keeps its constraints from being checked, if anything does."""
+        numbers = [bound for bound in (self.minimum, self.maximum) if isinstance(bound, int | float)]
+        dtype = self.type() if isinstance(self.type, type) else self.type
+        if (numbers and not dtype.is_numeric()) or (self.bounding_columns and dtype.is_nested()):
+            return f"bounds, which do not apply to {dtype}: drop them"
+        if numbers != sorted(numbers):
+            return f"the minimum {self.minimum} above the maximum {self.maximum}: exchange them"
+        is_text = dtype in (pl.String, pl.Categorical, pl.Enum)
+        if self.values and not (is_text or dtype.is_integer()):
+            return f"a list of values, which does not apply to {dtype}: drop it"
+        if self.pattern is not None and not is_text:
+            return f"a pattern, which does not apply to {dtype}: drop it"
+        return None
 
 
 @dataclass(frozen=True)
@@ -56,14 +82,11 @@ def columns_of(table: str, *columns: str) -> tuple[ColumnOf, ...]:
     return tuple(ColumnOf(table, column) for column in columns)
 
 
-@dataclass(frozen=True)
-class Expectation:
-    """An expectation in Great Expectations' own vocabulary, e.g. `ExpectColumnValuesToBeBetween`."""
+class MonthAbsentError(LookupError):
+    """The lake does not hold the month that a rule or a measure compares with."""
 
-    kind: str
-    arguments: Mapping[str, Any]
-    severity: Severity = "critical"
-    why: str = ""
+    def __init__(self, month: date) -> None:
+        super().__init__(f"{month:%Y-%m} is not in the lake")
 
 
 class TableFrames(Protocol):
@@ -72,8 +95,12 @@ class TableFrames(Protocol):
     def scan(self, table: str) -> pl.LazyFrame:
         """The named table (`group/name`) in the month under check, or whole if it has no months."""
 
-    def scan_previous(self, table: str) -> pl.LazyFrame | None:
-        """The named table in the month before, or None where the lake does not hold it."""
+    def scan_previous(self, table: str) -> pl.LazyFrame:
+        """The named table in the month before.
+
+        Raises:
+            MonthAbsentError: the lake does not hold it; a check that cannot compare is not judged.
+        """
 
 
 @dataclass(frozen=True)
@@ -81,8 +108,7 @@ class Rule:
     """A statement about a whole set of rows, possibly over several tables.
 
     `violations` returns the offending rows lazily; their number must not exceed `allowed`. Of the first of them,
-    `quoted` columns are stated with what was observed. `proof`, where there is one, returns one cell: where that is
-    true, nothing offends, and the violations, which cost more, need not be looked for.
+    `quoted` columns are stated with what was observed.
     """
 
     name: str
@@ -91,12 +117,14 @@ class Rule:
     severity: Severity = "critical"
     allowed: int = 0
     quoted: tuple[str, ...] = ()
-    proof: Callable[[TableFrames], pl.LazyFrame] | None = None
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number about the month that must lie within bounds; `value` returns a frame of one cell."""
+    """One number about the month that must lie within bounds; `value` returns a frame of one cell.
+
+    `offending`, where there are any, returns the rows that speak against it.
+    """
 
     name: str
     meaning: str
@@ -104,6 +132,11 @@ class Measure:
     minimum: float | None = None
     maximum: float | None = None
     severity: Severity = "critical"
+    offending: Callable[[TableFrames], pl.LazyFrame] | None = None
+
+    def __post_init__(self) -> None:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError(f"the measure {self.name} is declared without bounds: give one or both")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +157,6 @@ class Table:
     monthly: bool = True
     may_be_empty: bool = False
     warnings: tuple[str, ...] = ()
-    expectations: tuple[Expectation, ...] = ()
     rules: tuple[Rule, ...] = ()
     measures: tuple[Measure, ...] = ()
     made_of: Mapping[str, tuple[ColumnOf, ...]] = field(default_factory=dict)
@@ -139,6 +171,9 @@ class Table:
             raise ValueError(f"table {self.path} says what columns are made of that it lacks: {sorted(unknown)}")
         if missing := set(self.key) - self._names:
             raise ValueError(f"table {self.path} has key columns that it does not declare: {sorted(missing)}")
+        for column in self.columns:
+            if unknown := set(column.bounding_columns) - self._names:
+                raise ValueError(f"table {self.path} bounds {column.name} by columns that it lacks: {sorted(unknown)}")
 
     @property
     def path(self) -> str:
@@ -170,51 +205,6 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"table {self.path} has no column {name!r}: it declares {sorted(self._names)}")
-
-    def all_expectations(self) -> tuple[Expectation, ...]:
-        """The declared expectations, after those that follow from columns and key."""
-        return (*self._implied_expectations(), *self.expectations)
-
-    def _implied_expectations(self) -> tuple[Expectation, ...]:
-        names = [column.name for column in self.columns]
-        implied = [
-            Expectation(
-                "ExpectTableColumnsToMatchOrderedList",
-                {"column_list": names},
-                why="readers and later steps rely on the declared columns",
-            )
-        ]
-        if not self.may_be_empty:
-            implied.append(
-                Expectation("ExpectTableRowCountToBeBetween", {"min_value": 1}, why="an empty month is a failed read")
-            )
-        if len(self.key) == 1:
-            implied.append(
-                Expectation("ExpectColumnValuesToBeUnique", {"column": self.key[0]}, why=f"one row per {self.grain}")
-            )
-        else:
-            implied.append(
-                Expectation(
-                    "ExpectCompoundColumnsToBeUnique",
-                    {"column_list": list(self.key)},
-                    why=f"one row per {self.grain}",
-                )
-            )
-        return (*implied, *(expectation for column in self.columns for expectation in _constraints(column)))
-
-
-def _constraints(column: Column) -> Iterator[Expectation]:
-    about = {"column": column.name}
-    if column.minimum is not None or column.maximum is not None:
-        bounds = {"min_value": column.minimum, "max_value": column.maximum}
-        stated = {name: bound for name, bound in bounds.items() if bound is not None}
-        yield Expectation("ExpectColumnValuesToBeBetween", about | stated)
-    if column.values:
-        yield Expectation("ExpectColumnValuesToBeInSet", about | {"value_set": list(column.values)})
-    if column.pattern:
-        yield Expectation("ExpectColumnValuesToMatchRegex", about | {"regex": column.pattern})
-    if column.unique:
-        yield Expectation("ExpectColumnValuesToBeUnique", about)
 
 
 def conform(frame: pl.LazyFrame, table: Table) -> pl.LazyFrame:

@@ -5,16 +5,16 @@ A dimension is declared here once, with its members; how a repository's member i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.schema.declaration import Expectation, Rule, Table, TableFrames, columns_of
+from pipeline.schema.declaration import Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import DEVELOPER_KINDS, RELATIONS
 from pipeline.tables.shares import (
+    DIMENSION,
     GROUP_COLUMNS,
     SHARE_COLUMNS,
-    SHARE_EXPECTATIONS,
     WITHIN,
     matches_downloads,
     shares_made_of,
@@ -200,17 +200,12 @@ ATTRIBUTE_SHARES = Table(
     grain="population, dimension, whole or country, and member",
     description="What the downloaded models are, one dimension after the other. "
     + " ".join(f"`{dimension.name}`: {dimension.meaning}." for dimension in DIMENSIONS),
-    columns=(*SHARE_COLUMNS[:7], WITHIN, *SHARE_COLUMNS[7:]),
+    columns=(*SHARE_COLUMNS[:6], replace(DIMENSION, values=DIMENSION_NAMES), WITHIN, *SHARE_COLUMNS[7:]),
     key=("window", "population", "attribution", "dimension", "within", "member"),
     warnings=(
         "Shares are not additive: add `downloads` and `denominator`, divide last.",
         "Dimensions describe the same downloads, and countries the same as `all`: choose one of each before adding up.",
         "Attributes are what uploaders declare: nobody checks them.",
-    ),
-    expectations=(
-        *SHARE_EXPECTATIONS,
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "dimension", "value_set": list(DIMENSION_NAMES)}),
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "within", "regex": r"^(all|[A-Z]{2}|[a-z]+)$"}),
     ),
     rules=(
         sums_to_one("shares/attribute_shares", ATTRIBUTE_GROUP_COLUMNS),

@@ -6,6 +6,20 @@ import polars as pl
 
 from pipeline.schema.declaration import TIMESTAMP, Column, columns_of
 
+DEVELOPER_KINDS = (
+    "company",
+    "university",
+    "research_institute",
+    "nonprofit",
+    "government",
+    "community",
+    "individual",
+)
+BASES = ("all_time_delta", "rolling_30d")
+RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
+MEMBERS_NOT_COUNTRIES = ("international", "unaffiliated", "unmapped")
+COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
+
 MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day.")
 HUB_ID = Column(
     "hub_id",
@@ -24,10 +38,18 @@ SOURCE_REVISION = Column(
     "source_revision", pl.String, "What pins the source's state: a commit, a crawl's id or a file's digest."
 )
 DOWNLOADS_30D = Column(
-    "downloads_30d", pl.Int64, "Downloads in the 30 days before the observation, as the Hub counts them.", "downloads"
+    "downloads_30d",
+    pl.Int64,
+    "Downloads in the 30 days before the observation, as the Hub counts them.",
+    "downloads",
+    minimum=0,
 )
 DOWNLOADS_ALL_TIME = Column(
-    "downloads_all_time", pl.Int64, "Downloads since the repository exists, as the Hub counts them.", "downloads"
+    "downloads_all_time",
+    pl.Int64,
+    "Downloads since the repository exists, as the Hub counts them.",
+    "downloads",
+    minimum=0,
 )
 ORGANIZATION = Column("organization", pl.String, "The organisation behind the namespace in that month.")
 COUNTRY = Column(
@@ -35,6 +57,7 @@ COUNTRY = Column(
     pl.String,
     "ISO 3166-1 alpha-2 code of the organisation's headquarters, or one of the members that are not countries: "
     "`international`, `unaffiliated` (a person's account), `unmapped` (an organisation not in the registry).",
+    pattern=COUNTRY_PATTERN,
 )
 DEVELOPER_KIND = Column("kind", pl.String, "What the developer is: company, university, community, individual, ...")
 BASIS = Column(
@@ -42,22 +65,14 @@ BASIS = Column(
     pl.String,
     "The counter that the downloads come from: `all_time_delta`, `rolling_30d`, or `mixed` in a window whose months "
     "differ.",
+    values=BASES,
 )
-RELATION = Column("relation", pl.String, "How the derivative was made: finetune, adapter, merge, quantized or unknown.")
-
-DEVELOPER_KINDS = (
-    "company",
-    "university",
-    "research_institute",
-    "nonprofit",
-    "government",
-    "community",
-    "individual",
+RELATION = Column(
+    "relation",
+    pl.String,
+    "How the derivative was made: finetune, adapter, merge, quantized or unknown.",
+    values=RELATIONS,
 )
-BASES = ("all_time_delta", "rolling_30d")
-RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
-MEMBERS_NOT_COUNTRIES = ("international", "unaffiliated", "unmapped")
-COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
 
 MEASURED = columns_of("listings/model_downloads", "downloads")
 """What every figure of downloads adds up."""

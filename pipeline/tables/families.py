@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames, columns_of
+from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import (
     ANY_COUNTRY,
     ANY_ORGANIZATION,
@@ -19,10 +19,10 @@ LEVELS = ("root_model", "root_organization")
 """What a family is named after: the root repository, or the organisation that made it."""
 
 _NEW_DERIVATIVES = Column(
-    "new_derivatives", pl.Float64, "Derivatives created within the month, by their weights.", "repositories"
+    "new_derivatives", pl.Float64, "Derivatives created within the month, by their weights.", "repositories", minimum=0
 )
 _DERIVATIVES = Column(
-    "derivatives", pl.Float64, "Derivatives listed at the month's close, by their weights.", "repositories"
+    "derivatives", pl.Float64, "Derivatives listed at the month's close, by their weights.", "repositories", minimum=0
 )
 _NEW_DERIVATIVES_IN_ALL = Column(
     "new_derivatives_in_all", pl.Int64, "Derivatives created within the month, whole: the denominator.", "repositories"
@@ -32,15 +32,9 @@ _SHARE_OF_NEW = Column(
     pl.Float64,
     "Part of the month's new derivatives; 0 in a month without any.",
     "fraction",
+    minimum=0,
+    maximum=1.000000001,
 )
-_NOT_NEGATIVE = tuple(
-    Expectation("ExpectColumnValuesToBeBetween", {"column": name, "min_value": 0})
-    for name in ("new_derivatives", "derivatives")
-)
-_IS_FRACTION = Expectation(
-    "ExpectColumnValuesToBeBetween", {"column": "share_of_new_derivatives", "min_value": 0, "max_value": 1.000000001}
-)
-
 _CREATED = columns_of("listings/model_downloads", "created_at")
 _CHILDREN = columns_of("lineage/derivations", "child_hub_id")
 _BY_RELATION = columns_of("lineage/derivations", "relation")
@@ -60,8 +54,6 @@ def change_of_derivative_share(frames: TableFrames) -> pl.LazyFrame:
     families = frames.scan_previous("shares/family_shares")
     snapshot = frames.scan_previous("listings/hub_snapshots")
     now = _derivative_share(frames.scan("shares/family_shares"), frames.scan("listings/hub_snapshots"))
-    if families is None or snapshot is None:
-        return now.select(pl.lit(0.0).alias("change"))
     before = _derivative_share(families, snapshot).rename({"share": "before"})
     change = (pl.col("share") - pl.col("before")).abs()
     return now.join(before, how="cross").select(change.fill_nan(0.0).fill_null(0.0).alias("change"))
@@ -88,10 +80,15 @@ FAMILY_SHARES = Table(
     ),
     columns=(
         MONTH,
-        Column("level", pl.String, "`root_model` or `root_organization`."),
+        Column("level", pl.String, "`root_model` or `root_organization`.", values=LEVELS),
         Column("family", pl.String, "The root's `model_id`, or the root's organisation."),
         Column("organization", pl.String, "The organisation behind the root."),
-        Column("country", pl.String, "The country of that organisation, or a member that is no country."),
+        Column(
+            "country",
+            pl.String,
+            "The country of that organisation, or a member that is no country.",
+            pattern=COUNTRY_PATTERN,
+        ),
         _NEW_DERIVATIVES,
         *(
             Column(f"new_{relation}", pl.Float64, f"New derivatives by relation {relation}.", "repositories")
@@ -110,17 +107,11 @@ FAMILY_SHARES = Table(
         "A derivative whose parents stand in different relations counts under each by its part of the parents.",
         "Rows of the two levels describe the same downloads: choose one before adding up.",
     ),
-    expectations=(
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "level", "value_set": list(LEVELS)}),
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "country", "regex": COUNTRY_PATTERN}),
-        *_NOT_NEGATIVE,
-        _IS_FRACTION,
-    ),
     measures=(
         # Habits of publishing change by a few points a month; a tenth at once is a source that lost or gained a column.
         Measure(
             "derivative_share_of_new_models_change",
-            "By how much the derivatives' part of the month's new models differs from the month before; 0 without one.",
+            "By how much the derivatives' part of the month's new models differs from the month before.",
             change_of_derivative_share,
             maximum=0.10,
             severity="warning",
@@ -166,9 +157,17 @@ DERIVATION_FLOWS = Table(
     ),
     columns=(
         MONTH,
-        Column("base_country", pl.String, "Country behind the root, or a member that is no country."),
         Column(
-            "derivative_country", pl.String, "Country of the derivative's developer, or a member that is no country."
+            "base_country",
+            pl.String,
+            "Country behind the root, or a member that is no country.",
+            pattern=COUNTRY_PATTERN,
+        ),
+        Column(
+            "derivative_country",
+            pl.String,
+            "Country of the derivative's developer, or a member that is no country.",
+            pattern=COUNTRY_PATTERN,
         ),
         _NEW_DERIVATIVES,
         _DERIVATIVES,
@@ -178,12 +177,6 @@ DERIVATION_FLOWS = Table(
     ),
     key=("base_country", "derivative_country"),
     may_be_empty=True,
-    expectations=(
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "base_country", "regex": COUNTRY_PATTERN}),
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "derivative_country", "regex": COUNTRY_PATTERN}),
-        *_NOT_NEGATIVE,
-        _IS_FRACTION,
-    ),
     rules=(
         Rule(
             "new_derivatives_conserved",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
+from pipeline.checks.rules import none_where
+from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION, RELATIONS
-from pipeline.tables.coverage_rules import covers_snapshot, lies_within, runs, stand_side_by_side
+from pipeline.tables.coverage_rules import covers_snapshot
 from pipeline.tables.listings import BASE_MODEL_TAG
 
 EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
@@ -84,23 +85,6 @@ def derived_roots(frames: TableFrames) -> pl.LazyFrame:
     )
 
 
-def _parents_are_as_stated(frames: TableFrames) -> pl.LazyFrame:
-    """Whether parents have a `hub_id` exactly where they are marked as listed, and all of these are; one cell."""
-    edges = frames.scan("lineage/derivations")
-    is_marked = edges.select((pl.col("parent_listed") == pl.col("parent_hub_id").is_not_null()).all().alias("marked"))
-    parents = edges.select("parent_hub_id").drop_nulls().unique().sort("parent_hub_id")
-    both = pl.concat([is_marked, lies_within(parents, _listed_hub_ids(frames))], how="horizontal")
-    return both.select(pl.all_horizontal(pl.all()))
-
-
-def _listed_hub_ids(frames: TableFrames) -> pl.LazyFrame:
-    return frames.scan("listings/hub_snapshots").select("hub_id")
-
-
-def _derivatives(frames: TableFrames) -> pl.LazyFrame:
-    return frames.scan("lineage/model_lineage").filter(pl.col("is_derivative")).select("hub_id")
-
-
 DERIVATIONS = Table(
     group="lineage",
     name="derivations",
@@ -117,7 +101,12 @@ DERIVATIONS = Table(
         Column("parent_model_id", pl.String, "The parent's name: today's if it is listed, else as declared."),
         RELATION,
         Column("relation_declared", pl.String, "The relation in the declarer's words.", nullable=True),
-        Column("evidence", pl.String, "Where it is declared: `base_models`, `typed_tag`, `untyped_tag` or `card`."),
+        Column(
+            "evidence",
+            pl.String,
+            "Where it is declared: `base_models`, `typed_tag`, `untyped_tag` or `card`.",
+            values=EVIDENCE,
+        ),
         Column("parent_listed", pl.Boolean, "Whether the parent is a public repository of this snapshot."),
         Column(
             "parent_declared",
@@ -129,18 +118,18 @@ DERIVATIONS = Table(
             pl.String,
             "How the parent was found: `hub_id`, exact `name`, `letter_case` (a name in other case), a reviewed "
             "`rename`, `former_name` (the Hub resolves this name to another elsewhere), or not at all (`unlisted`).",
+            values=FOUND_BY,
         ),
-        Column("position", pl.Int32, "Place among the child's parents in order of trust and declaration, from 0."),
+        Column(
+            "position",
+            pl.Int32,
+            "Place among the child's parents in order of trust and declaration, from 0.",
+            minimum=0,
+        ),
     ),
     key=("child_hub_id", "parent_model_id"),
     may_be_empty=True,
     warnings=("Declared is not the same as used: nobody checks what a card says.",),
-    expectations=(
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "relation", "value_set": list(RELATIONS)}),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "evidence", "value_set": list(EVIDENCE)}),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "parent_found_by", "value_set": list(FOUND_BY)}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "position", "min_value": 0}),
-    ),
     measures=(
         # The Hub states a relation for every parent that it resolves: of 1,285 real edges of May 2026, 1.1 % had none.
         # Ten times as many mean that a source carries no relations, as before typed tags (August 2024).
@@ -167,7 +156,6 @@ DERIVATIONS = Table(
                 )
                 .filter(pl.col("is_there").fill_null(value=False) != pl.col("parent_listed"))
             ),
-            proof=_parents_are_as_stated,
         ),
         Rule(
             "children_listed",
@@ -181,9 +169,6 @@ DERIVATIONS = Table(
                     right_on="hub_id",
                     how="anti",
                 )
-            ),
-            proof=lambda frames: lies_within(
-                runs(frames.scan("lineage/derivations"), "child_hub_id"), _listed_hub_ids(frames)
             ),
         ),
         Rule(
@@ -201,16 +186,17 @@ DERIVATION_ACCOUNTS = Table(
     description="What became of every declared reference to a base model: an edge, or the reason why not.",
     columns=(
         MONTH,
-        Column("evidence", pl.String, "Where the reference stands, as in `lineage/derivations`."),
-        Column("outcome", pl.String, "`edge`, `duplicate`, `self_reference`, `local_path`, `url` or `malformed`."),
-        Column("references", pl.Int64, "Declared references.", "references"),
+        Column("evidence", pl.String, "Where the reference stands, as in `lineage/derivations`.", values=EVIDENCE),
+        Column(
+            "outcome",
+            pl.String,
+            "`edge`, `duplicate`, `self_reference`, `local_path`, `url` or `malformed`.",
+            values=OUTCOMES,
+        ),
+        Column("references", pl.Int64, "Declared references.", "references", minimum=0),
     ),
     key=("evidence", "outcome"),
     may_be_empty=True,
-    expectations=(
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "outcome", "value_set": list(OUTCOMES)}),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "evidence", "value_set": list(EVIDENCE)}),
-    ),
     measures=(
         # 0.16 % of 5,003 real references of May 2026, nearly all by accident; six times as many are a habit or a fault.
         Measure(
@@ -263,8 +249,14 @@ MODEL_LINEAGE = Table(
         MONTH,
         HUB_ID,
         MODEL_ID,
-        Column("depth_shortest", pl.Int32, "Fewest derivations to a root; 0 for a root.", "derivations"),
-        Column("depth_longest", pl.Int32, "Most derivations to a root, cycles condensed.", "derivations"),
+        Column("depth_shortest", pl.Int32, "Fewest derivations to a root; 0 for a root.", "derivations", minimum=0),
+        Column(
+            "depth_longest",
+            pl.Int32,
+            "Most derivations to a root, cycles condensed.",
+            "derivations",
+            minimum="depth_shortest",
+        ),
         Column("root_model_id", pl.String, "The primary root, which names the family; itself for a root."),
         Column("root_hub_id", pl.String, "The primary root's `hub_id`; absent where it is not listed.", nullable=True),
         Column(
@@ -274,12 +266,18 @@ MODEL_LINEAGE = Table(
             "in a derivation.",
             nullable=True,
         ),
-        Column("roots", pl.Int32, "Number of roots.", "repositories"),
+        Column("roots", pl.Int32, "Number of roots.", "repositories", minimum=1),
         *(
             Column(f"children_{relation}", pl.Int32, f"Direct derivatives by relation {relation}.", "repositories")
             for relation in RELATIONS
         ),
-        Column("descendants", pl.Int64, "Repositories that derive from this one, directly or not.", "repositories"),
+        Column(
+            "descendants",
+            pl.Int64,
+            "Repositories that derive from this one, directly or not.",
+            "repositories",
+            minimum=0,
+        ),
         Column("is_derivative", pl.Boolean, "Declares at least one parent."),
         Column("is_in_cycle", pl.Boolean, "Derives from itself by way of others."),
         Column("is_orphan", pl.Boolean, "Declares parents, none of which is listed."),
@@ -319,15 +317,6 @@ MODEL_LINEAGE = Table(
             severity="warning",
         ),
     ),
-    expectations=(
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "depth_shortest", "min_value": 0}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "roots", "min_value": 1}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "descendants", "min_value": 0}),
-        Expectation(
-            "ExpectColumnPairValuesAToBeGreaterThanB",
-            {"column_A": "depth_longest", "column_B": "depth_shortest", "or_equal": True},
-        ),
-    ),
     rules=(
         Rule(
             "roots_have_no_parents",
@@ -349,9 +338,6 @@ MODEL_LINEAGE = Table(
                 )
                 .filter(pl.col("has_derivation").fill_null(value=False) != pl.col("is_derivative"))
             ),
-            proof=lambda frames: stand_side_by_side(
-                _derivatives(frames), runs(frames.scan("lineage/derivations"), "child_hub_id")
-            ),
         ),
         covers_snapshot(
             "every_model_placed",
@@ -372,9 +358,6 @@ MODEL_LINEAGE = Table(
                 .select("hub_id")
                 .join(frames.scan("lineage/origin_weights").select("hub_id").unique(), on="hub_id", how="anti")
             ),
-            proof=lambda frames: stand_side_by_side(
-                _derivatives(frames), runs(frames.scan("lineage/origin_weights"), "hub_id")
-            ),
         ),
     ),
 )
@@ -383,6 +366,7 @@ ORIGIN_RULE = Column(
     "origin_rule",
     pl.String,
     "How derivatives are split over their roots: `equal_parts`, `first_parent` or `majority`.",
+    values=ORIGIN_RULES,
 )
 
 ORIGIN_WEIGHTS = Table(
@@ -400,18 +384,18 @@ ORIGIN_WEIGHTS = Table(
         Column("root_model_id", pl.String, "The root."),
         Column("root_hub_id", pl.String, "The root's `hub_id`; absent where it is not listed.", nullable=True),
         NAMESPACE.optional("The root's namespace."),
-        Column("weight", pl.Float64, "The root's part of the derivative.", "fraction"),
+        Column(
+            "weight",
+            pl.Float64,
+            "The root's part of the derivative.",
+            "fraction",
+            minimum=0,
+            maximum=1.000000001,
+        ),
         ORIGIN_RULE,
     ),
     key=("hub_id", "root_model_id"),
     may_be_empty=True,
-    expectations=(
-        Expectation(
-            "ExpectColumnValuesToBeBetween",
-            {"column": "weight", "min_value": 0, "max_value": 1.000000001, "strict_min": True},
-        ),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "origin_rule", "value_set": list(ORIGIN_RULES)}),
-    ),
     rules=(
         Rule(
             "weights_sum_to_one",
@@ -422,6 +406,9 @@ ORIGIN_WEIGHTS = Table(
                 .agg(pl.col("weight").sum())
                 .filter((pl.col("weight") - 1).abs() > 1e-9)
             ),
+        ),
+        none_where(
+            "lineage/origin_weights", "no_root_without_weight", "No root has the weight 0.", pl.col("weight") == 0
         ),
     ),
 )

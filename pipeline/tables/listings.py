@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table, TableFrames
+from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
+from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
 from pipeline.sources.observations import BASE_MODELS
 from pipeline.tables.columns import (
-    BASES,
     BASIS,
     CREATED_AT,
     DOWNLOADS_30D,
@@ -23,7 +23,10 @@ from pipeline.tables.columns import (
 from pipeline.tables.coverage_rules import covers_snapshot
 
 IDENTIFIED_BY = Column(
-    "identified_by", pl.String, "What `hub_id` holds: `hub_id`, or `name` where the source has none."
+    "identified_by",
+    pl.String,
+    "What `hub_id` holds: `hub_id`, or `name` where the source has none.",
+    values=("hub_id", "name"),
 )
 
 BASE_MODEL_TAG = "base_model:"
@@ -86,31 +89,6 @@ HUB_SNAPSHOTS = Table(
         "Text of cards, tags and names is whatever strangers wrote: treat it as hostile input.",
         "`downloads_30d` of several months must not be added up; use `listings/model_downloads`.",
     ),
-    expectations=(
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "identified_by", "value_set": ["hub_id", "name"]}),
-        Expectation("ExpectColumnValuesToBeUnique", {"column": "model_id"}, "warning", "names are unique at a moment"),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_30d", "min_value": 0}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_all_time", "min_value": 0}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "likes", "min_value": 0}, "warning"),
-        Expectation(
-            "ExpectColumnValuesToMatchRegex",
-            {"column": "model_id", "regex": r"^[^/\s]+(/[^/\s]+)?$", "mostly": 0.999},
-            "warning",
-            "a repository is named `namespace/name`, the oldest ones `name`",
-        ),
-        Expectation(
-            "ExpectColumnValuesToNotBeNull",
-            {"column": "downloads_30d", "mostly": 0.95},
-            "warning",
-            "a source without counters cannot measure the month",
-        ),
-        Expectation(
-            "ExpectColumnValuesToNotBeNull",
-            {"column": "created_at", "mostly": 0.95},
-            "warning",
-            "the age of a model decides whether it counts as new",
-        ),
-    ),
     rules=(
         Rule(
             "created_before_observed",
@@ -122,6 +100,27 @@ HUB_SNAPSHOTS = Table(
             ),
             severity="warning",
         ),
+        mostly_unique("listings/hub_snapshots", "model_id"),
+        none_where(
+            "listings/hub_snapshots",
+            "likes_not_negative",
+            "No repository has fewer than 0 likes.",
+            pl.col("likes") < 0,
+            "warning",
+        ),
+    ),
+    measures=(
+        mostly(
+            "listings/hub_snapshots",
+            "names_mostly_well_formed",
+            "Share of repositories named `namespace/name`, or, the oldest ones, `name`.",
+            pl.col("model_id").str.contains(r"^[^/\s]+(/[^/\s]+)?$"),
+            0.999,
+        ),
+        # A source without counters cannot measure the month.
+        mostly_known("listings/hub_snapshots", "downloads_30d", 0.95),
+        # The age of a model decides whether it counts as new.
+        mostly_known("listings/hub_snapshots", "created_at", 0.95),
     ),
 )
 
@@ -137,18 +136,17 @@ HUB_ACCOUNTS = Table(
     columns=(
         MONTH,
         NAMESPACE,
-        Column("account_type", pl.String, "`person`, `organization`, or `unknown` where the Hub knows neither."),
+        Column(
+            "account_type",
+            pl.String,
+            "`person`, `organization`, or `unknown` where the Hub knows neither.",
+            values=("person", "organization", "unknown"),
+        ),
         Column("checked_on", pl.Date, "The day on which the Hub gave this answer.", nullable=True),
     ),
     key=("namespace",),
     may_be_empty=True,
     warnings=("Namespaces that are not listed here were not asked about: their type is unknown.",),
-    expectations=(
-        Expectation(
-            "ExpectColumnValuesToBeInSet",
-            {"column": "account_type", "value_set": ["person", "organization", "unknown"]},
-        ),
-    ),
 )
 
 OPENING_COUNTERS = Table(
@@ -171,7 +169,6 @@ OPENING_COUNTERS = Table(
     ),
     key=("hub_id",),
     may_be_empty=True,
-    expectations=(Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_all_time", "min_value": 0}),),
 )
 
 QUALITIES = ("exact", "scaled", "estimated")
@@ -194,13 +191,14 @@ MODEL_DOWNLOADS = Table(
         MODEL_ID,
         NAMESPACE.optional(),
         CREATED_AT.optional(),
-        Column("downloads", pl.Float64, "Downloads in the month.", "downloads"),
+        Column("downloads", pl.Float64, "Downloads in the month.", "downloads", minimum=0),
         BASIS,
         Column(
             "quality",
             pl.String,
             "`exact` (both observations within 36 hours of their boundaries), `scaled`, or `estimated` (30-day "
             "counter).",
+            values=QUALITIES,
         ),
         Column(
             "flow_case",
@@ -208,9 +206,14 @@ MODEL_DOWNLOADS = Table(
             "`continued`; `created` in the month (previous counter 0); `late_arrival` (first seen, but created "
             "earlier: left out of the flow); `counter_reset` (counter fell: flow 0); `not_counted` (no counter at one "
             "end); `estimated` (30-day counter).",
+            values=FLOW_CASES,
         ),
         Column(
-            "downloads_lost", pl.Int64, "By how much the cumulative counter fell (0 where it did not).", "downloads"
+            "downloads_lost",
+            pl.Int64,
+            "By how much the cumulative counter fell (0 where it did not).",
+            "downloads",
+            minimum=0,
         ),
         Column("age_days", pl.Float64, "Age at the month's close.", "days", nullable=True),
         Column("is_new", pl.Boolean, "At most 365 days old at the month's close; false where the age is unknown."),
@@ -224,13 +227,6 @@ MODEL_DOWNLOADS = Table(
     ),
     key=("hub_id",),
     warnings=("In months with basis `rolling_30d` the figures are estimates and no repository is left out.",),
-    expectations=(
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads", "min_value": 0}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads_lost", "min_value": 0}),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "basis", "value_set": list(BASES)}),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "quality", "value_set": list(QUALITIES)}),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "flow_case", "value_set": list(FLOW_CASES)}),
-    ),
     rules=(
         Rule(
             "one_basis",
@@ -281,12 +277,17 @@ DOWNLOAD_ACCOUNTS = Table(
     ),
     columns=(
         MONTH,
-        Column("flow_case", pl.String, "As in `listings/model_downloads`; `disappeared`: listed at the opening only."),
-        Column("models", pl.Int64, "Repositories in this case.", "repositories"),
-        Column("downloads", pl.Float64, "Downloads counted in the month's flow.", "downloads"),
-        Column("downloads_lost", pl.Int64, "Downloads by which cumulative counters fell.", "downloads"),
+        Column(
+            "flow_case",
+            pl.String,
+            "As in `listings/model_downloads`; `disappeared`: listed at the opening only.",
+            values=ACCOUNT_CASES,
+        ),
+        Column("models", pl.Int64, "Repositories in this case.", "repositories", minimum=0),
+        Column("downloads", pl.Float64, "Downloads counted in the month's flow.", "downloads", minimum=0),
+        Column("downloads_lost", pl.Int64, "Downloads by which cumulative counters fell.", "downloads", minimum=0),
         BASIS,
-        Column("quality", pl.String, "As in `listings/model_downloads`."),
+        Column("quality", pl.String, "As in `listings/model_downloads`.", values=QUALITIES),
         Column("days_observed", pl.Float64, "Days between the two observations.", "days", nullable=True),
         Column("opened_at", OBSERVED_AT.type, "Observation at the month's opening.", "UTC", nullable=True),
         Column("closed_at", OBSERVED_AT.type, "Observation at the month's close.", "UTC"),
@@ -294,11 +295,6 @@ DOWNLOAD_ACCOUNTS = Table(
         SOURCE_REVISION,
     ),
     key=("flow_case",),
-    expectations=(
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "flow_case", "value_set": list(ACCOUNT_CASES)}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "models", "min_value": 0}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads", "min_value": 0}),
-    ),
 )
 
 MONTH_ACCOUNTS = Table(
@@ -312,14 +308,21 @@ MONTH_ACCOUNTS = Table(
     columns=(
         MONTH,
         BASIS,
-        Column("quality", pl.String, "As in `listings/model_downloads`."),
+        Column("quality", pl.String, "As in `listings/model_downloads`.", values=QUALITIES),
         Column("opened_at", OBSERVED_AT.type, "Observation at the month's opening.", "UTC", nullable=True),
         Column("closed_at", OBSERVED_AT.type, "Observation at the month's close.", "UTC"),
         Column("days_observed", pl.Float64, "Days between the two observations.", "days", nullable=True),
-        Column("scaling", pl.Float64, "What was observed times this is the month's downloads.", "factor"),
+        Column(
+            "scaling",
+            pl.Float64,
+            "What was observed times this is the month's downloads.",
+            "factor",
+            minimum=0.5,
+            maximum=2,
+        ),
         Column("models", pl.Int64, "Repositories at the month's close.", "repositories"),
         Column("models_renamed", pl.Int64, "Repositories with another name than at the opening.", "repositories"),
-        Column("downloads", pl.Float64, "Downloads in the month.", "downloads"),
+        Column("downloads", pl.Float64, "Downloads in the month.", "downloads", minimum=0),
         Column("downloads_a_day", pl.Float64, "Downloads by day of the month.", "downloads/day"),
         Column(
             "downloads_by_30d_counter",
@@ -357,17 +360,15 @@ MONTH_ACCOUNTS = Table(
         SOURCE_REVISION,
     ),
     key=("month",),
-    expectations=(
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads", "min_value": 0}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "scaling", "min_value": 0.5, "max_value": 2}),
-        Expectation(
-            "ExpectColumnValuesToBeBetween",
-            {"column": "ratio_to_30d_counter", "min_value": 0.5, "max_value": 2},
-            "warning",
-            "the Hub's two counters differ by 3 to 9 %; much more is a fault of one of them",
-        ),
-    ),
     rules=(
+        # The Hub's two counters differ by 3 to 9 %; much more is a fault of one of them.
+        none_where(
+            "listings/month_accounts",
+            "counters_agree",
+            "The downloads are from half to twice what the 30-day counters give.",
+            ~pl.col("ratio_to_30d_counter").is_between(0.5, 2),
+            "warning",
+        ),
         Rule(
             "total_plausible",
             "The downloads a day are near what others measured in this month.",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
-from pipeline.schema.declaration import Column, Expectation, Table, columns_of
+from pipeline.schema.declaration import Column, Table, columns_of
 from pipeline.tables.attributes import HANDED_ON, INTERMEDIARY_KINDS, SIZE_BANDS, SIZE_STATED
 from pipeline.tables.columns import (
     ANY_COUNTRY,
     ANY_ORGANIZATION,
-    BASES,
     BASIS,
     COUNTRY,
-    COUNTRY_PATTERN,
     CREATED_AT,
     HUB_ID,
     MEASURED,
@@ -25,22 +25,12 @@ from pipeline.tables.columns import (
 )
 from pipeline.tables.shares import (
     ATTRIBUTION,
+    COVERAGE,
     IN_WINDOW,
     POPULATION,
-    POPULATION_NAMES,
     SHARE,
+    WITHIN,
 )
-
-_IN_POPULATION = Expectation(
-    "ExpectColumnValuesToBeInSet", {"column": "population", "value_set": list(POPULATION_NAMES)}
-)
-_IN_BASES = Expectation("ExpectColumnValuesToBeInSet", {"column": "basis", "value_set": list(BASES)})
-
-
-def _between(column: str, minimum: float, maximum: float | None = None) -> Expectation:
-    bounds = {"min_value": minimum} if maximum is None else {"min_value": minimum, "max_value": maximum}
-    return Expectation("ExpectColumnValuesToBeBetween", {"column": column, **bounds})
-
 
 TOP = (1, 10, 100, 1000)
 ROUNDED_ONE = 1.000000001
@@ -60,34 +50,46 @@ CONCENTRATION = Table(
         Column("dimension", pl.String, "`model`, `organization` or `country`."),
         Column("members", pl.Int64, "Members, those without downloads included.", "members"),
         Column("denominator", pl.Float64, "Downloads of these members.", "downloads"),
-        Column("hhi", pl.Float64, "Herfindahl-Hirschman index: sum of squared shares, from 1/members to 1.", "index"),
+        Column(
+            "hhi",
+            pl.Float64,
+            "Herfindahl-Hirschman index: sum of squared shares, from 1/members to 1.",
+            "index",
+            minimum=0,
+            maximum=ROUNDED_ONE,
+        ),
         Column(
             "effective_number",
             pl.Float64,
             "Reciprocal of `hhi`: as many equal members would be as concentrated.",
             "members",
         ),
-        Column("gini", pl.Float64, "Gini coefficient over the members, 0 where all are equal.", "index"),
-        *(
-            Column(f"top_{count}_share", pl.Float64, f"Share of the {count:,} most downloaded.", "fraction")
-            for count in TOP
+        Column(
+            "gini",
+            pl.Float64,
+            "Gini coefficient over the members, 0 where all are equal.",
+            "index",
+            minimum=0,
+            maximum=ROUNDED_ONE,
         ),
-        Column("coverage", pl.Float64, "Part of the population's downloads that these members have.", "fraction"),
+        *(
+            Column(
+                f"top_{count}_share",
+                pl.Float64,
+                f"Share of the {count:,} most downloaded.",
+                "fraction",
+                minimum=f"top_{fewer}_share" if fewer else 0,
+                maximum=ROUNDED_ONE,
+            )
+            for fewer, count in zip((None, *TOP), TOP, strict=False)
+        ),
+        replace(COVERAGE, meaning="Part of the population's downloads that these members have.", maximum=ROUNDED_ONE),
         BASIS,
     ),
     key=("window", "population", "attribution", "dimension"),
     warnings=(
         "Over models there are months only: longer windows would need every model of every month.",
         "A Gini over models counts the many that nobody downloads, so it is near 1 whoever leads.",
-    ),
-    expectations=(
-        _IN_POPULATION,
-        _IN_BASES,
-        *(_between(name, 0, ROUNDED_ONE) for name in ("hhi", "gini", "top_1_share", "top_1000_share", "coverage")),
-        Expectation(
-            "ExpectColumnPairValuesAToBeGreaterThanB",
-            {"column_A": "top_10_share", "column_B": "top_1_share", "or_equal": True},
-        ),
     ),
     made_of={
         **OF_POPULATION,
@@ -110,7 +112,7 @@ MODEL_SIZES = Table(
     columns=(
         *IN_WINDOW,
         POPULATION,
-        Column("within", pl.String, "Whose models: `all`, or those of one country by uploader."),
+        replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
         Column("denominator", pl.Float64, "Downloads of models of known size.", "downloads"),
         Column(
             "parameters_downloaded",
@@ -118,7 +120,15 @@ MODEL_SIZES = Table(
             "Numerator of the mean: sum of downloads times parameters.",
             "parameters",
         ),
-        Column("mean_parameters", pl.Float64, "`parameters_downloaded` / `denominator`.", "parameters", nullable=True),
+        Column(
+            "mean_parameters",
+            pl.Float64,
+            "`parameters_downloaded` / `denominator`.",
+            "parameters",
+            nullable=True,
+            minimum=0,
+            maximum=1e13,
+        ),
         Column(
             "median_parameters",
             pl.Float64,
@@ -126,18 +136,11 @@ MODEL_SIZES = Table(
             "parameters",
             nullable=True,
         ),
-        Column("coverage", pl.Float64, "Part of all downloads whose model's size is known.", "fraction"),
+        replace(COVERAGE, meaning="Part of all downloads whose model's size is known.", maximum=ROUNDED_ONE),
         Column("downloads", pl.Float64, "All downloads, those of models of unknown size included.", "downloads"),
         BASIS,
     ),
     key=("window", "population", "within"),
-    expectations=(
-        _IN_POPULATION,
-        _IN_BASES,
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "within", "regex": r"^(all|[A-Z]{2}|[a-z]+)$"}),
-        _between("mean_parameters", 0, 1e13),
-        _between("coverage", 0, ROUNDED_ONE),
-    ),
     made_of={
         **OF_POPULATION,
         "within": columns_of("attribution/model_attribution", "country"),
@@ -163,15 +166,11 @@ RELEASE_DAYS = Table(
         ORGANIZATION,
         COUNTRY,
         Column("released_on", pl.Date, "The day (UTC) on which the repositories were created."),
-        Column("new_repositories", pl.Int64, "First-party repositories created.", "repositories"),
+        Column("new_repositories", pl.Int64, "First-party repositories created.", "repositories", minimum=1),
     ),
     key=("organization", "released_on"),
     may_be_empty=True,
     warnings=("The day of creation precedes the release where a repository was kept private at first.",),
-    expectations=(
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "country", "regex": COUNTRY_PATTERN}),
-        _between("new_repositories", 1),
-    ),
     made_of={
         "month": OF_POPULATION["month"],
         "organization": columns_of("attribution/model_attribution", "organization"),
@@ -224,13 +223,25 @@ MARKS = (1, 3, 6, 12)
 FEWEST_DOWNLOADS_AT_MARK = 1_000
 REFERENCE_MODELS = 10
 
-_SIZE_BAND = Column("size_band", pl.String, "As in `attribute_shares`; models of unknown size are left out.")
-_MARK = Column("months_after_creation", pl.Int32, "Whole calendar months since the month of creation.", "months")
+_SIZE_BAND = Column(
+    "size_band",
+    pl.String,
+    "As in `attribute_shares`; models of unknown size are left out.",
+    values=tuple(SIZE_BANDS),
+)
+_MARK = Column(
+    "months_after_creation",
+    pl.Int32,
+    "Whole calendar months since the month of creation.",
+    "months",
+    values=MARKS,
+)
 _AT_MARK = Column(
     "downloads_at_mark",
     pl.Int64,
     "The cumulative counter at the close of the month that is so many months after the month of creation.",
     "downloads",
+    minimum=FEWEST_DOWNLOADS_AT_MARK,
 )
 ADOPTION_MARKS = Table(
     group="shares",
@@ -244,12 +255,6 @@ ADOPTION_MARKS = Table(
     columns=(MONTH, HUB_ID, MODEL_ID, ORGANIZATION, COUNTRY, CREATED_AT, _SIZE_BAND, _MARK, _AT_MARK),
     key=("hub_id",),
     may_be_empty=True,
-    expectations=(
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "months_after_creation", "value_set": list(MARKS)}),
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "size_band", "value_set": list(SIZE_BANDS)}),
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "country", "regex": COUNTRY_PATTERN}),
-        _between("downloads_at_mark", FEWEST_DOWNLOADS_AT_MARK),
-    ),
     made_of={
         "month": OF_POPULATION["month"],
         "hub_id": columns_of("listings/model_downloads", "hub_id"),
@@ -322,15 +327,24 @@ INTERMEDIARIES = Table(
             "intermediary",
             pl.String,
             "What most of its repositories are: `re_uploader`, `quantizer`, `adapter_publisher`, or `mixed`.",
+            values=INTERMEDIARY_KINDS,
         ),
-        Column("repositories", pl.Int64, "Repositories of the namespace, in any population.", "repositories"),
+        Column(
+            "repositories",
+            pl.Int64,
+            "Repositories of the namespace, in any population.",
+            "repositories",
+            minimum=FEWEST_REPOSITORIES,
+        ),
         Column("re_uploaded", pl.Float64, _PART.format("re-uploads under the parent's name"), "fraction"),
         Column("quantized", pl.Float64, _PART.format("quantised from others' models"), "fraction"),
         Column("adapted", pl.Float64, _PART.format("adapters or merges of others' models"), "fraction"),
         Column("downloads", pl.Float64, "Numerator: the namespace's downloads.", "downloads"),
         Column("denominator", pl.Float64, "All downloads of the population.", "downloads"),
         SHARE,
-        Column("coverage", pl.Float64, "Part of the denominator by repositories whose namespace is known.", "fraction"),
+        replace(
+            COVERAGE, meaning="Part of the denominator by repositories whose namespace is known.", maximum=ROUNDED_ONE
+        ),
         BASIS,
     ),
     key=("window", "population", "namespace"),
@@ -338,15 +352,6 @@ INTERMEDIARIES = Table(
     warnings=(
         "The share of all intermediaries together is dimension `intermediary` of `attribute_shares`.",
         "A derivative that declares no parent cannot be told from an original: the figures are lower bounds.",
-    ),
-    expectations=(
-        _IN_POPULATION,
-        _IN_BASES,
-        Expectation("ExpectColumnValuesToBeInSet", {"column": "intermediary", "value_set": list(INTERMEDIARY_KINDS)}),
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "country", "regex": COUNTRY_PATTERN}),
-        _between("share", 0, 1),
-        _between("repositories", FEWEST_REPOSITORIES),
-        _between("coverage", 0, ROUNDED_ONE),
     ),
     made_of={
         **OF_POPULATION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.schema.declaration import TIMESTAMP, Column, Expectation, Table
+from pipeline.schema.declaration import TIMESTAMP, Column, Table
 from pipeline.tables.columns import (
     COUNTRY,
     CREATED_AT,
@@ -34,8 +34,8 @@ MONTH_SEALS = Table(
         MONTH,
         Column("table", pl.String, "The table, `group/name`."),
         Column("rows", pl.Int64, "Rows of the month.", "rows"),
-        Column("bytes", pl.Int64, "Size of the month's file.", "bytes"),
-        Column("sha256", pl.String, "Digest of the month's file."),
+        Column("bytes", pl.Int64, "Size of the month's file.", "bytes", minimum=1),
+        Column("sha256", pl.String, "Digest of the month's file.", pattern=r"^[0-9a-f]{64}$"),
         SOURCE,
         SOURCE_REVISION,
         OBSERVED_AT,
@@ -43,10 +43,6 @@ MONTH_SEALS = Table(
         Column("code_version", pl.String, "Version of the distribution that made the month."),
     ),
     key=("table",),
-    expectations=(
-        Expectation("ExpectColumnValuesToMatchRegex", {"column": "sha256", "regex": r"^[0-9a-f]{64}$"}),
-        Expectation("ExpectColumnValuesToBeBetween", {"column": "bytes", "min_value": 1}),
-    ),
 )
 
 DIM_MONTH = Table(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, ColumnOf, Expectation, Rule, Table, TableFrames, columns_of
+from pipeline.schema.declaration import Column, ColumnOf, Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import (
     ANY_COUNTRY,
     ANY_ORGANIZATION,
-    BASES,
     BASIS,
     COUNTRY,
     COUNTRY_PATTERN,
@@ -57,6 +56,7 @@ WINDOW = Column(
     pl.String,
     "`month`, `trailing_12_months`, `year_to_date` or `cumulative` (since the first published month), ending with "
     "`month`.",
+    values=("month",),
 )
 MONTHS_IN_WINDOW = Column("months_in_window", pl.Int32, "Months that the window really holds.", "months")
 IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the window holds every month that its name promises.")
@@ -64,16 +64,24 @@ POPULATION = Column(
     "population",
     pl.String,
     "; ".join(f"`{population.name}`: {population.meaning}" for population in POPULATIONS) + ".",
+    values=POPULATION_NAMES,
 )
 ATTRIBUTION = Column(
     "attribution",
     pl.String,
     "`uploader`: the account that published the repository; `origin`: the roots that it derives from.",
+    values=ATTRIBUTIONS,
 )
 DIMENSION = Column("dimension", pl.String, "What the members are, such as `country`, `organization` or `licence`.")
 MEMBER = Column("member", pl.String, "The member of the dimension; those that stand for what is not known included.")
-WITHIN = Column("within", pl.String, "Whose downloads are shared out: `all`, or those of one country by uploader.")
-DOWNLOADS = Column("downloads", pl.Float64, "Numerator: the member's downloads in the window.", "downloads")
+WITHIN_PATTERN = r"^(all|[A-Z]{2}|[a-z]+)$"
+WITHIN = Column(
+    "within",
+    pl.String,
+    "Whose downloads are shared out: `all`, or those of one country by uploader.",
+    pattern=WITHIN_PATTERN,
+)
+DOWNLOADS = Column("downloads", pl.Float64, "Numerator: the member's downloads in the window.", "downloads", minimum=0)
 MODELS = Column(
     "models",
     pl.Int64,
@@ -82,12 +90,14 @@ MODELS = Column(
     "repositories",
 )
 DENOMINATOR = Column("denominator", pl.Float64, "All downloads that are shared out.", "downloads")
-SHARE = Column("share", pl.Float64, "`downloads` / `denominator`.", "fraction")
+SHARE = Column("share", pl.Float64, "`downloads` / `denominator`.", "fraction", minimum=0, maximum=1)
 COVERAGE = Column(
     "coverage",
     pl.Float64,
     "Part of the denominator whose member is known (not `unmapped`, `unknown` or `none`).",
     "fraction",
+    minimum=0,
+    maximum=1,
 )
 
 GROUP_COLUMNS = ("month", "window", "population", "attribution", "dimension")
@@ -103,8 +113,20 @@ _SHARE_OF_WHOLE = (
         "fraction",
         nullable=True,
     ),
-    Column("share_low", pl.Float64, "Share if none of the downloads of members not known were this one's.", "fraction"),
-    Column("share_high", pl.Float64, "Share if all of the downloads of members not known were this one's.", "fraction"),
+    Column(
+        "share_low",
+        pl.Float64,
+        "Share if none of the downloads of members not known were this one's.",
+        "fraction",
+        maximum="share",
+    ),
+    Column(
+        "share_high",
+        pl.Float64,
+        "Share if all of the downloads of members not known were this one's.",
+        "fraction",
+        minimum="share",
+    ),
     Column("rank", pl.Int32, "Place by downloads within the group, 1 for the most; ties by name."),
     COVERAGE,
     BASIS,
@@ -176,8 +198,7 @@ def jumps(table: str, dimension: str) -> Rule:
     def violations(frames: TableFrames) -> pl.LazyFrame:
         shown = ("member", "share_before", "share", "driven_by")
         now, before = frames.scan(table), frames.scan_previous(table)
-        if before is None or (models_before := frames.scan_previous("listings/model_downloads")) is None:
-            return now.select("member", pl.col("share").alias("share_before"), "share", driven_by="member").clear()
+        models_before = frames.scan_previous("listings/model_downloads")
         whole = (pl.col("population") == "all") & (pl.col("attribution") == "uploader")
         larger, smaller = pl.max_horizontal("share", "share_before"), pl.min_horizontal("share", "share_before")
         bases = now.select(pl.col("basis").first()).join(
@@ -213,23 +234,6 @@ def jumps(table: str, dimension: str) -> Rule:
     )
 
 
-SHARE_EXPECTATIONS = (
-    Expectation("ExpectColumnValuesToBeInSet", {"column": "window", "value_set": ["month"]}),
-    Expectation("ExpectColumnValuesToBeInSet", {"column": "population", "value_set": list(POPULATION_NAMES)}),
-    Expectation("ExpectColumnValuesToBeInSet", {"column": "attribution", "value_set": list(ATTRIBUTIONS)}),
-    Expectation("ExpectColumnValuesToBeInSet", {"column": "basis", "value_set": list(BASES)}),
-    Expectation("ExpectColumnValuesToBeBetween", {"column": "share", "min_value": 0, "max_value": 1}),
-    Expectation("ExpectColumnValuesToBeBetween", {"column": "coverage", "min_value": 0, "max_value": 1}),
-    Expectation("ExpectColumnValuesToBeBetween", {"column": "downloads", "min_value": 0}),
-    Expectation(
-        "ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "share_high", "column_B": "share", "or_equal": True}
-    ),
-    Expectation(
-        "ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "share", "column_B": "share_low", "or_equal": True}
-    ),
-)
-
-
 def shares_made_of(
     members: tuple[ColumnOf, ...], weights: tuple[ColumnOf, ...] = ()
 ) -> dict[str, tuple[ColumnOf, ...]]:
@@ -258,13 +262,12 @@ def _share_table(
         name=f"{dimension}_shares",
         grain=f"population, attribution and {dimension}",
         description=description,
-        columns=(*SHARE_COLUMNS, *further),
+        columns=(
+            *(replace(column, pattern=member_pattern) if column == MEMBER else column for column in SHARE_COLUMNS),
+            *further,
+        ),
         key=("window", "population", "attribution", "dimension", "member"),
         warnings=("Shares are not additive: add `downloads` and `denominator`, divide last.",),
-        expectations=(
-            *SHARE_EXPECTATIONS,
-            Expectation("ExpectColumnValuesToMatchRegex", {"column": "member", "regex": member_pattern}),
-        ),
         rules=(sums_to_one(path), conserves_downloads(path), matches_downloads(path), jumps(path, dimension)),
         made_of={**shares_made_of(members, WEIGHTED), **{column.name: ANY_COUNTRY for column in further}},
     )

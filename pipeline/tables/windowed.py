@@ -8,8 +8,9 @@ import polars as pl
 
 from pipeline.schema.declaration import Column, Table
 from pipeline.tables.attributes import ATTRIBUTE_SHARES
+from pipeline.tables.columns import BASES, BASIS
 from pipeline.tables.measures import ADOPTION, CONCENTRATION, INTERMEDIARIES, MODEL_SIZES, RELEASE_CADENCE
-from pipeline.tables.shares import COUNTRY_SHARES, ORGANIZATION_SHARES
+from pipeline.tables.shares import COUNTRY_SHARES, ORGANIZATION_SHARES, WINDOW, WINDOWS
 
 _ABSENT = "absent where that window is not published, is incomplete, or rests on another basis"
 CHANGE_COLUMNS = tuple(
@@ -35,15 +36,20 @@ CHANGE_COLUMNS = tuple(
 )
 
 
+_IN_LONGER_WINDOWS = {
+    "window": replace(WINDOW, values=WINDOWS),
+    "basis": replace(BASIS, values=(*BASES, "mixed")),
+}
+
+
 def _over_windows(table: Table, further: tuple[Column, ...] = ()) -> Table:
     return replace(
         table,
         group="published",
         grain=f"month, window, {table.grain}",
-        columns=(*table.columns, *further),
+        columns=(*(_IN_LONGER_WINDOWS.get(column.name, column) for column in table.columns), *further),
         key=("month", *table.key),
         monthly=False,
-        expectations=(),
         rules=(),
     )
 

@@ -214,16 +214,17 @@ def test_a_month_with_a_failed_check_is_not_published_harms_no_other_and_is_told
             return [text for text in texts if "2025-08" in text.splitlines()[0]]
 
         services.wait_until(alerts_of_august, 120)
-        counters = services.ask(
-            EVALUATIONS, assetKey={"path": ["listings", "hub_snapshots"]}, checkName="downloads_30d_between"
-        )["assetCheckExecutions"]
+        counters = services.ask(EVALUATIONS, assetKey={"path": ["listings", "hub_snapshots"]}, checkName="as_declared")[
+            "assetCheckExecutions"
+        ]
         (bad,) = (seen for seen in counters if seen["runId"] == failed["runId"])
         assert (bad["status"], bad["evaluation"]["partition"]) == ("FAILED", AUGUST.isoformat())
         assert "observed: 1" in bad["evaluation"]["description"]
         time.sleep(SECONDS_FOR_ANOTHER)
         (alert,) = alerts_of_august()
         assert alert.splitlines()[0] == "Open Model Census: monthly_census of 2025-08 failed"
-        assert "listings/hub_snapshots downloads_30d" in alert
+        assert "listings/hub_snapshots as_declared" in alert
+        assert "downloads_30d is at least 0" in alert
         assert alert.endswith(f"http://census.example/runs/{failed['runId']}")
 
         sound.write_parquet(dumps / "2025-09-01.parquet")

@@ -7,8 +7,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from pipeline.checks.declared import declared_checks
 from pipeline.definitions import CATALOGUE
-from pipeline.quality.declared import declared_checks
 from pipeline.tables.shares import COUNTRY_SHARES
 
 MONTHS = ["2025-07-01", "2025-08-01"]

@@ -31,7 +31,7 @@ def test_a_launch_comes_before_the_deployment(monkeypatch):
     assert chosen(CYCLES) == {"lineage/model_lineage": {"cycle_share": 0.02}, "shares/country_shares": {"no_jumps": 3}}
 
 
-@pytest.mark.parametrize("written", ["lineage/model_lineage/model_id_unique=0.5", "lineage/nothing/cycle_share=1"])
+@pytest.mark.parametrize("written", ["lineage/model_lineage/as_declared=0.5", "lineage/nothing/cycle_share=1"])
 def test_a_deployment_that_sets_what_cannot_be_set_is_refused(monkeypatch, written):
     monkeypatch.setenv("CENSUS_CHECK_THRESHOLDS", written)
     with pytest.raises(CensusError, match="threshold"):
@@ -40,7 +40,7 @@ def test_a_deployment_that_sets_what_cannot_be_set_is_refused(monkeypatch, writt
 
 def test_the_launchpad_takes_warnings_and_refuses_what_is_critical_or_unknown():
     assert is_accepted(CYCLES)
-    for refused in ({"lineage": {"model_lineage": {"hub_id_unique": 0.5}}}, {"lineage": {"nothing": {}}}):
+    for refused in ({"lineage": {"model_lineage": {"as_declared": 0.5}}}, {"lineage": {"nothing": {}}}):
         with pytest.raises(dg.DagsterInvalidConfigError, match="unexpected config entry"):
             is_accepted(refused)
 

@@ -1,7 +1,7 @@
-"""Great Expectations' own Data Docs of one month: a page a table and way of judging it, and an index of them.
+"""Great Expectations' own Data Docs of one month: a page a table, and an index of them.
 
-What the checks hand to Great Expectations is judged again, and its reports are rendered by its own renderer: small
-tables as they are, large ones and rules as the facts that they were reduced to (see `pipeline.quality.judge`).
+The row of numbers that the checks hand to Great Expectations is validated again, and its report is rendered by its own
+renderer (see `pipeline.checks.evaluate`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.checks.evaluate import evaluate
+from pipeline.checks.lake_frames import LakeFrames
+from pipeline.checks.suite import reports
 from pipeline.lake.readable import ReadableLake
-from pipeline.quality.judge import judge
-from pipeline.quality.lake_frames import LakeFrames
-from pipeline.quality.suite import reports
 from pipeline.schema.declaration import Table
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def write_data_docs(lake: ReadableLake, tables: Sequence[Table], month: date, fo
     shown = 0
     for table in tables:
         with reports() as found:
-            judge(table, frames)
-        for nth, report in enumerate(found, start=1):
-            name = f"{table.group}-{table.name}-{nth}.html"
+            evaluate(table, frames)
+        for report in found:
+            name = f"{table.group}-{table.name}.html"
             (unfinished / name).write_text(_page(report), encoding="utf-8")
             met = f"{sum(bool(result.success) for result in report.results)}/{len(report.results)}"
             rows.append(f'<tr><td><a href="{name}">{escape(table.path)}</a></td><td>{met}</td></tr>')

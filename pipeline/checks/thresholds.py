@@ -1,7 +1,7 @@
 """Thresholds of warnings that an operator sets, for a run or a deployment, in place of the declared ones.
 
-A warning can be set where its declaration states one number: how many exceptions a rule allows, the bound of a
-measure, the share of values that must meet an expectation. Critical checks protect what is published and can not.
+A warning can be set where its declaration states one number: how many rows may break a rule, the bound of a measure.
+Critical checks protect what is published and cannot be set.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.checks.declared import Check, Statement, declared_checks
 from pipeline.errors import CensusError
-from pipeline.quality.declared import Check, Statement, declared_checks
-from pipeline.schema.declaration import Expectation, Measure, Rule, Table
+from pipeline.schema.declaration import Measure, Rule, Table
 
 Thresholds = Mapping[str, Mapping[str, float]]
 """The chosen numbers by table (`group/name`) and check."""
@@ -55,7 +55,6 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
     }
     return replace(
         table,
-        expectations=tuple(changed.get(id(one), one) for one in table.expectations),
         rules=tuple(changed.get(id(one), one) for one in table.rules),
         measures=tuple(changed.get(id(one), one) for one in table.measures),
     )
@@ -104,13 +103,11 @@ def _number_of(statement: Statement) -> tuple[float, str] | None:
     """The one number that the statement turns on and what it is; None where it has none, or two."""
     match statement:
         case Rule(allowed=allowed):
-            return allowed, "exceptions allowed"
+            return allowed, "rows that may fail"
         case Measure(minimum=None, maximum=float() | int() as maximum):
             return maximum, "at most"
         case Measure(minimum=float() | int() as minimum, maximum=None):
             return minimum, "at least"
-        case Expectation(arguments={"mostly": mostly}):
-            return mostly, "share of values that must meet it, at least"
     return None
 
 
@@ -119,15 +116,12 @@ def _set_to(statement: Statement, number: float, name: str) -> Statement:
         case Rule() if number >= 0 and number == int(number):
             return replace(statement, allowed=int(number))
         case Rule():
-            raise CensusError(f"{name} is set to {number}: give the number of exceptions that it allows, 0 or more")
+            raise CensusError(f"{name} is set to {number}: give the number of rows that may fail, 0 or more")
         case Measure(minimum=None):
             return replace(statement, maximum=number)
         case Measure():
             return replace(statement, minimum=number)
-        case Expectation() if 0 < number < 1:
-            return replace(statement, arguments={**statement.arguments, "mostly": number})
-        case _:
-            raise CensusError(f"{name} is set to {number}: give a share of the values, above 0 and below 1")
+    raise CensusError(f"{name} states no number that could be set")
 
 
 def _in_words(check: Check, meaning: str) -> str:

@@ -1,14 +1,15 @@
-"""Tables and frames made up for the tests of quality."""
+"""Tables and frames made up for the tests of checks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 import pytest
 
-from pipeline.schema.declaration import Column, Expectation, Measure, Rule, Table
+from pipeline.schema.declaration import Column, Measure, MonthAbsentError, Rule, Table
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,15 @@ class FramesInMemory:
             raise LookupError(f"{table} is not there")
         return self.current[table]
 
-    def scan_previous(self, table: str) -> pl.LazyFrame | None:
-        return self.previous.get(table)
+    def scan_previous(self, table: str) -> pl.LazyFrame:
+        if table not in self.previous:
+            raise MonthAbsentError(date(2025, 3, 1))
+        return self.previous[table]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def frames_of() -> Callable[..., FramesInMemory]:
-    """Makes the tables of a month from frames by `group/name`."""
+    """Makes the tables of a month, 2025-04, from frames by `group/name`."""
 
     def build(current: Mapping[str, pl.DataFrame], previous: Mapping[str, pl.DataFrame] | None = None):
         return FramesInMemory(
@@ -40,26 +43,29 @@ def frames_of() -> Callable[..., FramesInMemory]:
     return build
 
 
-@pytest.fixture
+MODEL_ID = Column("model_id", pl.String, "The model's name.")
+LIKES = Column("likes", pl.Int64, "Likes.", nullable=True, minimum=0)
+
+
+@pytest.fixture(scope="session")
 def models_table() -> Callable[..., Table]:
-    """Makes a table `listings/models` of models with likes, of which only the key and presence are expected."""
+    """Makes a table `listings/models` of models with likes, which may not be negative."""
 
     def build(
-        *statements: Expectation | Rule | Measure, columns: tuple[Column, ...] | None = None, name: str = "models"
+        *statements: Rule | Measure,
+        columns: tuple[Column, ...] = (MODEL_ID, LIKES),
+        key: tuple[str, ...] = ("model_id",),
+        name: str = "models",
+        may_be_empty: bool = True,
     ) -> Table:
         return Table(
             group="listings",
             name=name,
             grain="model",
             description="Models made up for a test.",
-            columns=columns
-            or (
-                Column("model_id", pl.String, "The model's name."),
-                Column("likes", pl.Int64, "Likes.", nullable=True),
-            ),
-            key=("model_id",),
-            may_be_empty=True,
-            expectations=tuple(one for one in statements if isinstance(one, Expectation)),
+            columns=columns,
+            key=key,
+            may_be_empty=may_be_empty,
             rules=tuple(one for one in statements if isinstance(one, Rule)),
             measures=tuple(one for one in statements if isinstance(one, Measure)),
         )

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.lake.readable import ReadableLake
 from pipeline.months import previous_month
-from pipeline.schema.declaration import Table
+from pipeline.schema.declaration import MonthAbsentError, Table
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,20 @@ class LakeFrames:
         declared = self._declared(table)
         return self.lake.scan(declared, self.month if declared.monthly else None)
 
-    def scan_previous(self, table: str) -> pl.LazyFrame | None:
-        """The named table in the month before, or None where the lake does not hold it."""
+    def scan_previous(self, table: str) -> pl.LazyFrame:
+        """The named table in the month before.
+
+        Raises:
+            MonthAbsentError: the lake does not hold it.
+            LookupError: the table has no months.
+        """
         declared = self._declared(table)
         if not declared.monthly or self.month is None:
-            return None
+            raise LookupError(f"{table} has no month before: it is no table of months")
         before = previous_month(self.month)
-        return self.lake.scan(declared, before) if self.lake.holds(declared, before) else None
+        if not self.lake.holds(declared, before):
+            raise MonthAbsentError(before)
+        return self.lake.scan(declared, before)
 
     def _declared(self, table: str) -> Table:
         if table not in self.tables:

@@ -11,9 +11,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from pipeline.checks.asset_checks import build_asset_checks
+from pipeline.checks.rules import none_where
 from pipeline.orchestration.run_report import report_from
-from pipeline.quality.asset_checks import build_asset_checks
-from pipeline.schema.declaration import Column, Expectation, Rule, Table
+from pipeline.schema.declaration import Column, Rule, Table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 MONTH = date(2024, 8, 1)
@@ -34,22 +35,20 @@ class LakeInMemory:
         return (table.path, month) in self.frames
 
 
-def a_table(name, *, monthly=True, expectations=(), rules=()):
+def a_table(name, *rules, monthly=True, fewest_likes=None):
     return Table(
         group="listings",
         name=name,
         grain="model",
         description="Models made up for a test.",
-        columns=(Column("model_id", pl.String, "Name."), Column("likes", pl.Int64, "Likes.")),
+        columns=(Column("model_id", pl.String, "Name."), Column("likes", pl.Int64, "Likes.", minimum=fewest_likes)),
         key=("model_id",),
         monthly=monthly,
-        expectations=expectations,
         rules=rules,
     )
 
 
-def likes_at_least(minimum, severity):
-    return Expectation("ExpectColumnValuesToBeBetween", {"column": "likes", "min_value": minimum}, severity)
+FEW_LIKES = none_where("listings/models", "liked", "Every model has a like.", pl.col("likes") < 5, "warning")
 
 
 def writes(table, lake, likes, made):
@@ -95,7 +94,7 @@ def run(table, likes, *others, thresholds=None):
 
 
 def test_a_sound_month_passes_and_goes_on():
-    result, made, evaluations = run(a_table("models", expectations=(likes_at_least(0, "critical"),)), 1)
+    result, made, evaluations = run(a_table("models", fewest_likes=1), 1)
 
     assert result.success
     assert made == ["models", "downstream"]
@@ -104,24 +103,35 @@ def test_a_sound_month_passes_and_goes_on():
 
 
 def test_a_critical_failure_stops_what_is_downstream_and_shows_why():
-    result, made, evaluations = run(a_table("models", expectations=(likes_at_least(5, "critical"),)), 1)
-    failure = evaluations["likes_between"]
+    result, made, evaluations = run(a_table("models", fewest_likes=5), 1)
+    failure = evaluations["as_declared"]
 
     assert not result.success
     assert made == ["models"]
     assert failure.severity == dg.AssetCheckSeverity.ERROR
-    assert failure.metadata["expected"].value == "every value of likes must be at least 5"
-    assert failure.metadata["observed"].value == "1 of 1 rows fail"
+    assert failure.metadata["expected"].value == "columns, values and key are as declared"
+    assert failure.metadata["observed"].value == "1 of 1 row failed (likes is at least 5: not in 1 row)"
     assert (failure.metadata["rows"].value, failure.metadata["failed_rows"].value) == (1, 1)
-    assert failure.metadata["samples"].records == [dg.TableRecord({"likes": 1, "model_id": "a"})]
+    assert failure.metadata["samples"].records == [
+        dg.TableRecord({"model_id": "a", "must hold": "likes is at least 5", "value": "1"})
+    ]
+    assert failure.metadata["columns"].records == [
+        dg.TableRecord({"column": column, "constraint": constraint, "rows": 1, "failed": failed})
+        for column, constraint, failed in (
+            ("model_id", "occurs once", 0),
+            ("model_id", "is present", 0),
+            ("likes", "is present", 0),
+            ("likes", "is at least 5", 1),
+        )
+    ]
     assert failure.metadata["seconds_for_the_table"].value >= 0
 
 
 def test_a_run_stopped_by_a_check_says_in_one_sentence_which_and_what_to_do():
-    result, _, _ = run(a_table("models", expectations=(likes_at_least(5, "critical"),)), 1)
+    result, _, _ = run(a_table("models", fewest_likes=5), 1)
     [said] = report_from(result.all_events).failures
     assert said == (
-        "listings__models__checks: blocking checks failed (listings/models: likes_between): put the cause right and "
+        "listings__models__checks: blocking checks failed (listings/models: as_declared): put the cause right and "
         "run the month again, `census checks` shows what they found"
     )
 
@@ -141,31 +151,41 @@ def test_a_run_that_fails_outside_of_its_steps_says_why():
 
 
 def test_a_warning_is_reported_and_stops_nothing():
-    result, made, evaluations = run(a_table("models", expectations=(likes_at_least(5, "warning"),)), 1)
+    result, made, evaluations = run(a_table("models", FEW_LIKES), 1)
 
     assert result.success
     assert made == ["models", "downstream"]
-    assert not evaluations["likes_between"].passed
-    assert evaluations["likes_between"].severity == dg.AssetCheckSeverity.WARN
+    assert not evaluations["liked"].passed
+    assert evaluations["liked"].severity == dg.AssetCheckSeverity.WARN
 
 
 def test_a_check_whose_threshold_was_set_is_judged_by_it_and_states_what_was_declared():
-    likes_known = Rule(
-        "liked",
-        "Every model has a like.",
-        lambda frames: frames.scan("listings/models").filter(pl.col("likes") == 0),
-        severity="warning",
-    )
-    _, _, declared = run(a_table("models", rules=(likes_known,)), 0)
-    _, _, chosen = run(a_table("models", rules=(likes_known,)), 0, thresholds={"listings/models": {"liked": 1}})
+    _, _, declared = run(a_table("models", FEW_LIKES), 0)
+    _, _, chosen = run(a_table("models", FEW_LIKES), 0, thresholds={"listings/models": {"liked": 1}})
 
     assert not declared["liked"].passed
     assert "declared" not in declared["liked"].metadata
     assert chosen["liked"].passed
-    assert chosen["liked"].metadata["expected"].value == "Every model has a like (1 exceptions are allowed)"
+    assert chosen["liked"].metadata["expected"].value == "Every model has a like (1 row may fail)"
     assert chosen["liked"].metadata["declared"].value == "Every model has a like"
     assert "(declared: Every model has a like)" in chosen["liked"].description
-    assert "declared" not in chosen["model_id_unique"].metadata
+    assert "declared" not in chosen["as_declared"].metadata
+
+
+def test_a_check_that_is_not_judged_says_so_and_stops_nothing():
+    growth = Rule(
+        "kept",
+        "None vanished.",
+        lambda frames: frames.scan_previous("listings/models").join(frames.scan("listings/models"), on="model_id"),
+    )
+    result, made, evaluations = run(a_table("models", growth), 1)
+
+    assert result.success
+    assert "downstream" in made
+    assert evaluations["kept"].passed
+    assert evaluations["kept"].metadata["judged"].value is False
+    assert evaluations["kept"].metadata["observed"].value == "not judged: 2024-07 is not in the lake"
+    assert evaluations["as_declared"].metadata["judged"].value is True
 
 
 def test_an_asset_that_fails_is_not_checked():
@@ -184,7 +204,7 @@ COVERED = Rule(
 
 
 def test_checks_wait_for_the_tables_that_their_rules_look_at():
-    result, made, evaluations = run(a_table("models", rules=(COVERED,)), 1, (a_table("others"), 1))
+    result, made, evaluations = run(a_table("models", COVERED), 1, (a_table("others"), 1))
 
     assert result.success
     assert evaluations["covered"].passed
@@ -192,7 +212,7 @@ def test_checks_wait_for_the_tables_that_their_rules_look_at():
 
 
 def test_where_such_a_table_fails_nothing_goes_on_unchecked():
-    result, made, evaluations = run(a_table("models", rules=(COVERED,)), 1, (a_table("others"), None))
+    result, made, evaluations = run(a_table("models", COVERED), 1, (a_table("others"), None))
 
     assert not result.success
     assert "downstream" not in made
@@ -200,7 +220,7 @@ def test_where_such_a_table_fails_nothing_goes_on_unchecked():
 
 
 def test_a_rule_over_a_table_that_the_lake_lacks_fails_by_itself():
-    table = a_table("models", rules=(COVERED,))
+    table = a_table("models", COVERED)
     lake, made = LakeInMemory(), []
     checks = build_asset_checks(
         table, dg.AssetKey(["listings", "models"]), MONTHS, tables={"listings/others": a_table("others")}
@@ -219,11 +239,11 @@ def test_a_single_check_can_be_selected():
     key = dg.AssetKey(["listings", "models"])
     checks = build_asset_checks(table, key, MONTHS, tables={})
 
-    one = dg.AssetSelection.checks(dg.AssetCheckKey(key, "model_id_unique"))
+    one = dg.AssetSelection.checks(dg.AssetCheckKey(key, "as_declared"))
     selection = dg.AssetSelection.assets(key).without_checks() | one
     result = materialize(lake, [writes(table, lake, 1, made)], [checks], selection)
 
-    assert [found.check_name for found in result.get_asset_check_evaluations()] == ["model_id_unique"]
+    assert [found.check_name for found in result.get_asset_check_evaluations()] == ["as_declared"]
 
 
 def test_a_table_without_months_is_checked_whole():
@@ -242,15 +262,14 @@ def test_a_table_without_months_is_checked_whole():
 
 
 def test_critical_checks_block_and_warnings_do_not():
-    table = a_table("models", expectations=(likes_at_least(0, "warning"),))
+    table = a_table("models", FEW_LIKES)
     specs = {
         spec.name: spec for spec in build_asset_checks(table, dg.AssetKey("models"), MONTHS, tables={}).check_specs
     }
 
-    assert specs["model_id_unique"].blocking
-    assert not specs["likes_between"].blocking
-    assert specs["likes_between"].partitions_def == MONTHS
-    assert specs["likes_between"].metadata["expectation"] == "ExpectColumnValuesToBeBetween"
+    assert specs["as_declared"].blocking
+    assert not specs["liked"].blocking
+    assert specs["liked"].partitions_def == MONTHS
 
 
 def test_building_checks_silences_the_preview_of_partitions_only():
@@ -266,7 +285,7 @@ def test_building_the_checks_of_every_table_does_not_load_great_expectations():
     script = """
 import sys
 import dagster as dg
-from pipeline.quality.asset_checks import build_asset_checks
+from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.definitions import CATALOGUE
 months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 for table in CATALOGUE.tables.values():
@@ -291,7 +310,7 @@ class Importing:
         self.threads.add(threading.current_thread().name)
 
 sys.meta_path.insert(0, Importing())
-from tests.quality.test_quality_asset_checks import a_table, run
+from tests.checks.test_asset_checks import a_table, run
 result, _, _ = run(a_table("models"), 1)
 assert result.success and "great_expectations" in sys.modules
 print(Importing.threads)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.definitions import CATALOGUE
-from pipeline.schema.declaration import Column, Table, conform
+from pipeline.schema.declaration import Column, Measure, Table, conform
 from pipeline.tables.columns import HUB_ID, MONTH
 from pipeline.tables.published import PUBLISHED_TABLES
 from pipeline.tables.windowed import WINDOWED_TABLES
@@ -64,3 +64,38 @@ def test_a_frame_without_a_declared_column_is_refused_by_name():
     table = Table("g", "t", "thing", "Things.", (HUB_ID, Column("n", pl.Int64, "N.")), key=("hub_id",), monthly=False)
     with pytest.raises(ValueError, match=r"g/t cannot be written without its declared columns \['n'\]"):
         conform(pl.LazyFrame({"hub_id": ["a"]}), table)
+
+
+@pytest.mark.parametrize(
+    ("type_", "constraint", "problem"),
+    [
+        (pl.String, {"minimum": 0}, "bounds, which do not apply to String"),
+        (pl.Date, {"maximum": 1.5}, "bounds, which do not apply to Date"),
+        (pl.List(pl.String), {"minimum": "other"}, r"bounds, which do not apply to List\(String\)"),
+        (pl.Int64, {"minimum": 2, "maximum": 1}, "the minimum 2 above the maximum 1"),
+        (pl.Float64, {"values": (1,)}, "a list of values, which does not apply to Float64"),
+        (pl.Int64, {"pattern": "^1"}, "a pattern, which does not apply to Int64"),
+    ],
+)
+def test_a_constraint_that_does_not_fit_its_column_is_refused(type_, constraint, problem):
+    with pytest.raises(ValueError, match=f"column n is declared with {problem}"):
+        Column("n", type_, "N.", **constraint)
+
+
+def test_a_column_may_only_be_bounded_by_columns_of_the_same_table():
+    low = Column("low", pl.Int64, "Low.", maximum="high")
+    with pytest.raises(ValueError, match=r"bounds low by columns that it lacks: \['high'\]"):
+        Table("g", "t", "thing", "Things.", (HUB_ID, low), key=("hub_id",))
+
+
+def test_a_measure_without_bounds_is_refused():
+    with pytest.raises(ValueError, match="the measure mean is declared without bounds"):
+        Measure("mean", "Mean likes", lambda frames: frames.scan("g/t"))
+
+
+def test_every_pattern_can_be_read():
+    patterns = {
+        column.pattern for table in (*LAKE_TABLES, *PUBLISHED_ONLY) for column in table.columns if column.pattern
+    }
+    for pattern in patterns:
+        assert pl.Series(["x"]).str.contains(pattern).dtype == pl.Boolean

@@ -1,8 +1,11 @@
 """The checks of attribution: what they let pass and what they name."""
 
+from datetime import date
+
 import polars as pl
 import pytest
 
+from pipeline.schema.declaration import MonthAbsentError
 from pipeline.tables.attribution import ATTRIBUTION_COVERAGE
 
 COVERAGE = "attribution/attribution_coverage"
@@ -20,7 +23,9 @@ class Months:
         return self._now[table]
 
     def scan_previous(self, table):
-        return self._before[table] if self._before else None
+        if self._before is None:
+            raise MonthAbsentError(date(2025, 3, 1))
+        return self._before[table]
 
 
 def coverage(attributed, unmapped):
@@ -69,8 +74,11 @@ def test_the_attributed_share_may_not_fall_more_than_two_points_in_a_month(befor
     assert (passed, severity) == (passes, "warning")
 
 
-def test_without_a_month_before_nothing_has_fallen():
-    assert measured("change_in_attributed_share", Months(coverage(50.0, 50.0)))[0] == 0
+def test_without_a_month_before_nothing_is_compared():
+    with pytest.raises(MonthAbsentError):
+        measured("change_in_attributed_share", Months(coverage(50.0, 50.0)))
+    with pytest.raises(MonthAbsentError):
+        named(Months(models(large=50.0, small=5.0)))
 
 
 def test_a_newly_large_unmapped_namespace_is_named():
@@ -80,7 +88,3 @@ def test_a_newly_large_unmapped_namespace_is_named():
 
 def test_an_unmapped_namespace_that_was_large_before_is_not_new():
     assert named(Months(models(old=50.0), models(old=60.0))) == []
-
-
-def test_in_the_first_month_every_large_one_is_new():
-    assert named(Months(models(large=50.0, small=5.0))) == ["large"]

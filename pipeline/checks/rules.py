@@ -1,0 +1,41 @@
+"""Rules and measures that fit any table: what is expected of most rows, or only warned of."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.schema.declaration import Measure, Rule, Severity
+
+
+def none_where(table: str, name: str, meaning: str, offends: pl.Expr, severity: Severity = "critical") -> Rule:
+    """No row of the table (`group/name`) is one of which `offends` is true."""
+    return Rule(name, meaning, lambda frames: frames.scan(table).filter(offends), severity)
+
+
+def mostly(table: str, name: str, meaning: str, holds: pl.Expr, at_least: float) -> Measure:
+    """A warning where a smaller share of the table's rows (`group/name`) holds; without rows it is 1."""
+    return Measure(
+        name,
+        meaning,
+        lambda frames: frames.scan(table).select(holds.mean().fill_null(1.0)),
+        minimum=at_least,
+        severity="warning",
+        offending=lambda frames: frames.scan(table).filter(~holds),
+    )
+
+
+def mostly_known(table: str, column: str, at_least: float) -> Measure:
+    """A warning where less than this share of the table's rows (`group/name`) have a value in the column."""
+    meaning = f"Share of rows with a value in {column}."
+    return mostly(table, f"{column}_mostly_known", meaning, pl.col(column).is_not_null(), at_least)
+
+
+def mostly_unique(table: str, column: str) -> Rule:
+    """A warning where a value of the column stands in several rows of the table (`group/name`)."""
+    return none_where(
+        table,
+        f"{column}_unique",
+        f"No value of {column} stands in several rows.",
+        pl.struct(column).is_duplicated() & pl.col(column).is_not_null(),
+        "warning",
+    )

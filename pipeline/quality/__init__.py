@@ -1,1 +1,0 @@
-"""Quality: declared expectations become Great Expectations suites and Dagster asset checks."""
