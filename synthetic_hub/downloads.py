@@ -8,49 +8,26 @@ where the archive's fault moves one), and the counters run straight between them
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from synthetic_hub import targets
-from synthetic_hub.cast import UNAFFILIATED, UNMAPPED, Accounts
-from synthetic_hub.population import NO_RELATION, Repositories, new_at_close
-from synthetic_hub.timeline import (
-    ALL_TIME_SINCE,
-    BOUNDARIES,
-    DAY,
-    MONTHS,
-    Booleans,
-    Floats,
-    Integers,
-    last_day_of,
-)
+from synthetic_hub.accounts import UNAFFILIATED, Accounts
+from synthetic_hub.pathologies import Pathologies
+from synthetic_hub.population import NO_RELATION, Repositories, account_group, new_at_close
+from synthetic_hub.timeline import ALL_TIME_SINCE, BOUNDARIES, DAY, MONTHS, Floats, Integers, last_day_of
 
 CASES = ("absent", "measured", "created", "late_arrival", "counter_reset", "disappeared", "no_counter")
 ABSENT, MEASURED, CREATED, LATE_ARRIVAL, COUNTER_RESET, DISAPPEARED, NO_COUNTER = range(7)
 
-LEVEL_BREAKS = MONTHS.index(date(2025, 6, 1))
-LEVEL_LEFT = 1 / 20
-
+_LEVEL_LEFT = 1 / 20
+"""Part of the downloads that is still counted after a repository's queried file changed."""
+_FROZEN_FROM = 8
+"""Number of the month from which on some 30-day counters stand still: April 2025."""
 _PERSONS_WEIGHT = 60.0
-"""Weight of the invented persons together beside the cast's real re-uploaders."""
-
-
-@dataclass(frozen=True)
-class Faulty:
-    """Repositories whose counters are planted to misbehave."""
-
-    no_counter: Booleans
-    """Their cumulative counter is always null."""
-    frozen: Booleans
-    """Their 30-day counter stands still from April 2025 on."""
-    resets: dict[int, Integers]
-    """By number of the month: repositories whose cumulative counter ends the month lower than it began."""
-    broken: Integers
-    """Repositories whose queried file changes: from `LEVEL_BREAKS` on they count a fraction of their downloads."""
-    unreleased: dict[int, Integers]
-    """By number of the month: repositories that are first downloaded then, long after they were created."""
+"""Weight of the invented persons together beside the real re-uploaders."""
 
 
 @dataclass
@@ -72,10 +49,9 @@ class Downloads:
     def measured(self, month: int) -> Floats:
         """Downloads of a month by repository, as the definitions have them from what was observed."""
         days = (BOUNDARIES[month + 1] - BOUNDARIES[month]).days
-        if is_rolling(month):
-            present = np.isin(self.case[month], (MEASURED, CREATED))
-            return np.where(present, self.thirty_days[month + 1] * days / 30, 0.0)
         counted = np.isin(self.case[month], (MEASURED, CREATED))
+        if is_rolling(month):
+            return np.where(counted, self.thirty_days[month + 1] * days / 30, 0.0)
         before = np.where(self.case[month] == CREATED, 0, self.all_time[month])
         between = (self.observed[month + 1] - self.observed[month]) / DAY
         return np.where(counted, (self.all_time[month + 1] - before) * days / between, 0.0)
@@ -86,10 +62,10 @@ def is_rolling(month: int) -> bool:
     return BOUNDARIES[month] < ALL_TIME_SINCE
 
 
-def plant(
+def plant_downloads(
     accounts: Accounts,
     repositories: Repositories,
-    faulty: Faulty,
+    found: Pathologies,
     observed: Integers,
     scale: float,
     rng: np.random.Generator,
@@ -105,71 +81,68 @@ def plant(
         countries=countries,
         country=country,
     )
-    shares = _CellShares(accounts, repositories, countries, scale)
+    cells = _Cells(accounts, repositories, countries, scale)
     disagreement = rng.uniform(0.03, 0.09, size)
     late_burst = rng.integers(50, 5000, size)
     for month in range(len(MONTHS)):
-        case = _cases(repositories, faulty, observed, month)
-        downloads.case[month] = case
-        account_country = country[month][repositories.account]
-        calibrated = np.isin(case, (MEASURED, CREATED))
-        exposure = _exposure(repositories, faulty, observed, month)
+        case = downloads.case[month] = _cases(repositories, found, observed, month)
+        attention = np.where(
+            np.isin(case, (MEASURED, CREATED)),
+            repositories.popularity * _exposure(repositories, found, observed, month),
+            0.0,
+        )
         days = (BOUNDARIES[month + 1] - BOUNDARIES[month]).days
+        account_country = country[month][repositories.account]
         if is_rolling(month):
-            counts = shares.deal(month, account_country, calibrated, exposure, 30 / days)
+            counts = cells.divide(month, account_country, attention, 30 / days)
             downloads.thirty_days[month + 1] = counts
             growth = (counts * days / 30 * (1 + disagreement)).astype(np.int64)
             if month == 0:
                 _start(downloads, repositories, counts, rng)
         else:
             between = (observed[month + 1] - observed[month]) / DAY
-            growth = shares.deal(month, account_country, calibrated, exposure, between / days)
+            growth = cells.divide(month, account_country, attention, between / days)
             growth[case == LATE_ARRIVAL] = late_burst[case == LATE_ARRIVAL]
             fallen = np.flatnonzero(case == COUNTER_RESET)
             growth[fallen] = -(downloads.all_time[month][fallen] * rng.uniform(0.05, 0.5, len(fallen))).astype(np.int64)
-            case[fallen[growth[fallen] == 0]] = MEASURED
-            downloads.case[month] = case
-            _thirty_days(downloads, repositories, faulty, growth, disagreement, month)
+            downloads.case[month][fallen[growth[fallen] == 0]] = MEASURED
+            frozen = found.of("thirty_days_frozen") if month >= _FROZEN_FROM else np.zeros(0, np.int64)
+            _thirty_days(downloads, repositories, frozen, growth, disagreement, month)
         downloads.all_time[month + 1] = downloads.all_time[month] + growth
     return downloads
 
 
 def _countries(accounts: Accounts) -> tuple[list[str], npt.NDArray[np.int16]]:
     """Country of each account in each month, by the registry's validity at the month's close."""
-    by_month = [[who.country for who in accounts.attributions(last_day_of(month))] for month in range(len(MONTHS))]
-    countries = sorted({country for month in by_month for country in month} | {UNAFFILIATED, UNMAPPED})
-    table = np.full((len(MONTHS), accounts.first_unknown + accounts.unknown_organizations), 0, np.int16)
-    table[:, : accounts.first_person] = [[countries.index(country) for country in month] for month in by_month]
-    table[:, accounts.first_person : accounts.first_unknown] = countries.index(UNAFFILIATED)
-    table[:, accounts.first_unknown :] = countries.index(UNMAPPED)
-    return countries, table
+    by_month = [accounts.attribution(last_day_of(month))["country"] for month in range(len(MONTHS))]
+    countries = sorted({country for month in by_month for country in month.unique()})
+    return countries, np.array([month.cast(pl.Enum(countries)).to_physical() for month in by_month], np.int16)
 
 
-def _cases(repositories: Repositories, faulty: Faulty, observed: Integers, month: int) -> npt.NDArray[np.int8]:
+def _cases(repositories: Repositories, found: Pathologies, observed: Integers, month: int) -> npt.NDArray[np.int8]:
     opened = repositories.visible(int(observed[month]))
     closed = repositories.visible(int(observed[month + 1]))
     arrived = closed & ~opened
-    rolling = is_rolling(month)
     case = np.zeros(repositories.size, np.int8)
     case[opened & closed] = MEASURED
     case[arrived & (repositories.created > observed[month])] = CREATED
     case[arrived & (repositories.created <= observed[month])] = LATE_ARRIVAL
     case[opened & ~closed] = DISAPPEARED
-    if not rolling:
-        fallen = np.zeros(repositories.size, bool)
-        fallen[faulty.resets.get(month, np.zeros(0, np.int64))] = True
-        case[fallen & (case == MEASURED)] = COUNTER_RESET
-        case[faulty.no_counter & closed] = NO_COUNTER
+    if not is_rolling(month):
+        fallen = found.by_month.get("counter_reset", {}).get(month, np.zeros(0, np.int64))
+        case[fallen[case[fallen] == MEASURED]] = COUNTER_RESET
+        case[found.mask(repositories.size, "counter_always_null") & closed] = NO_COUNTER
     return case
 
 
-def _exposure(repositories: Repositories, faulty: Faulty, observed: Integers, month: int) -> Floats:
+def _exposure(repositories: Repositories, found: Pathologies, observed: Integers, month: int) -> Floats:
     """Attention by age, and the part of the month for which a repository has been there, less what faults take."""
     age = np.maximum(observed[month + 1] - repositories.created, 0) / DAY
     exposure = np.asarray((1 + age / 120) ** -0.6 * np.minimum(age / 30, 1))
-    if month >= LEVEL_BREAKS:
-        exposure[faulty.broken] *= LEVEL_LEFT
-    for first, members in faulty.unreleased.items():
+    for first, members in found.by_month.get("level_broken", {}).items():
+        if month >= first:
+            exposure[members] *= _LEVEL_LEFT
+    for first, members in found.by_month.get("created_before_release", {}).items():
         if month < first:
             exposure[members] = 0.0
     return exposure
@@ -186,20 +159,22 @@ def _start(downloads: Downloads, repositories: Repositories, counts: Integers, r
 def _thirty_days(
     downloads: Downloads,
     repositories: Repositories,
-    faulty: Faulty,
+    frozen: Integers,
     growth: Integers,
     disagreement: Floats,
     month: int,
 ) -> None:
+    """The 30-day counter at a month's close; it stays as it was where it is frozen."""
     since = np.maximum(downloads.observed[month], repositories.created)
     window = np.clip((downloads.observed[month + 1] - since) / DAY, 1, None)
     counts = np.rint(np.maximum(growth, 0) * np.minimum(30 / window, 1) * (1 - disagreement)).astype(np.int64)
-    standing = faulty.frozen & (month >= 8) & (downloads.case[month] == MEASURED)
-    downloads.thirty_days[month + 1] = np.where(standing, downloads.thirty_days[month], counts)
+    standing = frozen[downloads.case[month][frozen] == MEASURED]
+    counts[standing] = downloads.thirty_days[month][standing]
+    downloads.thirty_days[month + 1] = counts
 
 
-class _CellShares:
-    """Deals a month's downloads to cells of country x new or old x derivative or not, then inside each cell."""
+class _Cells:
+    """Divides a month's downloads among cells of country x new or old x derivative or not, then inside each cell."""
 
     def __init__(self, accounts: Accounts, repositories: Repositories, countries: list[str], scale: float) -> None:
         self.repositories = repositories
@@ -208,42 +183,27 @@ class _CellShares:
         self.old_shares = targets.old_country_shares(countries)
         self.totals = targets.monthly_downloads(scale)
         self.derives = repositories.relation != NO_RELATION
-        self.group = np.minimum(repositories.account, accounts.first_person) + (
-            repositories.account >= accounts.first_unknown
-        )
-        cast = accounts.cast.select("old_weight", "new_weight").to_numpy().astype(float)
+        self.group = account_group(accounts, repositories.account).astype(np.int64)
+        real = accounts.real.select("old_weight", "new_weight").to_numpy().astype(float)
         invented = np.array([[_PERSONS_WEIGHT, _PERSONS_WEIGHT], [1.0, 1.0]])
-        self.weights = np.concatenate([cast, invented])
+        self.weights = np.repeat(np.concatenate([real, invented]), 2, axis=1).ravel()
         self.fixed = np.array([repositories.fixed[name] for name in targets.FIXED_SHARES], np.int64)
         self.fixed_shares = np.array(list(targets.FIXED_SHARES.values())) / 100
 
-    def deal(
-        self,
-        month: int,
-        country: npt.NDArray[np.int16],
-        calibrated: Booleans,
-        exposure: Floats,
-        unit: float,
-    ) -> Integers:
-        """Counts by repository, zero outside `calibrated`; `unit` turns a month's downloads into counts."""
+    def divide(self, month: int, country: npt.NDArray[np.int16], attention: Floats, unit: float) -> Integers:
+        """Counts by repository, zero without attention; `unit` turns a month's downloads into counts."""
         new = new_at_close(self.repositories.created, month, targets.NEW_MODEL_DAYS)
         fixed_counts = np.rint(self.fixed_shares[:, month] * self.totals[month] * unit)
         kind = new.astype(np.int64) * 2 + self.derives
         cell = country.astype(np.int64) * 4 + kind
-        attention = np.where(calibrated, self.repositories.popularity * exposure, 0.0)
         attention[self.fixed] = 0.0
-        in_group = self.group.astype(np.int64) * 4 + kind
-        together = np.bincount(in_group, attention, minlength=len(self.weights) * 4)
-        weight = np.repeat(self.weights, 2, axis=1).ravel()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factor = np.where(together > 0, weight / together, 0.0)
-        attention *= factor[in_group]
+        in_group = self.group * 4 + kind
+        by_group = np.asarray(np.bincount(in_group, attention, minlength=len(self.weights)), np.float64)
+        attention *= _ratio(self.weights, by_group)[in_group]
         quotas = self._quotas(month, unit, country[self.fixed], fixed_counts)
         filled = np.asarray(np.bincount(cell, attention, minlength=len(quotas)), np.float64)
         quotas = np.rint(self._without_empty(quotas, filled))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            per_unit = np.where(filled > 0, quotas / filled, 0.0)
-        counts = apportion(attention * per_unit[cell], cell)
+        counts = apportion(attention * _ratio(quotas, filled)[cell], cell)
         counts[self.fixed] = fixed_counts.astype(np.int64)
         return counts
 
@@ -265,11 +225,15 @@ class _CellShares:
         """Moves what an empty cell would get to its sibling (root or derivative), else to the unaffiliated."""
         quotas = quotas.copy()
         cells = np.arange(len(quotas))
-        for refuge in (cells ^ 1, self.countries.index(UNAFFILIATED) * 4 + (cells & 2)):
+        for other in (cells ^ 1, self.countries.index(UNAFFILIATED) * 4 + (cells & 2)):
             empty = np.flatnonzero((filled <= 0) & (quotas > 0))
-            np.add.at(quotas, refuge[empty], quotas[empty])
-            quotas[empty[refuge[empty] != empty]] = 0
+            np.add.at(quotas, other[empty], quotas[empty])
+            quotas[empty[other[empty] != empty]] = 0
         return quotas
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator > 0)
 
 
 def _scaled_to(leanings: Floats, amounts: Floats, wanted: float) -> Floats:

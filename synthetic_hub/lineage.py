@@ -1,7 +1,7 @@
 """Who derives from whom. Parents are older than their children, so the planted graph has no cycles of its own.
 
-Each month's new derivatives are dealt to root families by quota (`targets.FAMILY_QUOTAS`); then each one takes a parent
-inside its family: a root, a fine-tune or a merge.
+Each month's new derivatives are divided among root families by quota (`targets.FAMILY_QUOTAS`); then each one takes a
+parent inside its family: a root, a fine-tune or a merge.
 """
 
 from __future__ import annotations
@@ -11,16 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from synthetic_hub.cast import Accounts
-from synthetic_hub.population import (
-    ADAPTER,
-    FINETUNE,
-    MERGE,
-    NO_RELATION,
-    QUANTIZED,
-    RELATIONS,
-    Repositories,
-)
+from synthetic_hub.accounts import Accounts
+from synthetic_hub.population import ADAPTER, FINETUNE, MERGE, NO_RELATION, QUANTIZED, RELATIONS, Repositories
 from synthetic_hub.targets import family_quotas
 from synthetic_hub.timeline import Booleans, Floats, Integers, month_of
 
@@ -51,8 +43,10 @@ class Lineage:
     parent: Integers
 
 
-def descend(accounts: Accounts, repositories: Repositories, eligible: Booleans, rng: np.random.Generator) -> Lineage:
-    """Deals families and parents. Derivatives for which their family has nothing older become roots themselves.
+def plant_lineage(
+    accounts: Accounts, repositories: Repositories, eligible: Booleans, rng: np.random.Generator
+) -> Lineage:
+    """Chooses families and parents. Derivatives for which their family has nothing older become roots themselves.
 
     Only `eligible` repositories become parents. `repositories.relation` is corrected in place.
     """
@@ -64,13 +58,13 @@ def descend(accounts: Accounts, repositories: Repositories, eligible: Booleans, 
     child, primary = child[primary >= 0], primary[primary >= 0]
     merges = child[repositories.relation[child] == MERGE]
     again = np.repeat(merges, rng.choice(_EXTRA_PARENTS, len(merges)))
-    drawn = _drawn_families(month_of(repositories.created[again]), rng)
-    extra = pools.parents(again, np.full(len(again), MERGE, np.int8), drawn, rng)
+    _, quotas = family_quotas(month_of(repositories.created[again]).astype(float))
+    drawn = (rng.random(len(again))[:, None] > np.cumsum(quotas, axis=1)[:, :-1]).sum(axis=1)
+    extra = pools.parents(again, np.full(len(again), MERGE, np.int8), drawn.astype(np.int16), rng)
     again, extra = again[extra >= 0], extra[extra >= 0]
     children = np.concatenate([child, again])
     parents = np.concatenate([primary, extra])
-    pairs = children * repositories.size + parents
-    _, first = np.unique(pairs, return_index=True)
+    _, first = np.unique(children * repositories.size + parents, return_index=True)
     kept = np.sort(first)
     kept = kept[np.argsort(children[kept], kind="stable")]
     return Lineage(family, tuple(names), children[kept], parents[kept])
@@ -79,47 +73,37 @@ def descend(accounts: Accounts, repositories: Repositories, eligible: Booleans, 
 def _families(
     accounts: Accounts, repositories: Repositories, rng: np.random.Generator
 ) -> tuple[list[str], npt.NDArray[np.int16]]:
+    """The names of all families, and that of each repository, by place. AI Singapore turns to Qwen in 2025."""
     names, _ = family_quotas(np.zeros(1))
-    other = names.index("Other")
-    of_account = np.full(accounts.first_unknown + accounts.unknown_organizations, other, np.int16)
-    cast_families = accounts.cast["family"].to_list()
-    of_account[: accounts.cast.height] = [names.index(name) for name in cast_families]
+    of_account = np.full(accounts.first_unknown + accounts.unknown_organizations, names.index("Other"), np.int16)
+    of_account[: accounts.first_person] = [names.index(name) for name in accounts.real["family"]]
     family = of_account[repositories.account]
     months = month_of(repositories.created)
-    namespaces = accounts.cast["namespace"].to_list()
-    singapore = (repositories.account == namespaces.index("aisingapore")) & (months >= _SINGAPORE_TURNS_TO_QWEN)
-    derives = repositories.relation != NO_RELATION
-    repositories.relation[singapore & ~derives] = FINETUNE
+    singapore = (repositories.account == accounts.number["aisingapore"]) & (months >= _SINGAPORE_TURNS_TO_QWEN)
+    repositories.relation[singapore & (repositories.relation == NO_RELATION)] = FINETUNE
     family[singapore] = names.index("Qwen")
-    roles = np.array([*accounts.cast["role"], "person", "unknown"])
-    place = np.minimum(repositories.account, accounts.cast.height)
-    own = (roles[place] == "maker") & np.isin(family, [names.index(name) for name in _BUILDS_ON_ITS_OWN])
-    forced = (repositories.relation != NO_RELATION) & (own | singapore)
-    free = (repositories.relation != NO_RELATION) & ~forced
+    derives = repositories.relation != NO_RELATION
+    makes = np.append((accounts.real["role"] == "maker").to_numpy(), False)
+    own = makes[np.minimum(repositories.account, accounts.first_person)]
+    own &= np.isin(family, [names.index(name) for name in _BUILDS_ON_ITS_OWN])
+    free = derives & ~own & ~singapore
     group = months.astype(np.int64) * len(RELATIONS) + repositories.relation
-    for members in _groups(group, forced | free):
+    for members in _groups(group, derives):
         _, quota = family_quotas(months[members[:1]].astype(float))
-        _deal(family, members[forced[members]], members[free[members]], quota[0], rng)
+        _divide(family, members[~free[members]], members[free[members]], quota[0], rng)
     return names, family
 
 
-def _deal(
-    family: npt.NDArray[np.int16], forced: Integers, free: Integers, quota: Floats, rng: np.random.Generator
+def _divide(
+    family: npt.NDArray[np.int16], settled: Integers, free: Integers, quota: Floats, rng: np.random.Generator
 ) -> None:
     """Gives the free derivatives of a month families so that all its derivatives together meet the quota."""
-    taken = np.bincount(family[forced], minlength=len(quota))
-    wanted = np.maximum(quota * (len(forced) + len(free)) - taken, 0)
     if not len(free):
         return
+    taken = np.bincount(family[settled], minlength=len(quota))
+    wanted = np.maximum(quota * (len(settled) + len(free)) - taken, 0)
     ends = np.rint(np.cumsum(wanted / wanted.sum()) * len(free)).astype(np.int64)
-    counts = np.diff(ends, prepend=0)
-    family[free] = rng.permutation(np.repeat(np.arange(len(quota), dtype=np.int16), counts))
-
-
-def _drawn_families(months: npt.NDArray[np.int32], rng: np.random.Generator) -> npt.NDArray[np.int16]:
-    _, quotas = family_quotas(months.astype(float))
-    draw = rng.random(len(months))
-    return np.asarray((draw[:, None] > np.cumsum(quotas, axis=1)[:, :-1]).sum(axis=1).astype(np.int16))
+    family[free] = rng.permutation(np.repeat(np.arange(len(quota), dtype=np.int16), np.diff(ends, prepend=0)))
 
 
 class _Pools:

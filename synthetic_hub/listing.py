@@ -10,7 +10,7 @@ import binascii
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,17 +35,15 @@ DEFAULT_FIELDS = (
 FULL_FIELDS = (*DEFAULT_FIELDS, "author", "gated", "lastModified", "sha", "siblings", "disabled")
 INFO_FIELDS = (*FULL_FIELDS, "cardData", "config", "gguf", "safetensors", "spaces", "usedStorage", "baseModels")
 
-_STORED = frozenset(
-    {
-        "author", "baseModels", "cardData", "config", "createdAt", "downloads", "downloadsAllTime", "gated", "gguf",
-        "lastModified", "library_name", "likes", "modelId", "pipeline_tag", "safetensors", "siblings", "tags",
-        "trendingScore",
-    }
+_STORED = (
+    "author", "baseModels", "cardData", "config", "createdAt", "downloads", "downloadsAllTime", "gated", "gguf",
+    "lastModified", "library_name", "likes", "modelId", "pipeline_tag", "safetensors", "siblings", "tags",
+    "trendingScore",
 )  # fmt: skip
 _JSON_TEXTS = ("cardData", "config", "gguf")
-_LEFT_OUT_WHEN_MISSING = frozenset(
-    {"author", "baseModels", "cardData", "config", "gguf", "library_name", "pipeline_tag", "safetensors"}
-)
+_LEFT_OUT_WHEN_MISSING = (
+    "author", "baseModels", "cardData", "config", "gguf", "library_name", "pipeline_tag", "safetensors",
+)  # fmt: skip
 
 
 class BadQueryError(ValueError):
@@ -201,28 +199,22 @@ class Listing:
         elif name == "childrenModelCount":
             row[name] = self._children.get(row["_id"], {})
 
-    @property
+    @cached_property
     def _children(self) -> dict[str, dict[str, int]]:
-        if not hasattr(self, "_children_by_id"):
-            self._children_by_id = _children(self.repositories)
-        return self._children_by_id
-
-
-def _children(repositories: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Numbers of derivatives by parent and relation."""
-    base = pl.col("baseModels").struct
-    counts = (
-        repositories.select(base.field("relation"), base.field("models"))
-        .explode("models")
-        .select(pl.col("models").struct.field("_id"), "relation")
-        .drop_nulls()
-        .group_by("_id", "relation")
-        .len()
-    )
-    children: dict[str, dict[str, int]] = {}
-    for hub_id, relation, count in counts.iter_rows():
-        children.setdefault(hub_id, {})[relation] = count
-    return children
+        """Numbers of derivatives by parent and relation."""
+        base = pl.col("baseModels").struct
+        counts = (
+            self.repositories.select(base.field("relation"), base.field("models"))
+            .explode("models")
+            .select(pl.col("models").struct.field("_id"), "relation")
+            .drop_nulls()
+            .group_by("_id", "relation")
+            .len()
+        )
+        children: dict[str, dict[str, int]] = {}
+        for hub_id, relation, count in counts.iter_rows():
+            children.setdefault(hub_id, {})[relation] = count
+        return children
 
 
 def _as_api(row: dict[str, Any], stored: list[str]) -> None:

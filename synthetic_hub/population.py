@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthetic_hub.cast import Accounts
+from synthetic_hub.accounts import Accounts
 from synthetic_hub.targets import FIXED_SHARES
-from synthetic_hub.timeline import BOUNDARIES, DAY, END, FLOOR, MONTHS, Booleans, Floats, Integers, at, seconds
+from synthetic_hub.timeline import BOUNDARIES, DAY, END, FLOOR, Booleans, Floats, Integers, at, seconds
 
 NEVER = seconds(at(2100, 1, 1))
 
@@ -33,10 +33,10 @@ _ANCHORS = (
     (at(2024, 9, 15), 8),
     (at(2025, 6, 1), 20),
 )
-"""Each cast account publishes near each of these dates (give or take so many days), so that in every month it has an
+"""Each real account publishes near each of these dates (give or take so many days), so that in every month it has an
 old and a new model and its country is never without either."""
 
-_CAST_SHARE, _UNKNOWN_SHARE = 0.12, 0.07
+_REAL_SHARE, _UNKNOWN_SHARE = 0.12, 0.07
 _DERIVATIVE_CHANCE = {"maker": 0.4, "canonical": 0.0, "quantizer": 0.97, "ci": 0.0, "person": 0.58, "unknown": 0.45}
 _RELATION_MIX = {"quantizer": (0.02, 0.0, 0.0, 0.98), "maker": (0.7, 0.08, 0.02, 0.2), "other": (0.5, 0.28, 0.07, 0.15)}
 _FIRST_DERIVATIVE = seconds(at(2023, 7, 1))
@@ -69,49 +69,48 @@ class Repositories:
         return (np.maximum(self.created, self.public) <= moment) & (self.deleted > moment)
 
 
-def settle(accounts: Accounts, models: int, rng: np.random.Generator) -> Repositories:
+def make_repositories(accounts: Accounts, models: int, rng: np.random.Generator) -> Repositories:
     """All repositories that ever exist, without lineage or downloads."""
-    account, created, anchored = _publish(accounts, models, rng)
-    fixed_accounts = [accounts.cast["namespace"].to_list().index(name.split("/")[0]) for name in FIXED_SHARES]
+    account, created, anchored = _publications(accounts, models, rng)
+    fixed_accounts = [accounts.number[name.split("/")[0]] for name in FIXED_SHARES]
+    count = len(fixed_accounts)
     account = np.concatenate([np.array(fixed_accounts, np.int32), account])
-    created = np.concatenate([np.full(len(fixed_accounts), seconds(FLOOR)), created])
-    anchored = np.concatenate([np.ones(len(fixed_accounts), bool), anchored])
+    created = np.concatenate([np.full(count, seconds(FLOOR)), created])
+    anchored = np.concatenate([np.ones(count, bool), anchored])
     order = np.argsort(created, kind="stable")
     account, created, anchored = account[order], created[order], anchored[order]
-    repositories = Repositories(
+    fixed = {name: int(np.flatnonzero(order == place)[0]) for place, name in enumerate(FIXED_SHARES)}
+    relation = _relations(accounts, account, created, rng)
+    relation[list(fixed.values())] = NO_RELATION
+    return Repositories(
         account=account,
         created=created,
         public=created.copy(),
         deleted=np.full(len(account), NEVER),
-        relation=_relations(accounts, account, created, rng),
+        relation=relation,
         popularity=np.exp(2.3 * rng.standard_normal(len(account))),
         anchored=anchored,
-        fixed={name: int(np.flatnonzero(order == place)[0]) for place, name in enumerate(FIXED_SHARES)},
+        fixed=fixed,
     )
-    for index in repositories.fixed.values():
-        repositories.relation[index] = NO_RELATION
-    return repositories
 
 
-def _publish(
+def _publications(
     accounts: Accounts, models: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int32], Integers, Booleans]:
     """Account and creation time of every repository, and which of them are anchors."""
-    cast = accounts.cast.height
-    anchor_account = np.repeat(np.arange(cast), len(_ANCHORS))
-    middle = np.array([seconds(when) for when, _ in _ANCHORS])
-    spread = np.array([days * DAY for _, days in _ANCHORS])
-    anchor_time = np.tile(middle, cast) + (rng.uniform(-1, 1, cast * len(_ANCHORS)) * np.tile(spread, cast)).astype(
-        np.int64
-    )
+    real = accounts.real.height
+    anchor_account = np.repeat(np.arange(real), len(_ANCHORS))
+    middle = np.tile([seconds(when) for when, _ in _ANCHORS], real)
+    spread = np.tile([days * DAY for _, days in _ANCHORS], real)
+    anchor_time = middle + (rng.uniform(-1, 1, len(anchor_account)) * spread).astype(np.int64)
     free = max(models - len(anchor_account), 0)
-    of_cast = max(int(models * _CAST_SHARE) - len(anchor_account), 0)
-    of_unknown = min(int(models * _UNKNOWN_SHARE), free - of_cast)
-    of_persons = free - of_cast - of_unknown
-    weights = accounts.cast["models"].to_numpy().astype(float)
+    of_real = max(int(models * _REAL_SHARE) - len(anchor_account), 0)
+    of_unknown = min(int(models * _UNKNOWN_SHARE), free - of_real)
+    of_persons = free - of_real - of_unknown
+    weights = accounts.real["models"].to_numpy().astype(float)
     chosen = [
         anchor_account,
-        rng.choice(cast, of_cast, p=weights / weights.sum()),
+        rng.choice(real, of_real, p=weights / weights.sum()),
         accounts.first_person + (accounts.persons * rng.random(of_persons) ** 2).astype(np.int64),
         accounts.first_unknown + (accounts.unknown_organizations * rng.random(of_unknown) ** 2).astype(np.int64),
     ]
@@ -130,16 +129,19 @@ def _creation_times(count: int, rng: np.random.Generator) -> Integers:
 def _relations(
     accounts: Accounts, account: npt.NDArray[np.int32], created: Integers, rng: np.random.Generator
 ) -> npt.NDArray[np.int8]:
-    roles = [*accounts.cast["role"], "person", "unknown"]
-    role = np.where(
-        account < accounts.first_person, account, accounts.first_person + (account >= accounts.first_unknown)
-    )
+    roles = [*accounts.real["role"], "person", "unknown"]
+    role = account_group(accounts, account)
     chance = np.array([_DERIVATIVE_CHANCE[name] for name in roles])[role]
     mixes = np.array([_RELATION_MIX.get(name, _RELATION_MIX["other"]) for name in roles])
     draw = rng.random(len(account))
     relation = (draw[:, None] > np.cumsum(mixes, axis=1)[role, :-1]).sum(axis=1).astype(np.int8)
     derives = (rng.random(len(account)) < chance) & (created >= _FIRST_DERIVATIVE)
     return np.where(derives, relation, NO_RELATION).astype(np.int8)
+
+
+def account_group(accounts: Accounts, account: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Real accounts one by one, all invented persons as the next, all unknown organisations as the last."""
+    return np.minimum(account, accounts.first_person) + (account >= accounts.first_unknown)
 
 
 def hub_ids(created: Integers, seed: int) -> pl.Series:
@@ -158,6 +160,4 @@ def hub_ids(created: Integers, seed: int) -> pl.Series:
 
 def new_at_close(created: Integers, month: int, days: int) -> Booleans:
     """Which repositories are at most so many days old at the close of the month with this number among `MONTHS`."""
-    if not 0 <= month < len(MONTHS):
-        raise ValueError(f"the world has no month number {month}")
     return seconds(BOUNDARIES[month + 1]) - created <= days * DAY

@@ -17,22 +17,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from synthetic_hub import archive, attributes, cast, downloads, lineage, naming, pathologies, population, truth
+from synthetic_hub import accounts as known
+from synthetic_hub import description, downloads, edges, history, lineage, naming, pathologies, population, truth
 from synthetic_hub.identifiers import hexadecimal
-from synthetic_hub.timeline import (
-    BOUNDARIES,
-    MONTHS,
-    PlannedRevision,
-    boundary_revisions,
-    planned_revisions,
-    seconds,
-)
+from synthetic_hub.planted import Planted
+from synthetic_hub.timeline import BOUNDARIES, MONTHS, PlannedRevision, boundary_revisions, planned_revisions, seconds
 
 GENERATOR_VERSION = 5
 """Counted up whenever the same settings make a different world."""
 
 FEWEST_MODELS = 1_000
-"""Every organisation of the cast has an old and a new model in every month, which takes about 500."""
+"""Every real organisation has an old and a new model in every month, which takes about 500."""
 
 _README = """---
 tags:
@@ -46,7 +41,7 @@ models, all persons, all downloads and all derivations are invented, calibrated 
 - `archive/<commit>/models.parquet`: revisions of the archive dataset; `revisions.parquet` lists them.
   `archive/datasets.parquet` stands for the listings of other kinds that the real archive keeps beside it
 - `planted/`: all repositories and their counters, from which any moment can be shown
-- `truth/`: what a census of this world must find; meanings in `truth/dictionary.json`
+- `truth/`: what a census of this world must find; `synthetic_hub.truth` says what the tables mean
 """
 
 
@@ -92,11 +87,11 @@ class WorldFiles:
     @cached_property
     def renames(self) -> pl.DataFrame:
         """Grain: renamed repository. Columns `former_id, model_id, renamed_at` (seconds since 1970)."""
-        names = self._observatory.repositories.select("former_id", "model_id", "renamed_at")
+        names = self._history.repositories.select("former_id", "model_id", "renamed_at")
         return names.filter(pl.col("former_id").is_not_null())
 
     def truth(self, name: str) -> pl.DataFrame:
-        """A table of the planted truth; `truth.DICTIONARY` says what its rows and columns are.
+        """A table of the planted truth; the functions of `synthetic_hub.truth` say what its rows are.
 
         Raises:
             FileNotFoundError: the world was made without its truth, or there is no such table.
@@ -111,12 +106,12 @@ class WorldFiles:
         """
         if not isinstance(when, datetime):
             when = datetime(when.year, when.month, when.day, tzinfo=UTC)
-        return self._observatory.listing(when)
+        return self._history.listing(when)
 
     @cached_property
-    def _observatory(self) -> archive.Observatory:
+    def _history(self) -> history.History:
         folder = self.path / "planted"
-        return archive.Observatory(
+        return history.History(
             pl.read_ipc(folder / "repositories.arrow"),
             pl.read_ipc(folder / "counters.arrow"),
             json.loads((folder / "observed.json").read_text(encoding="utf-8")),
@@ -150,7 +145,7 @@ def ensure_world(folder: Path, settings: WorldSettings = WorldSettings()) -> Wor
 def digest(settings: WorldSettings) -> str:
     """Names a world by everything that determines its content."""
     text = json.dumps(asdict(settings), sort_keys=True, default=str)
-    facts = b"".join((cast.HERE / name).read_bytes() for name in ("cast.csv", "prominence.csv"))
+    facts = b"".join(file.read_bytes() for file in (known.FACTS_FILE, known.PROMINENCE_FILE))
     return hashlib.sha256(f"{GENERATOR_VERSION}{text}".encode() + facts).hexdigest()[:16]
 
 
@@ -164,49 +159,49 @@ def _publish(unfinished: Path, path: Path) -> None:
 
 def _generate(path: Path, settings: WorldSettings) -> None:
     streams = iter(np.random.default_rng(settings.seed).spawn(8))
-    accounts = cast.accounts_for(settings.models)
-    repositories = population.settle(accounts, settings.models, next(streams))
-    found = pathologies.none(repositories)
-    spoiler = next(streams)
+    accounts = known.accounts_for(settings.models)
+    repositories = population.make_repositories(accounts, settings.models, next(streams))
+    found = pathologies.Pathologies()
+    wrong = next(streams)
     if settings.pathologies:
-        found = pathologies.spoil_counters(accounts, repositories, spoiler)
-    planted_lineage = lineage.descend(accounts, repositories, ~found.ineligible, next(streams))
+        found = pathologies.plant_in_repositories(accounts, repositories, wrong)
+    eligible = ~found.mask(repositories.size, "deleted", "late_arrival")
+    planted_lineage = lineage.plant_lineage(accounts, repositories, eligible, next(streams))
     if settings.pathologies:
-        pathologies.spoil_lineage(accounts, repositories, planted_lineage, found, spoiler)
-    names = naming.christen(accounts, repositories, planted_lineage, found, next(streams))
+        pathologies.plant_in_lineage(accounts, repositories, planted_lineage, found, wrong)
+    names = naming.name_repositories(accounts, repositories, planted_lineage, found, next(streams))
     hub_id = population.hub_ids(repositories.created, settings.seed)
-    identity = attributes.identify(accounts, repositories, names, found, hub_id)
-    stated = attributes.edges(repositories, planted_lineage, identity, found)
-    described = attributes.describe(
+    identity = edges.identify(accounts, repositories, names, found, hub_id)
+    stated = edges.stated_edges(repositories, planted_lineage, identity, found)
+    static, attributes = description.describe(
         repositories, planted_lineage, names, identity=identity, stated=stated, found=found, rng=next(streams)
     )
     planned = planned_revisions(pathologies=settings.pathologies)
     observations = boundary_revisions(planned)
     observed = np.array([seconds(revision.observed_at) for revision in observations])
-    counters = downloads.plant(accounts, repositories, found.faulty, observed, settings.models / 20_000, next(streams))
-    static = described.static
-    seen = archive.observatory(repositories, static, identity, counters, found, pathologies=settings.pathologies)
-    written = _chosen(planned, observations, settings)
+    scale = settings.models / 20_000
+    counters = downloads.plant_downloads(accounts, repositories, found, observed, scale, next(streams))
+    seen = history.history_of(repositories, static, identity, counters, found, pathologies=settings.pathologies)
     commits = {revision.committed_at: _commit(settings, revision) for revision in planned}
     _write_planted(path, accounts, seen)
-    _write_archive(path, seen, written, commits)
+    _write_archive(path, seen, _chosen(planned, observations, settings), commits)
     if settings.truth:
-        _write_truth(
-            path,
-            truth.Planted(
-                accounts=accounts,
-                repositories=repositories,
-                identity=identity,
-                static=static,
-                traits=described.traits,
-                stated=stated,
-                downloads=counters,
-                found=found,
-                observations=observations,
-                revisions=planned,
-                commits=commits,
-            ),
+        planted = Planted(
+            accounts=accounts,
+            repositories=repositories,
+            identity=identity,
+            static=static,
+            attributes=attributes,
+            stated=stated,
+            downloads=counters,
+            found=found,
+            observations=observations,
+            revisions=planned,
+            commits=commits,
         )
+        (path / "truth").mkdir()
+        for name, table in truth.TABLES.items():
+            table(planted).write_parquet(path / "truth" / f"{name}.parquet")
     (path / "README.md").write_text(_README, encoding="utf-8")
     (path / "settings.json").write_text(json.dumps(asdict(settings), default=str, indent=1), encoding="utf-8")
 
@@ -229,7 +224,7 @@ def _commit(settings: WorldSettings, revision: PlannedRevision) -> str:
     return hexadecimal(f"{digest(settings)} {revision.committed_at}")
 
 
-def _write_planted(path: Path, accounts: cast.Accounts, seen: archive.Observatory) -> None:
+def _write_planted(path: Path, accounts: known.Accounts, seen: history.History) -> None:
     folder = path / "planted"
     folder.mkdir()
     accounts.frame().write_parquet(folder / "accounts.parquet")
@@ -239,10 +234,7 @@ def _write_planted(path: Path, accounts: cast.Accounts, seen: archive.Observator
 
 
 def _write_archive(
-    path: Path,
-    seen: archive.Observatory,
-    revisions: tuple[PlannedRevision, ...],
-    commits: dict[datetime, str],
+    path: Path, seen: history.History, revisions: tuple[PlannedRevision, ...], commits: dict[datetime, str]
 ) -> None:
     """Writes revisions one by one, so that no more than one is in memory."""
     (path / "archive").mkdir()
@@ -258,7 +250,7 @@ def _write_archive(
             file.parent.mkdir(parents=True)
             shutil.copyfile(contents[revision.observed_at], file)
         else:
-            archive.write_revision(seen.archived(revision), file)
+            history.write_revision(seen.archived(revision), file)
             contents[revision.observed_at] = file
         table.append(
             {
@@ -274,15 +266,6 @@ def _write_archive(
             }
         )
     pl.DataFrame(table).write_parquet(path / "revisions.parquet")
-
-
-def _write_truth(path: Path, planted: truth.Planted) -> None:
-    folder = path / "truth"
-    folder.mkdir()
-    for name, table in truth.tables(planted).items():
-        table().write_parquet(folder / f"{name}.parquet")
-    dictionary = {name: {"grain": grain, "columns": columns} for name, (grain, columns) in truth.DICTIONARY.items()}
-    (folder / "dictionary.json").write_text(json.dumps(dictionary, indent=1), encoding="utf-8")
 
 
 def _sha256(file: Path) -> str:

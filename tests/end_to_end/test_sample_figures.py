@@ -14,7 +14,7 @@ from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.publish.compare import published_figures
 from pipeline.tables.windowed import WINDOWED_TABLES
-from synthetic_hub import cast
+from synthetic_hub.accounts import facts
 from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
@@ -136,7 +136,7 @@ def test_the_years_attributes_are_shown_as_planted(sample, headline, title, dime
 
 @pytest.mark.parametrize(("country", "code"), [("China", "CN"), ("United States", "US")])
 def test_the_ten_largest_of_each_leading_country_are_shown_as_planted(sample, headline, country, code):
-    of_country = cast.facts().filter(country=code)["organization"].unique().implode()
+    of_country = facts().filter(country=code)["organization"].unique().implode()
     planted = (
         planted_in_the_year(sample, "organization_downloads")
         .filter(pl.col("organization").is_in(of_country), population="new", attribution="uploader")

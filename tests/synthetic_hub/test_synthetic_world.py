@@ -11,15 +11,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-import pipeline
-from pipeline.tables.shares import POPULATION_NAMES
-from synthetic_hub.targets import LANGUAGE_TASKS, TARGETS
-from synthetic_hub.truth import DICTIONARY
+from synthetic_hub.targets import LANGUAGE_TASKS
 from synthetic_hub.world import WorldSettings, ensure_world
 
 SETTINGS = WorldSettings(models=5_000)
 SMALL = WorldSettings(models=1_200, truth=False, revisions=(date(2024, 8, 1), date(2025, 8, 1)))
-REFERENCE = Path(pipeline.__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[2] / "pipeline" / "reference"
 TRAILING_YEAR = (date(2024, 9, 1), date(2025, 8, 1))
 
 
@@ -117,13 +114,9 @@ def test_the_world_says_that_it_is_synthetic(world):
     assert "Synthetic" in (world.path / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("country", "target"),
-    [("CN", TARGETS[0]), ("US", TARGETS[1]), ("international", TARGETS[2])],
-    ids=["china", "usa", "international"],
-)
-def test_the_trailing_year_holds_the_published_share(world, country, target):
-    assert shares(world, "new")[country] == pytest.approx(target.published, abs=0.005)
+@pytest.mark.parametrize(("country", "published"), [("CN", 17.1), ("US", 15.86), ("international", 23.8)])
+def test_the_trailing_year_holds_the_published_share(world, country, published):
+    assert shares(world, "new")[country] == pytest.approx(published, abs=0.005)
 
 
 def test_china_overtakes_the_usa_among_new_models_in_june_2025(world):
@@ -203,7 +196,7 @@ def test_uploader_and_origin_divide_the_same_downloads(world):
         .agg(pl.col("downloads").sum())
         .pivot("attribution", index=["month", "population"], values="downloads")
     )
-    assert totals.height == len(world.months) * len(POPULATION_NAMES)
+    assert totals.height == len(world.months) * 6
     assert totals.select(((pl.col("uploader") - pl.col("origin")) / pl.col("uploader")).abs().max()).item() < 1e-12
 
 
@@ -226,11 +219,6 @@ def test_a_root_derives_from_nothing(world):
     carrying = world.truth("edges").filter("carries_origin")
     roots = world.truth("roots")["root_model_id"].unique()
     assert not set(roots) & set(carrying["child_model_id"])
-
-
-def test_every_truth_table_has_the_columns_of_its_dictionary(world):
-    for name, (_, columns) in DICTIONARY.items():
-        assert world.truth(name).columns == list(columns), name
 
 
 def test_what_the_archive_shows_measures_to_the_planted_downloads(world):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from synthetic_hub.attributes import Identity
 from synthetic_hub.downloads import Downloads
+from synthetic_hub.edges import Identity
 from synthetic_hub.identifiers import namespace_of
 from synthetic_hub.pathologies import Pathologies
 from synthetic_hub.population import Repositories
@@ -22,6 +22,7 @@ from synthetic_hub.timeline import (
     END,
     Integers,
     PlannedRevision,
+    at,
     busy_time,
     seconds,
 )
@@ -33,15 +34,15 @@ ARCHIVE_COLUMNS = (
 )  # fmt: skip
 
 PARTIAL_SHARE = 0.26
-_ROLLBACK = (datetime(2025, 5, 19, tzinfo=UTC), datetime(2025, 5, 30, tzinfo=UTC))
+_ROLLBACK = (at(2025, 5, 19), at(2025, 5, 30))
 _ROLLBACK_KEEPS = 0.97
-_FREEZE = (datetime(2025, 8, 20, tzinfo=UTC), datetime(2025, 8, 21, tzinfo=UTC))
-_FROZEN_AT = datetime(2025, 8, 19, tzinfo=UTC)
-_FIRST_COUNTERS_GOOD = datetime(2025, 2, 28, tzinfo=UTC)
+_FREEZE = (at(2025, 8, 20), at(2025, 8, 21))
+_FROZEN_AT = at(2025, 8, 19)
+_FIRST_COUNTERS_GOOD = at(2025, 2, 28)
 
 
 @dataclass(frozen=True)
-class Observatory:
+class History:
     """All that is needed to say what the Hub shows at a time.
 
     `repositories`: one row per repository that ever exists, in order of creation. `counters`: the same rows, the
@@ -120,7 +121,7 @@ _COLUMN_SINCE = {
 }
 
 
-def observatory(
+def history_of(
     repositories: Repositories,
     static: pl.DataFrame,
     identity: Identity,
@@ -128,10 +129,9 @@ def observatory(
     found: Pathologies,
     *,
     pathologies: bool,
-) -> Observatory:
+) -> History:
     """Gathers what is planted into what can be observed."""
-    number = np.arange(repositories.size)
-    modified = repositories.created + (number * 7919 % 97) * DAY
+    size = repositories.size
     table = static.with_columns(
         identity.model_id.alias("model_id"),
         identity.former_id.alias("former_id"),
@@ -139,15 +139,15 @@ def observatory(
         pl.Series("created", repositories.created),
         pl.Series("visible_from", np.maximum(repositories.created, repositories.public)),
         pl.Series("deleted", repositories.deleted),
-        pl.Series("modified", modified),
-        pl.Series("rolled_back", found.rolled_back),
-        pl.Series("no_counter", found.faulty.no_counter),
+        pl.Series("modified", repositories.created + (np.arange(size) * 7919 % 97) * DAY),
+        pl.Series("rolled_back", found.mask(size, "rolled_back_in_may_2025")),
+        pl.Series("no_counter", found.mask(size, "counter_always_null")),
     )
     counters = pl.DataFrame(
         {f"all_time_{number:02}": row for number, row in enumerate(downloads.all_time)}
         | {f"thirty_days_{number:02}": row for number, row in enumerate(downloads.thirty_days)}
     )
-    return Observatory(table, counters, downloads.observed.tolist(), pathologies)
+    return History(table, counters, downloads.observed.tolist(), pathologies)
 
 
 def write_revision(rows: pl.DataFrame, path: Path) -> None:
