@@ -1,4 +1,4 @@
-"""Reads the reviewed registry of organisations and the list of models without a namespace, and finds their defects."""
+"""Reads the reviewed registry of organisations, compiles it into the map, and finds its defects."""
 
 from __future__ import annotations
 
@@ -11,38 +11,51 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError
-from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.tables.registry_rules import RULES, RegistryRule
+from pipeline.reference.registry_links import LINKS
+from pipeline.reference.registry_map import MAP_SCHEMA, SEATS_OF_VARIANTS, compile_map
+from pipeline.reference.registry_rules import RULES, RULES_OF_THE_FILES, RegistryRule
 
-CANONICAL_SCHEMA = pl.Schema(
-    {
-        "model_id": pl.String,
-        "organization": pl.String,
-        "country": pl.String,
-        "kind": pl.String,
-        "evidence": pl.String,
-        "basis": pl.String,
-        "checked_on": pl.Date,
-        "note": pl.String,
-    }
-)
-LISTED_ONCE = RegistryRule(
-    "models_are_listed_once",
-    "No model is listed twice.",
-    ("model_id",),
-    lambda rows: rows.filter(pl.col("model_id").is_duplicated()),
-    pl.lit("the model is listed more than once"),
-    "keep one of its rows",
-)
+_KNOWN = {"evidence": pl.String, "basis": pl.String, "checked_on": pl.Date, "note": pl.String}
+_PERIOD = {"valid_from": pl.Date, "valid_to": pl.Date}
+FILES = {
+    "organizations": pl.Schema(
+        dict.fromkeys(("organization_id", "name", "kind", "wikidata", "ror", "website", "note"), pl.String)
+    ),
+    "seats": pl.Schema(
+        {"organization_id": pl.String, "country": pl.String, **_PERIOD}
+        | dict.fromkeys(("rule", "legal_country", "disputed_country", "disputed_by", "quote"), pl.String)
+        | _KNOWN
+    ),
+    "owners": pl.Schema(
+        {"organization_id": pl.String, "owner_id": pl.String}
+        | dict.fromkeys(("announced_on", "closed_on", "ended_on"), pl.Date)
+        | _KNOWN
+    ),
+    "accounts": pl.Schema(
+        {"namespace": pl.String, "organization_id": pl.String, "role": pl.String, **_PERIOD, "former_name": pl.String}
+        | _KNOWN
+    ),
+    "persons": pl.Schema({"namespace": pl.String, "name": pl.String, **_PERIOD} | _KNOWN),
+    "canonical_models": pl.Schema({"model_id": pl.String, "organization_id": pl.String} | _KNOWN),
+}
+"""The registry's files by name, each with its columns; `canonical_models` lists the models without a namespace."""
+
+
+_MAY_BE_ABSENT = ("ultimate_owner", "ultimate_owner_country")
+"""Columns that a registry in one file may lack."""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The registry's rows (`attribution/organizations`), the canonical models, and a digest of both."""
+    """The registry's map (`organizations`), the models without a namespace, and a digest of the files.
+
+    `seats` has, in the order of the map, the countries that variants of the map ask for.
+    """
 
     organizations: pl.DataFrame
     canonical_models: pl.DataFrame
     digest: str
+    seats: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -64,47 +77,81 @@ class Defect:
 
 
 def our_registry() -> Path:
-    """The registry that comes with the census."""
-    return _reference("organizations.csv")
+    """The folder of the registry that comes with the census."""
+    return Path(str(files("pipeline.reference"))) / "registry"
 
 
 def read_registry(path: Path | None = None) -> Registry:
-    """The registry at `path`, by default the one that comes with the census.
+    """The registry at `path`, a folder of files or one file with the columns of the map; by default our own.
 
     Raises:
-        CensusError: the file cannot be read, lacks a column, or has a defect that decides about attribution.
+        CensusError: a file cannot be read, lacks a column, or has a defect that decides about attribution.
     """
     path = path or our_registry()
-    canonical_path = _reference("canonical_models.csv")
-    lines = _Lines(path, ORGANIZATIONS.schema)
-    canonical_lines = _Lines(canonical_path, CANONICAL_SCHEMA)
-    deciding = [defect for defect in lines.defects() if defect.decides]
+    deciding = [defect for defect in registry_defects(path) if defect.decides]
     if deciding:
         others = f"; {len(deciding) - 1} more, see `census registry check {path}`" if len(deciding) > 1 else ""
         raise CensusError(f"{deciding[0]}{others}")
-    digest = hashlib.sha256(path.read_bytes() + canonical_path.read_bytes()).hexdigest()
-    return Registry(lines.rows(), canonical_lines.rows(), digest)
+    ours = _typed(_lines(path if path.is_dir() else our_registry()))
+    if path.is_dir():
+        mapped = compile_map(ours)
+    else:
+        nothing = [pl.lit(None, pl.String).alias(name) for name in SEATS_OF_VARIANTS]
+        mapped = _Lines(path, MAP_SCHEMA).typed().with_columns(nothing)
+    return Registry(mapped.select(*MAP_SCHEMA), _canonical(ours), _digest(path), mapped.select(*SEATS_OF_VARIANTS))
 
 
 def registry_defects(path: Path | None = None) -> list[Defect]:
-    """Every defect of the registry at `path`, in the order of its lines; of ours, those of the canonical models too.
+    """Every defect of the registry at `path`, file by file in the order of the lines.
 
     Raises:
-        CensusError: the file cannot be read or lacks a column.
+        CensusError: a file cannot be read or lacks a column.
     """
-    defects = _Lines(path or our_registry(), ORGANIZATIONS.schema).defects()
-    if path is None or path.resolve() == our_registry().resolve():
-        defects += _Lines(_reference("canonical_models.csv"), CANONICAL_SCHEMA).defects()
-    return defects
+    path = path or our_registry()
+    if not path.is_dir():
+        return _Lines(path, MAP_SCHEMA).defects(RULES)
+    lines = _lines(path)
+    found = [defect for some in lines.values() for defect in some.defects(RULES_OF_THE_FILES)]
+    read = _typed(lines)
+    for link in LINKS:
+        found += lines[link.file].as_defects(link.offenders(read), link.problem, link.remedy, decides=link.decides)
+    order = [f"{name}.csv" for name in FILES]
+    return sorted(dict.fromkeys(found), key=lambda defect: (order.index(defect.file), defect.line))
 
 
 def registry_lines(path: Path | None = None) -> pl.DataFrame:
-    """The registry's rows with the `line` of the file on which each stands."""
-    return _Lines(path or our_registry(), ORGANIZATIONS.schema).typed()
+    """The map's rows, each with the `line` of the file that names its account (persons' have the line of theirs)."""
+    path = path or our_registry()
+    if not path.is_dir():
+        return _Lines(path, MAP_SCHEMA).typed()
+    lines = _lines(path)
+    named = [lines[name].typed().select("namespace", "line") for name in ("accounts", "persons")]
+    first = pl.concat(named).unique("namespace", keep="first", maintain_order=True)
+    return read_registry(path).organizations.join(first, on="namespace", how="left").select("line", *MAP_SCHEMA)
 
 
-def _reference(name: str) -> Path:
-    return Path(str(files("pipeline.reference"))) / name
+def _lines(folder: Path) -> dict[str, _Lines]:
+    return {name: _Lines(folder / f"{name}.csv", schema) for name, schema in FILES.items()}
+
+
+def _typed(lines: dict[str, _Lines]) -> dict[str, pl.DataFrame]:
+    return {name: some.typed() for name, some in lines.items()}
+
+
+def _canonical(read: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """The models without a namespace, with their makers at their seats of today."""
+    seats = read["seats"].filter(pl.col("valid_to").is_null()).select("organization_id", "country")
+    makers = read["organizations"].select("organization_id", pl.col("name").alias("organization"), "kind")
+    return (
+        read["canonical_models"]
+        .join(makers.join(seats, on="organization_id"), on="organization_id", maintain_order="left")
+        .select("model_id", "organization", "country", "kind", *_KNOWN)
+    )
+
+
+def _digest(path: Path) -> str:
+    read = [path / f"{name}.csv" for name in FILES] if path.is_dir() else [path, our_registry() / "canonical_models.csv"]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()
 
 
 class _Lines:
@@ -117,59 +164,42 @@ class _Lines:
             text = pl.read_csv(path, infer_schema=False, null_values=[""])
         except (PolarsError, OSError) as error:
             raise CensusError(f"the registry {path} cannot be read as CSV ({error}): check the file") from error
+        text = text.with_columns(
+            pl.lit(None, pl.String).alias(name) for name in _MAY_BE_ABSENT if name in schema and name not in text.columns
+        )
         if missing := [column for column in schema if column not in text.columns]:
             raise CensusError(f"{path.name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")
         broken = pl.sum_horizontal(pl.col(column).str.count_matches("\n").fill_null(0) for column in text.columns)
         line = pl.int_range(pl.len()) + 2 + broken.cum_sum().shift(1, fill_value=0)
         self._text = text.select(line.alias("line"), *schema)
 
-    def rows(self) -> pl.DataFrame:
-        """The rows as declared."""
-        return self.typed().drop("line")
-
     def typed(self) -> pl.DataFrame:
         """The rows as declared, with their lines; a value that is not of its column's type is null."""
-        return self._text.select("line", *(_typed(column, dtype) for column, dtype in self._schema.items()))
+        return self._text.select("line", *(_value(column, dtype) for column, dtype in self._schema.items()))
 
-    def defects(self) -> list[Defect]:
-        """What is wrong, in the order of the lines."""
+    def defects(self, rules: tuple[RegistryRule, ...]) -> list[Defect]:
+        """What is wrong by the rules about one file, in the order of the lines."""
         typed = self.typed()
-        found = [self._defects(self._mistyped(column, typed), _date_rule(column)) for column in self._dates()]
-        found += [
-            self._defects(rule.offenders(typed.lazy()).collect(), rule)
-            for rule in (*RULES, LISTED_ONCE)
-            if set(rule.columns) <= set(typed.columns)
-        ]
-        return sorted((defect for some in found for defect in some), key=lambda defect: defect.line)
+        found = []
+        for column in (column for column, dtype in self._schema.items() if dtype == pl.Date):
+            mistyped = self._text.filter(self._text[column].is_not_null() & typed[column].is_null())
+            problem = pl.format(f"{column} {{}} is not a day", column)
+            found += self.as_defects(mistyped, problem, "write it as 2025-07-01", decides=column != "checked_on")
+        for rule in rules:
+            if set(rule.columns) <= set(typed.columns):
+                rows = rule.offenders(typed.lazy()).collect()
+                found += self.as_defects(rows, rule.problem, rule.remedy, decides=rule.severity == "critical")
+        return sorted(found, key=lambda defect: defect.line)
 
-    def _dates(self) -> list[str]:
-        return [column for column, dtype in self._schema.items() if dtype == pl.Date]
-
-    def _mistyped(self, column: str, typed: pl.DataFrame) -> pl.DataFrame:
-        return self._text.filter(self._text[column].is_not_null() & typed[column].is_null())
-
-    def _defects(self, rows: pl.DataFrame, rule: RegistryRule) -> list[Defect]:
+    def as_defects(self, rows: pl.DataFrame, problem: pl.Expr, remedy: str, *, decides: bool) -> list[Defect]:
+        """The rows as defects of this file."""
         subject = pl.col(next(iter(self._schema))).fill_null("no name").alias("subject")
-        stated = rows.select("line", subject, rule.problem.alias("problem"))
-        decides = rule.severity == "critical"
+        stated = rows.select("line", subject, problem.alias("problem")).sort("line")
         return [
-            Defect(self._path.name, line, name, problem, rule.remedy, decides)
-            for line, name, problem in stated.iter_rows()
+            Defect(self._path.name, line, name, problem, remedy, decides) for line, name, problem in stated.iter_rows()
         ]
 
 
-def _typed(column: str, dtype: pl.DataType) -> pl.Expr:
+def _value(column: str, dtype: pl.DataType) -> pl.Expr:
     value = pl.col(column)
     return value.str.to_date("%Y-%m-%d", strict=False) if dtype == pl.Date else value.cast(dtype)
-
-
-def _date_rule(column: str) -> RegistryRule:
-    return RegistryRule(
-        f"{column}_is_a_day",
-        f"{column} is a day.",
-        (column,),
-        lambda rows: rows,
-        pl.format(f"{column} {{}} is not a day", column),
-        "write it as 2025-07-01",
-        "warning" if column == "checked_on" else "critical",
-    )

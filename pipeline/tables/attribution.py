@@ -17,7 +17,7 @@ from pipeline.tables.columns import (
     ORGANIZATION,
 )
 from pipeline.tables.coverage_rules import covers_snapshot
-from pipeline.tables.registry_rules import RULES, RegistryRule
+from pipeline.reference.registry_rules import RULES, RegistryRule
 
 
 def _as_rule(rule: RegistryRule) -> Rule:

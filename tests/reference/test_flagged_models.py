@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import CensusError
 from pipeline.reference.flagged import flagged_models
-from pipeline.tables.registry_rules import EVIDENCE_BASES
+from pipeline.reference.registry_rules import EVIDENCE_BASES
 
 
 def listed(tmp_path, *lines):

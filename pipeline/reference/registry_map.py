@@ -1,0 +1,176 @@
+"""Compiles the registry's files into one map: a row for each account and period in which nothing about it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import polars as pl
+
+from pipeline.reference.registry_rules import EVIDENCE_BASES, OWN_NAME, PERSON
+
+Files = Mapping[str, pl.DataFrame]
+
+MAP_SCHEMA = pl.Schema(
+    {
+        "namespace": pl.String,
+        "organization": pl.String,
+        "country": pl.String,
+        "kind": pl.String,
+        "parent": pl.String,
+        "valid_from": pl.Date,
+        "valid_to": pl.Date,
+        "ultimate_owner": pl.String,
+        "ultimate_owner_country": pl.String,
+        "evidence": pl.String,
+        "basis": pl.String,
+        "checked_on": pl.Date,
+        "note": pl.String,
+    }
+)
+SEATS_OF_VARIANTS = ("legal_country", "announced_owner_country")
+"""Beside the map's own columns, what variants of the map need."""
+FAR_PAST, FAR_FUTURE = date(1, 1, 1), date(9999, 1, 1)
+DEEPEST_OWNERSHIP = 6
+"""Owners above an organisation, at most."""
+_READ, _WELL_KNOWN = EVIDENCE_BASES
+
+
+def compile_map(files: Files) -> pl.DataFrame:
+    """The map with the columns of `MAP_SCHEMA` and `SEATS_OF_VARIANTS`, in the order of the namespaces.
+
+    Organisations are placed by their seat on each day, and owned by who had closed the purchase by then. A row is
+    `read` if the seat was, and the account was or bears its organisation's name.
+    """
+    names = files["organizations"].select("organization_id", "name", "kind", "website")
+    seats = _periods(files["seats"], "valid_from", "valid_to")
+    owned = _ownership(files["owners"], "closed_on")
+    announced = _ownership(files["owners"], "announced_on")
+    rows = _cut(files, seats, pl.concat([owned, announced]))
+    placed = _held(rows, seats, ("country", "legal_country", "evidence", "basis", "checked_on", "note", "rule"), "_seat")
+    placed = _held(placed, owned, ("owner_id",), "")
+    placed = _topmost(_topmost(placed, owned, "ultimate_id"), announced, "announced_id")
+    for owner, country in (("ultimate_id", "ultimate_owner_country"), ("announced_id", "announced_owner_country")):
+        placed = _held(placed, seats, ("country",), f"_of_{owner}", key=owner).rename({f"country_of_{owner}": country})
+    for owner, name in (("organization_id", "organization"), ("owner_id", "parent"), ("ultimate_id", "ultimate_owner")):
+        placed = placed.join(names.select(pl.col("organization_id").alias(owner), pl.col("name").alias(name)), owner, "left")
+    accounts = placed.join(names.drop("name"), "organization_id", "left").select(
+        *("namespace", "organization", "kind", "parent", "ultimate_owner", "ultimate_owner_country"),
+        *("line", "begin", "end", pl.col("country_seat").alias("country"), pl.col("legal_country_seat").alias("legal_country")),
+        "announced_owner_country",
+        *_known(),
+    )
+    mapped = pl.concat([_merged(accounts), _persons(files["persons"])], how="diagonal")
+    return mapped.select(*MAP_SCHEMA, *SEATS_OF_VARIANTS).sort(
+        pl.col("namespace").str.to_lowercase(), "namespace", "valid_from", nulls_last=False
+    )
+
+
+def _periods(rows: pl.DataFrame, begin: str, end: str) -> pl.DataFrame:
+    return rows.with_columns(
+        pl.col(begin).fill_null(FAR_PAST).alias("begin"), pl.col(end).fill_null(FAR_FUTURE).alias("end")
+    )
+
+
+def _ownership(owners: pl.DataFrame, begins: str) -> pl.DataFrame:
+    """Who owned what and when, where ownership `begins` with that day; since ever if no day is known at all."""
+    day = pl.coalesce(begins, "closed_on") if begins == "announced_on" else pl.col(begins)
+    is_known = day.is_not_null() | pl.col("announced_on").is_null()
+    return _periods(owners.filter(is_known).with_columns(day.alias("began_on")), "began_on", "ended_on").select(
+        "organization_id", "owner_id", "begin", "end"
+    )
+
+
+def _cut(files: Files, seats: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
+    """Accounts in pieces, cut wherever the seat or the owner changes of the organisation or of any owner above it."""
+    days = pl.concat(
+        rows.select("organization_id", pl.col(side).alias("day")) for rows in (seats, owned) for side in ("begin", "end")
+    ).unique()
+    above = [files["organizations"].select("organization_id", pl.col("organization_id").alias("owner_id"))]
+    edges = owned.select(pl.col("organization_id").alias("owner_id"), pl.col("owner_id").alias("next")).unique()
+    for _ in range(DEEPEST_OWNERSHIP):
+        above.append(above[-1].join(edges, "owner_id").select("organization_id", pl.col("next").alias("owner_id")).unique())
+    changes = (
+        pl.concat(above).unique().join(days.rename({"organization_id": "owner_id"}), "owner_id").select("organization_id", "day")
+    )
+    accounts = _periods(files["accounts"], "valid_from", "valid_to")
+    starts = pl.concat(
+        [
+            accounts.select("line", pl.col("begin").alias("start")),
+            accounts.join(changes, "organization_id")
+            .filter(pl.col("day").is_between("begin", "end", closed="none"))
+            .select("line", pl.col("day").alias("start")),
+        ]
+    ).unique()
+    return (
+        accounts.join(starts, "line")
+        .sort("line", "start")
+        .with_columns(pl.col("start").shift(-1).over("line").fill_null(pl.col("end")).alias("end"), begin="start")
+        .drop("start")
+    )
+
+
+def _held(
+    rows: pl.DataFrame, facts: pl.DataFrame, columns: tuple[str, ...], suffix: str, key: str = "organization_id"
+) -> pl.DataFrame:
+    """Rows with what held of the organisation `key` when each begins, null where nothing did."""
+    told = facts.select(
+        pl.col("organization_id").alias(key),
+        pl.col("begin").alias("since"),
+        pl.col("end").alias("until"),
+        *(pl.col(column).alias(f"{column}{suffix}") for column in columns),
+    )
+    held = rows.select("line", "begin", key).join(told, key).filter(pl.col("begin").is_between("since", "until", "left"))
+    return rows.join(held.drop(key, "since", "until"), ["line", "begin"], "left")
+
+
+def _topmost(rows: pl.DataFrame, owned: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Rows with the owner above whom there is none when each begins; the organisation itself if nobody owns it."""
+    found = rows.with_columns(pl.col("organization_id").alias(name))
+    for _ in range(DEEPEST_OWNERSHIP):
+        found = _held(found, owned, ("owner_id",), "_above", key=name).with_columns(pl.coalesce("owner_id_above", name).alias(name))
+        found = found.drop("owner_id_above")
+    return found
+
+
+def _known() -> tuple[pl.Expr, ...]:
+    """How a row is known: what supports its seat and, where the account is the weaker part, that."""
+    account_stands = pl.col("basis").is_in([_READ, OWN_NAME])
+    is_read = account_stands & (pl.col("basis_seat") == _READ)
+    page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
+    return (
+        pl.coalesce("evidence_seat", "evidence", "website", page).alias("evidence"),
+        pl.when(is_read).then(pl.lit(_READ)).otherwise(pl.lit(_WELL_KNOWN)).alias("basis"),
+        pl.when(is_read).then(pl.max_horizontal("checked_on", "checked_on_seat")).alias("checked_on"),
+        pl.concat_str("note", "note_seat", separator="; ", ignore_nulls=True).replace("", None).alias("note"),
+    )
+
+
+def _merged(pieces: pl.DataFrame) -> pl.DataFrame:
+    """Pieces of an account that say the same, one after the other, as one row."""
+    said = [column for column in pieces.columns if column not in {"begin", "end"}]
+    return (
+        pieces.sort("line", "begin")
+        .with_columns(pl.struct(said).rle_id().alias("run"))
+        .group_by(*said, "run")
+        .agg(pl.col("begin").min(), pl.col("end").max())
+        .with_columns(
+            pl.when(pl.col("begin") != FAR_PAST).then("begin").alias("valid_from"),
+            pl.when(pl.col("end") != FAR_FUTURE).then("end").alias("valid_to"),
+        )
+    )
+
+
+def _persons(persons: pl.DataFrame) -> pl.DataFrame:
+    page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
+    return persons.select(
+        "namespace",
+        pl.col("name").alias("organization"),
+        pl.lit(PERSON).alias("kind"),
+        "valid_from",
+        "valid_to",
+        pl.coalesce("evidence", page).alias("evidence"),
+        "basis",
+        "checked_on",
+        "note",
+    )
