@@ -25,7 +25,7 @@ from pipeline.months import add_months, opening_of
 from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.publication import publish
 from pipeline.publish.seals import seal
-from pipeline.reference.registry import our_registry
+from pipeline.reference.registry import read_registry
 from pipeline.tables import attribution, lineage, listings
 from pipeline.tables.published import MONTH_SEALS
 from pipeline.transform.normalise import opening_counters
@@ -76,7 +76,7 @@ def _registry_of_authors(folder: Path) -> Path:
     path = folder / "registry.csv"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        ours = pl.read_csv(our_registry(), infer_schema=False)
+        ours = read_registry().organizations
         author = pl.col("namespace").rank("dense") - 1
         ours.with_columns(pl.format("author-{}", author).alias("namespace")).write_csv(path)
     return path

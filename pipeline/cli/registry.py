@@ -16,10 +16,17 @@ from pipeline.lake.store import Lake
 from pipeline.months import add_months, months_between
 from pipeline.publish.headline import ATTRIBUTION_MEANINGS, BASIS_MEANINGS, POPULATION_MEANINGS
 from pipeline.publish.marts import SYNTHETIC_SOURCES, dim_country
-from pipeline.reference.other_map import CountryMap, read_country_map
-from pipeline.reference.registry import our_registry, read_registry, registry_defects, registry_lines
+from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
+from pipeline.reference.registry import (
+    our_registry,
+    read_files,
+    read_registry,
+    registry_defects,
+    registry_lines,
+)
 from pipeline.tables import attribution, listings, published
 from pipeline.transform import registry_review as review
+from pipeline.transform.attribution import current_rows
 from pipeline.transform.shares import with_shares
 from pipeline.transform.sums import totals_by
 
@@ -29,12 +36,14 @@ POPULATIONS = {"new": "is_new", "all": None, "language": "is_language"}
 
 def check(path: Path | None, lake: Lake) -> tuple[list[str], bool]:
     """The registry's defects and, as remarks, what the lake's months show of it; whether it is sound."""
-    file = path or our_registry()
+    name = (path or our_registry()).name
     defects = registry_defects(path)
     lines = [str(defect) for defect in defects]
-    lines.append(f"{file.name}: {len(defects)} defects" if defects else f"{file.name}: no defects")
+    lines.append(f"{name}: {len(defects)} defects" if defects else f"{name}: no defects")
     months = _attributed_months(lake)
-    if not months:
+    if any(defect.decides for defect in defects):
+        lines.append("remarks need a registry that can be used: mend the defects first")
+    elif not months:
         lines.append("remarks need months: the lake has none, run `census run` first")
     else:
         lines.extend(_remarks(registry_lines(path), lake, months))
@@ -58,20 +67,45 @@ def coverage(listing: Path | None, registry: Path | None, lake: Lake) -> list[st
     return [title, *_coverage_lines(standing)]
 
 
-def compare(other: Path, registry: Path | None, lake: Lake, last_month: date | None, population: str) -> list[str]:
-    """Where another map agrees with the registry, and the headline under both.
+def compare(
+    others: list[str], registry: Path | None, lake: Lake, last_month: date | None, population: str
+) -> list[str]:
+    """Where other maps agree with the registry, and the headline under each.
 
     Raises:
-        CensusError: either map cannot be read, or the lake lacks the month.
+        CensusError: a map cannot be read, or the lake lacks the month.
     """
-    theirs = read_country_map(other)
     ours = read_registry(registry)
-    verdicts = review.compare_maps(ours.organizations.lazy(), theirs.rows.lazy(), theirs.groups.lazy())
-    return [
-        *_verdict_lines(verdicts, other.name),
-        "",
-        *_headlines(theirs, ours.canonical_models.lazy(), lake, last_month, population),
-    ]
+    theirs = [read_other(other, ours) for other in others]
+    lines: list[str] = []
+    for other in theirs:
+        latest = current_rows(other.rows.lazy()) if "valid_from" in other.rows.columns else other.rows.lazy()
+        country = pl.col("country").fill_null("unaffiliated") if "kind" in other.rows.columns else pl.col("country")
+        named = latest.select("namespace", country)
+        lines += [
+            *_verdict_lines(review.compare_maps(ours.organizations.lazy(), named, other.groups.lazy()), other.name),
+            "",
+        ]
+    return [*lines, *_headlines(theirs, lake, last_month, population)]
+
+
+def export(registry: Path | None) -> list[str]:
+    """The map as CSV."""
+    shown = ("namespace", "organization", "country", "kind", "parent", "valid_from", "valid_to")
+    owners = ("ultimate_owner", "ultimate_owner_country", "basis")
+    return read_registry(registry).organizations.select(*shown, *owners).write_csv().splitlines()
+
+
+def due(registry: Path | None, day: date) -> list[str]:
+    """What someone should look at again, by reason."""
+    found = review.due_for_review(read_files(registry), day)
+    lines = [f"due on {day}: {found.height:,} facts"]
+    for (reason,), rows in found.group_by("reason", maintain_order=True):
+        lines += [
+            f"{reason}: {rows.height:,}",
+            *(f"  {subject:36} {detail}" for subject, detail in rows.select("subject", "detail").rows()),
+        ]
+    return lines
 
 
 def sample(registry: Path | None, seed: int, rows: int) -> list[str]:
@@ -215,10 +249,26 @@ def _window(lake: Lake, last_month: date | None) -> _Window:
     return _Window([month for month in wanted if month in held], len(wanted))
 
 
-def _headlines(
-    theirs: CountryMap, canonical_models: pl.LazyFrame, lake: Lake, last_month: date | None, population: str
-) -> Iterator[str]:
+def _headlines(maps: list[CountryMap], lake: Lake, last_month: date | None, population: str) -> Iterator[str]:
     window = _window(lake, last_month)
+    under = {
+        other.name: _shares(_downloads_under(other, lake, window, population), window, population) for other in maps
+    }
+    first = under[maps[0].name]
+    yield from _definition(lake, window, population, first)
+    for other in maps:
+        yield f"  {other.name}: {_applied(other)}"
+    yield ""
+    yield from _both(first) if len(maps) == 1 else _side_by_side(under)
+
+
+def _applied(other: CountryMap) -> str:
+    if other.name in VARIANTS:
+        return f"by {VARIANTS[other.name][0]}, as it was in each month"
+    return "as it was in each month" if "valid_from" in other.rows.columns else "applied to every month as it stands"
+
+
+def _downloads_under(other: CountryMap, lake: Lake, window: _Window, population: str) -> pl.DataFrame:
     flag = POPULATIONS[population]
     monthly = []
     for month in window.months:
@@ -228,15 +278,12 @@ def _headlines(
                 downloads.filter(pl.col(flag)) if flag else downloads,
                 lake.scan(attribution.MODEL_ATTRIBUTION, month),
                 lake.scan(listings.HUB_ACCOUNTS, month),
-                theirs.rows.lazy(),
-                canonical_models,
+                other.rows.lazy(),
+                other.canonical_models.lazy(),
                 month,
             )
         )
-    shares = _shares(review.in_the_groups_of(pl.concat(monthly), theirs.rows, theirs.groups), window, population)
-    yield from _definition(lake, window, population, shares)
-    yield ""
-    yield from _both(shares)
+    return review.in_the_groups_of(pl.concat(monthly), other.rows, other.groups)
 
 
 def _shares(downloads: pl.DataFrame, window: _Window, population: str) -> pl.DataFrame:
@@ -261,7 +308,7 @@ def _definition(lake: Lake, window: _Window, population: str, shares: pl.DataFra
     synthetic = "SYNTHETIC SAMPLE, not the real Hub. " if set(sources) & set(SYNTHETIC_SOURCES) else ""
     incomplete = "" if window.is_complete else f", INCOMPLETE: {len(window.months)} months only"
     covered = dict(shares.select("dimension", "coverage").unique().iter_rows())
-    yield f"{synthetic}Share of model downloads by country, under our registry and under the other map"
+    yield f"{synthetic}Share of model downloads by country, under our registry and under other maps"
     yield f"  window       {window.months[0]:%Y-%m} to {window.months[-1]:%Y-%m} (trailing_12_months{incomplete})"
     yield f"  population   {POPULATION_MEANINGS[population]}"
     yield f"  attribution  uploader: {ATTRIBUTION_MEANINGS['uploader']}"
@@ -269,7 +316,29 @@ def _definition(lake: Lake, window: _Window, population: str, shares: pl.DataFra
     yield f"  basis        {BASIS_MEANINGS[bases[0] if len(bases) == 1 else 'mixed']}"
     yield f"  coverage     {covered['ours']:.2%} of it attributed here, {covered['theirs']:.2%} under the other map"
     yield f"  source       {', '.join(sources)}"
-    yield "  other map    applied to every month as it stands, ours as it was in each"
+
+
+def _side_by_side(under: dict[str, pl.DataFrame]) -> Iterator[str]:
+    """Our share of each member, and by how much each map moves it."""
+    named = [shares.with_columns(pl.lit(name).alias("name")) for name, shares in under.items()]
+    moved = (
+        pl.concat(named)
+        .pivot("dimension", index=["member", "name"], values="share")
+        .with_columns(pl.col("ours", "theirs").fill_null(0.0))
+        .with_columns((pl.col("theirs") - pl.col("ours")).alias("difference"))
+        .pivot("name", index=["member", "ours"], values="difference")
+        .sort("ours", "member", descending=[True, False])
+    )
+    names = _member_names(moved)
+    width = max(map(len, names.values()))
+    yield f"  {'':{width}}    ours  " + "  ".join(under)
+    for row in moved.iter_rows(named=True):
+        differences = (f"{row[name] or 0.0:+{len(name)}.2%}" for name in under)
+        yield f"  {names[row['member']]:{width}}  {row['ours']:6.2%}  {'  '.join(differences)}"
+
+
+def _member_names(rows: pl.DataFrame) -> dict[str, str]:
+    return {code: name for code, name, _ in dim_country(rows["member"].to_list()).collect().iter_rows()}
 
 
 def _both(shares: pl.DataFrame) -> Iterator[str]:
@@ -278,7 +347,7 @@ def _both(shares: pl.DataFrame) -> Iterator[str]:
         .with_columns(pl.col("ours", "theirs").fill_null(0.0))
         .sort("ours", "theirs", "member", descending=[True, True, False])
     )
-    names = {code: name for code, name, _ in dim_country(side_by_side["member"].to_list()).collect().iter_rows()}
+    names = _member_names(side_by_side)
     width = max(map(len, names.values()))
     yield f"  {'':{width}}    ours  theirs  difference"
     yield from (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
@@ -13,8 +13,13 @@ from pipeline import settings
 from pipeline.cli import registry as reviewing
 from pipeline.cli.types import MonthType
 from pipeline.lake.store import Lake
+from pipeline.reference.other_map import VARIANTS
 
-REGISTRY = click.option("--registry", type=click.Path(path_type=Path), help="Another registry's CSV instead of ours.")
+REGISTRY = click.option(
+    "--registry",
+    type=click.Path(path_type=Path),
+    help="Another registry instead of ours: a folder of its files, or one CSV.",
+)
 
 
 @click.group()
@@ -25,7 +30,9 @@ def registry() -> None:
 @registry.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def check(file: Path | None) -> None:
-    """Names every defect of FILE (by default of our registry) by its line and remedy, then remarks from the lake.
+    """Names every defect of a registry (by default ours) by its line and remedy, then remarks from the lake.
+
+    FILE is a folder with the registry's files, or one CSV with the columns that `export` prints.
 
     Exit code 0: no defects; 1: at least one.
     """
@@ -46,18 +53,35 @@ def coverage(listing: Path | None, registry: Path | None) -> None:
 
 
 @registry.command()
-@click.argument("other", type=click.Path(path_type=Path))
+@click.argument("others", nargs=-1)
 @REGISTRY
 @click.option("--last-month", type=MonthType(), help="End of the year shown.  [default: the latest complete one]")
 @click.option(
     "--population", default="new", show_default=True, type=click.Choice(list(reviewing.POPULATIONS)), help="Of models."
 )
-def compare(other: Path, registry: Path | None, last_month: date | None, population: str) -> None:
-    """Holds another map against ours: where they differ, and the headline under both.
+def compare(others: tuple[str, ...], registry: Path | None, last_month: date | None, population: str) -> None:
+    """Holds other maps against ours: where they differ, and the headline under each.
 
-    OTHER is a CSV with at least the columns namespace and country; groups such as eu are understood.
+    Each of OTHERS is a variant of our map (head_office, ultimate_owner, legal_seat, greater_china, announced_owner), a
+    registry, or a CSV with at least the columns namespace and country, where groups such as eu are understood. Without
+    any, all variants are shown.
     """
-    _print(reviewing.compare(other, registry, _lake(), last_month, population))
+    _print(reviewing.compare(list(others) or list(VARIANTS), registry, _lake(), last_month, population))
+
+
+@registry.command()
+@REGISTRY
+def export(registry: Path | None) -> None:
+    """Prints the map as CSV: a row for each account and period, with the owner that stands above all others."""
+    _print(reviewing.export(registry))
+
+
+@registry.command()
+@REGISTRY
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day to review for.  [default: today]")
+def review(registry: Path | None, on: datetime | None) -> None:
+    """Lists what is due: read more than a year ago, announced and not closed, disputed."""
+    _print(reviewing.due(registry, (on or datetime.now(UTC)).date()))
 
 
 @registry.command()

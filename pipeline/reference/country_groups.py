@@ -9,8 +9,10 @@ import polars as pl
 
 
 def country_groups() -> pl.DataFrame:
-    """Every membership: `group`, its `name`, `kind` (`union`, `region` or `income`), `country`, `valid_from` and
-    `valid_to` (the first day on which it holds no longer); a missing day means since ever, or still."""
+    """Every membership: `group`, its `name`, its `kind`, `country`, `valid_from` and `valid_to`.
+
+    `kind` is `union`, `region` or `income`. A missing day means since ever, or still.
+    """
     return pl.read_csv(
         str(files("pipeline.reference") / "country_groups.csv"),
         schema_overrides={"valid_from": pl.Date, "valid_to": pl.Date},

@@ -11,6 +11,7 @@ from polars.exceptions import PolarsError
 from pipeline.errors import CensusError
 from pipeline.reference.country_groups import country_groups
 from pipeline.reference.registry import Registry, read_registry
+from pipeline.reference.registry_map import merge_periods
 from pipeline.reference.registry_rules import COUNTRY_CODES, MEMBERS_NOT_COUNTRIES
 
 NOT_STATED = ("", "unknown", "other", "none", "n/a", "?")
@@ -32,9 +33,9 @@ VARIANTS: dict[str, tuple[str, pl.Expr]] = {
 class CountryMap:
     """Another map, in our words.
 
-    `rows` has the columns `namespace`, `organization`, `country` (an ISO code, one of the members that are not
-    countries, or a group; null where the map names none), `kind`, `valid_from` and `valid_to`. `canonical_models` are
-    the models without a namespace as the map has them. `groups` has the `group` and `country` of every group used.
+    `rows` has `namespace` and `country`: an ISO code, one of the members that are not countries, or a group; null where
+    the map names none. Those of a registry have its other columns too, and so a row for each period. `canonical_models`
+    are the models without a namespace as the map has them. `groups` has the `group` and `country` of every group used.
     """
 
     name: str
@@ -46,14 +47,13 @@ class CountryMap:
 def under_variant(registry: Registry, variant: str) -> Registry:
     """The registry with every organisation in the country that a declared variant gives it; persons keep none."""
     country = VARIANTS[variant][1]
-    rows = pl.concat([registry.organizations, registry.seats], how="horizontal")
-    placed = rows.with_columns(pl.when(pl.col("country").is_not_null()).then(country).alias("country"))
+    placed = registry.pieces.with_columns(pl.when(pl.col("country").is_not_null()).then(country).alias("country"))
     makers = placed.filter(pl.col("valid_to").is_null() & pl.col("country").is_not_null()).unique("organization")
     canonical = registry.canonical_models.join(
         makers.select("organization", moved="country"), on="organization", how="left", maintain_order="left"
     ).with_columns(pl.coalesce("moved", "country").alias("country"))
     return Registry(
-        placed.select(registry.organizations.columns), canonical.drop("moved"), registry.digest, registry.seats
+        merge_periods(placed.select(registry.organizations.columns)), canonical.drop("moved"), registry.digest, placed
     )
 
 
@@ -72,8 +72,9 @@ def read_other(other: str, ours: Registry) -> CountryMap:
         read = read_registry(path)
     else:
         return read_country_map(path, ours)
-    rows = read.organizations.select("namespace", "organization", "country", "kind", "valid_from", "valid_to")
-    return CountryMap(other, rows, read.canonical_models, _no_groups())
+    return CountryMap(
+        other, read.organizations, read.canonical_models, country_groups().select("group", "country").clear()
+    )
 
 
 def read_country_map(path: Path, ours: Registry) -> CountryMap:
@@ -102,23 +103,12 @@ def read_country_map(path: Path, ours: Registry) -> CountryMap:
         rows.filter(~pl.col("namespace").is_first_distinct()),
         "namespace {namespace} is named a second time: keep one of its rows",
     )
-    is_person = pl.col("member") == "unaffiliated"
     return CountryMap(
         path.name,
-        rows.select(
-            "namespace",
-            pl.col("namespace").alias("organization"),
-            pl.col("member").replace(dict.fromkeys(NOT_STATED)).alias("country"),
-            pl.when(is_person).then(pl.lit("individual")).otherwise(pl.lit("company")).alias("kind"),
-            *(pl.lit(None, pl.Date).alias(side) for side in ("valid_from", "valid_to")),
-        ),
+        rows.select("namespace", pl.col("member").replace(dict.fromkeys(NOT_STATED)).alias("country")),
         ours.canonical_models,
         groups.filter(pl.col("group").is_in(rows["member"].unique().implode())),
     )
-
-
-def _no_groups() -> pl.DataFrame:
-    return country_groups().select("group", "country").clear()
 
 
 def _read_text(path: Path) -> pl.DataFrame:

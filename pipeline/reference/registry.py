@@ -12,36 +12,30 @@ from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError
 from pipeline.reference.registry_links import LINKS
-from pipeline.reference.registry_map import MAP_SCHEMA, SEATS_OF_VARIANTS, compile_map
+from pipeline.reference.registry_map import MAP_SCHEMA, SEATS_OF_VARIANTS, compile_map, merge_periods
 from pipeline.reference.registry_rules import RULES, RULES_OF_THE_FILES, RegistryRule
 
-_KNOWN = {"evidence": pl.String, "basis": pl.String, "checked_on": pl.Date, "note": pl.String}
-_PERIOD = {"valid_from": pl.Date, "valid_to": pl.Date}
+_KNOWN = ("evidence", "basis", "checked_on", "note")
+_DAYS = {"valid_from", "valid_to", "announced_on", "closed_on", "ended_on", "checked_on"}
+_SEAT = ("country", "valid_from", "valid_to", "rule", "legal_country", "disputed_country", "disputed_by")
+
+
+def _schema(*columns: str) -> pl.Schema:
+    return pl.Schema({column: pl.Date if column in _DAYS else pl.String for column in columns})
+
+
 FILES = {
-    "organizations": pl.Schema(
-        dict.fromkeys(("organization_id", "name", "kind", "wikidata", "ror", "website", "note"), pl.String)
-    ),
-    "seats": pl.Schema(
-        {"organization_id": pl.String, "country": pl.String, **_PERIOD}
-        | dict.fromkeys(("rule", "legal_country", "disputed_country", "disputed_by", "quote"), pl.String)
-        | _KNOWN
-    ),
-    "owners": pl.Schema(
-        {"organization_id": pl.String, "owner_id": pl.String}
-        | dict.fromkeys(("announced_on", "closed_on", "ended_on"), pl.Date)
-        | _KNOWN
-    ),
-    "accounts": pl.Schema(
-        {"namespace": pl.String, "organization_id": pl.String, "role": pl.String, **_PERIOD, "former_name": pl.String}
-        | _KNOWN
-    ),
-    "persons": pl.Schema({"namespace": pl.String, "name": pl.String, **_PERIOD} | _KNOWN),
-    "canonical_models": pl.Schema({"model_id": pl.String, "organization_id": pl.String} | _KNOWN),
+    "organizations": _schema("organization_id", "name", "kind", "wikidata", "ror", "website", "note"),
+    "seats": _schema("organization_id", *_SEAT, "quote", *_KNOWN),
+    "owners": _schema("organization_id", "owner_id", "announced_on", "closed_on", "ended_on", *_KNOWN),
+    "accounts": _schema("namespace", "organization_id", "role", "valid_from", "valid_to", "former_name", *_KNOWN),
+    "persons": _schema("namespace", "name", "valid_from", "valid_to", *_KNOWN),
+    "canonical_models": _schema("model_id", "organization_id", *_KNOWN),
 }
 """The registry's files by name, each with its columns; `canonical_models` lists the models without a namespace."""
 
 
-_MAY_BE_ABSENT = ("ultimate_owner", "ultimate_owner_country")
+_MAY_BE_ABSENT = ("ultimate_owner", "ultimate_owner_country", "evidence", "checked_on", "note")
 """Columns that a registry in one file may lack."""
 
 
@@ -49,13 +43,13 @@ _MAY_BE_ABSENT = ("ultimate_owner", "ultimate_owner_country")
 class Registry:
     """The registry's map (`organizations`), the models without a namespace, and a digest of the files.
 
-    `seats` has, in the order of the map, the countries that variants of the map ask for.
+    `pieces` is the map with the countries that its variants ask for, and a row for each period of these too.
     """
 
     organizations: pl.DataFrame
     canonical_models: pl.DataFrame
     digest: str
-    seats: pl.DataFrame
+    pieces: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,7 @@ def read_registry(path: Path | None = None) -> Registry:
     else:
         nothing = [pl.lit(None, pl.String).alias(name) for name in SEATS_OF_VARIANTS]
         mapped = _Lines(path, MAP_SCHEMA).typed().with_columns(nothing)
-    return Registry(mapped.select(*MAP_SCHEMA), _canonical(ours), _digest(path), mapped.select(*SEATS_OF_VARIANTS))
+    return Registry(merge_periods(mapped.select(*MAP_SCHEMA)), _canonical(ours), _digest(path), mapped)
 
 
 def registry_defects(path: Path | None = None) -> list[Defect]:
@@ -130,6 +124,11 @@ def registry_lines(path: Path | None = None) -> pl.DataFrame:
     return read_registry(path).organizations.join(first, on="namespace", how="left").select("line", *MAP_SCHEMA)
 
 
+def read_files(folder: Path | None = None) -> dict[str, pl.DataFrame]:
+    """The registry's files as they are written, by name, each row with its `line`."""
+    return _typed(_lines(folder or our_registry()))
+
+
 def _lines(folder: Path) -> dict[str, _Lines]:
     return {name: _Lines(folder / f"{name}.csv", schema) for name, schema in FILES.items()}
 
@@ -150,7 +149,9 @@ def _canonical(read: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def _digest(path: Path) -> str:
-    read = [path / f"{name}.csv" for name in FILES] if path.is_dir() else [path, our_registry() / "canonical_models.csv"]
+    read = (
+        [path / f"{name}.csv" for name in FILES] if path.is_dir() else [path, our_registry() / "canonical_models.csv"]
+    )
     return hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()
 
 
@@ -165,7 +166,9 @@ class _Lines:
         except (PolarsError, OSError) as error:
             raise CensusError(f"the registry {path} cannot be read as CSV ({error}): check the file") from error
         text = text.with_columns(
-            pl.lit(None, pl.String).alias(name) for name in _MAY_BE_ABSENT if name in schema and name not in text.columns
+            pl.lit(None, pl.String).alias(name)
+            for name in _MAY_BE_ABSENT
+            if name in schema and name not in text.columns
         )
         if missing := [column for column in schema if column not in text.columns]:
             raise CensusError(f"{path.name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.reference.registry_map import DEEPEST_OWNERSHIP, FAR_FUTURE, FAR_PAST, Files
-from pipeline.reference.registry_rules import INTERNATIONAL, OWN_NAME, PERSON, RULES_FOR_COMMUNITIES, overlapping_periods
+from pipeline.reference.registry_rules import (
+    INTERNATIONAL,
+    OWN_NAME,
+    PERSON,
+    RULES_FOR_COMMUNITIES,
+    overlapping_periods,
+)
 
 EVERY_FILE_WITH_IDS = ("seats", "owners", "accounts", "canonical_models")
 
@@ -51,9 +57,7 @@ def _broken_seats(files: Files) -> pl.DataFrame:
     seats = files["seats"].sort("organization_id", "valid_from", nulls_last=False, maintain_order=True)
     before = pl.col("valid_to").shift(1).over("organization_id")
     is_last = pl.col("line") == pl.col("line").last().over("organization_id")
-    return seats.filter(
-        pl.col("valid_from").ne_missing(before) | (is_last & pl.col("valid_to").is_not_null())
-    )
+    return seats.filter(pl.col("valid_from").ne_missing(before) | (is_last & pl.col("valid_to").is_not_null()))
 
 
 def _without_a_seat(files: Files) -> pl.DataFrame:
@@ -62,8 +66,12 @@ def _without_a_seat(files: Files) -> pl.DataFrame:
 
 def _placed_communities(files: Files) -> pl.DataFrame:
     communities = files["organizations"].filter(pl.col("kind") == "community").select("organization_id")
-    return files["seats"].join(communities, on="organization_id", how="semi").filter(
-        (pl.col("country") != INTERNATIONAL) & ~pl.col("rule").is_in(RULES_FOR_COMMUNITIES).fill_null(value=False)
+    return (
+        files["seats"]
+        .join(communities, on="organization_id", how="semi")
+        .filter(
+            (pl.col("country") != INTERNATIONAL) & ~pl.col("rule").is_in(RULES_FOR_COMMUNITIES).fill_null(value=False)
+        )
     )
 
 

@@ -42,28 +42,30 @@ def compile_map(files: Files) -> pl.DataFrame:
     Organisations are placed by their seat on each day, and owned by who had closed the purchase by then. A row is
     `read` if the seat was, and the account was or bears its organisation's name.
     """
-    names = files["organizations"].select("organization_id", "name", "kind", "website")
     seats = _periods(files["seats"], "valid_from", "valid_to")
-    owned = _ownership(files["owners"], "closed_on")
-    announced = _ownership(files["owners"], "announced_on")
-    rows = _cut(files, seats, pl.concat([owned, announced]))
-    placed = _held(rows, seats, ("country", "legal_country", "evidence", "basis", "checked_on", "note", "rule"), "_seat")
-    placed = _held(placed, owned, ("owner_id",), "")
-    placed = _topmost(_topmost(placed, owned, "ultimate_id"), announced, "announced_id")
-    for owner, country in (("ultimate_id", "ultimate_owner_country"), ("announced_id", "announced_owner_country")):
-        placed = _held(placed, seats, ("country",), f"_of_{owner}", key=owner).rename({f"country_of_{owner}": country})
-    for owner, name in (("organization_id", "organization"), ("owner_id", "parent"), ("ultimate_id", "ultimate_owner")):
-        placed = placed.join(names.select(pl.col("organization_id").alias(owner), pl.col("name").alias(name)), owner, "left")
-    accounts = placed.join(names.drop("name"), "organization_id", "left").select(
-        *("namespace", "organization", "kind", "parent", "ultimate_owner", "ultimate_owner_country"),
-        *("line", "begin", "end", pl.col("country_seat").alias("country"), pl.col("legal_country_seat").alias("legal_country")),
-        "announced_owner_country",
+    owned, announced = (_ownership(files["owners"], begins) for begins in ("closed_on", "announced_on"))
+    of_seat = ("country", "legal_country", "evidence", "basis", "checked_on", "note")
+    rows = _held(_cut(files, seats, pl.concat([owned, announced])), seats, of_seat, "_seat")
+    rows = _topmost(_topmost(_held(rows, owned, ("owner_id",), ""), owned, "ultimate"), announced, "announced")
+    for owner in ("ultimate", "announced"):
+        rows = _held(rows, seats, ("country",), f"_of_{owner}", key=owner)
+    names = files["organizations"].select("organization_id", "name")
+    for owner, name in (("organization_id", "organization"), ("owner_id", "parent"), ("ultimate", "ultimate_owner")):
+        rows = rows.join(names.rename({"organization_id": owner, "name": name}), owner, "left")
+    told = rows.join(files["organizations"].select("organization_id", "kind", "website"), "organization_id", "left")
+    pieces = told.select(
+        *("namespace", "organization", "kind", "parent", "ultimate_owner"),
+        pl.when(pl.col("begin") != FAR_PAST).then("begin").alias("valid_from"),
+        pl.when(pl.col("end") != FAR_FUTURE).then("end").alias("valid_to"),
+        pl.col("country_seat").alias("country"),
+        pl.col("legal_country_seat").alias("legal_country"),
+        pl.col("country_of_ultimate").alias("ultimate_owner_country"),
+        pl.col("country_of_announced").alias("announced_owner_country"),
         *_known(),
     )
-    mapped = pl.concat([_merged(accounts), _persons(files["persons"])], how="diagonal")
-    return mapped.select(*MAP_SCHEMA, *SEATS_OF_VARIANTS).sort(
-        pl.col("namespace").str.to_lowercase(), "namespace", "valid_from", nulls_last=False
-    )
+    mapped = pl.concat([pieces, _persons(files["persons"])], how="diagonal")
+    order = (pl.col("namespace").str.to_lowercase(), "namespace", "valid_from")
+    return merge_periods(mapped.select(*MAP_SCHEMA, *SEATS_OF_VARIANTS).sort(*order, nulls_last=False))
 
 
 def _periods(rows: pl.DataFrame, begin: str, end: str) -> pl.DataFrame:
@@ -73,25 +75,32 @@ def _periods(rows: pl.DataFrame, begin: str, end: str) -> pl.DataFrame:
 
 
 def _ownership(owners: pl.DataFrame, begins: str) -> pl.DataFrame:
-    """Who owned what and when, where ownership `begins` with that day; since ever if no day is known at all."""
-    day = pl.coalesce(begins, "closed_on") if begins == "announced_on" else pl.col(begins)
-    is_known = day.is_not_null() | pl.col("announced_on").is_null()
-    return _periods(owners.filter(is_known).with_columns(day.alias("began_on")), "began_on", "ended_on").select(
-        "organization_id", "owner_id", "begin", "end"
-    )
+    """Who owned what and when, if owning `begins` on that day: since ever if no day is known, until the next owner."""
+    is_known = pl.col(begins).is_not_null() | pl.col("announced_on").is_null()
+    began = owners.filter(is_known).with_columns(pl.coalesce(begins, "closed_on").alias("began_on"))
+    periods = _periods(began, "began_on", "ended_on").sort("organization_id", "begin", maintain_order=True)
+    next_begin = pl.col("begin").shift(-1).over("organization_id")
+    return periods.select("organization_id", "owner_id", "begin", pl.min_horizontal("end", next_begin).alias("end"))
 
 
 def _cut(files: Files, seats: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
     """Accounts in pieces, cut wherever the seat or the owner changes of the organisation or of any owner above it."""
     days = pl.concat(
-        rows.select("organization_id", pl.col(side).alias("day")) for rows in (seats, owned) for side in ("begin", "end")
+        rows.select("organization_id", pl.col(side).alias("day"))
+        for rows in (seats, owned)
+        for side in ("begin", "end")
     ).unique()
     above = [files["organizations"].select("organization_id", pl.col("organization_id").alias("owner_id"))]
     edges = owned.select(pl.col("organization_id").alias("owner_id"), pl.col("owner_id").alias("next")).unique()
     for _ in range(DEEPEST_OWNERSHIP):
-        above.append(above[-1].join(edges, "owner_id").select("organization_id", pl.col("next").alias("owner_id")).unique())
+        above.append(
+            above[-1].join(edges, "owner_id").select("organization_id", pl.col("next").alias("owner_id")).unique()
+        )
     changes = (
-        pl.concat(above).unique().join(days.rename({"organization_id": "owner_id"}), "owner_id").select("organization_id", "day")
+        pl.concat(above)
+        .unique()
+        .join(days.rename({"organization_id": "owner_id"}), "owner_id")
+        .select("organization_id", "day")
     )
     accounts = _periods(files["accounts"], "valid_from", "valid_to")
     starts = pl.concat(
@@ -120,7 +129,9 @@ def _held(
         pl.col("end").alias("until"),
         *(pl.col(column).alias(f"{column}{suffix}") for column in columns),
     )
-    held = rows.select("line", "begin", key).join(told, key).filter(pl.col("begin").is_between("since", "until", "left"))
+    held = (
+        rows.select("line", "begin", key).join(told, key).filter(pl.col("begin").is_between("since", "until", "left"))
+    )
     return rows.join(held.drop(key, "since", "until"), ["line", "begin"], "left")
 
 
@@ -128,7 +139,9 @@ def _topmost(rows: pl.DataFrame, owned: pl.DataFrame, name: str) -> pl.DataFrame
     """Rows with the owner above whom there is none when each begins; the organisation itself if nobody owns it."""
     found = rows.with_columns(pl.col("organization_id").alias(name))
     for _ in range(DEEPEST_OWNERSHIP):
-        found = _held(found, owned, ("owner_id",), "_above", key=name).with_columns(pl.coalesce("owner_id_above", name).alias(name))
+        found = _held(found, owned, ("owner_id",), "_above", key=name).with_columns(
+            pl.coalesce("owner_id_above", name).alias(name)
+        )
         found = found.drop("owner_id_above")
     return found
 
@@ -146,18 +159,15 @@ def _known() -> tuple[pl.Expr, ...]:
     )
 
 
-def _merged(pieces: pl.DataFrame) -> pl.DataFrame:
-    """Pieces of an account that say the same, one after the other, as one row."""
-    said = [column for column in pieces.columns if column not in {"begin", "end"}]
+def merge_periods(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a namespace that follow on one another and say the same of it as one row, in the order of the rows."""
+    said = [column for column in rows.columns if column not in {"valid_from", "valid_to"}]
+    follows = (pl.col("valid_from") == pl.col("valid_to").shift(1)) & (pl.struct(said) == pl.struct(said).shift(1))
+    run = (~follows.fill_null(value=False)).cum_sum().alias("run")
     return (
-        pieces.sort("line", "begin")
-        .with_columns(pl.struct(said).rle_id().alias("run"))
-        .group_by(*said, "run")
-        .agg(pl.col("begin").min(), pl.col("end").max())
-        .with_columns(
-            pl.when(pl.col("begin") != FAR_PAST).then("begin").alias("valid_from"),
-            pl.when(pl.col("end") != FAR_FUTURE).then("end").alias("valid_to"),
-        )
+        rows.group_by(run, maintain_order=True)
+        .agg(*(pl.col(column).first() for column in said), pl.col("valid_from").first(), pl.col("valid_to").last())
+        .select(rows.columns)
     )
 
 

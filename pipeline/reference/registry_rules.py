@@ -85,8 +85,10 @@ def _given(column: str) -> pl.Expr:
 
 
 def _orphans(registry: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows whose parent is nowhere, or the organisation itself; in files that do not name the ultimate owner too."""
     organizations = registry.select(pl.col("organization").alias("parent")).unique()
-    orphans = registry.filter(pl.col("parent").is_not_null()).join(organizations, on="parent", how="anti")
+    alone = registry.filter(pl.col("parent").is_not_null() & pl.col("ultimate_owner").is_null())
+    orphans = alone.join(organizations, on="parent", how="anti")
     return pl.concat([orphans, registry.filter(pl.col("parent") == pl.col("organization"))])
 
 
@@ -191,7 +193,7 @@ _OF_THE_MAP = (
     RegistryRule(
         "parents_exist",
         "Every parent is another organisation of the registry.",
-        ("parent", "organization"),
+        ("parent", "organization", "ultimate_owner"),
         _orphans,
         pl.format("parent {} is not another organisation of the registry", "parent"),
         "write the parent's name as in its own row, add that row, or leave the parent empty",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.reference.registry_rules import RULES, RegistryRule
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import (
     COUNTRY,
@@ -15,9 +16,10 @@ from pipeline.tables.columns import (
     MONTH,
     NAMESPACE,
     ORGANIZATION,
+    ULTIMATE_OWNER,
+    ULTIMATE_OWNER_COUNTRY,
 )
 from pipeline.tables.coverage_rules import covers_snapshot
-from pipeline.reference.registry_rules import RULES, RegistryRule
 
 
 def _as_rule(rule: RegistryRule) -> Rule:
@@ -48,7 +50,13 @@ ORGANIZATIONS = Table(
         Column("parent", pl.String, "The organisation that owns this one.", nullable=True),
         Column("valid_from", pl.Date, "First day on which the row holds; absent: since ever.", nullable=True),
         Column("valid_to", pl.Date, "First day on which the row holds no longer; absent: still.", nullable=True),
-        Column("evidence", pl.String, "A public address that supports the row."),
+        ULTIMATE_OWNER,
+        ULTIMATE_OWNER_COUNTRY,
+        Column(
+            "evidence",
+            pl.String,
+            "The address that supports the row if it is `read`, else one where it can be checked.",
+        ),
         Column("basis", pl.String, "`read`: the address was opened and says it; `well_known`: common knowledge."),
         Column("checked_on", pl.Date, "The day on which the evidence was read.", nullable=True),
         Column("note", pl.String, "What a reader should know: disputes, changes, choices.", nullable=True),

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.reference import registry_rules
 from pipeline.schema.declaration import TIMESTAMP, Column, columns_of
 
-DEVELOPER_KINDS = (
-    "company",
-    "university",
-    "research_institute",
-    "nonprofit",
-    "government",
-    "community",
-    "individual",
-)
+DEVELOPER_KINDS = registry_rules.KINDS
+MEMBERS_NOT_COUNTRIES = registry_rules.MEMBERS_NOT_COUNTRIES
 BASES = ("all_time_delta", "rolling_30d")
 RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
-MEMBERS_NOT_COUNTRIES = ("international", "unaffiliated", "unmapped")
 COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
 
 MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day.")
@@ -58,6 +51,15 @@ COUNTRY = Column(
     "ISO 3166-1 alpha-2 code of the organisation's headquarters, or one of the members that are not countries: "
     "`international`, `unaffiliated` (a person's account), `unmapped` (an organisation not in the registry).",
     pattern=COUNTRY_PATTERN,
+)
+ULTIMATE_OWNER = Column(
+    "ultimate_owner",
+    pl.String,
+    "Who owns the organisation in the end, itself if nobody does; absent for persons and where it is not stated.",
+    nullable=True,
+)
+ULTIMATE_OWNER_COUNTRY = Column(
+    "ultimate_owner_country", pl.String, "The country of that owner's headquarters.", nullable=True
 )
 DEVELOPER_KIND = Column("kind", pl.String, "What the developer is: company, university, community, individual, ...")
 BASIS = Column(

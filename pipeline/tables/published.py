@@ -17,6 +17,8 @@ from pipeline.tables.columns import (
     ORGANIZATION,
     SOURCE,
     SOURCE_REVISION,
+    ULTIMATE_OWNER,
+    ULTIMATE_OWNER_COUNTRY,
 )
 from pipeline.tables.lineage import ORIGIN_RULE
 from pipeline.tables.listings import MONTH_ACCOUNTS, OBSERVATIONS
@@ -109,7 +111,13 @@ DIM_ORGANIZATION = Table(
         Column("is_current", pl.Boolean, "Whether the row still holds."),
         Column("organization_today", pl.String, "The organisation by the namespace's latest row."),
         Column("country_today", pl.String, "The country by the namespace's latest row.", nullable=True),
-        Column("evidence", pl.String, "A public address that supports the row."),
+        ULTIMATE_OWNER,
+        ULTIMATE_OWNER_COUNTRY,
+        Column(
+            "evidence",
+            pl.String,
+            "The address that supports the row if it is `read`, else one where it can be checked.",
+        ),
         Column("basis", pl.String, "`read`: the address was opened and says it; `well_known`: common knowledge."),
     ),
     key=("namespace", "valid_from"),
@@ -138,10 +146,10 @@ COVERAGE = Table(
     monthly=False,
 )
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """The version of the published tables' shape: the first number changes where a reader must change something, the second
 where something was added. See `docs/published-schema.md`."""
-SCHEMA_DIGEST = "0b9f025b4ec85d016cde218827728dcff08d9822edfaf037af444b5d8b9c3e50"
+SCHEMA_DIGEST = "29b34b3e55d915c5aa36e299d8d018e0ddfd5ee27a70437e93403b105593e484"
 """Digest of the shape that this version names: tables and views, their columns, types and keys. The tests compare it
 with the declarations, so that no shape changes under a version that stays."""
 REMAINDER = "(all other models)"

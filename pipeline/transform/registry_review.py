@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, timedelta
 
 import polars as pl
 
 from pipeline.tables.attribution import UNMAPPED
 from pipeline.transform.attribution import attribute, current_rows
 
+YEAR = timedelta(days=365)
 HELD_BY_THE_LARGEST = 0.95
 NOT_IN_THE_REGISTRY = "not in the registry"
 
@@ -130,7 +132,7 @@ def downloads_under_both_maps(
     """A month's downloads by uploader's country, as attributed (`ours`) and by another map (`theirs`).
 
     The other map takes the registry's place and nothing else changes: models without a namespace and persons' accounts
-    are decided as before, what the map does not name is `unmapped`.
+    are decided as before, what the map does not name is `unmapped`. A map without periods holds for every month.
     """
     by_developer = _by_developer(downloads, attribution).collect().lazy()
     under_theirs = attribute(
@@ -158,6 +160,8 @@ def _by_developer(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.Lazy
 
 
 def _as_registry(theirs: pl.LazyFrame) -> pl.LazyFrame:
+    if "valid_from" in theirs.collect_schema():
+        return theirs
     return theirs.filter(pl.col("country").is_not_null()).select(
         "namespace",
         pl.col("namespace").alias("organization"),
@@ -183,3 +187,48 @@ def in_the_groups_of(downloads: pl.DataFrame, theirs: pl.DataFrame, groups: pl.D
         .with_columns(pl.coalesce("group", "member").alias("member"))
         .drop("group")
     )
+
+
+def due_for_review(files: Mapping[str, pl.DataFrame], day: date) -> pl.DataFrame:
+    """What of the registry's files someone should look at again: `reason`, `subject` and `detail`, by reason.
+
+    Reasons: a seat or an account that was read more than a year before `day`; a purchase that was announced and not
+    closed; a seat that is disputed.
+    """
+    old = pl.col("checked_on") < day - YEAR
+    read_long_ago = [
+        files[name]
+        .filter(old)
+        .select(
+            pl.lit("read more than a year ago").alias("reason"),
+            pl.col(subject).alias("subject"),
+            pl.format("{} in {}.csv, line {}", "checked_on", pl.lit(name), "line").alias("detail"),
+        )
+        for name, subject in (("seats", "organization_id"), ("accounts", "namespace"))
+    ]
+    waiting = pl.col("closed_on").is_null() & pl.col("announced_on").is_not_null() & pl.col("ended_on").is_null()
+    announced = (
+        files["owners"]
+        .filter(waiting)
+        .select(
+            pl.lit("announced and not closed").alias("reason"),
+            pl.col("organization_id").alias("subject"),
+            pl.format("by {} on {}, owners.csv, line {}", "owner_id", "announced_on", "line").alias("detail"),
+        )
+    )
+    disputed = (
+        files["seats"]
+        .filter(pl.col("disputed_country").is_not_null() & pl.col("valid_to").is_null())
+        .select(
+            pl.lit("disputed").alias("reason"),
+            pl.col("organization_id").alias("subject"),
+            pl.format(
+                "{} here, {} by {}, seats.csv, line {}",
+                "country",
+                "disputed_country",
+                pl.col("disputed_by").fill_null("(not said)"),
+                "line",
+            ).alias("detail"),
+        )
+    )
+    return pl.concat([*read_long_ago, announced, disputed])

@@ -1,6 +1,7 @@
 """The registry's commands over the sample's months, as a reviewer uses them."""
 
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -17,19 +18,22 @@ def registry(asked, sample, *arguments):
 
 def test_our_registry_is_sound_and_the_months_are_remarked_on(asked, sample):
     said = registry(asked, sample, "check")
-    assert "organizations.csv: no defects" in said
+    assert "registry: no defects" in said
     assert re.search(r"remark: \d+ namespaces were never listed in 2024-08 to 2025-09", said)
     assert re.search(r"remark: the most downloaded namespaces in 2025-09 that are unmapped\n +\w+ +\d\.\d{3}%", said)
 
 
 def test_a_defective_registry_is_told_line_by_line_and_exits_1(asked, sample, tmp_path):
-    lines = our_registry().read_text().splitlines()
-    defective = tmp_path / "organizations.csv"
-    defective.write_text("\n".join([lines[0], lines[1].replace(",CN,", ",UK,"), *lines[2:]]))
+    defective = tmp_path / "defective"
+    shutil.copytree(our_registry(), defective)
+    seats = (defective / "seats.csv").read_text()
+    (defective / "seats.csv").write_text(seats.replace("01-ai,CN,", "01-ai,UK,"))
     finished = asked(sample[0], "registry", "check", defective)
     assert finished.returncode == 1
-    assert "organizations.csv, line 2 (01-ai): country UK is not an ISO 3166-1 alpha-2 code: write" in finished.stdout
-    assert "organizations.csv: 1 defects" in finished.stdout
+    assert re.search(
+        r"seats.csv, line \d+ \(01-ai\): country UK is not an ISO 3166-1 alpha-2 code: write", finished.stdout
+    )
+    assert "defective: 1 defects" in finished.stdout
 
 
 def test_coverage_of_a_listing_and_of_the_months_is_printed_with_the_part_that_was_read(asked, sample, tmp_path):
@@ -76,6 +80,38 @@ def test_another_map_moves_the_headline_and_names_what_it_places_elsewhere(asked
     shares = shares_in(said)
     assert shares["China"][1] < shares["China"][0]
     assert sum(theirs for _, theirs in shares.values()) == pytest.approx(100, abs=0.5)
+
+
+def test_our_own_registry_and_its_own_variant_move_nothing(asked, sample):
+    said = registry(asked, sample, "compare", our_registry(), "--last-month", "2025-08")
+    assert "0 disagree" in said
+    assert all(ours == theirs for ours, theirs in shares_in(said).values())
+
+
+def test_all_variants_stand_side_by_side_with_what_each_moves(asked, sample):
+    said = registry(asked, sample, "compare", "--last-month", "2025-08")
+    assert re.search(
+        r"^ +ours  head_office  ultimate_owner  legal_seat  greater_china  announced_owner$", said, re.MULTILINE
+    )
+    assert re.search(r"^  China +17\.10% +\+0\.00%", said, re.MULTILINE)
+    moved = re.findall(r"^  Hong Kong +\d+\.\d+% +\+0\.00% +\S+ +\S+ +(\S+)%", said, re.MULTILINE)
+    assert all(float(difference) < 0 for difference in moved)
+
+
+def test_the_map_is_exported_as_a_registry_of_one_file(asked, sample, tmp_path):
+    exported = tmp_path / "map.csv"
+    exported.write_text(registry(asked, sample, "export"))
+    header = (
+        "namespace,organization,country,kind,parent,valid_from,valid_to,ultimate_owner,ultimate_owner_country,basis"
+    )
+    assert exported.read_text().splitlines()[0] == header
+    assert pl.read_csv(exported, infer_schema=False).height == read_registry().organizations.height
+
+
+def test_a_review_lists_what_is_announced_disputed_or_read_long_ago(asked, sample):
+    said = registry(asked, sample, "review", "--on", "2028-01-01")
+    assert re.search(r"^due on 2028-01-01: [\d,]+ facts$", said, re.MULTILINE)
+    assert re.search(r"^read more than a year ago: [\d,]+$", said, re.MULTILINE)
 
 
 def test_the_same_seed_draws_the_same_rows(asked, sample):

@@ -6,17 +6,16 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import polars as pl
 import pytest
 
+from pipeline.reference.registry import read_registry
 from synthetic_hub.targets import LANGUAGE_TASKS
 from synthetic_hub.world import WorldSettings, ensure_world
 
 SETTINGS = WorldSettings(models=5_000)
 SMALL = WorldSettings(models=1_200, truth=False, revisions=(date(2024, 8, 1), date(2025, 8, 1)))
-REFERENCE = Path(__file__).parents[2] / "pipeline" / "reference"
 TRAILING_YEAR = (date(2024, 9, 1), date(2025, 8, 1))
 
 
@@ -410,7 +409,7 @@ def test_a_clean_worlds_counters_grow_evenly_through_the_week(clean):
 
 
 def test_legacy_names_have_no_namespace_and_the_reviewed_lists_organisation(world):
-    reviewed = pl.read_csv(REFERENCE / "canonical_models.csv").select("model_id", "organization", "country")
+    reviewed = read_registry().canonical_models.select("model_id", "organization", "country")
     legacy = planted_as(world, "no_namespace").join(world.truth("models"), on="hub_id")
     assert sorted(legacy["model_id"]) == ["bert-base-uncased", "camembert-base", "gpt2"]
     planted = legacy.select("model_id", "organization", "country")

@@ -1,0 +1,320 @@
+"""The registry's files say each fact once; the map that is compiled from them says it for every account and day."""
+
+import time
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import CensusError
+from pipeline.reference.registry import our_registry, read_files, read_registry, registry_defects
+from pipeline.reference.registry_map import compile_map
+from pipeline.reference.registry_rules import RULES, refused_hosts
+from tests.reference.invented import a_registry, account, organization, owner, seat
+
+LAB = {"organizations": [organization("lab")], "seats": [seat("lab")], "accounts": [account("lab", "lab")]}
+BOUGHT = LAB | {
+    "organizations": [organization("lab"), organization("buyer"), organization("holding")],
+    "seats": [seat("lab"), seat("buyer", "US"), seat("holding", "JP")],
+}
+
+
+def rows(folder, *columns, namespace="lab"):
+    return read_registry(folder).organizations.filter(pl.col("namespace") == namespace).select(columns).rows()
+
+
+def test_an_account_is_where_its_organisation_is(tmp_path):
+    assert rows(a_registry(tmp_path, **LAB), "organization", "country", "ultimate_owner", "ultimate_owner_country") == [
+        ("Lab", "FR", "Lab", "FR")
+    ]
+
+
+def test_a_move_of_the_seat_moves_every_account_from_that_day(tmp_path):
+    moved = [seat("lab", valid_to="2025-03-01"), seat("lab", "US", valid_from="2025-03-01")]
+    folder = a_registry(tmp_path, **LAB | {"seats": moved, "accounts": [account("lab", "lab"), account("labs", "lab")]})
+    periods = [("FR", None, date(2025, 3, 1)), ("US", date(2025, 3, 1), None)]
+    assert rows(folder, "country", "valid_from", "valid_to") == periods
+    assert rows(folder, "country", "valid_from", "valid_to", namespace="labs") == periods
+
+
+def test_a_purchase_changes_the_owner_and_not_the_country_from_the_day_it_is_closed(tmp_path):
+    bought = [owner("lab", "buyer", announced_on="2025-01-10", closed_on="2025-03-01")]
+    folder = a_registry(tmp_path, **BOUGHT, owners=bought)
+    assert rows(folder, "country", "parent", "ultimate_owner_country", "valid_from") == [
+        ("FR", None, "FR", None),
+        ("FR", "Buyer", "US", date(2025, 3, 1)),
+    ]
+
+
+def test_a_purchase_that_is_only_announced_changes_nothing(tmp_path):
+    folder = a_registry(tmp_path, **BOUGHT, owners=[owner("lab", "buyer", announced_on="2025-01-10")])
+    assert rows(folder, "parent", "ultimate_owner", "valid_from") == [(None, "Lab", None)]
+
+
+def test_the_ultimate_owner_is_the_topmost_and_changes_when_the_owner_is_bought(tmp_path):
+    folder = a_registry(
+        tmp_path, **BOUGHT, owners=[owner("lab", "buyer"), owner("buyer", "holding", closed_on="2025-06-01")]
+    )
+    assert rows(folder, "parent", "ultimate_owner", "valid_from") == [
+        ("Buyer", "Buyer", None),
+        ("Buyer", "Holding", date(2025, 6, 1)),
+    ]
+
+
+def test_a_persons_account_that_becomes_an_organisations_keeps_its_past(tmp_path):
+    folder = a_registry(
+        tmp_path,
+        **LAB | {"accounts": [account("lab", "lab", valid_from="2025-01-01")]},
+        persons=[{"namespace": "lab", "name": "Jane", "valid_to": "2025-01-01"}],
+    )
+    assert rows(folder, "organization", "country", "kind") == [("Jane", None, "individual"), ("Lab", "FR", "company")]
+
+
+@pytest.mark.parametrize(
+    ("of_seat", "of_account", "basis"),
+    [
+        ("read", "read", "read"),
+        ("read", "own_name", "read"),
+        ("read", "well_known", "well_known"),
+        ("well_known", "read", "well_known"),
+    ],
+)
+def test_a_row_is_read_if_the_seat_was_and_the_account_was_or_bears_the_name(tmp_path, of_seat, of_account, basis):
+    def known(basis):
+        read = {"evidence": "https://lab.example/about", "checked_on": "2026-01-31"}
+        return {"basis": basis} | (read if basis == "read" else {})
+
+    folder = a_registry(
+        tmp_path,
+        **LAB | {"seats": [seat("lab", **known(of_seat))], "accounts": [account("lab", "lab", **known(of_account))]},
+    )
+    assert rows(folder, "basis") == [(basis,)]
+
+
+FARM = refused_hosts()[0]
+DEFECTS = {
+    "an unknown organisation of an account": (
+        {"accounts": [account("lab", "lab"), account("x", "nobody")]},
+        "accounts.csv, line 3 (x): organization_id nobody is not in organizations.csv: correct the id, or add a line",
+    ),
+    "an unknown owner": (
+        {"owners": [owner("lab", "nobody")]},
+        "owners.csv, line 2 (lab): owner_id nobody is not in organizations.csv",
+    ),
+    "a seat of nobody": ({"seats": [seat("lab"), seat("x")]}, "seats.csv, line 3 (x): organization_id x is not in"),
+    "a model of nobody": (
+        {"canonical_models": [{"model_id": "bert", "organization_id": "x", "basis": "well_known"}]},
+        "canonical_models.csv, line 2 (bert): organization_id x is not in",
+    ),
+    "two organisations of one id": (
+        {"organizations": [organization("lab"), organization("lab")]},
+        "organizations.csv, line 3 (lab): the organization_id lab is listed more than once: keep one",
+    ),
+    "two organisations of one name": (
+        {
+            "organizations": [organization("lab"), organization("b") | {"name": "Lab"}],
+            "seats": [seat("lab"), seat("b")],
+        },
+        "organizations.csv, line 3 (b): the name Lab is missing or another organisation's too",
+    ),
+    "an organisation without a seat": (
+        {"seats": []},
+        "organizations.csv, line 2 (lab): the organisation has no seat: add its line to seats.csv",
+    ),
+    "seats that overlap": (
+        {"seats": [seat("lab", valid_to="2025-03-01"), seat("lab", "US", valid_from="2025-02-01")]},
+        "seats.csv, line 3 (lab): the seats of the organisation overlap or leave days without one",
+    ),
+    "days without a seat": (
+        {"seats": [seat("lab", valid_to="2025-03-01"), seat("lab", "US", valid_from="2025-04-01")]},
+        "seats.csv, line 3 (lab): the seats of the organisation overlap or leave days",
+    ),
+    "a seat that ends": (
+        {"seats": [seat("lab", valid_to="2025-03-01")]},
+        "seats.csv, line 2 (lab): the seats of the organisation overlap or leave days",
+    ),
+    "a country that does not exist": (
+        {"seats": [seat("lab", "UK")]},
+        "seats.csv, line 2 (lab): country UK is not an ISO",
+    ),
+    "a seat by no rule": (
+        {"seats": [seat("lab", rule="birthplace")]},
+        "seats.csv, line 2 (lab): rule birthplace does not lead to country FR: choose one of head_office",
+    ),
+    "a base by the rule for none": (
+        {"seats": [seat("lab", rule="no_single_base")]},
+        "seats.csv, line 2 (lab): rule no_single_base does not lead to country FR",
+    ),
+    "a community with a country by no rule that allows it": (
+        {"organizations": [organization("lab", "community")]},
+        "seats.csv, line 2 (lab): a community is placed in FR by no rule that allows it: choose one of author_group",
+    ),
+    "a person among the organisations": (
+        {"organizations": [organization("lab", "individual")]},
+        "organizations.csv, line 2 (lab): a person is among the organisations, which have countries: move the account",
+    ),
+    "a person and an organisation at once": (
+        {"persons": [{"namespace": "lab", "name": "Jane"}]},
+        "persons.csv, line 2 (lab): the account is an organisation's in accounts.csv at the same time",
+    ),
+    "owners in a circle": (
+        BOUGHT | {"owners": [owner("lab", "buyer"), owner("buyer", "holding"), owner("holding", "lab")]},
+        "owners.csv, line 2 (lab): the organisation owns itself through its owners",
+    ),
+    "two owners at once": (
+        BOUGHT | {"owners": [owner("lab", "buyer"), owner("lab", "holding", closed_on="2025-01-01")]},
+        "owners.csv, line 3 (lab): the organisation has two owners at once",
+    ),
+    "a purchase closed before it was announced": (
+        BOUGHT | {"owners": [owner("lab", "buyer", announced_on="2025-02-01", closed_on="2025-01-01")]},
+        "owners.csv, line 2 (lab): the purchase is closed before it was announced",
+    ),
+    "an account in two organisations at once": (
+        {"accounts": [account("lab", "lab"), account("lab", "lab", valid_from="2025-01-01")]},
+        "accounts.csv, line 3 (lab): the namespace is in two organisations at once",
+    ),
+    "an unknown role": (
+        {"accounts": [account("lab", "lab", role="guest")]},
+        "accounts.csv, line 2 (lab): role guest is not",
+    ),
+    "a name that is not its own": (
+        {"accounts": [account("quite-other", "lab", basis="own_name")]},
+        "accounts.csv, line 2 (quite-other): the account does not bear its organisation's name, which own_name claims",
+    ),
+    "evidence that is no address": (
+        {"seats": [seat("lab", evidence="everybody knows")]},
+        "seats.csv, line 2 (lab): evidence everybody knows is not a public address",
+    ),
+    "read without an address": (
+        {"seats": [seat("lab", basis="read", checked_on="2026-01-31")]},
+        "seats.csv, line 2 (lab): evidence (none) is not a public address",
+    ),
+    "a refused source": (
+        {"seats": [seat("lab", evidence=f"https://{FARM}/lab")]},
+        f"seats.csv, line 2 (lab): the policy refuses {FARM} as evidence: find a page of the organisation",
+    ),
+    "a long quotation": (
+        {"seats": [seat("lab", quote=" ".join(["word"] * 21))]},
+        "seats.csv, line 2 (lab): the quotation has more than 20 words",
+    ),
+    "an unknown basis": (
+        {"accounts": [account("lab", "lab", basis="heard")]},
+        "accounts.csv, line 2 (lab): basis heard is not known: write read if",
+    ),
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_each_defect_of_the_files_is_named_with_its_line_and_remedy(tmp_path, defect):
+    files, sentence = DEFECTS[defect]
+    found = [str(found) for found in registry_defects(a_registry(tmp_path, **LAB | files))]
+    assert any(said.startswith(sentence) for said in found), found
+
+
+def test_a_sound_folder_has_no_defects(tmp_path):
+    assert registry_defects(a_registry(tmp_path, **BOUGHT, owners=[owner("lab", "buyer")])) == []
+
+
+def test_a_folder_with_a_defect_that_decides_is_refused(tmp_path):
+    with pytest.raises(CensusError, match=r"organizations\.csv, line 2 \(lab\): the organisation has no seat"):
+        read_registry(a_registry(tmp_path, **LAB | {"seats": []}))
+
+
+def test_our_registry_is_compiled_in_less_than_a_second():
+    began = time.perf_counter()
+    compile_map(read_files())
+    assert time.perf_counter() - began < 1
+
+
+def test_our_map_keeps_the_rules_of_maps_and_every_line_of_the_files():
+    compiled = read_registry().organizations
+    broken = {rule.name: rule.offenders(compiled.lazy()).collect() for rule in RULES}
+    assert {name for name, rows in broken.items() if not rows.is_empty()} == set()
+    files = read_files(our_registry())
+    assert set(compiled["namespace"]) == set(files["accounts"]["namespace"]) | set(files["persons"]["namespace"])
+
+
+DAYS = st.integers(0, 40).map(lambda weeks: date(2025, 1, 1) + timedelta(weeks=weeks))
+NAMES = ("ash", "birch", "cedar", "dogwood")
+
+
+def written(day):
+    return "" if day is None else day.isoformat()
+
+
+@st.composite
+def registries(draw):
+    """Sound registries: owners are owned by later names alone, seats and accounts follow one another."""
+    seats, owners, accounts = [], [], []
+    for number, name in enumerate(NAMES):
+        moves = sorted(draw(st.sets(DAYS, max_size=2)))
+        for since, until in zip([None, *moves], [*moves, None], strict=True):
+            country = draw(st.sampled_from(["FR", "US", "CN"]))
+            seats.append(seat(name, country, valid_from=written(since), valid_to=written(until)))
+        if NAMES[number + 1 :] and draw(st.booleans()):
+            above = draw(st.sampled_from(NAMES[number + 1 :]))
+            closed = draw(DAYS)
+            ended = draw(st.none() | DAYS.filter(lambda day, closed=closed: day > closed))
+            owners.append(owner(name, above, closed_on=written(closed), ended_on=written(ended)))
+    for namespace in ("x", "y"):
+        handed = draw(st.none() | DAYS)
+        accounts.append(account(namespace, draw(st.sampled_from(NAMES)), valid_to=written(handed)))
+        if handed:
+            accounts.append(account(namespace, draw(st.sampled_from(NAMES)), valid_from=written(handed)))
+    return {
+        "organizations": [organization(name) for name in NAMES],
+        "seats": seats,
+        "owners": owners,
+        "accounts": accounts,
+    }
+
+
+def holds(row, day, begin, end):
+    since, until = row.get(begin) or "0001-01-01", row.get(end) or "9999-01-01"
+    return since <= day.isoformat() < until
+
+
+def told(files, namespace, day):
+    """What the files say of an account on a day, looked up one fact after the other."""
+    name = next(
+        r["organization_id"]
+        for r in files["accounts"]
+        if r["namespace"] == namespace and holds(r, day, "valid_from", "valid_to")
+    )
+    chain = [name]
+    while above := [
+        r["owner_id"]
+        for r in files["owners"]
+        if r["organization_id"] == chain[-1] and holds(r, day, "closed_on", "ended_on")
+    ]:
+        chain += above
+    country = {r["organization_id"]: r["country"] for r in files["seats"] if holds(r, day, "valid_from", "valid_to")}
+    parent = chain[1].title() if chain[1:] else None
+    return name.title(), country[name], parent, chain[-1].title(), country[chain[-1]]
+
+
+@given(registries(), DAYS)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_map_says_of_every_account_and_day_what_the_files_say(tmp_path, files, day):
+    compiled = read_registry(a_registry(tmp_path, **files)).organizations
+    said = ("organization", "country", "parent", "ultimate_owner", "ultimate_owner_country")
+    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= day)
+    valid = compiled.filter(begun & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day)))
+    assert dict(zip(valid["namespace"], valid.select(said).rows(), strict=True)) == {
+        namespace: told(files, namespace, day) for namespace in ("x", "y")
+    }
+    for rule in RULES:
+        if rule.severity == "critical":
+            assert rule.offenders(compiled.lazy()).collect().is_empty(), rule.name
+
+
+@given(registries())
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_row_ends_only_where_something_about_the_account_changes(tmp_path, files):
+    compiled = read_registry(a_registry(tmp_path, **files)).organizations
+    said = pl.struct("organization", "country", "parent", "ultimate_owner", "ultimate_owner_country")
+    follows = (pl.col("valid_from") == pl.col("valid_to").shift(1).over("namespace")).fill_null(value=False)
+    repeats = compiled.filter(follows & (said == said.shift(1).over("namespace")))
+    assert repeats.is_empty()
