@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from assets.attribution.first_party import first_party
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.pictures import largest_families, picture_of_flows, shares_over_time
 from pipeline.orchestration.resources import LakeResource
@@ -32,6 +33,7 @@ DESCRIBED = [
     listings.HUB_SNAPSHOTS,
     listings.MODEL_DOWNLOADS,
     attribution.MODEL_ATTRIBUTION,
+    attribution.ROOT_ATTRIBUTION,
     lineage.DERIVATIONS,
     lineage.MODEL_LINEAGE,
 ]
@@ -80,19 +82,25 @@ def member_shares(
         attributed=attribution.MODEL_ATTRIBUTION,
         derivations=lineage.DERIVATIONS,
         placed=lineage.MODEL_LINEAGE,
+        roots=attribution.ROOT_ATTRIBUTION,
         opening=listings.OPENING_COUNTERS,
     ),
 )
-def model_marts(
+def model_marts(  # noqa: PLR0917 - an asset's parameters are its inputs
     snapshot: pl.LazyFrame,
     downloads: pl.LazyFrame,
     attributed: pl.LazyFrame,
     derivations: pl.LazyFrame,
     placed: pl.LazyFrame,
+    roots: pl.LazyFrame,
     opening: pl.LazyFrame,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """What the downloaded models are, from one reading of what is known of each."""
     models = counted_models(snapshot, downloads, attributed, derivations, attribute_words())
+    # Until `models/models` says it.
+    placed = placed.join(first_party(derivations, attributed, roots), on="hub_id", how="left").with_columns(
+        pl.col("is_first_party").fill_null(value=False)
+    )
     found = find_intermediaries(models, placed)
     attributes_of_models, sizes = together(
         lambda: attribute_shares(with_intermediaries(models, found)), lambda: model_sizes(models)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assets.lineage.derivations import Derived, derive
+from assets.lineage.graph import UNITS, Graph, equal_parts, graph_of
+from assets.lineage.model_lineage import model_lineage
+from assets.lineage.origin_weights import origin_weights
 from benchmarks.stages import Peer, Stage
-from pipeline.transform.lineage.graph import Developers, place
-from pipeline.transform.lineage.nodes import DerivationGraph
-from pipeline.transform.lineage.parse import Derived, derive
-from pipeline.transform.lineage.weights import equal_parts, origin_weights
 from pipeline.transform.normalise import lineage_tags
 
 REFERENCE = Path(__file__).parents[1] / "pipeline" / "reference"
@@ -175,12 +175,11 @@ def from_snapshot(folder: Path) -> dict[str, Any]:
         seconds[part] = time.perf_counter() - begin
         return result
 
-    nobody = pl.LazyFrame(schema={"organization": pl.String, "hub_id": pl.String, "root_model_id": pl.String})
     derived = timed("derivations", lambda: _derived(folder))
-    graph = derived.graph
-    split = timed("weights", lambda: equal_parts(graph))
-    lineage = timed("model_lineage", lambda: place(graph, split, derived.listing, Developers(nobody, nobody)))
-    weights = timed("origin_weights", lambda: origin_weights(graph, split, "equal_parts"))
+    graph = timed("graph", lambda: graph_of(derived.derivations))
+    listing = pl.scan_parquet(folder / "snapshot.parquet")
+    lineage = timed("model_lineage", lambda: model_lineage(graph, listing).collect())
+    weights = timed("origin_weights", lambda: origin_weights(graph, "equal_parts", MONTH))
     sizes = {
         "repositories": lineage.height,
         "edges": derived.derivations.height,
@@ -188,10 +187,9 @@ def from_snapshot(folder: Path) -> dict[str, Any]:
         "weights_by_namespace": weights.select("hub_id", "namespace").unique().height,
         "derivatives": lineage["is_derivative"].sum(),
         "merges": derived.derivations.group_by("child_hub_id").len().filter(pl.col("len") > 1).height,
-        "cycles": int((np.bincount(graph.condensation.representative) > 1).sum()),
+        "cycles": int((graph.condensation.size > 1).sum()),
         "longest_chain": lineage["depth_longest"].max(),
         "most_roots": lineage["roots"].max(),
-        "largest_family": lineage["descendants"].max(),
     }
     return {"parts": seconds, "sizes": sizes}
 
@@ -203,7 +201,7 @@ def _derived(folder: Path) -> Derived:
 
 def graph_by_arrays(folder: Path) -> dict[str, float]:
     """Components, depths, roots and weights from arrays of edges, by us."""
-    graph = _derived(folder).graph
+    graph = graph_of(_derived(folder).derivations)
     begin = time.perf_counter()
     our_graph_work(graph)
     return {"part_seconds": time.perf_counter() - begin}
@@ -211,7 +209,7 @@ def graph_by_arrays(folder: Path) -> dict[str, float]:
 
 def graph_by_networkx(folder: Path) -> dict[str, float]:
     """The same from the same arrays by networkx, which must agree."""
-    graph = _derived(folder).graph
+    graph = graph_of(_derived(folder).derivations)
     begin = time.perf_counter()
     theirs = networkx_graph_work(graph)
     seconds = time.perf_counter() - begin
@@ -220,22 +218,22 @@ def graph_by_networkx(folder: Path) -> dict[str, float]:
     return {"part_seconds": seconds}
 
 
-def our_graph_work(graph: DerivationGraph) -> tuple[np.ndarray, ...]:
+def our_graph_work(graph: Graph) -> tuple[np.ndarray, ...]:
     """Shortest and longest depth, number of roots and largest weight of every node."""
-    condensed = graph.condensation
+    component = graph.condensation.component
     weights = equal_parts(graph)
-    row = weights.row[condensed.representative]
-    largest = np.maximum.reduceat(weights.weight, weights.first[:-1])
-    depths = condensed.depth_shortest[condensed.representative], condensed.depth_longest[condensed.representative]
-    return *depths, weights.roots[row], largest[row]
+    row = weights.row[component]
+    shortest, longest = graph.condensation.depths
+    largest = weights.units[weights.heaviest] / UNITS
+    return shortest[component], longest[component], np.diff(weights.first)[row], largest[row]
 
 
-def networkx_graph_work(graph: DerivationGraph) -> tuple[np.ndarray, ...]:
+def networkx_graph_work(graph: Graph) -> tuple[np.ndarray, ...]:
     """The same by networkx: condensation, topological order, dictionaries of weights."""
     import networkx as nx  # noqa: PLC0415 - a yardstick, not a dependency
 
     whole = nx.DiGraph()
-    whole.add_nodes_from(range(graph.nodes))
+    whole.add_nodes_from(range(graph.nodes.height))
     whole.add_edges_from(zip(graph.child.tolist(), graph.parent.tolist(), strict=True))
     condensed = nx.condensation(whole)
     component = condensed.graph["mapping"]
@@ -255,7 +253,7 @@ def networkx_graph_work(graph: DerivationGraph) -> tuple[np.ndarray, ...]:
                 split[root] = split.get(root, 0.0) + weight / len(above)
         weights[node] = split
     measures = (shortest.get, longest.get, lambda node: len(weights[node]), lambda node: max(weights[node].values()))
-    return tuple(np.array([measure(component[node]) for node in range(graph.nodes)]) for measure in measures)
+    return tuple(np.array([measure(component[node]) for node in range(graph.nodes.height)]) for measure in measures)
 
 
 STAGES = (

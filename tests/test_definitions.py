@@ -80,93 +80,14 @@ def test_monthly_assets_depend_on_the_same_month_only():
         assert not node.partition_mappings, f"{table.path} looks at other months by a partition mapping"
 
 
-OF_MEMBERS = (
-    "attribution/model_attribution",
-    "attribution/root_attribution",
-    "lineage/origin_weights",
-    "listings/model_downloads",
-)
-OF_MODELS = (
-    "attribution/model_attribution",
-    "lineage/derivations",
-    "lineage/model_lineage",
-    "listings/hub_snapshots",
-    "listings/model_downloads",
-)
-EXPECTED_DEPENDENCIES = {
-    "attribution/attribution_coverage": {"attribution/model_attribution", "listings/model_downloads"},
-    "attribution/model_attribution": {
-        "attribution/organizations",
-        "listings/hub_accounts",
-        "listings/hub_snapshots",
-    },
-    "attribution/organizations": set(),
-    "attribution/root_attribution": {"attribution/organizations", "lineage/origin_weights", "listings/hub_accounts"},
-    "lineage/derivation_accounts": {"listings/hub_snapshots"},
-    "lineage/derivations": {"listings/hub_snapshots"},
-    "lineage/model_lineage": {
-        "attribution/model_attribution",
-        "attribution/organizations",
-        "lineage/derivations",
-        "listings/hub_accounts",
-        "listings/hub_snapshots",
-    },
-    "lineage/origin_weights": {"lineage/derivations"},
-    "listings/download_accounts": {
-        "listings/hub_snapshots",
-        "listings/model_downloads",
-        "listings/opening_counters",
-    },
-    "listings/hub_accounts": {"listings/hub_snapshots"},
-    "listings/hub_snapshots": set(),
-    "listings/model_downloads": {"listings/hub_snapshots", "listings/opening_counters"},
-    "listings/month_accounts": {
-        "listings/download_accounts",
-        "listings/hub_snapshots",
-        "listings/model_downloads",
-        "listings/opening_counters",
-    },
-    "listings/opening_counters": set(),
-    "published/data_docs": {"published/month_seals"},
-    "published/data_dictionary": {"attribution/organizations", "published/month_seals"},
-    "published/parquet_export": {"attribution/organizations", "published/month_seals"},
-    "published/postgres_mart": {"published/warehouse"},
-    "published/store_copy": {"published/warehouse"},
-    "published/share_report": {"attribution/organizations", "published/month_seals"},
-    "published/warehouse": {"attribution/organizations", "published/month_seals"},
-    "shares/derivation_flows": {
-        "attribution/model_attribution",
-        "attribution/root_attribution",
-        "lineage/derivations",
-        "lineage/origin_weights",
-        "listings/model_downloads",
-    },
-    "shares/adoption_marks": set(OF_MODELS),
-    "shares/attribute_shares": set(OF_MODELS),
-    "shares/intermediaries": set(OF_MODELS),
-    "shares/model_sizes": set(OF_MODELS),
-    "shares/release_days": {*OF_MODELS, "listings/opening_counters"},
-    "shares/concentration": set(OF_MEMBERS),
-    "shares/country_shares": set(OF_MEMBERS),
-    "shares/organization_shares": set(OF_MEMBERS),
-    "shares/family_shares": {
-        "attribution/model_attribution",
-        "attribution/root_attribution",
-        "lineage/derivations",
-        "lineage/model_lineage",
-        "lineage/origin_weights",
-        "listings/model_downloads",
-    },
-}
+CHAIN = ("listings", "lineage", "attribution", "models", "shares", "published")
 
 
-def test_the_graph_is_the_reviewed_one():
-    found = {
-        key.to_user_string(): {parent.to_user_string() for parent in GRAPH.get(key).parent_keys}
-        for key in GRAPH.get_all_asset_keys()
-        if key != AssetKey(["published", "month_seals"])
-    }
-    assert found == EXPECTED_DEPENDENCIES
+def test_the_chain_is_straight():
+    """No group is made from one that comes after it, so that a month made anew from a step on is made once."""
+    for key in GRAPH.get_all_asset_keys():
+        for parent in GRAPH.get(key).parent_keys:
+            assert CHAIN.index(GRAPH.get(parent).group_name) <= CHAIN.index(GRAPH.get(key).group_name), (key, parent)
 
 
 def test_the_seal_waits_for_every_table_of_the_month():

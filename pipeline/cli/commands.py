@@ -14,8 +14,6 @@ from typing import Any
 import click
 
 from pipeline import settings
-from pipeline.cli import family_formats as formats
-from pipeline.cli.family import read_family
 from pipeline.cli.registry_commands import registry
 from pipeline.cli.types import MonthType
 from pipeline.lake.store import Lake
@@ -106,28 +104,6 @@ def headline(last_month: date | None, as_json: bool) -> None:  # noqa: FBT001
     """Prints the headline from the published warehouse."""
     found = read_headline(settings.published_folder(), last_month)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
-
-
-@census.command()
-@click.argument("model")
-@click.option("--month", type=MonthType(), help="e.g. 2025-08.  [default: the latest finished one]")
-@click.option("--depth", default=3, show_default=True, type=click.IntRange(0), help="Levels shown below the model.")
-@click.option(
-    "--children",
-    default=20,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Derivatives shown under one model; for tree and mermaid.",
-)
-@click.option(
-    "--format", "form", default="tree", show_default=True, type=click.Choice(["tree", "json", "graphml", "mermaid"])
-)
-def family(model: str, month: date | None, depth: int, children: int, form: str) -> None:
-    """Prints what derives from MODEL, with downloads, relations and countries."""
-    found = read_family(Lake(settings.lake_url()), model, month)
-    drawings = {"tree": formats.as_tree, "mermaid": formats.as_mermaid}
-    documents = {"json": formats.as_json, "graphml": formats.as_graphml}
-    click.echo(drawings[form](found, depth, children) if form in drawings else documents[form](found, depth))
 
 
 @census.command()

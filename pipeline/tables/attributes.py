@@ -182,7 +182,7 @@ SIZE_STATED = columns_of("listings/hub_snapshots", "model_id", "safetensors_para
 HANDED_ON = (
     *columns_of("listings/hub_snapshots", "model_id"),
     *columns_of("lineage/derivations", "parent_model_id", "relation"),
-    *columns_of("lineage/model_lineage", "is_derivative", "is_first_party"),
+    *columns_of("lineage/model_lineage", "is_derivative"),
     *columns_of("attribution/model_attribution", "namespace"),
 )
 """What says whether a namespace mostly hands on others' models."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.checks.rules import none_where
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
-from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION, RELATIONS
+from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH, NAMESPACE, RELATION
 from pipeline.tables.coverage_rules import covers_snapshot
 from pipeline.tables.listings import BASE_MODEL_TAG
 
@@ -20,8 +19,13 @@ ORIGIN_RULES = ("equal_parts", "first_parent", "majority")
 """How a derivative can be split over its roots; the first is the census' own."""
 
 
-def not_accounted(frames: TableFrames) -> pl.LazyFrame:
-    """Places of declaration where the snapshot declares more or fewer references than the accounts hold."""
+PLACE = Column(
+    "evidence", pl.String, f"Where it is declared, in order of trust: {', '.join(EVIDENCE)}.", values=EVIDENCE
+)
+
+
+def not_reconciled(frames: TableFrames) -> pl.LazyFrame:
+    """Places of declaration where the snapshot declares more or fewer references than were counted."""
     is_declared = {
         "base_models": pl.col("base_models").explode().is_not_null(),
         "tags": pl.col("lineage_tags").explode().str.starts_with(BASE_MODEL_TAG),
@@ -31,7 +35,7 @@ def not_accounted(frames: TableFrames) -> pl.LazyFrame:
         condition.sum().cast(pl.Int64).alias(place) for place, condition in is_declared.items()
     )
     place = pl.when(pl.col("evidence").str.ends_with("_tag")).then(pl.lit("tags")).otherwise("evidence").alias("place")
-    counted = frames.scan("lineage/derivation_accounts").group_by(place).agg(pl.col("references").sum())
+    counted = frames.scan("lineage/derivation_reconciliation").group_by(place).agg(pl.col("references").sum())
     return (
         declared.unpivot(variable_name="place", value_name="declared")
         .join(counted, on="place", how="left")
@@ -48,7 +52,7 @@ def share_of_references(frames: TableFrames, outcomes: list[str]) -> pl.LazyFram
     """Share of the month's references with one of the outcomes, 0 in a month without references; one cell."""
     found = pl.col("references").filter(pl.col("outcome").is_in(outcomes)).sum()
     everything = pl.max_horizontal(pl.col("references").sum(), 1)
-    return frames.scan("lineage/derivation_accounts").select((found / everything).alias("share"))
+    return frames.scan("lineage/derivation_reconciliation").select((found / everything).alias("share"))
 
 
 def wrong_roots(frames: TableFrames) -> pl.LazyFrame:
@@ -101,12 +105,7 @@ DERIVATIONS = Table(
         Column("parent_model_id", pl.String, "The parent's name: today's if it is listed, else as declared."),
         RELATION,
         Column("relation_declared", pl.String, "The relation in the declarer's words.", nullable=True),
-        Column(
-            "evidence",
-            pl.String,
-            "Where it is declared: `base_models`, `typed_tag`, `untyped_tag` or `card`.",
-            values=EVIDENCE,
-        ),
+        PLACE,
         Column("parent_listed", pl.Boolean, "Whether the parent is a public repository of this snapshot."),
         Column(
             "parent_declared",
@@ -179,21 +178,16 @@ DERIVATIONS = Table(
     ),
 )
 
-DERIVATION_ACCOUNTS = Table(
+DERIVATION_RECONCILIATION = Table(
     group="lineage",
-    name="derivation_accounts",
+    name="derivation_reconciliation",
     grain="place of declaration and outcome",
     description="What became of every declared reference to a base model: an edge, or the reason why not.",
     columns=(
         MONTH,
-        Column("evidence", pl.String, "Where the reference stands, as in `lineage/derivations`.", values=EVIDENCE),
-        Column(
-            "outcome",
-            pl.String,
-            "`edge`, `duplicate`, `self_reference`, `local_path`, `url` or `malformed`.",
-            values=OUTCOMES,
-        ),
-        Column("references", pl.Int64, "Declared references.", "references", minimum=0),
+        PLACE,
+        Column("outcome", pl.String, f"What became of them: {', '.join(OUTCOMES)}.", values=OUTCOMES),
+        Column("references", pl.Int64, "Declared references.", "references", minimum=1),
     ),
     key=("evidence", "outcome"),
     may_be_empty=True,
@@ -220,13 +214,13 @@ DERIVATION_ACCOUNTS = Table(
         Rule(
             "every_reference_accounted",
             "Every reference that the snapshot declares, tag by tag, is an edge or is counted under its reason.",
-            not_accounted,
+            not_reconciled,
         ),
         Rule(
             "edges_are_derivations",
             "There are as many derivations as references that became edges.",
             lambda frames: (
-                frames.scan("lineage/derivation_accounts")
+                frames.scan("lineage/derivation_reconciliation")
                 .filter(pl.col("outcome") == "edge")
                 .select(pl.col("references").sum())
                 .join(frames.scan("lineage/derivations").select(pl.len().alias("derivations")), how="cross")
@@ -259,40 +253,10 @@ MODEL_LINEAGE = Table(
         ),
         Column("root_model_id", pl.String, "The primary root, which names the family; itself for a root."),
         Column("root_hub_id", pl.String, "The primary root's `hub_id`; absent where it is not listed.", nullable=True),
-        Column(
-            "root_organization",
-            pl.String,
-            "The organisation of the primary root; absent where it is not known and for repositories that have no part "
-            "in a derivation.",
-            nullable=True,
-        ),
         Column("roots", pl.Int32, "Number of roots.", "repositories", minimum=1),
-        *(
-            Column(f"children_{relation}", pl.Int32, f"Direct derivatives by relation {relation}.", "repositories")
-            for relation in RELATIONS
-        ),
-        Column(
-            "descendants",
-            pl.Int64,
-            "Repositories that derive from this one, directly or not.",
-            "repositories",
-            minimum=0,
-        ),
         Column("is_derivative", pl.Boolean, "Declares at least one parent."),
         Column("is_in_cycle", pl.Boolean, "Derives from itself by way of others."),
         Column("is_orphan", pl.Boolean, "Declares parents, none of which is listed."),
-        Column("is_multi_root", pl.Boolean, "Derives from more than one root."),
-        Column(
-            "is_first_party",
-            pl.Boolean,
-            "A derivative of which all direct parents are its own organisation's.",
-        ),
-        Column(
-            "derivation_hint",
-            pl.String,
-            "What name and tags suggest beyond what is declared (`distilled`); a hint, not a declaration.",
-            nullable=True,
-        ),
     ),
     key=("hub_id",),
     measures=(
@@ -375,8 +339,9 @@ ORIGIN_WEIGHTS = Table(
     grain="derivative and root",
     description=(
         "How each derivative is split over the roots it descends from, by one rule for the whole month: a child gives "
-        "each parent an equal part, unless another rule was asked for. The weights of a derivative sum to 1. "
-        "Repositories that are roots themselves have no rows."
+        "each parent an equal part, unless another rule was asked for. Weights are cut to 12 digits, and the rest goes "
+        "to the heaviest root, so that the weights of a derivative sum to 1 to the last digit. Repositories that are "
+        "roots themselves have no rows."
     ),
     columns=(
         MONTH,
@@ -386,11 +351,11 @@ ORIGIN_WEIGHTS = Table(
         NAMESPACE.optional("The root's namespace."),
         Column(
             "weight",
-            pl.Float64,
-            "The root's part of the derivative.",
+            pl.Decimal(18, 12),
+            "The root's part of the derivative, exact to its last digit.",
             "fraction",
-            minimum=0,
-            maximum=1.000000001,
+            minimum=1e-12,
+            maximum=1,
         ),
         ORIGIN_RULE,
     ),
@@ -399,19 +364,16 @@ ORIGIN_WEIGHTS = Table(
     rules=(
         Rule(
             "weights_sum_to_one",
-            "The weights of each derivative sum to 1.",
+            "The weights of each derivative sum to 1, to the last digit.",
             lambda frames: (
                 frames.scan("lineage/origin_weights")
                 .group_by("hub_id")
                 .agg(pl.col("weight").sum())
-                .filter((pl.col("weight") - 1).abs() > 1e-9)
+                .filter(pl.col("weight") != 1)
             ),
-        ),
-        none_where(
-            "lineage/origin_weights", "no_root_without_weight", "No root has the weight 0.", pl.col("weight") == 0
         ),
     ),
 )
 
 
-TABLES = (DERIVATIONS, DERIVATION_ACCOUNTS, MODEL_LINEAGE, ORIGIN_WEIGHTS)
+TABLES = (DERIVATIONS, DERIVATION_RECONCILIATION, MODEL_LINEAGE, ORIGIN_WEIGHTS)

@@ -179,7 +179,7 @@ RELEASE_DAYS = Table(
         "new_repositories": (
             *columns_of("listings/model_downloads", "created_at"),
             *columns_of("listings/opening_counters", "observed_at"),
-            *columns_of("lineage/model_lineage", "is_derivative", "is_first_party"),
+            *columns_of("lineage/model_lineage", "is_derivative"),
         ),
     },
 )

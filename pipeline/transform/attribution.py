@@ -11,6 +11,7 @@ import polars as pl
 
 from pipeline.tables.attribution import UNMAPPED, unmapped_namespaces
 from pipeline.transform.alignment import beside
+from pipeline.transform.normalise import namespace_of
 from pipeline.transform.sums import totals_by
 
 DEVELOPER_COLUMNS = ("organization", "country", "kind")
@@ -178,13 +179,21 @@ def largest_unmapped(downloads: pl.LazyFrame, attribution: pl.LazyFrame, most: i
 
 def attribute_roots(
     weights: pl.LazyFrame,
+    derivations: pl.LazyFrame,
     month: date,
     *,
     registry: pl.LazyFrame,
     canonical_models: pl.LazyFrame,
     accounts: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """`attribution/root_attribution`: the developer of each root in `lineage/origin_weights`, by its name."""
-    roots = weights.select(pl.col("root_model_id").alias("model_id"), "namespace").unique("model_id")
+    """`attribution/root_attribution`: the developer of each root and of each unlisted parent, by its name.
+
+    Roots are those of `lineage/origin_weights`. Every unlisted parent is one of them, unless a rule passes it over.
+    """
+    unlisted = derivations.filter(~pl.col("parent_listed")).select("parent_model_id").unique()
+    named = pl.col("parent_model_id").alias("model_id"), namespace_of(pl.col("parent_model_id")).alias("namespace")
+    roots = pl.concat(
+        [weights.select(pl.col("root_model_id").alias("model_id"), "namespace"), unlisted.select(named)]
+    ).unique("model_id")
     attributed = attribute(roots, month, registry=registry, canonical_models=canonical_models, accounts=accounts)
     return attributed.rename({"model_id": "root_model_id"}).with_columns(pl.lit(month).alias("month"))

@@ -73,7 +73,7 @@ def origin_facts(facts: pl.DataFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
     """
     owners = roots.select("root_model_id", "organization", "country", "method")
     split = (
-        weights.select("hub_id", "root_model_id", "weight")
+        weights.select("hub_id", "root_model_id", pl.col("weight").cast(pl.Float64))
         .filter(pl.col("hub_id").is_in(facts["hub_id"].implode()))
         .join(
             facts.lazy().select("month", "hub_id", "models", *DOWNLOADS),

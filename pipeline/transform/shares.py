@@ -79,7 +79,7 @@ def member_shares(
 
 def _of_roots(uploaded: pl.DataFrame, weights: pl.LazyFrame, roots: pl.DataFrame) -> pl.DataFrame:
     """What comes to each of the `roots` of each derivative, which stands in `row` of `uploaded`."""
-    parts = weights.select("hub_id", "root_model_id", "weight").collect()
+    parts = weights.select("hub_id", "root_model_id", pl.col("weight").cast(pl.Float64)).collect()
     root = parts["root_model_id"].cast(pl.Enum(roots["root_model_id"]), strict=False).to_physical().alias("root")
     placed = (
         parts.select("weight", root, rows_of(uploaded["hub_id"], parts["hub_id"])).drop_nulls("row").sort("row", "root")

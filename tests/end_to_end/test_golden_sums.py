@@ -17,7 +17,6 @@ from pipeline.months import FIRST_MONTH, months_between
 
 GOLDEN = Path(__file__).with_name("golden_sums.csv")
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
-NUMBERS = (pl.Int64, pl.Int32, pl.Float64)
 
 
 def sums_of(lake):
@@ -25,7 +24,7 @@ def sums_of(lake):
     found = []
     for table in CATALOGUE.monthly:
         rows = pl.concat([lake.scan(table, month) for month in MONTHS])
-        numbers = [column.name for column in table.columns if column.type in NUMBERS]
+        numbers = [column.name for column in table.columns if column.type.is_numeric()]
         counted = rows.select(
             pl.len().alias("rows"),
             *(pl.col(name).null_count().alias(f"gaps {name}") for name in numbers),

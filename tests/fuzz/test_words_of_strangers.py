@@ -13,16 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from assets.lineage.derivations import derive
+from assets.lineage.graph import graph_of
+from assets.lineage.origin_weights import origin_weights
 from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lineage import relations, renames
 from pipeline.schema.declaration import conform
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.record_parsers import read_json_lines, read_pages, read_parquet
-from pipeline.tables.lineage import DERIVATION_ACCOUNTS, DERIVATIONS, ORIGIN_WEIGHTS
+from pipeline.tables.lineage import DERIVATION_RECONCILIATION, DERIVATIONS, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.lineage.parse import derive
-from pipeline.transform.lineage.weights import equal_parts, origin_weights
 from pipeline.transform.normalise import hub_snapshot
 
 MONTH = date(2025, 8, 1)
@@ -92,15 +93,13 @@ def snapshot_of(rows):
 def assert_lineage_adds_up(snapshot):
     derived = derive(snapshot.lazy(), renames=renames(), relations=relations())
     edges = conform(derived.derivations.lazy(), DERIVATIONS).collect()
-    accounts = conform(derived.accounts.lazy(), DERIVATION_ACCOUNTS).collect()
-    weights = conform(
-        origin_weights(derived.graph, equal_parts(derived.graph), "equal_parts").lazy(), ORIGIN_WEIGHTS
-    ).collect()
-    counted = dict(accounts.group_by("outcome").agg(pl.col("references").sum()).iter_rows())
+    outcomes = conform(derived.reconciliation.lazy(), DERIVATION_RECONCILIATION).collect()
+    graph = graph_of(derived.derivations)
+    weights = conform(origin_weights(graph, "equal_parts", MONTH).lazy(), ORIGIN_WEIGHTS).collect()
+    counted = dict(outcomes.group_by("outcome").agg(pl.col("references").sum()).iter_rows())
     assert counted.get("edge", 0) == edges.height
     assert edges.select("child_hub_id", "parent_model_id").is_unique().all()
-    sums = weights.group_by("hub_id").agg(pl.col("weight").sum())["weight"] if weights.height else pl.Series([1.0])
-    assert (sums - 1).abs().max() < 1e-9
+    assert (weights.group_by("hub_id").agg(pl.col("weight").sum())["weight"] == 1).all()
 
 
 def hold_records(records):

@@ -84,14 +84,19 @@ def test_before_a_row_holds_the_namespace_is_unmapped_though_today_it_is_known()
     assert (found["country"], found["country_today"]) == ("unmapped", "SG")
 
 
-def test_roots_are_attributed_by_name_once_each_even_if_they_are_not_listed():
+def test_roots_and_unlisted_parents_are_attributed_by_name_once_each():
     weights = pl.LazyFrame(
         {"root_model_id": ["Qwen/gone", "Qwen/gone", "who/knows"], "namespace": ["Qwen", "Qwen", "who"]}
     )
+    unlisted = pl.LazyFrame({"parent_model_id": ["who/knows", "bare"], "parent_listed": [False, False]})
     roots = attribute_roots(
-        weights, AUGUST, registry=registry(QWEN), canonical_models=CANONICAL, accounts=ACCOUNTS
+        weights, unlisted, AUGUST, registry=registry(QWEN), canonical_models=CANONICAL, accounts=ACCOUNTS
     ).collect()
-    assert dict(roots.select("root_model_id", "country").iter_rows()) == {"Qwen/gone": "CN", "who/knows": "unmapped"}
+    assert dict(roots.select("root_model_id", "country").iter_rows()) == {
+        "Qwen/gone": "CN",
+        "who/knows": "unmapped",
+        "bare": "unmapped",
+    }
 
 
 def test_coverage_counts_models_and_downloads_by_rule():

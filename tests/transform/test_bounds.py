@@ -15,6 +15,7 @@ from pipeline.transform.windows import share_windows
 FIRST = date(2025, 7, 1)
 COUNTRIES = ["CN", "FR", "US", "international"]
 CANONICAL = pl.LazyFrame(schema=dict.fromkeys(("model_id", "organization", "country", "kind"), pl.String))
+NOTHING_UNLISTED = pl.LazyFrame(schema={"parent_model_id": pl.String, "parent_listed": pl.Boolean})
 SLACK = 1e-9
 
 accounts = st.lists(
@@ -47,7 +48,7 @@ def shares(known_accounts, months):
         month = add_months(FIRST, number)
         known = {"registry": registry, "canonical_models": CANONICAL, "accounts": asked}
         uploaded = attribute(listed.select("hub_id", "model_id", "namespace"), month, **known)
-        roots = attribute_roots(derivations, month, **known)
+        roots = attribute_roots(derivations, NOTHING_UNLISTED, month, **known)
         by_country, _ = member_shares(listed.with_columns(pl.lit(month).alias("month")), uploaded, derivations, roots)
         monthly.append(by_country)
     return share_windows(pl.concat(monthly))

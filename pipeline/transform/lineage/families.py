@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from pipeline.tables.columns import RELATIONS
 from pipeline.tables.families import DERIVATION_FLOWS, FAMILY_SHARES
 from pipeline.transform.alignment import beside, rows_of
-from pipeline.transform.lineage.runs import Fractions, Positions
 from pipeline.transform.together import together
+
+Fractions = NDArray[np.float64]
+Positions = NDArray[np.int64]
 
 _UNMAPPED = "unmapped"
 _MEMBERS = ("organization", "country")
@@ -40,7 +42,9 @@ def derivation_marts(
     stand in different relations, it counts under each by its part of the parents.
     """
     month = model_downloads.select(pl.col("month").first()).collect().item()
-    weights = origin_weights.select("hub_id", "root_model_id", "root_hub_id", "weight").collect()
+    weights = origin_weights.select(
+        "hub_id", "root_model_id", "root_hub_id", pl.col("weight").cast(pl.Float64)
+    ).collect()
     market = _market(weights["root_model_id"], model_lineage, model_downloads, model_attribution, root_attribution)
     parts_of_relation, split = together(
         lambda: _parts_of_relation(derivations, market.models["hub_id"]), lambda: _split(market, weights)

@@ -1,18 +1,23 @@
-"""The formats of `census family`. Names come from strangers: every format shows them as inert text."""
+"""`census family`: prints what derives from a model. Names are untrusted: every format shows them as inert text."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from xml.sax.saxutils import escape
 
-import numpy as np
+import click
 import polars as pl
 
-from pipeline.cli.family import Family
+from assets.lineage.family import Family, read_family
+from pipeline import settings
+from pipeline.cli.types import MonthType
+from pipeline.lake.store import Lake
 
 SYNTHETIC = "SYNTHETIC SAMPLE, not the real Hub. "
 BASES = {"all_time_delta": "growth of the cumulative counters", "rolling_30d": "30-day counters, scaled (estimates)"}
@@ -47,7 +52,7 @@ def as_mermaid(family: Family, depth: int, children: int) -> str:
     return "\n".join(lines)
 
 
-def as_json(family: Family, depth: int) -> str:
+def as_json(family: Family, depth: int, _: int) -> str:
     """All members to so many levels, and the derivations between them."""
     members, edges = _within(family, depth)
     return json.dumps(
@@ -75,7 +80,7 @@ def as_json(family: Family, depth: int) -> str:
     )
 
 
-def as_graphml(family: Family, depth: int) -> str:
+def as_graphml(family: Family, depth: int, _: int) -> str:
     """The same as a GraphML document; an edge leads from the derivative to its parent."""
     members, edges = _within(family, depth)
     types = {"model_id": "string", "country": "string", "downloads": "double", "level": "int", "members_below": "int"}
@@ -101,6 +106,32 @@ def as_graphml(family: Family, depth: int) -> str:
     return "\n".join([*lines, "  </graph>", "</graphml>"])
 
 
+FORMATS: Mapping[str, Callable[[Family, int, int], str]] = {
+    "tree": as_tree,
+    "json": as_json,
+    "graphml": as_graphml,
+    "mermaid": as_mermaid,
+}
+
+
+@click.command()
+@click.argument("model")
+@click.option("--month", type=MonthType(), help="e.g. 2025-08.  [default: the latest one with derivations]")
+@click.option("--depth", default=3, show_default=True, type=click.IntRange(0), help="Levels shown below the model.")
+@click.option(
+    "--children",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Derivatives shown under one model; for tree and mermaid.",
+)
+@click.option("--format", "form", default="tree", show_default=True, type=click.Choice(list(FORMATS)))
+def family(model: str, month: date | None, depth: int, children: int, form: str) -> None:
+    """Prints what derives from MODEL, with downloads, relations and countries."""
+    found = read_family(Lake(settings.lake_url()), model, month)
+    click.echo(FORMATS[form](found, depth, children))
+
+
 def inert(text: str) -> str:
     """The text with everything that is not printed as itself (controls, reversals, invisibles) written out."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
@@ -114,7 +145,7 @@ def _definition(family: Family) -> list[str]:
         f"  month        {family.month:%Y-%m}",
         f"  family       {members.height:,} repositories, {members['downloads'].sum():,.0f} downloads: each counted",
         "               whole, also where it has other roots",
-        f"  downloads    in the month, by {BASES[family.basis]}",
+        f"  downloads    in the month, by {BASES.get(family.basis, family.basis)}",
         "  country      of the account that published the repository",
         f"  source       {family.source}",
     ]
@@ -131,35 +162,35 @@ def _within(family: Family, depth: int) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _drawn(family: Family, depth: int, children: int) -> Iterator[_Line]:
     """The drawing's lines from top to bottom, at most so many `children` under one member."""
-    members = family.members
-    above = members["above"].fill_null(-1).to_numpy()
-    branch_downloads = (members["downloads"].fill_null(0.0) + members["downloads_below"]).to_numpy()
-    by_parent = np.lexsort((-branch_downloads, above))
-    first = np.searchsorted(above[by_parent], np.arange(members.height + 1))
-    waiting = [(_Line("", _text(members.row(0, named=True), is_cut=depth == 0), 0, None), "")]
+    members = family.members.with_columns(
+        (pl.col("downloads").fill_null(0.0) + pl.col("downloads_below")).alias("branch_downloads")
+    ).to_dicts()
+    hanging = defaultdict(list)
+    for row in sorted(range(1, len(members)), key=lambda row: -members[row]["branch_downloads"]):
+        hanging[members[row]["above"]].append(row)
+    waiting = [(_Line("", _text(members[0], is_cut=depth == 0), 0, None), "")]
     while waiting:
         line, indent = waiting.pop()
         yield line
-        if line.row is None or members["level"][line.row] >= depth:
+        if line.row is None or members[line.row]["level"] >= depth:
             continue
-        rows = by_parent[first[line.row] : first[line.row + 1]]
-        left_out = rows[children:]
-        below = []
-        for row in rows[:children].tolist():
-            member = members.row(row, named=True)
-            below.append((_text(member, is_cut=member["level"] >= depth), row))
-        if left_out.size:
-            repositories = left_out.size + members["members_below"].to_numpy()[left_out].sum()
-            below.append((_hidden(int(repositories), float(branch_downloads[left_out].sum())), None))
-        for place, (text, row) in reversed(list(enumerate(below))):
+        rows = hanging[line.row]
+        below: list[tuple[str, int | None]] = [
+            (_text(members[row], is_cut=members[row]["level"] >= depth), row) for row in rows[:children]
+        ]
+        if left_out := [members[row] for row in rows[children:]]:
+            repositories = len(left_out) + sum(member["members_below"] for member in left_out)
+            below.append((_hidden(repositories, sum(member["branch_downloads"] for member in left_out)), None))
+        for place, (text, shown) in reversed(list(enumerate(below))):
             is_last = place == len(below) - 1
             branch = indent + ("└── " if is_last else "├── ")
-            waiting.append((_Line(branch, text, row, line.row), indent + ("    " if is_last else "│   ")))
+            waiting.append((_Line(branch, text, shown, line.row), indent + ("    " if is_last else "│   ")))
 
 
-def _text(member: dict[str, Any], *, is_cut: bool) -> str:
+def _text(member: Mapping[str, Any], *, is_cut: bool) -> str:
     parts = [inert(member["model_id"]), member["relation"], member["country"]]
-    parts.append("not listed" if member["downloads"] is None else f"{member['downloads']:,.0f}")
+    is_measured = member["downloads"] is not None
+    parts.append(f"{member['downloads']:,.0f}" if is_measured else "" if member["hub_id"] else "not listed")
     if member["above"] is not None and member["other_parents"]:
         parts.append(f"(other parents: {member['other_parents']})")
     if is_cut and member["members_below"]:

@@ -62,17 +62,22 @@ def attribution_coverage(
 
 @table_asset(
     tables.ROOT_ATTRIBUTION,
-    ins=inputs(weights=lineage.ORIGIN_WEIGHTS, accounts=listings.HUB_ACCOUNTS),
+    ins=inputs(weights=lineage.ORIGIN_WEIGHTS, derivations=lineage.DERIVATIONS, accounts=listings.HUB_ACCOUNTS),
     deps=[tables.ORGANIZATIONS],
 )
 def root_attribution(
-    context: dg.AssetExecutionContext, weights: pl.LazyFrame, accounts: pl.LazyFrame, registry: RegistryResource
+    context: dg.AssetExecutionContext,
+    weights: pl.LazyFrame,
+    derivations: pl.LazyFrame,
+    accounts: pl.LazyFrame,
+    registry: RegistryResource,
 ) -> pl.LazyFrame:
     """The developer of every root, listed or not."""
     read = registry.read()
     context.add_output_metadata({"registry_digest": read.digest})
     return attribution.attribute_roots(
         weights,
+        derivations,
         month_of(context),
         registry=read.organizations.lazy(),
         canonical_models=read.canonical_models.lazy(),

@@ -1,7 +1,7 @@
-"""How strangers write the name of a base model, and what they mean by it.
+"""How developers write the name of a base model, and what they mean by it.
 
 The Hub's own rule for names: letters, digits, `-`, `_` and `.`, at most 96 of them, after an optional namespace.
-Everything else that is found in the place of a name is recognised for what it is: a folder on somebody's disk, an
+Everything else that stands in the place of a name is recognised for what it is: a folder on somebody's disk, an
 address, a name with a revision, or nothing that could be a name.
 """
 
@@ -54,18 +54,3 @@ def read_names(texts: pl.LazyFrame) -> pl.LazyFrame:
 def _is_name(name: pl.Expr) -> pl.Expr:
     last_part = name.str.split("/").list.last()
     return name.str.contains(_NAME) & (last_part.str.len_chars() <= _LONGEST_NAME) & ~name.str.contains(_PLACEHOLDER)
-
-
-def namespace_of(name: pl.Expr) -> pl.Expr:
-    """The namespace of a repository's name; absent for the Hub's oldest repositories, which have none."""
-    return parts_at(name, "/")[0]
-
-
-def parts_at(text: pl.Expr, mark: str) -> tuple[pl.Expr, pl.Expr]:
-    """What stands before the first mark and after it, both absent where there is none.
-
-    By position in bytes: several times faster than a pattern.
-    """
-    place = text.str.find(mark, literal=True)
-    bytes_ = pl.when(place.is_not_null()).then(text.cast(pl.Binary)).bin
-    return bytes_.slice(0, place).cast(pl.String), bytes_.slice(place + len(mark)).cast(pl.String)

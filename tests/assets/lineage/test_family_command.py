@@ -1,4 +1,4 @@
-"""`census family`: what is drawn, what is hidden and counted, and that strangers' names stay text."""
+"""`census family`: what is drawn, what is hidden and counted, and that untrusted names stay text."""
 
 import datetime as dt
 import json
@@ -10,12 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.cli.family import read_family
-from pipeline.cli.family_formats import as_graphml, as_json, as_mermaid, as_tree
+from assets.lineage.family import read_family
+from assets.lineage.family_command import FORMATS
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.tables import attribution, lineage, listings
-from pipeline.tables.published import MONTH_SEALS
 
 MONTH = dt.date(2025, 8, 1)
 HOSTILE = ['a/"quoted" ]; click', "a/<script>&amp;", "a/\x1b[31mred", "a/\u202eevil", "a/line\nbreak", "a/--> m0"]
@@ -36,10 +35,10 @@ def build_lake(folder, edges, downloads, gone=()):
     child, parent = ([edge[side] for edge in edges] for side in (0, 1))
     position = pl.DataFrame({"child": child}).select(pl.int_range(pl.len()).over("child")).to_series()
     tables = {
-        MONTH_SEALS: rows(MONTH_SEALS, table=["x"]),
         lineage.DERIVATIONS: rows(
             lineage.DERIVATIONS,
             child_hub_id=[f"id:{name}" for name in child],
+            parent_listed=[name not in gone for name in parent],
             child_model_id=child,
             parent_hub_id=[None if name in gone else f"id:{name}" for name in parent],
             parent_model_id=parent,
@@ -47,14 +46,15 @@ def build_lake(folder, edges, downloads, gone=()):
             position=position,
         ),
         listings.MODEL_DOWNLOADS: rows(
-            listings.MODEL_DOWNLOADS, hub_id=[f"id:{name}" for name in names], downloads=list(downloads.values())
-        ),
-        listings.DOWNLOAD_ACCOUNTS: rows(listings.DOWNLOAD_ACCOUNTS, basis=["all_time_delta"], source=["sample"]),
-        attribution.MODEL_ATTRIBUTION: rows(
-            attribution.MODEL_ATTRIBUTION,
+            listings.MODEL_DOWNLOADS,
             hub_id=[f"id:{name}" for name in names],
-            model_id=names,
-            country=["SG"] * len(names),
+            downloads=list(downloads.values()),
+            basis="all_time_delta",
+        ),
+        listings.HUB_SNAPSHOTS: rows(listings.HUB_SNAPSHOTS, hub_id=[f"id:{name}" for name in names], source="sample"),
+        lineage.MODEL_LINEAGE: rows(lineage.MODEL_LINEAGE, hub_id=[f"id:{name}" for name in names], model_id=names),
+        attribution.MODEL_ATTRIBUTION: rows(
+            attribution.MODEL_ATTRIBUTION, hub_id=[f"id:{name}" for name in names], country=["SG"] * len(names)
         ),
         attribution.ROOT_ATTRIBUTION: rows(
             attribution.ROOT_ATTRIBUTION, root_model_id=list(gone), country=["CN"] * len(gone)
@@ -81,7 +81,7 @@ def small(tmp_path):
 
 
 def drawing(lake, model, depth=9, children=9):
-    return as_tree(read_family(lake, model), depth, children).split("\n\n")[1].splitlines()
+    return FORMATS["tree"](read_family(lake, model), depth, children).split("\n\n")[1].splitlines()
 
 
 def test_a_tree_shows_relation_country_and_downloads_and_each_repository_once(small):
@@ -108,13 +108,27 @@ def test_what_is_too_much_is_counted(small):
 
 
 def test_a_family_says_month_basis_source_and_that_it_is_synthetic(small):
-    said = as_tree(read_family(small, "m/merge"), 1, 9)
+    said = FORMATS["tree"](read_family(small, "m/merge"), 1, 9)
     for words in ("SYNTHETIC", "2025-08", "cumulative counters", "source       sample", "derives from l/loud, q/quiet"):
         assert words in said
 
 
 def test_an_unlisted_parent_has_a_family_too(small):
     assert drawing(small, "gone/base") == ["gone/base  CN  not listed", "└── g/orphan  finetune  SG  4"]
+
+
+def test_a_month_that_came_no_further_than_lineage_has_families_too(tmp_path):
+    whole = build_lake(tmp_path / "whole", [("b/tune", "a/base")], {"a/base": 1.0, "b/tune": 2.0})
+    lake = Lake(str(tmp_path / "lake"))
+    for table in (lineage.DERIVATIONS, lineage.MODEL_LINEAGE, listings.HUB_SNAPSHOTS):
+        lake.write(table, MONTH, whole.scan(table, MONTH))
+    assert "not measured yet" in FORMATS["tree"](read_family(lake, "a/base"), 1, 9)
+    assert drawing(lake, "a/base") == ["a/base", "└── b/tune  finetune"]
+
+
+def test_a_model_without_derivations_is_a_family_of_one(tmp_path):
+    lake = build_lake(tmp_path, [("b/tune", "a/base")], {"a/base": 1.0, "b/tune": 2.0, "c/alone": 3.0})
+    assert drawing(lake, "c/alone") == ["c/alone  SG  3"]
 
 
 def test_letter_case_is_forgiven(small):
@@ -132,7 +146,7 @@ def test_a_cycle_is_drawn_once(tmp_path):
         ("a/bas", None, "no model 'a/bas' is known in 2025-08: did you mean a/base"),
         ("b/base", None, "did you mean a/base or gone/base?"),
         ("nothing-like-it", None, "look it up on the Hub"),
-        ("a/base", dt.date(2024, 1, 1), "has no finished month 2024-01: it holds 1 from 2025-08 to 2025-08"),
+        ("a/base", dt.date(2024, 1, 1), "has no derivations of 2024-01: choose one of 2025-08"),
     ],
 )
 def test_what_is_not_there_is_one_sentence_that_helps(small, model, month, sentence):
@@ -142,21 +156,21 @@ def test_what_is_not_there_is_one_sentence_that_helps(small, model, month, sente
 
 def test_documents_hold_every_parent(small):
     family = read_family(small, "a/base")
-    told = json.loads(as_json(family, 9))
+    told = json.loads(FORMATS["json"](family, 9, 9))
     assert {(edge["child"], edge["parent"]) for edge in told["derivations"]} == {
         ("q/quiet", "a/base"), ("l/loud", "a/base"), ("m/merge", "l/loud"), ("m/merge", "q/quiet"),
         ("z/last", "m/merge"),
     }  # fmt: skip
-    assert json.loads(as_json(family, 1))["hidden_members"] == 2
-    graph = ET.fromstring(as_graphml(family, 9)).find("{*}graph")
+    assert json.loads(FORMATS["json"](family, 1, 9))["hidden_members"] == 2
+    graph = ET.fromstring(FORMATS["graphml"](family, 9, 9)).find("{*}graph")
     assert len(graph.findall("{*}node")) == len(graph.findall("{*}edge")) == 5
 
 
 def test_hostile_names_are_inert_in_every_format(tmp_path):
     lake = build_lake(tmp_path, [(name, "a/base") for name in HOSTILE], dict.fromkeys(["a/base", *HOSTILE], 1.0))
     family = read_family(lake, "a/base")
-    tree, mermaid, graphml = as_tree(family, 1, 9), as_mermaid(family, 1, 9), as_graphml(family, 1)
-    for shown in (tree, mermaid, graphml, as_json(family, 1)):
+    tree, mermaid, graphml = (FORMATS[form](family, 1, 9) for form in ("tree", "mermaid", "graphml"))
+    for shown in (tree, mermaid, graphml, FORMATS["json"](family, 1, 9)):
         assert not {"\x1b", "\u202e"} & set(shown)
     assert len(tree.split("\n\n")[1].splitlines()) == 1 + len(HOSTILE)
     labels = [line.strip() for line in mermaid.splitlines() if line.startswith("  m") and "[" in line]
@@ -164,7 +178,10 @@ def test_hostile_names_are_inert_in_every_format(tmp_path):
     assert len(labels) == 1 + len(HOSTILE)
     named = {data.text for data in ET.fromstring(graphml).iterfind(".//{*}data[@key='model_id']")}
     assert {"a/<script>&amp;", 'a/"quoted" ]; click', r"a/\x1b[31mred"} <= named
-    assert {member["model_id"] for member in json.loads(as_json(family, 1))["members"]} == {"a/base", *HOSTILE}
+    assert {member["model_id"] for member in json.loads(FORMATS["json"](family, 1, 9))["members"]} == {
+        "a/base",
+        *HOSTILE,
+    }
 
 
 @pytest.mark.parametrize(("depth", "children"), [(3, 20), (99, 10_000)])

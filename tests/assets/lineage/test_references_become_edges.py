@@ -8,25 +8,20 @@ import pytest
 
 from pipeline.tables.columns import RELATIONS
 from pipeline.tables.lineage import EVIDENCE
-from pipeline.transform.lineage.parse import derive
+from tests.assets.lineage.scenarios import derived, snapshot
 
 REFERENCE = Path(__file__).parents[3] / "pipeline" / "reference"
 
 
-@pytest.fixture(scope="session")
-def reading(snapshot, renames, relations):
-    """Derives a snapshot and returns its edges as rows and its accounts as a mapping."""
-
-    def read(*repositories, moved=(), words=()):
-        derived = derive(snapshot(*repositories).lazy(), renames=renames(*moved), relations=relations(*words))
-        accounts = {(row["evidence"], row["outcome"]): row["references"] for row in derived.accounts.to_dicts()}
-        return derived.derivations.sort("child_model_id", "position").to_dicts(), accounts
-
-    return read
+def reading(*repositories, moved=(), words=()):
+    """The edges of a listing as rows, and its references by place and outcome."""
+    found = derived(snapshot(*repositories), moved, words)
+    outcomes = {(row["evidence"], row["outcome"]): row["references"] for row in found.reconciliation.to_dicts()}
+    return found.derivations.sort("child_model_id", "position").to_dicts(), outcomes
 
 
-def test_the_same_parent_in_four_places_is_one_edge_of_the_most_trusted(reading):
-    edges, accounts = reading(
+def test_the_same_parent_in_four_places_is_one_edge_of_the_most_trusted():
+    edges, outcomes = reading(
         {"name": "a/base"},
         {
             "name": "b/tune",
@@ -39,7 +34,7 @@ def test_the_same_parent_in_four_places_is_one_edge_of_the_most_trusted(reading)
     (edge,) = edges
     assert (edge["child_model_id"], edge["parent_model_id"]) == ("b/tune", "a/base")
     assert (edge["evidence"], edge["relation"], edge["parent_listed"]) == ("base_models", "finetune", True)
-    assert accounts == {("base_models", "edge"): 1} | {(place, "duplicate"): 1 for place in EVIDENCE[1:]}
+    assert outcomes == {("base_models", "edge"): 1} | {(place, "duplicate"): 1 for place in EVIDENCE[1:]}
 
 
 @pytest.mark.parametrize(
@@ -51,10 +46,10 @@ def test_the_same_parent_in_four_places_is_one_edge_of_the_most_trusted(reading)
         ({"card": ["a/base"]}, "card"),
     ],
 )
-def test_each_place_of_declaration_suffices(reading, declared, evidence):
-    ((edge,), accounts) = reading({"name": "a/base"}, {"name": "b/tune"} | declared)
+def test_each_place_of_declaration_suffices(declared, evidence):
+    ((edge,), outcomes) = reading({"name": "a/base"}, {"name": "b/tune"} | declared)
     assert (edge["evidence"], edge["parent_hub_id"]) == (evidence, "id:a/base")
-    assert accounts == {(evidence, "edge"): 1}
+    assert outcomes == {(evidence, "edge"): 1}
 
 
 @pytest.mark.parametrize(
@@ -79,10 +74,10 @@ def test_each_place_of_declaration_suffices(reading, declared, evidence):
         ("a/bäse", "malformed"),
     ],
 )
-def test_what_names_no_repository_is_counted_for_what_it_is(reading, text, outcome):
-    edges, accounts = reading({"name": "a/base"}, {"name": "b/tune", "card": [text]})
+def test_what_names_no_repository_is_counted_for_what_it_is(text, outcome):
+    edges, outcomes = reading({"name": "a/base"}, {"name": "b/tune", "card": [text]})
     assert edges == []
-    assert accounts == {("card", outcome): 1}
+    assert outcomes == {("card", outcome): 1}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +98,7 @@ def test_what_names_no_repository_is_counted_for_what_it_is(reading, text, outco
         "a/base/blob/main/model.safetensors",
     ],
 )
-def test_a_name_is_recognised_in_every_dress(reading, text):
+def test_a_name_is_recognised_in_every_dress(text):
     ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "card": [text]})
     assert (edge["parent_model_id"], edge["parent_declared"], edge["parent_found_by"]) == ("a/base", text, "name")
 
@@ -119,29 +114,29 @@ def test_a_name_is_recognised_in_every_dress(reading, text):
         ("base_model:", "malformed"),
     ],
 )
-def test_colons_in_tags_do_not_confuse(reading, tag, outcome):
-    _, accounts = reading({"name": "a/base"}, {"name": "b/tune", "tags": [tag, "pytorch"]})
-    assert [found for _, found in accounts] == [outcome]
+def test_colons_in_tags_do_not_confuse(tag, outcome):
+    _, outcomes = reading({"name": "a/base"}, {"name": "b/tune", "tags": [tag, "pytorch"]})
+    assert [found for _, found in outcomes] == [outcome]
 
 
-def test_a_reference_to_nothing_is_not_one_to_the_first_repository(reading):
-    ((edge,), accounts) = reading({"name": "a/base"}, {"name": "b/tune", "card": ["", "a/base"]})
+def test_a_reference_to_nothing_is_not_one_to_the_first_repository():
+    ((edge,), outcomes) = reading({"name": "a/base"}, {"name": "b/tune", "card": ["", "a/base"]})
     assert edge["parent_model_id"] == "a/base"
-    assert accounts == {("card", "malformed"): 1, ("card", "edge"): 1}
+    assert outcomes == {("card", "malformed"): 1, ("card", "edge"): 1}
 
 
-def test_an_unknown_relation_is_kept_in_its_own_words(reading):
+def test_an_unknown_relation_is_kept_in_its_own_words():
     ((edge,), _) = reading({"name": "b/tune", "tags": ["base_model:Distilled:a/base"]})
     assert (edge["relation"], edge["relation_declared"], edge["parent_model_id"]) == ("unknown", "Distilled", "a/base")
 
 
-def test_reviewed_words_name_relations_whatever_their_case(reading):
+def test_reviewed_words_name_relations_whatever_their_case():
     words = [("lora", "adapter")]
     ((edge,), _) = reading({"name": "b/tune", "tags": ["base_model:LoRA:a/base"]}, words=words)
     assert edge["relation"] == "adapter"
 
 
-def test_the_relation_comes_from_the_most_trusted_place_that_states_one(reading):
+def test_the_relation_comes_from_the_most_trusted_place_that_states_one():
     ((edge,), _) = reading(
         {"name": "a/base"},
         {"name": "b/tune", "parents": ["a/base"], "tags": ["base_model:quantized:a/base"]},
@@ -149,7 +144,7 @@ def test_the_relation_comes_from_the_most_trusted_place_that_states_one(reading)
     assert (edge["evidence"], edge["relation"]) == ("base_models", "quantized")
 
 
-def test_a_parent_that_the_hub_cannot_resolve_shares_the_relation_of_the_others(reading):
+def test_a_parent_that_the_hub_cannot_resolve_shares_the_relation_of_the_others():
     edges, _ = reading(
         {"name": "a/base"},
         {"name": "b/merge", "parents": ["a/base"], "relation": "merge", "card": ["a/base", "c/deleted"]},
@@ -160,21 +155,21 @@ def test_a_parent_that_the_hub_cannot_resolve_shares_the_relation_of_the_others(
     ]
 
 
-def test_a_self_reference_is_counted_and_dropped(reading):
-    edges, accounts = reading(
+def test_a_self_reference_is_counted_and_dropped():
+    edges, outcomes = reading(
         {"name": "a/base", "parents": ["a/base"], "tags": ["base_model:a/base"], "card": ["A/Base"]}
     )
     assert edges == []
-    assert accounts == {(place, "self_reference"): 1 for place in ("base_models", "untyped_tag", "card")}
+    assert outcomes == {(place, "self_reference"): 1 for place in ("base_models", "untyped_tag", "card")}
 
 
-def test_the_id_outlives_the_name(reading):
+def test_the_id_outlives_the_name():
     parent = {"hub_id": "id:a/base", "model_id": "a/as-it-was-called"}
     ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "parents": [parent]})
     assert (edge["parent_model_id"], edge["parent_found_by"]) == ("a/base", "hub_id")
 
 
-def test_an_id_that_is_not_listed_leaves_the_name(reading):
+def test_an_id_that_is_not_listed_leaves_the_name():
     parent = {"hub_id": "unheard-of", "model_id": "a/base"}
     ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "parents": [parent]})
     assert (edge["parent_hub_id"], edge["parent_found_by"]) == ("id:a/base", "name")
@@ -189,12 +184,12 @@ def test_an_id_that_is_not_listed_leaves_the_name(reading):
         ([("namespace", "a", "c"), ("repository", "a/x", "b/y")], "a/x", "b/y"),
     ],
 )
-def test_reviewed_renames_lead_to_todays_name(reading, moved, declared, listed):
+def test_reviewed_renames_lead_to_todays_name(moved, declared, listed):
     ((edge,), _) = reading({"name": listed}, {"name": "d/tune", "card": [declared]}, moved=moved)
     assert (edge["parent_model_id"], edge["parent_found_by"]) == (listed, "rename")
 
 
-def test_a_rename_to_nowhere_keeps_the_declared_name(reading):
+def test_a_rename_to_nowhere_keeps_the_declared_name():
     ((edge,), _) = reading({"name": "d/tune", "card": ["THUDM/gone"]}, moved=[("namespace", "THUDM", "zai-org")])
     assert (edge["parent_model_id"], edge["parent_listed"], edge["parent_found_by"]) == (
         "THUDM/gone",
@@ -203,23 +198,23 @@ def test_a_rename_to_nowhere_keeps_the_declared_name(reading):
     )
 
 
-def test_letter_case_is_forgiven_where_one_name_fits(reading):
+def test_letter_case_is_forgiven_where_one_name_fits():
     ((edge,), _) = reading({"name": "Qwen/Qwen3-8B"}, {"name": "b/tune", "card": ["qwen/qwen3-8b"]})
     assert (edge["parent_model_id"], edge["parent_found_by"]) == ("Qwen/Qwen3-8B", "letter_case")
 
 
-def test_letter_case_decides_where_two_names_fit(reading):
+def test_letter_case_decides_where_two_names_fit():
     edges, _ = reading({"name": "a/Base"}, {"name": "a/base"}, {"name": "b/tune", "card": ["a/base", "a/BASE"]})
     assert [(edge["parent_model_id"], edge["parent_listed"]) for edge in edges] == [("a/base", True), ("a/BASE", False)]
 
 
-def test_unlisted_spellings_that_differ_in_case_are_one_parent(reading):
+def test_unlisted_spellings_that_differ_in_case_are_one_parent():
     edges, _ = reading({"name": "b/one", "card": ["Gone/Base"]}, {"name": "b/two", "card": ["gone/base"]})
     assert {edge["parent_model_id"] for edge in edges} == {"Gone/Base"}
 
 
-def test_a_former_name_on_the_card_is_what_the_hub_makes_of_it(reading):
-    edges, accounts = reading(
+def test_a_former_name_on_the_card_is_what_the_hub_makes_of_it():
+    edges, outcomes = reading(
         {"name": "new/base"},
         {"name": "c/other"},
         {"name": "b/merge", "parents": ["new/base", "c/other"], "card": ["old/base", "c/other"]},
@@ -230,11 +225,11 @@ def test_a_former_name_on_the_card_is_what_the_hub_makes_of_it(reading):
         ("b/merge", "c/other", "hub_id"),
         ("d/tune", "new/base", "former_name"),
     ]
-    assert accounts[("card", "duplicate")] == 2
+    assert outcomes[("card", "duplicate")] == 2
 
 
-def test_tags_that_kept_a_former_name_make_no_second_parent(reading):
-    edges, accounts = reading(
+def test_tags_that_kept_a_former_name_make_no_second_parent():
+    edges, outcomes = reading(
         {"name": "new/base"},
         {
             "name": "b/tune",
@@ -248,17 +243,17 @@ def test_tags_that_kept_a_former_name_make_no_second_parent(reading):
         ("b/tune", "new/base", "hub_id"),
         ("d/tune", "new/base", "former_name"),
     ]
-    assert accounts[("typed_tag", "duplicate")] == 1
+    assert outcomes[("typed_tag", "duplicate")] == 1
 
 
-def test_two_parents_missing_from_the_hubs_list_are_not_taken_for_former_names(reading):
+def test_two_parents_missing_from_the_hubs_list_are_not_taken_for_former_names():
     edges, _ = reading(
         {"name": "new/base"}, {"name": "b/merge", "parents": ["new/base"], "card": ["gone/one", "gone/two"]}
     )
     assert {edge["parent_model_id"] for edge in edges} == {"new/base", "gone/one", "gone/two"}
 
 
-def test_positions_follow_trust_and_declaration(reading):
+def test_positions_follow_trust_and_declaration():
     edges, _ = reading(
         {
             "name": "b/merge",
@@ -274,7 +269,7 @@ def test_positions_follow_trust_and_declaration(reading):
     ]
 
 
-def test_repositories_that_share_a_name_are_one_parent(reading):
+def test_repositories_that_share_a_name_are_one_parent():
     twins = [{"name": "a/base", "hub_id": "2"}, {"name": "a/base", "hub_id": "1"}]
     edges, _ = reading(
         *twins,
@@ -284,24 +279,24 @@ def test_repositories_that_share_a_name_are_one_parent(reading):
     assert {edge["parent_hub_id"] for edge in edges} == {"1"}
 
 
-def test_hostile_names_are_names_if_they_are_listed(reading):
+def test_hostile_names_are_names_if_they_are_listed():
     names = ['"quoted"; drop', "🤗/model", "x" * 300, "a/b/c", "base_model:merge:a/b", "\u202eevil/name"]
-    edges, accounts = reading(
+    edges, outcomes = reading(
         *({"name": name} for name in names), {"name": "b/merge", "parents": names, "card": [*names, "🙈/not-listed"]}
     )
     assert {edge["parent_model_id"] for edge in edges} == set(names)
-    assert accounts[("card", "malformed")] == 1
+    assert outcomes[("card", "malformed")] == 1
 
 
-def test_thousands_of_tags_and_hundreds_of_parents_pass(reading):
+def test_thousands_of_tags_and_hundreds_of_parents_pass():
     parents = [f"a/base-{number}" for number in range(400)]
     tags = [f"base_model:{parent}" for parent in parents] + [f"noise-{number}" for number in range(5_000)]
-    edges, accounts = reading({"name": "b/merge", "parents": parents, "tags": tags})
+    edges, outcomes = reading({"name": "b/merge", "parents": parents, "tags": tags})
     assert len(edges) == 400
-    assert accounts == {("base_models", "edge"): 400, ("untyped_tag", "duplicate"): 400}
+    assert outcomes == {("base_models", "edge"): 400, ("untyped_tag", "duplicate"): 400}
 
 
-def test_nothing_declared_is_nothing_derived(reading):
+def test_nothing_declared_is_nothing_derived():
     assert reading({"name": "a/base"}, {"name": "a/other", "parents": [], "tags": [], "card": []}) == ([], {})
 
 
@@ -319,3 +314,40 @@ def test_reviewed_renames_are_single_steps_with_evidence():
     assert renames["renamed_from"].str.to_lowercase().n_unique() == renames.height
     assert not set(renames["renamed_from"]) & set(renames["renamed_to"])
     assert (renames["evidence"] == "https://huggingface.co/" + renames["renamed_from"]).all()
+
+
+def test_a_card_that_states_the_relation_alone_is_believed():
+    ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "card": ["a/base"], "relation": "quantized"})
+    assert (edge["evidence"], edge["relation"], edge["relation_declared"]) == ("card", "quantized", "quantized")
+
+
+def test_a_place_that_repeats_a_part_of_another_is_counted_reference_by_reference():
+    edges, outcomes = reading(
+        {"name": "a/base"},
+        {
+            "name": "b/merge",
+            "parents": ["a/base", "c/other"],
+            "tags": ["base_model:a/base", "base_model:merge:a/base", "base_model:merge:d/3", "base_model:merge:e/4"],
+            "card": ["c/other", "./local", "a/base"],
+        },
+    )
+    assert [(edge["parent_model_id"], edge["relation"]) for edge in edges] == [
+        ("a/base", "merge"),
+        ("c/other", "merge"),
+        ("d/3", "merge"),
+        ("e/4", "merge"),
+    ]
+    assert outcomes == {
+        ("base_models", "edge"): 2,
+        ("typed_tag", "duplicate"): 1,
+        ("typed_tag", "edge"): 2,
+        ("untyped_tag", "duplicate"): 1,
+        ("card", "duplicate"): 2,
+        ("card", "local_path"): 1,
+    }
+
+
+def test_what_is_malformed_is_counted_in_every_place_that_repeats_it():
+    edges, outcomes = reading({"name": "b/tune", "tags": ["base_model:"], "card": [""]})
+    assert edges == []
+    assert outcomes == {("untyped_tag", "malformed"): 1, ("card", "malformed"): 1}

@@ -1,0 +1,1 @@
+"""Group `attribution`: who stands behind a namespace, and in which country."""

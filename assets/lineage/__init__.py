@@ -1,0 +1,1 @@
+"""Group `lineage`: which model was made from which. Structure only; who the developers are is found after it."""

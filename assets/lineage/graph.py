@@ -1,0 +1,324 @@
+"""The derivation graph as arrays: cycles condensed, levels, depths, weights over roots, descendants.
+
+An edge leads from a child to a parent. Every algorithm runs level by level over whole arrays: its work is proportional
+to nodes and edges, nothing walks paths (real merges have 1e14 of them) and nothing recurses. No other module does
+arithmetic with positions in arrays.
+
+Strong components: D. J. Pearce's variant of Tarjan's algorithm, as in `scipy.sparse.csgraph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Numbers = NDArray[np.int32]
+Positions = NDArray[np.int64]
+
+UNITS = 10**12
+"""Weights are whole numbers of these parts of one."""
+_GUARD = 10
+"""Weights are rounded to one digit more than they keep: only the order of additions tells apart what agrees so far."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Every repository that has a part in a derivation, and the edges between them.
+
+    `nodes` has `hub_id` (absent for unlisted parents) and `model_id`, one row per node. Parents come first, in the
+    order of their names: wherever one repository is chosen among several (for a cycle, or among equal roots), these
+    are parents, so the smallest number is the smallest `model_id`, and nothing depends on the order of the edges.
+    `child`, `parent` and `position` have one entry per edge, sorted by child and parent.
+    """
+
+    nodes: pl.DataFrame
+    child: Numbers
+    parent: Numbers
+    position: Numbers
+
+    @cached_property
+    def is_derivative(self) -> NDArray[np.bool_]:
+        """Whether a node has a parent."""
+        return np.bincount(self.child, minlength=self.nodes.height) > 0
+
+    @cached_property
+    def condensation(self) -> Condensation:
+        """The graph with every cycle condensed to one component."""
+        return _condense(self.nodes.height, self.child, self.parent)
+
+    def places(self) -> pl.DataFrame:
+        """Where each node stands, one row per node; `root` is the node that is its primary root.
+
+        The primary root is the one with the largest weight under `equal_parts`, of equals the first.
+        """
+        condensed, weights = self.condensation, equal_parts(self)
+        component = condensed.component
+        row = weights.row[component]
+        is_listed = self.nodes["hub_id"].is_not_null().to_numpy()
+        listed_parents = np.bincount(self.child[is_listed[self.parent]], minlength=self.nodes.height)
+        shortest, longest = condensed.depths
+        return pl.DataFrame(
+            {
+                "depth_shortest": shortest[component],
+                "depth_longest": longest[component],
+                "root": weights.root[weights.heaviest[row]],
+                "roots": np.diff(weights.first)[row].astype(np.int32),
+                "is_derivative": self.is_derivative,
+                "is_in_cycle": condensed.size[component] > 1,
+                "is_orphan": self.is_derivative & (listed_parents == 0),
+            }
+        )
+
+    def split(self, rule: str) -> pl.DataFrame:
+        """How the rule splits each derivative: `node`, `root` and `units`, which sum to `UNITS` for each node.
+
+        The members of a cycle that has no parent outside belong wholly to its first member, that one included.
+        """
+        weights = RULES[rule](self)
+        node = np.flatnonzero(self.is_derivative)
+        row = weights.row[self.condensation.component[node]]
+        begin, end = weights.first[row], weights.first[row + 1]
+        entry = _ranges(begin, end)
+        return pl.DataFrame(
+            {"node": np.repeat(node, end - begin), "root": weights.root[entry], "units": weights.units[entry]}
+        )
+
+    def descendants(self, head: int) -> pl.DataFrame:
+        """Everything that derives from a node, each once, the head first, then level by level.
+
+        Columns `node`, `level` (fewest derivations from the head) and `above` (the row of the descendant that it hangs
+        under, absent for the head). What has several parents hangs under the one nearest to the head, of equals under
+        the one that it declares first.
+        """
+        by_parent = np.argsort(self.parent, kind="stable")
+        first = _offsets(self.parent, self.nodes.height)
+        row = np.full(self.nodes.height, -1)
+        row[head] = 0
+        levels, above = [np.array([head])], [np.array([-1])]
+        while (level := levels[-1]).size:
+            edge = by_parent[_ranges(first[level], first[level + 1])]
+            edge = edge[row[self.child[edge]] < 0]
+            edge = edge[np.lexsort((self.position[edge], self.child[edge]))]
+            reached, nearest = np.unique(self.child[edge], return_index=True)
+            row[reached] = row.max() + 1 + np.arange(reached.size)
+            levels.append(reached)
+            above.append(row[self.parent[edge[nearest]]])
+        return pl.DataFrame(
+            {
+                "node": np.concatenate(levels),
+                "level": np.repeat(np.arange(len(levels)), [level.size for level in levels]),
+                "above": pl.Series(np.concatenate(above)).replace(-1, None),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Condensation:
+    """A graph of which every cycle is one component, numbered in the order of their first members.
+
+    `component[node]` is the component of a node, `representative[component]` its first member. `links` has a row per
+    component: how many different outside parents it has in each other component.
+    """
+
+    component: Numbers
+    representative: Numbers
+    size: Numbers
+    links: csr_array
+
+    @cached_property
+    def levels(self) -> list[Numbers]:
+        """Components by their longest distance from a root: the roots first, each level in ascending order."""
+        children = self.links.T.tocsr()
+        waiting_for = np.diff(self.links.indptr)
+        level = np.flatnonzero(waiting_for == 0)
+        found: list[Numbers] = []
+        while level.size:
+            found.append(level.astype(np.int32))
+            reached = children.indices[_ranges(children.indptr[level], children.indptr[level + 1])]
+            np.subtract.at(waiting_for, reached, 1)
+            level = np.unique(reached[waiting_for[reached] == 0])
+        return found
+
+    @cached_property
+    def depths(self) -> tuple[Numbers, Numbers]:
+        """Fewest and most links to a root."""
+        shortest, longest = np.zeros((2, len(self.representative)), dtype=np.int32)
+        for number, level in enumerate(self.levels[1:], start=1):
+            parents = self.links[level]
+            shortest[level] = np.minimum.reduceat(shortest[parents.indices], parents.indptr[:-1]) + 1
+            longest[level] = number
+        return shortest, longest
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights by root, stored once for all components that share them.
+
+    `row[component]` is the component's row; row `i` is `first[i] : first[i + 1]` of `root` (nodes, ascending within a
+    row) and `units`, which sum to `UNITS`. A root's own row is itself.
+    """
+
+    row: Positions
+    first: Positions
+    root: Numbers
+    units: Positions
+
+    @cached_property
+    def heaviest(self) -> Positions:
+        """The entry with the largest weight of each row; of equals, the first."""
+        owner = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+        largest = np.maximum.reduceat(self.units, self.first[:-1]) if self.units.size else self.units
+        candidates = np.flatnonzero(self.units == largest[owner])
+        return candidates[np.unique(owner[candidates], return_index=True)[1]]
+
+
+def graph_of(derivations: pl.DataFrame) -> Graph:
+    """The graph of a month's `lineage/derivations`."""
+    edges = derivations.lazy()
+    parents = (
+        edges.select(pl.col("parent_hub_id").alias("hub_id"), pl.col("parent_model_id").alias("model_id"))
+        .unique("model_id")
+        .sort("model_id")
+        .collect()
+    )
+    others = (
+        edges.select(pl.col("child_hub_id").alias("hub_id"), pl.col("child_model_id").alias("model_id"))
+        .unique("hub_id", keep="first", maintain_order=True)
+        .join(parents.lazy().select("hub_id"), on="hub_id", how="anti", maintain_order="left")
+    )
+    nodes = pl.concat([parents.lazy(), others]).with_row_index("node").collect()
+    child = nodes.lazy().select(pl.col("hub_id").alias("child_hub_id"), pl.col("node").alias("child")).drop_nulls()
+    parent = nodes.lazy().select(pl.col("model_id").alias("parent_model_id"), pl.col("node").alias("parent"))
+    numbered = (
+        edges.select("child_hub_id", "parent_model_id", "position")
+        .join(child, on="child_hub_id")
+        .join(parent.head(parents.height), on="parent_model_id")
+        .select(pl.col("child", "parent", "position").cast(pl.Int32))
+        .sort("child", "parent")
+        .collect()
+    )
+    return Graph(nodes.drop("node"), *(column.to_numpy() for column in numbered.iter_columns()))
+
+
+def equal_parts(graph: Graph) -> Weights:
+    """A child gives each of its parents an equal part, and these hand it on; a cycle acts as one child.
+
+    Only roots and merges (components with several parents) have rows of their own; the others share the row of their
+    parent. Rows are computed level by level, each as the weighted sum of its parents' rows, which is one sparse
+    product a level.
+    """
+    from scipy.sparse import csr_array, eye_array, vstack  # noqa: PLC0415
+
+    condensed = graph.condensation
+    links = condensed.links
+    several = np.diff(links.indptr) > 1
+    roots, *below = condensed.levels or [np.empty(0, np.int32)]
+    row = np.zeros(len(condensed.representative), dtype=np.int64)
+    row[roots] = np.arange(len(roots))
+    rows = eye_array(len(roots), format="csr")
+    for level in below:
+        alone, merges = level[~several[level]], level[several[level]]
+        row[alone] = row[links.indices[links.indptr[alone]]]
+        if merges.size:
+            row[merges] = np.arange(rows.shape[0], rows.shape[0] + merges.size)
+            parents = links[merges]
+            parts = parents.data / np.repeat(parents.sum(axis=1), np.diff(parents.indptr))
+            split = csr_array((parts, row[parents.indices], parents.indptr), shape=(merges.size, rows.shape[0]))
+            rows = vstack([rows, split @ rows], format="csr")
+    rows.sort_indices()
+    first = rows.indptr.astype(np.int64)
+    units = np.maximum(np.rint(rows.data * (UNITS * _GUARD)).astype(np.int64) // _GUARD, 1)
+    cut = Weights(row, first, condensed.representative[roots[rows.indices]], units)
+    if units.size:
+        units[cut.heaviest] += UNITS - np.add.reduceat(units, first[:-1])
+    return cut
+
+
+def first_parent(graph: Graph) -> Weights:
+    """Everything goes to the parent that is declared first, as studies do that follow one parent only.
+
+    Of a cycle's members, the smallest one with a parent outside the cycle decides.
+    """
+    condensed = graph.condensation
+    child, parent = condensed.component[graph.child], condensed.component[graph.parent]
+    outside = np.flatnonzero(child != parent)
+    edges = outside[np.lexsort((graph.position[outside], graph.child[outside], child[outside]))]
+    heirs, decides = np.unique(child[edges], return_index=True)
+    above = np.arange(len(condensed.representative))
+    above[heirs] = parent[edges[decides]]
+    for level in condensed.levels[1:]:
+        above[level] = above[above[level]]
+    return _whole(condensed, above)
+
+
+def majority(graph: Graph) -> Weights:
+    """Everything goes to the root with the largest weight under `equal_parts`; of equals, the smallest `model_id`."""
+    weights = equal_parts(graph)
+    root = weights.root[weights.heaviest[weights.row]]
+    return _whole(graph.condensation, graph.condensation.component[root])
+
+
+RULES: Mapping[str, Callable[[Graph], Weights]] = MappingProxyType(
+    {"equal_parts": equal_parts, "first_parent": first_parent, "majority": majority}
+)
+"""The rules by the names that configuration uses; the census publishes `equal_parts`."""
+
+
+def _whole(condensed: Condensation, root_of: NDArray[np.integer]) -> Weights:
+    """Weights that give each component wholly to one root."""
+    roots = condensed.levels[0] if condensed.levels else np.empty(0, np.int32)
+    return Weights(
+        row=np.searchsorted(roots, root_of),
+        first=np.arange(len(roots) + 1),
+        root=condensed.representative[roots],
+        units=np.full(len(roots), UNITS),
+    )
+
+
+def _condense(nodes: int, child: Numbers, parent: Numbers) -> Condensation:
+    """Condenses the strong components of a graph given by its edges, sorted by child."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - slow to import, and whoever reads the definitions needs none
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+    edges = csr_array((np.ones(len(child), np.int32), parent, _offsets(child, nodes)), shape=(nodes, nodes))
+    count, label = connected_components(edges, directed=True, connection="strong")
+    first = np.empty(count, dtype=np.int32)
+    first[label[::-1]] = np.arange(nodes - 1, -1, -1, dtype=np.int32)
+    rank = np.empty(count, dtype=np.int32)
+    rank[np.argsort(first)] = np.arange(count, dtype=np.int32)
+    component = rank[label]
+    apart = component[child] != component[parent]
+    pairs = component[child[apart]], parent[apart]
+    outside = csr_array((np.ones(len(pairs[0]), np.int32), pairs), shape=(count, nodes))
+    outside.sum_duplicates()
+    outside.data[:] = 1
+    members = csr_array((np.ones(nodes, np.int32), component, np.arange(nodes + 1)), shape=(nodes, count))
+    links = outside @ members
+    links.sort_indices()
+    size = np.bincount(component, minlength=count)
+    return Condensation(component, np.sort(first), size.astype(np.int32), links)
+
+
+def _offsets(of_node: Numbers, nodes: int) -> Positions:
+    """Where the run of each node begins once the array is sorted by node; the last entry is the array's length."""
+    begins = np.zeros(nodes + 1, dtype=np.int64)
+    np.cumsum(np.bincount(of_node, minlength=nodes), out=begins[1:])
+    return begins
+
+
+def _ranges(begins: Positions, ends: Positions) -> Positions:
+    """The positions of several runs, one after another: `begins[0]..ends[0]-1, begins[1]..ends[1]-1, ...`."""
+    lengths = ends - begins
+    placed = np.cumsum(lengths) - lengths
+    positions: Positions = np.arange(lengths.sum()) + np.repeat(begins - placed, lengths)
+    return positions

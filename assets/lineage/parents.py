@@ -1,0 +1,185 @@
+"""Which repository a reference to a base model means.
+
+By the Hub's id where the source gives one; else by the exact name of a listed repository; else by what the text means
+(see `names`): a name in other letter case, a reviewed rename, or a former name that the Hub resolves for us. A name
+that leads to no listed repository stays a parent, only unlisted: a deleted or private repository still has a namespace
+to attribute.
+
+The Hub takes no notice of letter case when it looks a name up, so neither do we, provided that only one listed name
+fits. Repositories that share a name (a broken listing) are one parent, the first in the order of `hub_id`.
+
+A parent is a number: below the height of the listing its row there, from there on it counts the unlisted names.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from assets.lineage.names import read_names
+from pipeline.tables.lineage import EVIDENCE, FOUND_BY
+from pipeline.transform.normalise import namespace_of
+
+_HOW = pl.Enum(FOUND_BY)
+
+
+def find_parents(
+    references: pl.DataFrame, listing: pl.DataFrame, renames: pl.LazyFrame
+) -> tuple[pl.DataFrame, pl.Series]:
+    """The references with their parents, and the names of the unlisted ones; see the module for how they are found.
+
+    Args:
+        references: as `references.read_references` returns them.
+        listing: columns `hub_id` and `model_id`, one row per repository.
+        renames: columns `kind` (`namespace` or `repository`), `renamed_from` and `renamed_to`.
+
+    Returns:
+        The references, in their order, with `parent` (absent where a reference names none), `found_by` and `form` (see
+        `names`); and the unlisted names, by their number less the height of the listing.
+    """
+    listed = listing.lazy().select("hub_id", "model_id").with_row_index("parent")
+    ids = references.lazy().select(pl.col("declared_hub_id").alias("hub_id")).drop_nulls().unique()
+    given = listed.join(ids, on="hub_id").select(pl.col("hub_id").alias("declared_hub_id"), "parent")
+    by_id = (
+        references.lazy()
+        .join(given, on="declared_hub_id", how="left", maintain_order="left")
+        .with_columns(pl.when(pl.col("parent").is_null()).then("declared").alias("text"))
+        .collect()
+    )
+    texts, unlisted = _read_texts(by_id.lazy().select("text").drop_nulls().unique(), listed, listing.height, renames)
+    found = (
+        by_id.lazy()
+        .join(texts.lazy(), on="text", how="left", maintain_order="left")
+        .with_columns(
+            pl.coalesce("parent", "parent_of_text").alias("parent"),
+            pl.when(pl.col("text").is_null()).then(pl.lit("hub_id", _HOW)).otherwise("found_by").alias("found_by"),
+            pl.col("form").fill_null("name"),
+        )
+        .drop("text", "parent_of_text")
+        .collect()
+    )
+    return _with_former_names(_one_per_name(found, listing), listing.height), unlisted
+
+
+def _read_texts(
+    texts: pl.LazyFrame, listed: pl.LazyFrame, height: int, renames: pl.LazyFrame
+) -> tuple[pl.DataFrame, pl.Series]:
+    """`text`, `parent_of_text`, `found_by` and `form` of different texts; the names that nothing listed answers to."""
+    by_name = listed.join(texts, left_on="model_id", right_on="text").select(
+        pl.col("model_id").alias("text"), "parent", pl.lit("name", _HOW).alias("found_by"), pl.lit("name").alias("form")
+    )
+    verbatim = by_name.unique("text", keep="any").collect()
+    read = read_names(texts.join(verbatim.lazy(), on="text", how="anti").rename({"text": "declared"})).rename(
+        {"declared": "text"}
+    )
+    read = read.collect().lazy()
+    names = read.filter(pl.col("form") == "name").select("text", "name")
+    looked_up = _look_up(names, listed, renames).collect()
+    # Spellings that differ in letter case only are one unlisted parent, under the smallest of them.
+    missing = names.join(looked_up.lazy(), on="text", how="anti").with_columns(
+        pl.col("name").str.to_lowercase().alias("folded")
+    )
+    unlisted = missing.group_by("folded").agg(pl.col("name").min()).sort("folded").collect()
+    numbered = unlisted.lazy().select(
+        "folded", pl.int_range(height, height + pl.len(), dtype=pl.UInt32).alias("parent")
+    )
+    by_folded = missing.join(numbered, on="folded").select("text", "parent", pl.lit("unlisted", _HOW).alias("found_by"))
+    resolved = pl.concat([looked_up.lazy(), by_folded])
+    others = read.join(resolved, on="text", how="left").select("text", "parent", "found_by", "form")
+    everything = pl.concat([verbatim.lazy(), others]).rename({"parent": "parent_of_text"})
+    return everything.collect(), unlisted["name"]
+
+
+def _look_up(names: pl.LazyFrame, listed: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
+    """The listed repository that each text, read as a `name`, most credibly means: `text`, `parent`, `found_by`."""
+    own = names.select("text", pl.col("name").alias("wanted"), pl.lit("name").alias("found_by"))
+    exact = pl.col("wanted") == pl.col("model_id")
+    found_by = pl.when((pl.col("found_by") == "name") & ~exact).then(pl.lit("letter_case")).otherwise("found_by")
+    wanted = pl.concat([own, _renamed(names, renames)]).with_columns(
+        pl.col("wanted").str.to_lowercase().alias("folded")
+    )
+    return (
+        listed.with_columns(pl.col("model_id").str.to_lowercase().alias("folded"))
+        .join(wanted, on="folded")
+        .filter(exact | (pl.col("model_id").n_unique().over("text", "found_by") == 1))
+        .select("text", "parent", found_by.cast(_HOW).alias("found_by"), exact.alias("exact"), "hub_id")
+        .sort("text", "found_by", ~pl.col("exact"), "hub_id")
+        .unique("text", keep="first", maintain_order=True)
+        .select("text", "parent", "found_by")
+    )
+
+
+def _renamed(names: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
+    """What a reviewed rename calls a name today; a repository's own rename goes before its namespace's."""
+    folded = names.with_columns(
+        pl.col("name").str.to_lowercase().alias("repository"),
+        namespace_of(pl.col("name")).str.to_lowercase().alias("namespace"),
+    )
+    moves = renames.select("kind", pl.col("renamed_from").str.to_lowercase(), "renamed_to")
+    todays_name = {
+        "repository": pl.col("renamed_to"),
+        "namespace": pl.col("renamed_to") + pl.col("name").str.replace(r"^[^/]*", ""),
+    }
+    by_kind = [
+        folded.join(moves.filter(pl.col("kind") == kind), left_on=kind, right_on="renamed_from").select(
+            "text", wanted.alias("wanted"), pl.lit("rename").alias("found_by")
+        )
+        for kind, wanted in todays_name.items()
+    ]
+    return pl.concat(by_kind).unique("text", keep="first", maintain_order=True)
+
+
+def _one_per_name(found: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
+    """The same parents, each listed one replaced by the first repository (by `hub_id`) with its name."""
+    if listing["model_id"].hash().n_unique() == listing.height:
+        return found
+    first = listing.with_row_index("parent").select(
+        "parent", pl.col("parent").sort_by("hub_id").first().over("model_id").alias("first")
+    )
+    same = found.join(first, on="parent", how="left", maintain_order="left")
+    return same.with_columns(pl.coalesce("first", "parent").alias("parent")).drop("first")
+
+
+def _with_former_names(found: pl.DataFrame, listed: int) -> pl.DataFrame:
+    """Recognises former names by what the Hub makes of them.
+
+    Cards, and tags with them, keep the names of the day they were written; `baseModels` has today's. Where all but one
+    of the parents in one place are found in the most trusted place of the same child, and all but one of those there
+    in turn, the two that are left over are one repository. A former name counts once every such pair in the month
+    agrees.
+    """
+    unknown_to_hub = found.filter((pl.col("evidence") != EVIDENCE[0]) & (pl.col("parent") >= listed))
+    if unknown_to_hub.is_empty():
+        return found
+    stated = (
+        found.join(unknown_to_hub.select("child").unique(), on="child", how="semi")
+        .filter(pl.col("parent").is_not_null())
+        .select("child", "evidence", "parent")
+        .unique()
+    )
+    is_most_trusted = pl.col("evidence") == pl.col("evidence").min().over("child")
+    today = stated.filter(is_most_trusted).drop("evidence")
+    elsewhere = stated.filter(~is_most_trusted)
+    place = ["child", "evidence"]
+    only_elsewhere = elsewhere.join(today, on=["child", "parent"], how="anti")
+    only_today = today.join(elsewhere.select(place).unique(), on="child").join(
+        elsewhere, on=[*place, "parent"], how="anti"
+    )
+    alone = pl.len().over(place) == 1
+    former = (
+        only_elsewhere.filter(alone)
+        .join(only_today.filter(alone), on=place, suffix="_today")
+        .filter(pl.col("parent") >= listed)
+        .group_by("parent")
+        .agg(pl.col("parent_today").min(), pl.col("parent_today").n_unique().alias("meanings"))
+        .filter(pl.col("meanings") == 1)
+        .select("parent", "parent_today")
+    )
+    is_former = pl.col("parent_today").is_not_null()
+    return (
+        found.join(former, on="parent", how="left", maintain_order="left")
+        .with_columns(
+            pl.coalesce("parent_today", "parent").alias("parent"),
+            pl.when(is_former).then(pl.lit("former_name", _HOW)).otherwise("found_by").alias("found_by"),
+        )
+        .drop("parent_today")
+    )

@@ -1,0 +1,142 @@
+"""Depths, roots, weights and flags on graphs small enough to see at a glance."""
+
+from decimal import Decimal
+
+import pytest
+
+from assets.lineage.graph import RULES, UNITS
+from pipeline.tables.lineage import ORIGIN_RULES, TABLES
+from tests.assets.lineage.scenarios import lineage_of, places_of, snapshot, weights_of
+
+DIAMOND = (
+    {"name": "a/root"},
+    {"name": "b/root"},
+    {"name": "c/tune", "parents": ["b/root"]},
+    {"name": "d/merge", "parents": ["c/tune", "a/root", "b/root"]},
+    {"name": "e/quantized", "parents": ["d/merge"]},
+)
+WHOLE = Decimal(1)
+
+
+def test_a_child_gives_each_parent_an_equal_part():
+    weights = weights_of(*DIAMOND)
+    assert weights["c/tune"] == {"b/root": WHOLE}
+    assert weights["d/merge"] == {"a/root": Decimal("0.333333333333"), "b/root": Decimal("0.666666666667")}
+    assert weights["e/quantized"] == weights["d/merge"]
+
+
+def test_what_rounding_leaves_goes_to_the_heaviest_root_of_equals_to_the_first_by_name():
+    roots = [f"{letter}/root" for letter in "abcdef"]
+    weights = weights_of(*({"name": name} for name in roots), {"name": "x/merge", "parents": roots[::-1]})["x/merge"]
+    assert weights == dict.fromkeys(roots[1:], Decimal("0.166666666666")) | {"a/root": Decimal("0.166666666670")}
+    assert sum(weights.values()) == 1
+
+
+def test_no_root_is_weighed_as_nothing():
+    """A root that holds less than the last digit still has a row, and the weights still sum to 1."""
+    chain = [{"name": "m/00", "parents": ["z/rare", "a/root"]}]
+    chain += [{"name": f"m/{step:02}", "parents": [f"m/{step - 1:02}", "a/root"]} for step in range(1, 60)]
+    weights = weights_of(*chain)["m/59"]
+    assert weights == {"z/rare": Decimal(1) / UNITS, "a/root": 1 - Decimal(1) / UNITS}
+
+
+def test_first_parent_follows_the_first_declared_alone():
+    parents = [{"name": "a/root"}, {"name": "b/root"}, {"name": "c/merge", "parents": ["b/root", "a/root"]}]
+    assert weights_of(*parents, rule="first_parent")["c/merge"] == {"b/root": WHOLE}
+
+
+def test_majority_gives_all_to_the_heaviest_root():
+    assert weights_of(*DIAMOND, rule="majority")["e/quantized"] == {"b/root": WHOLE}
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_a_cycle_without_parents_is_rooted_in_its_smallest_name(rule):
+    cycle = (
+        {"name": "c/three", "parents": ["b/two"]},
+        {"name": "b/two", "parents": ["c/three"]},
+        {"name": "d/child", "parents": ["c/three"]},
+    )
+    assert weights_of(*cycle, rule=rule) == {name: {"b/two": WHOLE} for name in ("b/two", "c/three", "d/child")}
+    places = places_of(*cycle)
+    assert [places[name]["depth_longest"] for name in ("b/two", "c/three", "d/child")] == [0, 0, 1]
+    assert places["b/two"]["is_derivative"]
+    assert places["b/two"]["root_model_id"] == "b/two"
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_a_cycle_hands_on_what_it_takes_from_outside(rule):
+    weights = weights_of(
+        {"name": "a/root"},
+        {"name": "b/one", "parents": ["c/two", "a/root"]},
+        {"name": "c/two", "parents": ["b/one"]},
+        rule=rule,
+    )
+    assert weights == {"b/one": {"a/root": WHOLE}, "c/two": {"a/root": WHOLE}}
+
+
+def test_every_rule_that_can_be_chosen_is_there():
+    assert tuple(RULES) == ORIGIN_RULES
+
+
+def test_equal_roots_are_settled_by_name():
+    places = places_of({"name": "b/root"}, {"name": "a/root"}, {"name": "c/merge", "parents": ["b/root", "a/root"]})
+    assert places["c/merge"]["root_model_id"] == "a/root"
+
+
+def test_an_unlisted_root_gives_its_name_and_namespace():
+    tables = lineage_of(snapshot({"name": "b/tune", "card": ["gone/base"]}))
+    (weight,) = tables["origin_weights"].to_dicts()
+    assert (weight["root_model_id"], weight["root_hub_id"], weight["namespace"]) == ("gone/base", None, "gone")
+    (row,) = tables["model_lineage"].to_dicts()
+    assert row["is_orphan"]
+    assert row["root_hub_id"] is None
+
+
+def test_a_bystander_is_its_own_root():
+    row = places_of({"name": "a/alone"})["a/alone"]
+    assert (row["root_model_id"], row["root_hub_id"], row["roots"]) == ("a/alone", "id:a/alone", 1)
+    assert not row["is_derivative"]
+
+
+def test_chains_of_a_thousand_are_no_matter():
+    chain = [{"name": "m/0000"}] + [{"name": f"m/{n:04}", "parents": [f"m/{n - 1:04}"]} for n in range(1, 1_001)]
+    assert places_of(*chain)["m/1000"]["depth_longest"] == 1_000
+
+
+def test_a_ladder_of_diamonds_is_not_walked():
+    """Sixty diamonds on one another have 2^60 paths from the last to the first."""
+    ladder = [{"name": "m/00"}]
+    for step in range(60):
+        below = f"m/{step:02}"
+        ladder += [
+            {"name": f"m/{step:02}-left", "parents": [below]},
+            {"name": f"m/{step:02}-right", "parents": [below, "z/other"]},
+            {"name": f"m/{step + 1:02}", "parents": [f"m/{step:02}-left", f"m/{step:02}-right"]},
+        ]
+    weights = weights_of(*ladder)["m/60"]
+    assert weights["m/00"] == int(Decimal("0.75") ** 60 * UNITS) / Decimal(UNITS)
+    assert sum(weights.values()) == 1
+
+
+def test_an_empty_month_makes_empty_tables():
+    assert all(table.is_empty() for table in lineage_of(snapshot()).values())
+
+
+def test_the_tables_own_rules_hold():
+    listing = snapshot(*DIAMOND, {"name": "x/tune", "card": ["gone/base", "./local"]})
+    frames = {f"lineage/{name}": table.lazy() for name, table in lineage_of(listing).items()}
+    frames["listings/hub_snapshots"] = listing.lazy()
+
+    class Frames:
+        def scan(self, table):
+            return frames[table]
+
+        def scan_previous(self, table):
+            raise AssertionError(f"{table} is compared with the month before")
+
+    for table in TABLES:
+        for rule in table.rules:
+            if rule.severity == "critical":
+                assert rule.violations(Frames()).collect().height <= rule.allowed, rule.name
+        for measure in table.measures:
+            assert measure.value(Frames()).collect().shape == (1, 1), measure.name
