@@ -1,7 +1,7 @@
 """Who publishes in the synthetic world: real organisations, invented persons and invented unknown organisations.
 
-`accounts.csv` states facts about real namespaces; `prominence.csv` states how much of the invented world each one is
-given, and by which former name it appears before a date.
+`data/accounts.csv` states facts about real namespaces; `data/prominence.csv` states how much of the invented world each
+one is given, and by which former name it appears before a date.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
-FACTS_FILE = Path(__file__).with_name("accounts.csv")
-PROMINENCE_FILE = Path(__file__).with_name("prominence.csv")
+_DATA = Path(__file__).parent / "data"
+FACTS_FILE = _DATA / "accounts.csv"
+PROMINENCE_FILE = _DATA / "prominence.csv"
 
 INTERNATIONAL = "international"
 UNAFFILIATED = "unaffiliated"

@@ -16,29 +16,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from synthetic_hub.answers import (
-    RefusedError,
-    commit_entry,
-    dataset_information,
-    error_answer,
-    json_answer,
-    overview,
-    repository_not_found,
-    tree_entry,
-)
+from synthetic_hub import answers
+from synthetic_hub.answers import RefusedError, json_answer
 from synthetic_hub.datasets import Commit, Dataset, archives
 from synthetic_hub.faults import Fault
-from synthetic_hub.listing import (
-    DEFAULT_FIELDS,
-    DEFAULT_SORT,
-    EXPANDABLE,
-    FULL_FIELDS,
-    INFO_FIELDS,
-    LARGEST_PAGE,
-    BadQueryError,
-    Listing,
-    Query,
-)
+from synthetic_hub.listing import INFO_FIELDS, LARGEST_PAGE, Listing, expanded_fields, is_true, query_of
 from synthetic_hub.world import WorldFiles
 
 _COMMITS_PER_PAGE = 50
@@ -46,11 +28,35 @@ _COMMITS_PER_PAGE = 50
 
 @dataclass(frozen=True)
 class Hub:
-    """What the Hub knows as of a time. Frames are made at first use."""
+    """What the Hub knows as of a time, and what it answers, in worker threads: frames and files are read for it."""
 
     world: WorldFiles
     endpoint: str
     as_of: datetime
+
+    def application(self) -> Starlette:
+        """The application that answers."""
+        archive = "/api/datasets/{owner}/{name}"
+        return Starlette(
+            routes=[
+                Route("/api/models", self.models),
+                Route("/models-json", self.models_page),
+                Route("/api/models/{model_id:path}", self.model),
+                Route("/api/organizations/{account}/overview", self.account),
+                Route("/api/users/{account}/overview", self.account),
+                Route("/api/whoami-v2", self.whoami),
+                Route(archive, self.dataset),
+                Route(f"{archive}/refs", self.refs),
+                Route(f"{archive}/commits/{{revision}}", self.commits),
+                Route(f"{archive}/revision/{{revision}}", self.dataset),
+                Route(f"{archive}/tree/{{revision}}", self.tree),
+                Route(f"{archive}/tree/{{revision}}/{{path:path}}", self.tree),
+                Route(f"{archive}/paths-info/{{revision}}", self.paths_info, methods=["POST"]),
+                Route("/datasets/{owner}/{name}/resolve/{revision}/{path:path}", self.resolve),
+                Route("/{path:path}", self.unknown),
+            ],
+            exception_handlers={RefusedError: lambda _, error: error.answer},
+        )
 
     @cached_property
     def listing(self) -> Listing:
@@ -58,21 +64,18 @@ class Hub:
         return Listing(self.world.listing(self.as_of))
 
     @cached_property
-    def accounts(self) -> dict[str, str]:
-        """Type by name, for the names accounts have as of the time."""
+    def accounts(self) -> dict[str, tuple[str, int]]:
+        """Type and number of models by name, for the names that accounts have as of the time."""
         name = pl.when(self._renamed).then("namespace").otherwise(pl.coalesce("former_name", "namespace"))
-        return dict(self.world.accounts.select(name, "type").iter_rows())
+        models = self.listing.repositories.group_by(name=pl.col("author")).len()
+        named = self.world.accounts.select(name.alias("name"), "type").join(models, on="name", how="left")
+        return {name: (kind, models or 0) for name, kind, models in named.iter_rows()}
 
     @cached_property
     def moved_accounts(self) -> dict[str, str]:
         """Present name by former name."""
         moved = self.world.accounts.filter(self._renamed)
         return dict(moved.select("former_name", "namespace").iter_rows())
-
-    @cached_property
-    def models_by_account(self) -> dict[str, int]:
-        """How many repositories each account has."""
-        return dict(self.listing.repositories.group_by("author").len().iter_rows())
 
     @cached_property
     def moved_models(self) -> dict[str, str]:
@@ -89,54 +92,13 @@ class Hub:
     def _renamed(self) -> pl.Expr:
         return (pl.col("renamed_on") <= self.as_of.date()).fill_null(value=False)
 
-
-def application(hub: Hub) -> Starlette:
-    """The application that answers for a Hub."""
-    answers = _Answers(hub)
-    archive = "/api/datasets/{owner}/{name}"
-    return Starlette(
-        routes=[
-            Route("/api/models", answers.models),
-            Route("/models-json", answers.models_page),
-            Route("/api/models/{model_id:path}", answers.model),
-            Route("/api/organizations/{account}/overview", answers.organization),
-            Route("/api/users/{account}/overview", answers.user),
-            Route("/api/whoami-v2", answers.whoami),
-            Route(archive, answers.dataset),
-            Route(f"{archive}/refs", answers.refs),
-            Route(f"{archive}/commits/{{revision}}", answers.commits),
-            Route(f"{archive}/revision/{{revision}}", answers.dataset),
-            Route(f"{archive}/tree/{{revision}}", answers.tree),
-            Route(f"{archive}/tree/{{revision}}/{{path:path}}", answers.tree),
-            Route(f"{archive}/paths-info/{{revision}}", answers.paths_info, methods=["POST"]),
-            Route("/datasets/{owner}/{name}/resolve/{revision}/{path:path}", answers.resolve),
-            Route("/{path:path}", answers.unknown),
-        ],
-        exception_handlers={RefusedError: _refused, BadQueryError: _bad_query},
-    )
-
-
-def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)  # noqa: S101 - Starlette types handlers by Exception
-    return error.answer
-
-
-def _bad_query(_: Request, error: Exception) -> Response:
-    return error_answer(400, str(error))
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """The answers by path. They run in worker threads, as they read frames and files."""
-
-    hub: Hub
-
     def models(self, request: Request) -> Response:
-        query, faults = _query(request), _faults(request)
+        """A page of the listing."""
+        query, faults = query_of(request.query_params), _faults(request)
         repeat, drop = (
             int(faults[effect].number(1)) if effect in faults else 0 for effect in ("repeat_rows", "drop_rows")
         )
-        page = self.hub.listing.page(query, repeat=repeat, drop=drop)
+        page = self.listing.page(query, repeat=repeat, drop=drop)
         headers = {}
         if page.cursor is not None:
             cursor = request.query_params.get("cursor", page.cursor) if "loop" in faults else page.cursor
@@ -146,53 +108,55 @@ class _Answers:
 
     def models_page(self, request: Request) -> Response:
         """What the website's search page is filled from, without its models."""
-        total = self.hub.listing.repositories.height
+        total = self.listing.repositories.height
         return json_answer(request, {"models": [], "numItemsPerPage": 30, "numTotalItems": total, "pageIndex": 0})
 
     def _link(self, request: Request, path: str, query: list[tuple[str, Any]]) -> str:
         """The link to the next page: here, unless a fault leads it elsewhere."""
         elsewhere = _faults(request).get("foreign_link")
-        host = str(elsewhere.value) if elsewhere else self.hub.endpoint
+        host = str(elsewhere.value) if elsewhere else self.endpoint
         return f'<{host}{path}?{urlencode(query)}>; rel="next"'
 
     def model(self, request: Request) -> Response:
+        """One repository, or where it has moved to."""
         model_id = request.path_params["model_id"]
-        row = self.hub.listing.row(model_id, _expanded(request) or INFO_FIELDS)
+        row = self.listing.row(model_id, expanded_fields(request.query_params) or INFO_FIELDS)
         if row is not None:
             return json_answer(request, row)
-        present = self.hub.moved_models.get(model_id)
+        present = self.moved_models.get(model_id)
         if present is None:
-            raise repository_not_found()
+            raise answers.repository_not_found()
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/api/models/{quote(present)}{query}", 307)
 
-    def organization(self, request: Request) -> Response:
-        return self._account(request, "organization", "organization")
-
-    def user(self, request: Request) -> Response:
-        return self._account(request, "person", "user")
-
-    def _account(self, request: Request, kind: str, called: str) -> Response:
-        name = request.path_params["account"]
-        moved = self.hub.moved_accounts.get(name)
-        if moved is not None and self.hub.accounts.get(moved) == kind:
-            return RedirectResponse(request.url.path.replace(f"/{name}/", f"/{moved}/"), 307)
-        if self.hub.accounts.get(name) != kind:
+    def account(self, request: Request) -> Response:
+        """An account's overview, or where it has moved to."""
+        asked, name = request.url.path.split("/")[2], request.path_params["account"]
+        called, kind = ("user", "person") if asked == "users" else ("organization", "organization")
+        moved = self.moved_accounts.get(name, name)
+        found, models = self.accounts.get(moved, ("", 0))
+        if found != kind:
             raise RefusedError(404, f"This {called} does not exist")
-        return json_answer(request, overview(called, name, self.hub.models_by_account.get(name, 0)))
+        if moved != name:
+            return RedirectResponse(f"/api/{asked}/{moved}/overview", 307)
+        return json_answer(request, answers.overview(called, name, models))
 
     def whoami(self, _: Request) -> Response:
-        return error_answer(401, "Invalid username or password.")
+        """Nobody is logged in."""
+        return answers.error_answer(401, "Invalid username or password.")
 
     def dataset(self, request: Request) -> Response:
-        return json_answer(request, dataset_information(*self._found(request)))
+        """A dataset at a revision."""
+        return json_answer(request, answers.dataset_information(*self._found(request)))
 
     def refs(self, request: Request) -> Response:
+        """A dataset's branches."""
         _, newest = self._found(request)
         branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": newest.id}
         return json_answer(request, {"tags": [], "branches": [branch], "converts": []})
 
     def commits(self, request: Request) -> Response:
+        """A page of a dataset's history."""
         dataset, newest = self._found(request)
         history = dataset.commits[dataset.commits.index(newest) :]
         try:
@@ -205,19 +169,21 @@ class _Answers:
             query = {**dict(request.query_params), "p": page + 1}
             headers["Link"] = self._link(request, request.url.path, list(query.items()))
         owner = dataset.repository.split("/")[0]
-        shown = [commit_entry(commit, owner) for commit in history[page * size : (page + 1) * size]]
+        shown = [answers.commit_entry(commit, owner) for commit in history[page * size : (page + 1) * size]]
         return json_answer(request, shown, headers)
 
     def tree(self, request: Request) -> Response:
+        """The files of a dataset."""
         _, commit = self._found(request)
         folder = request.path_params.get("path", "")
         files = [file for file in commit.files if not folder or file.path.startswith(f"{folder}/")]
         if not files:
             raise _entry_not_found(commit)
-        expand = _is_true(request, "expand")
-        return json_answer(request, [tree_entry(file, commit, expand=expand) for file in files])
+        expand = is_true(request.query_params, "expand")
+        return json_answer(request, [answers.tree_entry(file, commit, expand=expand) for file in files])
 
     async def paths_info(self, request: Request) -> Response:
+        """Some files of a dataset."""
         _, commit = self._found(request)
         body = (await request.body()).decode()
         if "json" in request.headers.get("content-type", ""):
@@ -227,9 +193,10 @@ class _Answers:
             form = parse_qs(body)
             paths, expand = form.get("paths", []), form.get("expand", [""])[0].lower() == "true"
         files = [file for file in commit.files if file.path in paths]
-        return json_answer(request, [tree_entry(file, commit, expand=expand) for file in files])
+        return json_answer(request, [answers.tree_entry(file, commit, expand=expand) for file in files])
 
     def resolve(self, request: Request) -> Response:
+        """A file of a dataset; ranges of it if asked."""
         _, commit = self._found(request)
         file = next((file for file in commit.files if file.path == request.path_params["path"]), None)
         if file is None:
@@ -250,9 +217,9 @@ class _Answers:
             RefusedError: there is no such dataset, or no such revision of it.
         """
         named = request.path_params
-        dataset = self.hub.datasets.get(f"{named['owner']}/{named['name']}")
+        dataset = self.datasets.get(f"{named['owner']}/{named['name']}")
         if dataset is None:
-            raise repository_not_found()
+            raise answers.repository_not_found()
         revision = named.get("revision", "main")
         commit = dataset.commit(revision)
         if commit is None:
@@ -260,63 +227,14 @@ class _Answers:
         return dataset, commit
 
     def unknown(self, request: Request) -> Response:
+        """What is not here."""
         if "/resolve/" in request.url.path or request.url.path.startswith("/api/datasets/"):
-            raise repository_not_found()
+            raise answers.repository_not_found()
         raise RefusedError(404, "Sorry, we can't find the page you are looking for.")
 
 
 def _entry_not_found(commit: Commit) -> RefusedError:
     return RefusedError(404, "Entry not found", "EntryNotFound", {"X-Repo-Commit": commit.id})
-
-
-def _query(request: Request) -> Query:
-    """The listing's query.
-
-    Raises:
-        BadQueryError: a parameter has a value the Hub does not know.
-    """
-    parameters = request.query_params
-    try:
-        limit = int(parameters.get("limit", LARGEST_PAGE))
-        direction = int(parameters.get("direction", "-1"))
-    except ValueError as error:
-        raise BadQueryError("Invalid input: expected number at limit or direction") from error
-    if limit < 1:
-        raise BadQueryError("Too small: expected number to be >=1 at limit")
-    fields = _expanded(request)
-    if not fields:
-        fields = FULL_FIELDS if _is_true(request, "full") else DEFAULT_FIELDS
-        fields += tuple(name for name in ("cardData", "config") if _is_true(request, name))
-    return Query(
-        limit=min(limit, LARGEST_PAGE),
-        sort=parameters.get("sort", DEFAULT_SORT),
-        ascending=direction == 1,
-        cursor=parameters.get("cursor"),
-        fields=fields,
-        author=parameters.get("author"),
-        search=parameters.get("search"),
-        task=parameters.get("pipeline_tag"),
-        tags=tuple(parameters.getlist("filter")),
-    )
-
-
-def _expanded(request: Request) -> tuple[str, ...]:
-    """Fields asked for by `expand`, repeated, with brackets, or separated by commas.
-
-    Raises:
-        BadQueryError: one of them is unknown.
-    """
-    values = [*request.query_params.getlist("expand"), *request.query_params.getlist("expand[]")]
-    fields = tuple(part for value in values for part in value.split(",") if part)
-    for place, name in enumerate(fields):
-        if name not in EXPANDABLE:
-            options = "|".join(f'"{option}"' for option in EXPANDABLE)
-            raise BadQueryError(f"✖ Invalid option: expected one of {options}\n  → at expand[{place}]")
-    return fields
-
-
-def _is_true(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "").lower() in ("true", "1")
 
 
 def _faults(request: Request) -> dict[str, Fault]:

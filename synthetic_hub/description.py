@@ -15,41 +15,12 @@ from synthetic_hub.lineage import Lineage
 from synthetic_hub.naming import FORMATS_OF_SUFFIXES, GGUF_SUFFIXES, NAMED_BILLIONS, SIZES_IN_BILLIONS, Names
 from synthetic_hub.pathologies import HOSTILE_TEXTS, NOT_REPOSITORIES, Pathologies
 from synthetic_hub.population import ADAPTER, MERGE, NO_RELATION, QUANTIZED, Repositories
+from synthetic_hub.targets import table
 from synthetic_hub.timeline import Booleans, Integers
 
 PARAMETER_TYPES = ("BF16", "F16", "F32", "I64", "U8")
 SIBLINGS_TYPE = pl.List(pl.Struct({"rfilename": pl.String}))
 
-_TASKS_OF_FAMILY = {
-    "Flux": (("text-to-image", 0.9), ("image-to-image", 0.1)),
-    "Stability": (("text-to-image", 0.8), ("image-to-video", 0.1), ("text-generation", 0.1)),
-    "Google": (
-        ("text-generation", 0.45), ("fill-mask", 0.25), ("text2text-generation", 0.15), ("image-text-to-text", 0.15),
-    ),
-    "Meta": (("fill-mask", 0.4), ("automatic-speech-recognition", 0.3), ("text-generation", 0.3)),
-    "Other China": (
-        ("text-generation", 0.5), ("sentence-similarity", 0.2), ("image-text-to-text", 0.2), ("text-to-video", 0.1),
-    ),
-    "Other": (
-        ("text-generation", 0.25), ("text-classification", 0.15), ("automatic-speech-recognition", 0.1),
-        ("image-classification", 0.1), ("sentence-similarity", 0.1), ("token-classification", 0.05),
-        ("translation", 0.05), ("text-to-speech", 0.05), ("reinforcement-learning", 0.1), ("text-to-image", 0.05),
-    ),
-}  # fmt: skip
-_LANGUAGE_MODEL_TASKS = (("text-generation", 0.85), ("image-text-to-text", 0.1), ("feature-extraction", 0.05))
-
-_ARCHITECTURES = {
-    "Qwen": ("qwen2", "Qwen2ForCausalLM"), "DeepSeek": ("deepseek_v3", "DeepseekV3ForCausalLM"),
-    "Other China": ("chatglm", "ChatGLMModel"), "Llama": ("llama", "LlamaForCausalLM"),
-    "Google": ("gemma2", "Gemma2ForCausalLM"), "Meta": ("roberta", "RobertaForMaskedLM"),
-    "Mistral": ("mistral", "MistralForCausalLM"), "Microsoft": ("phi3", "Phi3ForCausalLM"),
-    "Flux": (None, None), "Stability": (None, None), "Other": ("bert", "BertModel"),
-}  # fmt: skip
-_LICENSES = {
-    "Qwen": "apache-2.0", "DeepSeek": "mit", "Other China": "apache-2.0", "Llama": "llama3.1", "Google": "gemma",
-    "Meta": "mit", "Mistral": "apache-2.0", "Microsoft": "mit", "Flux": "other", "Stability": "openrail++",
-    "Other": "apache-2.0",
-}  # fmt: skip
 _TAG_END = "\x1f"
 """Stands between tags while they are one text: no tag holds it."""
 
@@ -101,27 +72,26 @@ def describe(
 def _drawn_facts(repositories: Repositories, lineage: Lineage, names: Names, rng: np.random.Generator) -> pl.DataFrame:
     """What a repository is, by its root's family and by lot."""
     size, root, relation = repositories.size, names.primary_root, repositories.relation
-    family = pl.Series(lineage.families).gather(lineage.family[root])
+    family, families = lineage.family[root], table("families")
     task = _tasks(lineage, root, rng)
     untagged = rng.random(size) < np.where(relation == NO_RELATION, 0.2, 0.1)
     untagged[list(repositories.fixed.values())] = False
     is_gguf = (relation == QUANTIZED) & np.isin(names.suffix, GGUF_SUFFIXES)
     bare = (rng.random(size) < 0.25) & (relation == NO_RELATION)
-    diffusion = np.isin(lineage.family[root], [lineage.families.index(name) for name in ("Flux", "Stability")])
+    diffusion = np.isin(family, [lineage.families.index(name) for name in ("Flux", "Stability")])
     library = np.select(
         [is_gguf, relation == ADAPTER, diffusion, bare], ["gguf", "peft", "diffusers", ""], default="transformers"
     )
     parameters = np.array(SIZES_IN_BILLIONS)[names.size] * 1e9 * rng.uniform(0.98, 1.02, size)
     return pl.DataFrame(
         {
-            "family": family,
             "pipeline_tag": _where(~untagged, task),
             "library_name": pl.Series(library).replace("", None),
-            "license": _where(rng.random(size) < 0.75, family.replace_strict(_LICENSES)),
+            "license": _where(rng.random(size) < 0.75, families["license"].gather(family)),
             "language": _drawn(_LANGUAGES, _LANGUAGE_CHANCES, size, rng),
             "dataset": _drawn(_DATASETS, _DATASET_CHANCES, size, rng),
-            "model_type": family.replace_strict({name: kind for name, (kind, _) in _ARCHITECTURES.items()}),
-            "architecture": family.replace_strict({name: cls for name, (_, cls) in _ARCHITECTURES.items()}),
+            "model_type": families["model_type"].gather(family),
+            "architecture": families["architecture"].gather(family),
             "arxiv": _papers(size, rng),
             "is_gguf": is_gguf,
             "has_safetensors": (rng.random(size) < 0.8) & ~is_gguf,
@@ -191,15 +161,15 @@ def _drawn(
 
 def _tasks(lineage: Lineage, root: Integers, rng: np.random.Generator) -> pl.Series:
     """The task of each repository: that of its primary root, drawn from the family's mix."""
-    values = sorted({task for mix in (*_TASKS_OF_FAMILY.values(), _LANGUAGE_MODEL_TASKS) for task, _ in mix})
-    chances = np.zeros((len(lineage.families), len(values)))
-    for number, family in enumerate(lineage.families):
-        for task, chance in _TASKS_OF_FAMILY.get(family, _LANGUAGE_MODEL_TASKS):
-            chances[number, values.index(task)] = chance
+    mixes = [[part.split("=") for part in mix.split()] for mix in table("families")["tasks"]]
+    values = sorted({task for mix in mixes for task, _ in mix})
+    chances = np.zeros((len(mixes), len(values)))
+    for number, mix in enumerate(mixes):
+        chances[number, [values.index(task) for task, _ in mix]] = [float(chance) for _, chance in mix]
     ends = np.cumsum(chances, axis=1)
     draw = rng.random(len(root))
     place = np.zeros(len(root), np.int64)
-    for number in range(len(lineage.families)):
+    for number in range(len(mixes)):
         of_family = lineage.family == number
         place[of_family] = np.searchsorted(ends[number], draw[of_family], side="right")
     return pl.Series(values).gather(np.minimum(place, len(values) - 1)[root])

@@ -187,8 +187,9 @@ class _Cells:
         real = accounts.real.select("old_weight", "new_weight").to_numpy().astype(float)
         invented = np.array([[_PERSONS_WEIGHT, _PERSONS_WEIGHT], [1.0, 1.0]])
         self.weights = np.repeat(np.concatenate([real, invented]), 2, axis=1).ravel()
-        self.fixed = np.array([repositories.fixed[name] for name in targets.FIXED_SHARES], np.int64)
-        self.fixed_shares = np.array(list(targets.FIXED_SHARES.values())) / 100
+        self.leanings = targets.derivative_leanings(countries)
+        self.fixed = np.array([repositories.fixed[name] for name in targets.PLANTED_BY_NAME], np.int64)
+        self.fixed_shares = np.array([targets.by_month(name) for name in targets.PLANTED_BY_NAME])
 
     def divide(self, month: int, country: npt.NDArray[np.int16], attention: Floats, unit: float) -> Integers:
         """Counts by repository, zero without attention; `unit` turns a month's downloads into counts."""
@@ -210,15 +211,11 @@ class _Cells:
     def _quotas(self, month: int, unit: float, fixed_country: npt.NDArray[np.int16], fixed: Floats) -> Floats:
         """Counts of each cell: country x (old, new) x (root, derivative), flat."""
         total = self.totals[month] * unit
-        new_share = targets.NEW_SHARE[month] / 100
+        new_share = targets.by_month("new_percent")[month]
         both = np.stack([self.old_shares * (1 - new_share), self.new_shares[month] * new_share], axis=1) * total
         np.subtract.at(both[:, 0], fixed_country, fixed)
         both = np.maximum(both, 0)
-        leaning = np.array(
-            [targets.DERIVATIVE_LEANING.get(name, targets.OTHER_DERIVATIVE_LEANING) for name in self.countries]
-        )
-        leanings = np.stack([leaning * targets.OLD_DERIVATIVE_LEANING, leaning], axis=1)
-        derived = both * _scaled_to(leanings, both, targets.DERIVATIVE_SHARE[month] / 100 * total)
+        derived = both * _scaled_to(self.leanings, both, targets.by_month("derivative_percent")[month] * total)
         return np.stack([both - derived, derived], axis=2).ravel()
 
     def _without_empty(self, quotas: Floats, filled: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,27 +51,19 @@ class Fault:
         return default if self.value is None else float(self.value)
 
 
-@dataclass(frozen=True)
-class Faults:
-    """All faults of a server; none by default."""
-
-    faults: tuple[Fault, ...] = ()
-
-
 @dataclass
 class FaultCounter:
     """Says which faults a request meets. Not shared between servers."""
 
-    faults: Faults
-    _seen: Counter[int] = field(default_factory=Counter)
+    faults: Sequence[Fault]
+    _seen: Counter[Fault] = field(default_factory=Counter)
 
-    def meet(self, path: str) -> tuple[Fault, ...]:
-        """The faults that the next request to a path meets."""
-        met = []
-        for place, fault in enumerate(self.faults.faults):
-            if not path.startswith(fault.path):
-                continue
-            self._seen[place] += 1
-            if not fault.requests or self._seen[place] in fault.requests:
-                met.append(fault)
-        return tuple(met)
+    def meet(self, path: str) -> dict[Effect, Fault]:
+        """The faults that the next request to a path meets, by effect."""
+        met = {}
+        for fault in self.faults:
+            if path.startswith(fault.path):
+                self._seen[fault] += 1
+                if not fault.requests or self._seen[fault] in fault.requests:
+                    met[fault.effect] = fault
+        return met

@@ -12,6 +12,7 @@ import polars as pl
 from synthetic_hub.downloads import Downloads
 from synthetic_hub.edges import Identity
 from synthetic_hub.identifiers import namespace_of
+from synthetic_hub.incidents import DailyCounters, unsteady
 from synthetic_hub.pathologies import Pathologies
 from synthetic_hub.population import Repositories
 from synthetic_hub.timeline import (
@@ -20,8 +21,11 @@ from synthetic_hub.timeline import (
     CARD_DATA_SINCE,
     DAY,
     END,
+    HUB_WIDE,
+    Booleans,
     Integers,
     PlannedRevision,
+    RevisionPathology,
     at,
     busy_time,
     seconds,
@@ -34,11 +38,8 @@ ARCHIVE_COLUMNS = (
 )  # fmt: skip
 
 PARTIAL_SHARE = 0.26
-_ROLLBACK = (at(2025, 5, 19), at(2025, 5, 30))
 _ROLLBACK_KEEPS = 0.97
-_FREEZE = (at(2025, 8, 20), at(2025, 8, 21))
 _FROZEN_AT = at(2025, 8, 19)
-_FIRST_COUNTERS_GOOD = at(2025, 2, 28)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class History:
     counters: pl.DataFrame
     observed: list[int]
     pathologies: bool
+    daily: DailyCounters | None = None
+    seed: int = 0
 
     def listing(self, when: datetime) -> pl.DataFrame:
         """Every public repository at a time, as the Hub tells it: the archive's newest columns and `gated`.
@@ -61,11 +64,11 @@ class History:
             ValueError: the world has no counters at that time.
         """
         now = seconds(when)
-        if not self.observed[0] <= now <= self.observed[-1]:
+        after = self.daily.days * DAY if self.daily else 0
+        if not self.observed[0] <= now <= self.observed[-1] + after:
             raise ValueError(f"the synthetic world spans 2024-08-01 to {END:%Y-%m-%d}, not {when:%Y-%m-%d}")
-        there = (self.repositories["visible_from"] <= now) & (self.repositories["deleted"] > now)
-        repositories, counters = self.repositories.filter(there), self.counters.filter(there)
-        return self._with_counters(repositories, counters, now).with_columns(_names_at(now))
+        there = ((self.repositories["visible_from"] <= now) & (self.repositories["deleted"] > now)).to_numpy()
+        return self._with_counters(self.repositories.filter(there), there, now).with_columns(_names_at(now))
 
     def archived(self, revision: PlannedRevision) -> pl.DataFrame:
         """The content of one revision of the archive's file, in the schema of its time."""
@@ -77,36 +80,53 @@ class History:
             return rows.head(int(rows.height * PARTIAL_SHARE))
         return rows
 
-    def _with_counters(self, repositories: pl.DataFrame, counters: pl.DataFrame, now: int) -> pl.DataFrame:
-        counted_at = now
-        if self.pathologies and _within(now, *_FREEZE):
-            counted_at = seconds(_FROZEN_AT)
-        last = max(int(np.searchsorted(self.observed, counted_at, side="right")) - 1, 0)
-        following = min(last + 1, len(self.observed) - 1)
-        began = np.maximum(self.observed[last], repositories["created"].to_numpy())
-        elapsed = self._pace(np.maximum(counted_at, began)) - self._pace(began)
-        span = np.maximum(self._pace(np.array(self.observed[following])) - self._pace(began), 1)
-        all_time = _between(counters, "all_time", last, following, elapsed, span)
-        thirty_days = _between(counters, "thirty_days", last, following, elapsed, span)
-        if self.pathologies and _within(now, *_ROLLBACK):
+    def _with_counters(self, repositories: pl.DataFrame, there: Booleans, now: int) -> pl.DataFrame:
+        all_time, thirty_days = self._counters(there, seconds(_FROZEN_AT) if self._is("frozen", now) else now)
+        for incident in self.daily.incidents if self.daily else ():
+            counted = incident.counted_until(now)
+            if counted != now:
+                hit = incident.happens_to(self.repositories["created"].to_numpy(), self.seed)[there]
+                shown = self._counters(there, counted)
+                all_time, thirty_days = np.where(hit, shown, (all_time, thirty_days))
+        if self._is("rollback", now):
             fallen = repositories["rolled_back"].to_numpy()
             all_time = np.where(fallen, (all_time * _ROLLBACK_KEEPS).astype(np.int64), all_time)
         unknown = repositories["no_counter"].to_numpy()
-        if self.pathologies and _within(now, ALL_TIME_SINCE, _FIRST_COUNTERS_GOOD):
+        if self._is("zeroed_counters", now):
             number = np.arange(len(all_time)) % 10
             unknown = unknown | (number < 4)
             all_time = np.where(number >= 7, all_time, 0)
         age = np.maximum(now - repositories["created"].to_numpy(), 0) / DAY
         likes = (repositories["likes"].to_numpy() * np.minimum(age / 200, 1)).astype(np.int64)
-        trending = np.rint(np.clip(1 - age / 45, 0, 1) * np.sqrt(likes))
         modified = np.minimum(repositories["modified"].to_numpy(), now)
         return repositories.with_columns(
             pl.Series("downloads", thirty_days),
-            pl.select(pl.when(pl.Series(~unknown)).then(pl.Series(all_time))).to_series().alias("downloadsAllTime"),
+            pl.when(pl.Series(~unknown)).then(pl.Series(all_time)).alias("downloadsAllTime"),
             pl.Series("likes", likes),
-            pl.Series("trendingScore", trending),
+            pl.Series("trendingScore", np.rint(np.clip(1 - age / 45, 0, 1) * np.sqrt(likes))),
             pl.from_epoch(pl.Series("lastModified", modified), time_unit="s").cast(pl.Datetime("us")),
         )
+
+    def _is(self, pathology: RevisionPathology, now: int) -> bool:
+        start, end = HUB_WIDE[pathology]
+        return self.pathologies and seconds(start) <= now < seconds(end)
+
+    def _counters(self, there: Booleans, now: int) -> tuple[Integers, Integers]:
+        """Both counters of the repositories that are there, some way between two observations or beyond the last."""
+        last = min(max(int(np.searchsorted(self.observed, now, side="right")) - 1, 0), len(self.observed) - 2)
+        began = np.maximum(self.observed[last], self.repositories["created"].to_numpy()[there])
+        elapsed = self._pace(np.maximum(now, began)) - self._pace(began)
+        span = np.maximum(self._pace(np.array(self.observed[last + 1])) - self._pace(began), 1)
+        if self.daily:
+            elapsed = unsteady(elapsed, span, there, self.daily.noise, self.seed)
+        all_time, thirty_days = (
+            _between(before.filter(there), after.filter(there), elapsed, span)
+            for before, after in (
+                (self.counters[f"{name}_{last:02}"], self.counters[f"{name}_{last + 1:02}"])
+                for name in ("all_time", "thirty_days")
+            )
+        )
+        return all_time, np.maximum(thirty_days, 0)
 
     def _pace(self, times: Integers) -> Integers:
         """The time in which counters grow evenly: it has a weekday effect in a world with pathologies."""
@@ -121,18 +141,12 @@ _COLUMN_SINCE = {
 }
 
 
-def history_of(
-    repositories: Repositories,
-    static: pl.DataFrame,
-    identity: Identity,
-    downloads: Downloads,
-    found: Pathologies,
-    *,
-    pathologies: bool,
-) -> History:
-    """Gathers what is planted into what can be observed."""
+def planted_columns(
+    repositories: Repositories, static: pl.DataFrame, identity: Identity, found: Pathologies
+) -> pl.DataFrame:
+    """Everything of each repository that a `History` needs besides counters."""
     size = repositories.size
-    table = static.with_columns(
+    return static.with_columns(
         identity.model_id.alias("model_id"),
         identity.former_id.alias("former_id"),
         pl.Series("renamed_at", identity.renamed_at),
@@ -143,11 +157,14 @@ def history_of(
         pl.Series("rolled_back", found.mask(size, "rolled_back_in_may_2025")),
         pl.Series("no_counter", found.mask(size, "counter_always_null")),
     )
-    counters = pl.DataFrame(
+
+
+def counter_columns(downloads: Downloads) -> pl.DataFrame:
+    """The counters at each observation, as a `History` has them."""
+    return pl.DataFrame(
         {f"all_time_{number:02}": row for number, row in enumerate(downloads.all_time)}
         | {f"thirty_days_{number:02}": row for number, row in enumerate(downloads.thirty_days)}
     )
-    return History(table, counters, downloads.observed.tolist(), pathologies)
 
 
 def write_revision(rows: pl.DataFrame, path: Path) -> None:
@@ -161,16 +178,7 @@ def _names_at(now: int) -> list[pl.Expr]:
     return [name.alias("id"), name.alias("modelId"), namespace_of(name).alias("author")]
 
 
-def _between(
-    counters: pl.DataFrame, name: str, last: int, following: int, elapsed: np.ndarray, span: np.ndarray
-) -> np.ndarray:
+def _between(before: pl.Series, after: pl.Series, elapsed: Integers, span: Integers) -> Integers:
     """A counter some way between two observations, straight and rounded down."""
-    before = counters[f"{name}_{last:02}"].to_numpy()
-    if not elapsed.any() or last == following:
-        return before
-    after = counters[f"{name}_{following:02}"].to_numpy()
-    return np.asarray(before + (after - before) * elapsed // span)
-
-
-def _within(now: int, start: datetime, end: datetime) -> bool:
-    return seconds(start) <= now < seconds(end)
+    start = before.to_numpy()
+    return np.asarray(start + (after.to_numpy() - start) * elapsed // span)

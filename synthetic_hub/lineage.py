@@ -1,6 +1,6 @@
 """Who derives from whom. Parents are older than their children, so the planted graph has no cycles of its own.
 
-Each month's new derivatives are divided among root families by quota (`targets.FAMILY_QUOTAS`); then each one takes a
+Each month's new derivatives are divided among root families by quota; then each one takes a
 parent inside its family: a root, a fine-tune or a merge.
 """
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from synthetic_hub.accounts import Accounts
 from synthetic_hub.population import ADAPTER, FINETUNE, MERGE, NO_RELATION, QUANTIZED, RELATIONS, Repositories
-from synthetic_hub.targets import family_quotas
+from synthetic_hub.targets import family_quotas, table
 from synthetic_hub.timeline import Booleans, Floats, Integers, month_of
 
 _PARENT_MIX = {
@@ -24,9 +24,6 @@ _PARENT_MIX = {
 }
 """By relation: the chances that the parent is a root, a fine-tune or a merge. A fine-tune has no merge above it, so it
 has one root only."""
-
-_BUILDS_ON_ITS_OWN = ("Qwen", "DeepSeek", "Llama", "Google", "Mistral")
-"""Families whose makers' own derivatives stay in the family."""
 
 _EXTRA_PARENTS = (1, 1, 1, 2, 2, 3)
 _SINGAPORE_TURNS_TO_QWEN = (2025 - 1970) * 12
@@ -85,7 +82,7 @@ def _families(
     derives = repositories.relation != NO_RELATION
     makes = np.append((accounts.real["role"] == "maker").to_numpy(), False)
     own = makes[np.minimum(repositories.account, accounts.first_person)]
-    own &= np.isin(family, [names.index(name) for name in _BUILDS_ON_ITS_OWN])
+    own &= table("families")["builds_on_its_own"].to_numpy()[family]
     free = derives & ~own & ~singapore
     group = months.astype(np.int64) * len(RELATIONS) + repositories.relation
     for members in _groups(group, derives):

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from starlette.datastructures import QueryParams
 
+from synthetic_hub.answers import RefusedError
 from synthetic_hub.identifiers import hexadecimal
 
 LARGEST_PAGE = 1000
@@ -46,10 +48,6 @@ _LEFT_OUT_WHEN_MISSING = (
 )  # fmt: skip
 
 
-class BadQueryError(ValueError):
-    """The query is not one the Hub understands; the message is what the Hub would say."""
-
-
 @dataclass(frozen=True)
 class Page:
     """One page of rows, and the cursor of the next one if there is one."""
@@ -73,6 +71,56 @@ class Query:
     tags: tuple[str, ...] = ()
 
 
+def query_of(parameters: QueryParams) -> Query:
+    """The listing's query.
+
+    Raises:
+        RefusedError: a parameter has a value the Hub does not know.
+    """
+    try:
+        limit = int(parameters.get("limit", LARGEST_PAGE))
+        direction = int(parameters.get("direction", "-1"))
+    except ValueError as error:
+        raise RefusedError(400, "Invalid input: expected number at limit or direction") from error
+    if limit < 1:
+        raise RefusedError(400, "Too small: expected number to be >=1 at limit")
+    fields = expanded_fields(parameters)
+    if not fields:
+        fields = FULL_FIELDS if is_true(parameters, "full") else DEFAULT_FIELDS
+        fields += tuple(name for name in ("cardData", "config") if is_true(parameters, name))
+    return Query(
+        limit=min(limit, LARGEST_PAGE),
+        sort=parameters.get("sort", DEFAULT_SORT),
+        ascending=direction == 1,
+        cursor=parameters.get("cursor"),
+        fields=fields,
+        author=parameters.get("author"),
+        search=parameters.get("search"),
+        task=parameters.get("pipeline_tag"),
+        tags=tuple(parameters.getlist("filter")),
+    )
+
+
+def expanded_fields(parameters: QueryParams) -> tuple[str, ...]:
+    """Fields asked for by `expand`, repeated, with brackets, or separated by commas.
+
+    Raises:
+        RefusedError: one of them is unknown.
+    """
+    values = [*parameters.getlist("expand"), *parameters.getlist("expand[]")]
+    fields = tuple(part for value in values for part in value.split(",") if part)
+    for place, name in enumerate(fields):
+        if name not in EXPANDABLE:
+            options = "|".join(f'"{option}"' for option in EXPANDABLE)
+            raise RefusedError(400, f"✖ Invalid option: expected one of {options}\n  → at expand[{place}]")
+    return fields
+
+
+def is_true(parameters: QueryParams, name: str) -> bool:
+    """Whether a parameter says yes."""
+    return parameters.get(name, "").lower() in ("true", "1")
+
+
 class Listing:
     """Pages over the repositories that are public at one time, given in order of `_id`."""
 
@@ -85,10 +133,10 @@ class Listing:
         """A page of the query; the last two are faults: rows of the page before shown again, rows left out.
 
         Raises:
-            BadQueryError: the sort key or the cursor is unknown.
+            RefusedError: the sort key or the cursor is unknown.
         """
         if query.sort not in SORT_KEYS:
-            raise BadQueryError(f"Invalid option: expected one of {'|'.join(SORT_KEYS)} at sort")
+            raise RefusedError(400, f"Invalid option: expected one of {'|'.join(SORT_KEYS)} at sort")
         order = self._order(
             query.sort, 1 if query.ascending else -1, query.author, query.search, query.task, query.tags
         )
@@ -246,4 +294,4 @@ def _decoded(cursor: str, sort: str) -> tuple[Any, str]:
         first = condition["$or"][0]
         return first[sort], str(first["_id"]["$gt"])
     except (binascii.Error, ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
-        raise BadQueryError("Invalid cursor") from error
+        raise RefusedError(400, "Invalid cursor") from error

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from synthetic_hub.answers import error_answer
-from synthetic_hub.faults import Fault, FaultCounter
+from synthetic_hub.faults import Effect, Fault, FaultCounter
 from synthetic_hub.rate_limit import FixedWindows
 
 SYNTHETIC_HEADER = "X-Synthetic-Hub"
@@ -42,8 +42,8 @@ class Middleware:
         """Answers one request."""
         if scope["type"] != "http":
             return
-        allowance = self.limits.count(scope["path"])
-        faults: dict[str, Fault] = {fault.effect: fault for fault in self.faults.meet(scope["path"])}
+        allowed, quota = self.limits.count(scope["path"])
+        faults = self.faults.meet(scope["path"])
         scope.setdefault("state", {})["faults"] = faults
         headers = {
             "X-Request-Id": f"Root=1-{uuid.uuid4().hex}",
@@ -53,11 +53,11 @@ class Middleware:
         }
         refused = faults.get("too_many_requests")
         if refused is None or refused.value is not None:
-            headers |= allowance.headers()
+            headers |= quota
         answer = self._completed(scope, send, headers)
         if "slow" in faults:
             await asyncio.sleep(faults["slow"].number(1.0))
-        if not allowance.allowed:
+        if not allowed:
             await error_answer(429, "We had to rate limit your IP (synthetic)")(scope, receive, answer)
         elif refusal := _refusal(faults):
             await refusal(scope, receive, answer)
@@ -106,7 +106,7 @@ class Middleware:
         await send({"type": "http.response.body", "body": part})
 
 
-def _refusal(faults: dict[str, Fault]) -> Response | None:
+def _refusal(faults: dict[Effect, Fault]) -> Response | None:
     if "too_many_requests" in faults:
         fault = faults["too_many_requests"]
         headers = {} if fault.value is None else {"RateLimit": f'"api";r=0;t={int(fault.number(0))}'}

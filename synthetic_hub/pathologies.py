@@ -107,25 +107,23 @@ class Pathologies:
     def frame(self, hub_ids: pl.Series, revisions: tuple[PlannedRevision, ...], commits: list[str]) -> pl.DataFrame:
         """Grain: what is wrong x repository or revision. Columns `label, hub_id, revision, month, detail`."""
         rows: list[dict[str, Any]] = [
-            {"label": label, "hub_id": hub_ids[int(member)]}
-            for label, members in self.members.items()
-            for member in members
+            {"label": label, "index": member} for label, members in self.members.items() for member in members.tolist()
         ]
         rows += [
-            {"label": label, "hub_id": hub_ids[int(member)], "month": MONTHS[month]}
+            {"label": label, "index": member, "month": MONTHS[month]}
             for label, months in self.by_month.items()
             for month, members in months.items()
-            for member in members
+            for member in members.tolist()
         ]
         rows += [
             {"label": revision.pathology, "revision": commit, "detail": f"{revision.committed_at:%Y-%m-%dT%H:%M}Z"}
             for revision, commit in zip(revisions, commits, strict=True)
             if revision.pathology != "none"
         ]
-        rows += [{**entry, "hub_id": hub_ids[entry["index"]]} if "index" in entry else entry for entry in self.log]
-        strings = dict.fromkeys(("label", "hub_id", "revision"), pl.String)
-        schema = {**strings, "month": pl.Date, "detail": pl.String}
-        return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
+        schema = {"label": pl.String, "index": pl.Int64, "revision": pl.String, "month": pl.Date, "detail": pl.String}
+        table = pl.DataFrame([*rows, *self.log], schema=schema)
+        hub_id = hub_ids.gather(table["index"]).alias("hub_id")
+        return table.select("label", hub_id, "revision", "month", "detail")
 
 
 def plant_in_repositories(accounts: Accounts, repositories: Repositories, rng: np.random.Generator) -> Pathologies:

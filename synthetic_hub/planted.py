@@ -14,6 +14,7 @@ from synthetic_hub.accounts import Accounts
 from synthetic_hub.downloads import Downloads
 from synthetic_hub.edges import Identity
 from synthetic_hub.identifiers import namespace_of
+from synthetic_hub.incidents import CounterIncident
 from synthetic_hub.pathologies import Pathologies
 from synthetic_hub.population import Repositories, new_at_close
 from synthetic_hub.timeline import PlannedRevision, last_day_of
@@ -41,6 +42,8 @@ class Planted:
     observations: tuple[PlannedRevision, ...]
     revisions: tuple[PlannedRevision, ...]
     commits: dict[datetime, str]
+    incidents: tuple[CounterIncident, ...]
+    seed: int
 
     @cached_property
     def is_language(self) -> pl.Series:
@@ -55,7 +58,7 @@ class Planted:
         """Downloads of a month by repository, a column for each population."""
         repositories = self.repositories
         flagged = repositories.account == repositories.account[repositories.fixed[targets.TEST_TRAFFIC]]
-        if targets.FIXED_SHARES[targets.BOT_BURST][month] >= targets.BURST_PERCENT:
+        if targets.by_month(targets.BOT_BURST)[month] * 100 >= targets.BURST_PERCENT:
             flagged[repositories.fixed[targets.BOT_BURST]] = True
         populations = {
             "all": np.ones(repositories.size, bool),

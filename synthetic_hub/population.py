@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from synthetic_hub.accounts import Accounts
-from synthetic_hub.targets import FIXED_SHARES
+from synthetic_hub.targets import PLANTED_BY_NAME
 from synthetic_hub.timeline import BOUNDARIES, DAY, END, FLOOR, Booleans, Floats, Integers, at, seconds
 
 NEVER = seconds(at(2100, 1, 1))
@@ -57,7 +57,7 @@ class Repositories:
     anchored: Booleans
     """Kept free of faults: what the calibration rests on."""
     fixed: dict[str, int]
-    """Repositories named in `FIXED_SHARES`."""
+    """Repositories named in `PLANTED_BY_NAME`."""
 
     @property
     def size(self) -> int:
@@ -72,14 +72,14 @@ class Repositories:
 def make_repositories(accounts: Accounts, models: int, rng: np.random.Generator) -> Repositories:
     """All repositories that ever exist, without lineage or downloads."""
     account, created, anchored = _publications(accounts, models, rng)
-    fixed_accounts = [accounts.number[name.split("/")[0]] for name in FIXED_SHARES]
+    fixed_accounts = [accounts.number[name.split("/")[0]] for name in PLANTED_BY_NAME]
     count = len(fixed_accounts)
     account = np.concatenate([np.array(fixed_accounts, np.int32), account])
     created = np.concatenate([np.full(count, seconds(FLOOR)), created])
     anchored = np.concatenate([np.ones(count, bool), anchored])
     order = np.argsort(created, kind="stable")
     account, created, anchored = account[order], created[order], anchored[order]
-    fixed = {name: int(np.flatnonzero(order == place)[0]) for place, name in enumerate(FIXED_SHARES)}
+    fixed = {name: int(np.flatnonzero(order == place)[0]) for place, name in enumerate(PLANTED_BY_NAME)}
     relation = _relations(accounts, account, created, rng)
     relation[list(fixed.values())] = NO_RELATION
     return Repositories(

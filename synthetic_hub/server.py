@@ -10,14 +10,14 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 
 import uvicorn
 
-from synthetic_hub.application import Hub, application
-from synthetic_hub.faults import FaultCounter, Faults
+from synthetic_hub.application import Hub
+from synthetic_hub.faults import Fault, FaultCounter
 from synthetic_hub.middleware import Middleware, RequestRecord
 from synthetic_hub.rate_limit import FixedWindows
 from synthetic_hub.timeline import END
@@ -43,7 +43,7 @@ class LocalHub:
         port: int = 0,
         requests_per_window: int | None = None,
         window_seconds: int = 300,
-        faults: Faults | None = None,
+        faults: Sequence[Fault] = (),
         as_of: datetime | None = None,
     ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -56,9 +56,9 @@ class LocalHub:
         self.endpoint = f"http://{LOOPBACK}:{self._socket.getsockname()[1]}"
         self.requests: deque[RequestRecord] = deque(maxlen=_LOGGED_REQUESTS)
         served = Middleware(
-            application(Hub(world, self.endpoint, as_of or END)),
+            Hub(world, self.endpoint, as_of or END).application(),
             FixedWindows(requests_per_window, window_seconds),
-            FaultCounter(faults or Faults()),
+            FaultCounter(faults),
             self.requests,
         )
         config = uvicorn.Config(
@@ -91,9 +91,7 @@ class LocalHub:
             self._thread.join(timeout=0.5)
 
 
-def serve(world: WorldFiles, port: int, *, announce: Callable[[str], None] | None = None) -> None:
-    """Serves a world until interrupted; `announce` is told the endpoint once it answers."""
+def serve(world: WorldFiles, port: int) -> None:
+    """Serves a world until interrupted."""
     with LocalHub(world, port=port) as hub:
-        if announce:
-            announce(hub.endpoint)
         hub.wait()

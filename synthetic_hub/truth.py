@@ -23,32 +23,27 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from synthetic_hub import targets, true_lineage
+from synthetic_hub import true_lineage
 from synthetic_hub.accounts import UNAFFILIATED, UNMAPPED
 from synthetic_hub.downloads import ABSENT, CASES, COUNTER_RESET, is_rolling
 from synthetic_hub.planted import Planted, exact_sum
 from synthetic_hub.population import RELATIONS
-from synthetic_hub.timeline import BOUNDARIES, EXACT_WITHIN, MONTHS, Integers
+from synthetic_hub.targets import table
+from synthetic_hub.timeline import BOUNDARIES, EXACT_WITHIN, MONTHS, Integers, at, seconds
 
 _GATES = {"false": "open", "auto": "automatic", "manual": "manual"}
 
 
 def _member_downloads(planted: Planted, dimension: str) -> pl.DataFrame:
     """Grain: month x population x attribution x member of `country` or `organization`, with its downloads."""
-    own = pl.int_range(planted.repositories.size, eager=True)
-    origins = planted.origins.select("child", "root_account", "weight")
-    alone = own.filter(~own.is_in(origins["child"].implode()))
-    uploader = pl.DataFrame({"repository": own, "account": planted.repositories.account}).with_columns(
-        weight=pl.lit(1.0), attribution=pl.lit("uploader")
+    own = pl.DataFrame(
+        {"child": range(planted.repositories.size), "account": planted.repositories.account, "weight": 1.0}
     )
-    origin = pl.concat(
-        [
-            uploader.join(alone.to_frame("repository"), on="repository", how="semi"),
-            origins.rename({"child": "repository", "root_account": "account"}),
-        ],
-        how="diagonal",
-    ).with_columns(attribution=pl.lit("origin"))
-    parts = pl.concat([uploader, origin.select(uploader.columns)])
+    passed = planted.origins.select("child", pl.col("root_account").alias("account"), "weight")
+    origin = pl.concat([own.join(passed, on="child", how="anti"), passed])
+    parts = pl.concat(
+        frame.with_columns(attribution=pl.lit(name)) for name, frame in (("uploader", own), ("origin", origin))
+    )
     groups = ["attribution", dimension]
     tables = []
     for month in range(len(MONTHS)):
@@ -57,7 +52,7 @@ def _member_downloads(planted: Planted, dimension: str) -> pl.DataFrame:
             parts.select(
                 "attribution",
                 planted.accounts_on(month)[dimension].gather(parts["account"]),
-                *[column.gather(parts["repository"]) * parts["weight"] for column in counted],
+                *[column.gather(parts["child"]) * parts["weight"] for column in counted],
             )
             .group_by(groups)
             .agg(exact_sum(*counted.columns))
@@ -276,13 +271,26 @@ def wrong(planted: Planted) -> pl.DataFrame:
     return planted.found.frame(planted.identity.hub_id, planted.revisions, commits)
 
 
+def incidents(planted: Planted) -> pl.DataFrame:
+    """Grain: counter incident x repository that it happens to: `day, kind, days, catch_up_days, hub_id`."""
+    created = planted.repositories.created
+    schema = {"day": pl.Date, "kind": pl.String, "days": pl.Int64, "catch_up_days": pl.Int64, "hub_id": pl.String}
+    tables = [pl.DataFrame(schema=schema)]
+    for incident in planted.incidents:
+        began = at(incident.day.year, incident.day.month, incident.day.day)
+        hit = incident.happens_to(created, planted.seed) & planted.repositories.visible(seconds(began))
+        fields = [pl.lit(getattr(incident, name), schema[name]).alias(name) for name in list(schema)[:-1]]
+        tables.append(planted.identity.hub_id.filter(hit).to_frame("hub_id").select(*fields, "hub_id"))
+    return pl.concat(tables)
+
+
 def published_figures(_: Planted) -> pl.DataFrame:
     """Grain: published figure. As published and as planted, percent; who published it; how it is planted."""
-    return targets.published_figures().rename({"published": "published_value", "planted": "planted_value"})
+    return table("targets").rename({"published": "published_value", "planted": "planted_value"})
 
 
-def _times(seconds: Integers) -> pl.Series:
-    return pl.from_epoch(pl.Series(seconds), time_unit="s").cast(pl.Datetime("us", "UTC"))
+def _times(moments: Integers) -> pl.Series:
+    return pl.from_epoch(pl.Series(moments), time_unit="s").cast(pl.Datetime("us", "UTC"))
 
 
 TABLES: dict[str, Callable[[Planted], pl.DataFrame]] = {
@@ -300,6 +308,7 @@ TABLES: dict[str, Callable[[Planted], pl.DataFrame]] = {
     "families": true_lineage.families,
     "flows": true_lineage.flows,
     "pathologies": wrong,
+    "incidents": incidents,
     "targets": published_figures,
 }
 """Every table of the truth; the functions say what its rows are."""

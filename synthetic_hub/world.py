@@ -10,9 +10,10 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ import polars as pl
 from synthetic_hub import accounts as known
 from synthetic_hub import description, downloads, edges, history, lineage, naming, pathologies, population, truth
 from synthetic_hub.identifiers import hexadecimal
+from synthetic_hub.incidents import DailyCounters
 from synthetic_hub.planted import Planted
 from synthetic_hub.timeline import BOUNDARIES, MONTHS, PlannedRevision, boundary_revisions, planned_revisions, seconds
 
@@ -51,7 +53,8 @@ class WorldSettings:
 
     `models` is about how many repositories exist by the end. Without `pathologies` nothing goes wrong. `revisions`
     keeps only the archive's usable revisions at these boundaries (first days of months), and `truth` can be left out:
-    both are for large worlds.
+    both are for large worlds. `daily` adds revisions on the days around boundaries, and what happens to counters on
+    them; the flow that is planted is then that from boundary to boundary.
     """
 
     models: int = 20_000
@@ -59,6 +62,11 @@ class WorldSettings:
     pathologies: bool = True
     revisions: tuple[date, ...] | None = None
     truth: bool = True
+    daily: DailyCounters | None = None
+
+    def stated(self) -> dict[str, Any]:
+        """The settings by name, without `daily` where there is none: it came later, and must change no older world."""
+        return {name: value for name, value in asdict(self).items() if name != "daily" or value}
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,8 @@ class WorldFiles:
             pl.read_ipc(folder / "counters.arrow"),
             json.loads((folder / "observed.json").read_text(encoding="utf-8")),
             self.settings.pathologies,
+            self.settings.daily,
+            self.settings.seed,
         )
 
 
@@ -144,7 +154,7 @@ def ensure_world(folder: Path, settings: WorldSettings = WorldSettings()) -> Wor
 
 def digest(settings: WorldSettings) -> str:
     """Names a world by everything that determines its content."""
-    text = json.dumps(asdict(settings), sort_keys=True, default=str)
+    text = json.dumps(settings.stated(), sort_keys=True, default=str)
     facts = b"".join(file.read_bytes() for file in (known.FACTS_FILE, known.PROMINENCE_FILE))
     return hashlib.sha256(f"{GENERATOR_VERSION}{text}".encode() + facts).hexdigest()[:16]
 
@@ -158,6 +168,33 @@ def _publish(unfinished: Path, path: Path) -> None:
 
 
 def _generate(path: Path, settings: WorldSettings) -> None:
+    planned = planned_revisions(pathologies=settings.pathologies, daily=settings.daily.days if settings.daily else 0)
+    observations = boundary_revisions(planned)
+    if settings.daily:
+        observations = tuple(PlannedRevision(boundary, boundary) for boundary in BOUNDARIES)
+    chosen = _chosen(planned, observations, settings)
+    planted = _plant(settings, planned, observations)
+    seen = history.History(
+        history.planted_columns(planted.repositories, planted.static, planted.identity, planted.found),
+        history.counter_columns(planted.downloads),
+        planted.downloads.observed.tolist(),
+        settings.pathologies,
+        settings.daily,
+        settings.seed,
+    )
+    _write_planted(path, planted.accounts, seen)
+    _write_archive(path, seen, chosen, planted.commits)
+    if settings.truth:
+        (path / "truth").mkdir()
+        for name, table in truth.TABLES.items():
+            table(planted).write_parquet(path / "truth" / f"{name}.parquet")
+    (path / "README.md").write_text(_README, encoding="utf-8")
+    (path / "settings.json").write_text(json.dumps(settings.stated(), default=str, indent=1), encoding="utf-8")
+
+
+def _plant(
+    settings: WorldSettings, planned: tuple[PlannedRevision, ...], observations: tuple[PlannedRevision, ...]
+) -> Planted:
     streams = iter(np.random.default_rng(settings.seed).spawn(8))
     accounts = known.accounts_for(settings.models)
     repositories = population.make_repositories(accounts, settings.models, next(streams))
@@ -176,39 +213,33 @@ def _generate(path: Path, settings: WorldSettings) -> None:
     static, attributes = description.describe(
         repositories, planted_lineage, names, identity=identity, stated=stated, found=found, rng=next(streams)
     )
-    planned = planned_revisions(pathologies=settings.pathologies)
-    observations = boundary_revisions(planned)
     observed = np.array([seconds(revision.observed_at) for revision in observations])
     scale = settings.models / 20_000
-    counters = downloads.plant_downloads(accounts, repositories, found, observed, scale, next(streams))
-    seen = history.history_of(repositories, static, identity, counters, found, pathologies=settings.pathologies)
-    commits = {revision.committed_at: _commit(settings, revision) for revision in planned}
-    _write_planted(path, accounts, seen)
-    _write_archive(path, seen, _chosen(planned, observations, settings), commits)
-    if settings.truth:
-        planted = Planted(
-            accounts=accounts,
-            repositories=repositories,
-            identity=identity,
-            static=static,
-            attributes=attributes,
-            stated=stated,
-            downloads=counters,
-            found=found,
-            observations=observations,
-            revisions=planned,
-            commits=commits,
-        )
-        (path / "truth").mkdir()
-        for name, table in truth.TABLES.items():
-            table(planted).write_parquet(path / "truth" / f"{name}.parquet")
-    (path / "README.md").write_text(_README, encoding="utf-8")
-    (path / "settings.json").write_text(json.dumps(asdict(settings), default=str, indent=1), encoding="utf-8")
+    return Planted(
+        accounts=accounts,
+        repositories=repositories,
+        identity=identity,
+        static=static,
+        attributes=attributes,
+        stated=stated,
+        downloads=downloads.plant_downloads(accounts, repositories, found, observed, scale, next(streams)),
+        found=found,
+        observations=observations,
+        revisions=planned,
+        commits={revision.committed_at: _commit(settings, revision) for revision in planned},
+        incidents=settings.daily.incidents if settings.daily else (),
+        seed=settings.seed,
+    )
 
 
 def _chosen(
     planned: tuple[PlannedRevision, ...], observations: tuple[PlannedRevision, ...], settings: WorldSettings
 ) -> tuple[PlannedRevision, ...]:
+    """The revisions that are written.
+
+    Raises:
+        ValueError: the settings ask for revisions at no boundary of the world.
+    """
     if settings.revisions is None:
         return planned
     boundaries = [boundary.date() for boundary in BOUNDARIES]
@@ -217,7 +248,15 @@ def _chosen(
         raise ValueError(
             f"the synthetic world has no boundary {unknown[0]}: they are {boundaries[0]} to {boundaries[-1]}"
         )
-    return tuple(observations[boundaries.index(day)] for day in sorted(settings.revisions))
+    nearest = [observations[boundaries.index(day)] for day in sorted(settings.revisions)]
+    if settings.daily is None:
+        return tuple(nearest)
+    around = timedelta(days=settings.daily.days)
+    return tuple(
+        revision
+        for revision in planned
+        if any(abs(revision.committed_at - boundary.committed_at) <= around for boundary in nearest)
+    )
 
 
 def _commit(settings: WorldSettings, revision: PlannedRevision) -> str:

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from synthetic_hub.faults import Fault, Faults
+from synthetic_hub.faults import Fault
 from synthetic_hub.server import LocalHub
 from tests.faults.figures import is_clear, keep
 from tests.faults.remains import MONTH, WORLDS, differing, digests_of, torn_files, while_time_is_left
@@ -55,7 +55,7 @@ def test_twenty_random_worlds_under_random_faults_end_in_the_same_marts_or_in_a_
         kinds = chance.choices(sorted(KINDS), k=chance.randint(2, 5))
         scheduled.update(kinds)
         home = tmp_path / f"{number}-disturbed"
-        with LocalHub(world, faults=Faults(tuple(KINDS[kind](chance) for kind in kinds))) as hub:
+        with LocalHub(world, faults=[KINDS[kind](chance) for kind in kinds]) as hub:
             worker = worker_in(home, hub.endpoint)
             if chance.random() < 0.5:
                 moment = chance.uniform(0, ended["processor_seconds"])

@@ -2,7 +2,6 @@
 
 import pytest
 
-from synthetic_hub.faults import Faults
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -18,7 +17,7 @@ def hub_of(world):
     running = []
 
     def start(*faults, **limits):
-        running.append(LocalHub(world, faults=Faults(faults), **limits).__enter__())
+        running.append(LocalHub(world, faults=faults, **limits).__enter__())
         return running[-1]
 
     yield start

@@ -12,7 +12,7 @@ from pipeline.sources.catalog import open_source
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
 from pipeline.sources.snapshots import SourceChoice
-from synthetic_hub.faults import Fault, Faults
+from synthetic_hub.faults import Fault
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -118,7 +118,7 @@ def test_a_killed_process_loses_at_most_one_batch(directory, monkeypatch):
 
 
 def test_when_the_hub_says_too_many_it_is_left_alone_until_its_window_ends(world, directory):
-    faults = Faults((Fault("too_many_requests", requests=(2,), path="/api/organizations", value=1),))
+    faults = [Fault("too_many_requests", requests=(2,), path="/api/organizations", value=1)]
     with LocalHub(world, faults=faults) as hub:
         begin = time.monotonic()
         answers = directory.ask(ANYTHING_ELSE[:3], HubClient(hub.endpoint).account_type)

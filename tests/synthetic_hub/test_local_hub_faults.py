@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
-from synthetic_hub.faults import Fault, Faults
+from synthetic_hub.faults import Fault
 
 CLIENT = httpx2.Client(verify=False)  # nothing but plain HTTP on the loopback interface
 
@@ -23,10 +23,6 @@ def listing(hub, url=None):
 
 def ids(response):
     return [row["_id"] for row in response.json()]
-
-
-def test_a_server_has_no_faults_by_default():
-    assert Faults().faults == ()
 
 
 def test_a_429_comes_with_its_headers_or_without(hub_of):
