@@ -114,11 +114,12 @@ def test_each_derivative_has_the_roots_and_weights_planted_for_it(censuses, mont
     planted = census.planted("roots").filter(pl.col("hub_id").is_in(census.listed["hub_id"].implode()))
     planted = keyed(planted, ["hub_id", "root_model_id"], "weight")
     assert found.keys() == planted.keys()
-    assert max(abs(found[key][0] - planted[key][0]) for key in planted) < 1e-12
+    # Weights are cut to 12 digits, and the heaviest root takes what that leaves of all the others.
+    assert max(abs(float(found[key][0]) - planted[key][0]) for key in planted) < 1e-10
 
 
 @EXACT
-def test_depths_cycles_and_descendants_are_those_of_the_planted_edges(censuses, month):
+def test_depths_and_cycles_are_those_of_the_planted_edges(censuses, month):
     census = censuses[month]
     edges = census.edges()
     found = keyed(
