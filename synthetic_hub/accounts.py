@@ -98,9 +98,8 @@ class Accounts:
             "renamed_on",
             pl.when(pl.col("kind") == "person").then(pl.lit("person")).otherwise(pl.lit("organization")).alias("type"),
         )
-        persons = _invented(self.persons, "-").with_columns(pl.lit("person").alias("type"))
-        unknown = _invented(self.unknown_organizations, "").with_columns(pl.lit("organization").alias("type"))
-        return pl.concat([known, persons, unknown], how="diagonal").with_row_index("account")
+        invented = _invented(self.persons, "person"), _invented(self.unknown_organizations, "organization")
+        return pl.concat([known, *invented], how="diagonal").with_row_index("account")
 
 
 def accounts_for(models: int) -> Accounts:
@@ -111,19 +110,18 @@ def accounts_for(models: int) -> Accounts:
     return Accounts(real, persons=max(models // 8, 60), unknown_organizations=max(models // 100, 12))
 
 
-def _invented(count: int, separator: str) -> pl.DataFrame:
-    """Handles no real account bears: two words and a number for a person, words and a group for an organisation."""
+def _invented(count: int, kind: str) -> pl.DataFrame:
+    """Handles no real account has: two words and a number for a person, words and a group for an organisation."""
     number = pl.int_range(count, dtype=pl.Int64)
-    adjective = _word(_ADJECTIVES, number)
-    noun = _word(_NOUNS, number // len(_ADJECTIVES))
+    adjective, noun = _word(_ADJECTIVES, number), _word(_NOUNS, number // len(_ADJECTIVES))
     rest = number // (len(_ADJECTIVES) * len(_NOUNS))
-    if separator:
-        handle = pl.concat_str(adjective, noun, (rest * 7 + 101).cast(pl.String), separator=separator)
-    else:
-        handle = pl.concat_str(
-            adjective.str.to_titlecase(), noun.str.to_titlecase(), _word(_GROUPS, number), (rest + 1).cast(pl.String)
-        )
-    return pl.select(handle.alias("namespace"))
+    handles = {
+        "person": pl.concat_str(adjective, noun, rest * 7 + 101, separator="-"),
+        "organization": pl.concat_str(
+            adjective.str.to_titlecase(), noun.str.to_titlecase(), _word(_GROUPS, number), rest + 1
+        ),
+    }
+    return pl.select(handles[kind].alias("namespace"), pl.lit(kind).alias("type"))
 
 
 def _word(words: list[str], number: pl.Expr) -> pl.Expr:

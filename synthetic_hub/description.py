@@ -83,11 +83,13 @@ def _drawn_facts(repositories: Repositories, lineage: Lineage, names: Names, rng
         [is_gguf, relation == ADAPTER, diffusion, bare], ["gguf", "peft", "diffusers", ""], default="transformers"
     )
     parameters = np.array(SIZES_IN_BILLIONS)[names.size] * 1e9 * rng.uniform(0.98, 1.02, size)
+    licensed = rng.random(size) < 0.75
     return pl.DataFrame(
         {
             "pipeline_tag": _where(~untagged, task),
             "library_name": pl.Series(library).replace("", None),
-            "license": _where(rng.random(size) < 0.75, families["license"].gather(family)),
+            "license": _where(licensed, families["license"].gather(family)),
+            "licence": _where(licensed, families["licence_class"].gather(family)).fill_null("none"),
             "language": _drawn(_LANGUAGES, _LANGUAGE_CHANCES, size, rng),
             "dataset": _drawn(_DATASETS, _DATASET_CHANCES, size, rng),
             "model_type": families["model_type"].gather(family),
@@ -101,18 +103,6 @@ def _drawn_facts(repositories: Repositories, lineage: Lineage, names: Names, rng
     )
 
 
-_LICENCE_CLASSES = {
-    "apache-2.0": "permissive", "mit": "permissive", "llama3.1": "use_restricted", "gemma": "use_restricted",
-    "openrail++": "use_restricted", "other": "custom",
-}  # fmt: skip
-_MODALITIES = {
-    "image": ("text-to-image", "image-to-image", "image-classification"),
-    "video_generation": ("image-to-video", "text-to-video"),
-    "audio": ("automatic-speech-recognition", "text-to-speech"),
-    "multimodal": ("image-text-to-text",),
-    "other": ("reinforcement-learning",),
-}
-_MODALITY_OF_TASK = {task: modality for modality, tasks in _MODALITIES.items() for task in tasks}
 _BANDS = (
     ("below_1B", 1e9), ("1B_to_5B", 5e9), ("5B_to_10B", 1e10), ("10B_to_50B", 5e10), ("50B_to_100B", 1e11),
 )  # fmt: skip
@@ -124,17 +114,16 @@ def _attributes(frame: pl.DataFrame, names: Names, repositories: Repositories, f
     named = pl.Series(np.round(np.array(NAMED_BILLIONS)[names.size] * 1e9).astype(np.int64))
     frame = frame.with_columns(
         parameters=pl.when(in_files).then("parameters").when(pl.Series(names.states_size)).then(named),
-        licence=pl.col("license").replace_strict(_LICENCE_CLASSES),
     )
     band = pl.lit("unknown")
     for name, end in reversed(_BANDS):
         band = pl.when(pl.col("parameters") < end).then(pl.lit(name)).otherwise(band)
     formats = pl.Series(FORMATS_OF_SUFFIXES).gather(names.suffix.astype(np.int64))
     has_data = pl.col("dataset").is_not_null()
+    tasks = table("tasks")
     return frame.select(
-        pl.col("licence").fill_null("none"),
-        pl.when(pl.col("pipeline_tag").is_null()).then(pl.lit("unknown"))
-        .otherwise(pl.col("pipeline_tag").replace_strict(_MODALITY_OF_TASK, default="text")).alias("modality"),
+        "licence",
+        pl.col("pipeline_tag").replace_strict(tasks["task"], tasks["modality"]).fill_null("unknown").alias("modality"),
         band.alias("size_band"),
         pl.when("is_gguf").then(pl.lit("gguf")).when(pl.Series(names.is_mlx)).then(pl.lit("mlx"))
         .when(pl.Series(repositories.relation == QUANTIZED)).then(formats).otherwise(pl.lit("full"))

@@ -12,9 +12,10 @@ import polars as pl
 from synthetic_hub.downloads import Downloads
 from synthetic_hub.edges import Identity
 from synthetic_hub.identifiers import namespace_of
-from synthetic_hub.incidents import DailyCounters, unsteady
+from synthetic_hub.incidents import unsteady
 from synthetic_hub.pathologies import Pathologies
 from synthetic_hub.population import Repositories
+from synthetic_hub.settings import WorldSettings
 from synthetic_hub.timeline import (
     ALL_TIME_SINCE,
     BASE_MODELS_SINCE,
@@ -53,9 +54,7 @@ class History:
     repositories: pl.DataFrame
     counters: pl.DataFrame
     observed: list[int]
-    pathologies: bool
-    daily: DailyCounters | None = None
-    seed: int = 0
+    settings: WorldSettings
 
     def listing(self, when: datetime) -> pl.DataFrame:
         """Every public repository at a time, as the Hub tells it: the archive's newest columns and `gated`.
@@ -64,7 +63,7 @@ class History:
             ValueError: the world has no counters at that time.
         """
         now = seconds(when)
-        after = self.daily.days * DAY if self.daily else 0
+        after = self.settings.daily.days * DAY if self.settings.daily else 0
         if not self.observed[0] <= now <= self.observed[-1] + after:
             raise ValueError(f"the synthetic world spans 2024-08-01 to {END:%Y-%m-%d}, not {when:%Y-%m-%d}")
         there = ((self.repositories["visible_from"] <= now) & (self.repositories["deleted"] > now)).to_numpy()
@@ -82,10 +81,10 @@ class History:
 
     def _with_counters(self, repositories: pl.DataFrame, there: Booleans, now: int) -> pl.DataFrame:
         all_time, thirty_days = self._counters(there, seconds(_FROZEN_AT) if self._is("frozen", now) else now)
-        for incident in self.daily.incidents if self.daily else ():
+        for incident in self.settings.daily.incidents if self.settings.daily else ():
             counted = incident.counted_until(now)
             if counted != now:
-                hit = incident.happens_to(self.repositories["created"].to_numpy(), self.seed)[there]
+                hit = incident.happens_to(self.repositories["created"].to_numpy(), self.settings.seed)[there]
                 shown = self._counters(there, counted)
                 all_time, thirty_days = np.where(hit, shown, (all_time, thirty_days))
         if self._is("rollback", now):
@@ -109,7 +108,7 @@ class History:
 
     def _is(self, pathology: RevisionPathology, now: int) -> bool:
         start, end = HUB_WIDE[pathology]
-        return self.pathologies and seconds(start) <= now < seconds(end)
+        return self.settings.pathologies and seconds(start) <= now < seconds(end)
 
     def _counters(self, there: Booleans, now: int) -> tuple[Integers, Integers]:
         """Both counters of the repositories that are there, some way between two observations or beyond the last."""
@@ -117,8 +116,8 @@ class History:
         began = np.maximum(self.observed[last], self.repositories["created"].to_numpy()[there])
         elapsed = self._pace(np.maximum(now, began)) - self._pace(began)
         span = np.maximum(self._pace(np.array(self.observed[last + 1])) - self._pace(began), 1)
-        if self.daily:
-            elapsed = unsteady(elapsed, span, there, self.daily.noise, self.seed)
+        if self.settings.daily:
+            elapsed = unsteady(elapsed, span, there, self.settings.daily.noise, self.settings.seed)
         all_time, thirty_days = (
             _between(before.filter(there), after.filter(there), elapsed, span)
             for before, after in (
@@ -130,7 +129,7 @@ class History:
 
     def _pace(self, times: Integers) -> Integers:
         """The time in which counters grow evenly: it has a weekday effect in a world with pathologies."""
-        return busy_time(times) if self.pathologies else times
+        return busy_time(times) if self.settings.pathologies else times
 
 
 _COLUMN_SINCE = {

@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,21 @@ _STORED = (
     "lastModified", "library_name", "likes", "modelId", "pipeline_tag", "safetensors", "siblings", "tags",
     "trendingScore",
 )  # fmt: skip
+_FILTERS: dict[str, Callable[[str], pl.Expr]] = {
+    "author": pl.col("author").eq,
+    "search": lambda text: pl.col("id").str.to_lowercase().str.contains(text.lower(), literal=True),
+    "pipeline_tag": pl.col("pipeline_tag").eq,
+    "filter": pl.col("tags").list.contains,
+}
+"""What each parameter that narrows the listing keeps."""
+_MADE: dict[str, Callable[[str], Any]] = {
+    "private": lambda _: False,
+    "disabled": lambda _: False,
+    "sha": hexadecimal,
+    "spaces": lambda _: [],
+    "usedStorage": lambda hub_id: int(hexadecimal(hub_id, 9), 16),
+}
+"""Fields that are not stored but follow from the id."""
 _JSON_TEXTS = ("cardData", "config", "gguf")
 _LEFT_OUT_WHEN_MISSING = (
     "author", "baseModels", "cardData", "config", "gguf", "library_name", "pipeline_tag", "safetensors",
@@ -65,10 +81,8 @@ class Query:
     ascending: bool = False
     cursor: str | None = None
     fields: tuple[str, ...] = DEFAULT_FIELDS
-    author: str | None = None
-    search: str | None = None
-    task: str | None = None
-    tags: tuple[str, ...] = ()
+    filters: tuple[tuple[str, str], ...] = ()
+    """Parameters of `_FILTERS` with their values."""
 
 
 def query_of(parameters: QueryParams) -> Query:
@@ -94,10 +108,7 @@ def query_of(parameters: QueryParams) -> Query:
         ascending=direction == 1,
         cursor=parameters.get("cursor"),
         fields=fields,
-        author=parameters.get("author"),
-        search=parameters.get("search"),
-        task=parameters.get("pipeline_tag"),
-        tags=tuple(parameters.getlist("filter")),
+        filters=tuple((name, value) for name, value in parameters.multi_items() if name in _FILTERS),
     )
 
 
@@ -137,10 +148,9 @@ class Listing:
         """
         if query.sort not in SORT_KEYS:
             raise RefusedError(400, f"Invalid option: expected one of {'|'.join(SORT_KEYS)} at sort")
-        order = self._order(
-            query.sort, 1 if query.ascending else -1, query.author, query.search, query.task, query.tags
-        )
-        start = self._start(query, order) if query.cursor else 0
+        direction = 1 if query.ascending else -1
+        order, keys = self._order(query.sort, direction, query.filters)
+        start = self._start(query, order, keys) if query.cursor else 0
         rows = order[start : start + query.limit]
         more = start + query.limit < len(order)
         cursor = self._cursor(query, int(rows[-1])) if more and len(rows) else None
@@ -158,7 +168,7 @@ class Listing:
     def rows(self, places: npt.NDArray[np.intp], fields: tuple[str, ...]) -> list[dict[str, Any]]:
         """Repositories as the API tells them."""
         stored = [name for name in dict.fromkeys(fields) if name in _STORED]
-        made = [name for name in dict.fromkeys(fields) if name not in _STORED]
+        made = [name for name in dict.fromkeys(fields) if name in _MADE]
         chosen = self.repositories.select("_id", "id", *stored)[places]
         for name in ("createdAt", "lastModified"):
             if name in stored:
@@ -166,36 +176,25 @@ class Listing:
         rows = chosen.to_dicts()
         for row in rows:
             _as_api(row, stored)
-            for name in made:
-                self._add(row, name)
+            row |= {name: _MADE[name](row["_id"]) for name in made}
         return rows
 
     def _ordered(
-        self, sort: str, direction: int, author: str | None, search: str | None, task: str | None, tags: tuple[str, ...]
-    ) -> npt.NDArray[np.intp]:
-        keys = self._keys(sort)
-        order = np.argsort(keys * direction, kind="stable")
-        if author is None and search is None and task is None and not tags:
-            return order
-        wanted = pl.lit(value=True)
-        if author is not None:
-            wanted &= pl.col("author") == author
-        if search is not None:
-            wanted &= pl.col("id").str.to_lowercase().str.contains(search.lower(), literal=True)
-        if task is not None:
-            wanted &= pl.col("pipeline_tag") == task
-        for tag in tags:
-            wanted &= pl.col("tags").list.contains(tag)
-        mask = self.repositories.select(wanted.fill_null(value=False)).to_series().to_numpy()
-        return np.asarray(order[np.broadcast_to(mask, len(order))[order]])
+        self, sort: str, direction: int, filters: tuple[tuple[str, str], ...]
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+        """Rows in order, and what they are ordered by: the key, rising."""
+        keys = self._keys(sort) * direction
+        order = np.argsort(keys, kind="stable")
+        if filters:
+            wanted = pl.all_horizontal(_FILTERS[name](value) for name, value in filters).fill_null(value=False)
+            order = order[self.repositories.select(wanted).to_series().to_numpy()[order]]
+        return order, keys[order]
 
     def _keys(self, sort: str) -> npt.NDArray[np.float64]:
         if sort == "_id":
             return np.arange(self.repositories.height, dtype=np.float64)
         column = self.repositories[sort]
-        if column.dtype == pl.Datetime:
-            return column.dt.epoch("s").cast(pl.Float64).to_numpy()
-        return column.cast(pl.Float64).to_numpy()
+        return (column.dt.epoch("s") if column.dtype == pl.Datetime else column).cast(pl.Float64).to_numpy()
 
     def _cursor(self, query: Query, last: int) -> str:
         hub_id = self._ids[last].decode()
@@ -217,52 +216,17 @@ class Listing:
             }
         return base64.b64encode(json.dumps(condition, separators=(",", ":")).encode()).decode()
 
-    def _start(self, query: Query, order: npt.NDArray[np.intp]) -> int:
+    def _start(self, query: Query, order: npt.NDArray[np.intp], keys: npt.NDArray[np.float64]) -> int:
         """The place in the order of the first row beyond the cursor."""
         value, hub_id = _decoded(str(query.cursor), query.sort)
         row = int(np.searchsorted(self._ids, hub_id.encode(), side="right"))
-        keys = self._keys(query.sort)[order]
         if query.sort == "_id":
-            target = float(row - 1)
+            value = row - 1
         elif isinstance(value, str):
-            target = datetime.fromisoformat(value).timestamp()
-        else:
-            target = float(value)
-        signed, sought = (keys, target) if query.ascending else (-keys, -target)
-        first, after = (int(np.searchsorted(signed, sought, side=side)) for side in ("left", "right"))
-        if query.sort == "_id":
-            return after
-        return first + int(np.searchsorted(order[first:after], row, side="left"))
-
-    def _add(self, row: dict[str, Any], name: str) -> None:
-        """Fields that are not stored but follow from the others."""
-        if name in ("private", "disabled"):
-            row[name] = False
-        elif name == "sha":
-            row[name] = hexadecimal(row["_id"])
-        elif name == "spaces":
-            row[name] = []
-        elif name == "usedStorage":
-            row[name] = int(hexadecimal(row["_id"], 9), 16)
-        elif name == "childrenModelCount":
-            row[name] = self._children.get(row["_id"], {})
-
-    @cached_property
-    def _children(self) -> dict[str, dict[str, int]]:
-        """Numbers of derivatives by parent and relation."""
-        base = pl.col("baseModels").struct
-        counts = (
-            self.repositories.select(base.field("relation"), base.field("models"))
-            .explode("models")
-            .select(pl.col("models").struct.field("_id"), "relation")
-            .drop_nulls()
-            .group_by("_id", "relation")
-            .len()
-        )
-        children: dict[str, dict[str, int]] = {}
-        for hub_id, relation, count in counts.iter_rows():
-            children.setdefault(hub_id, {})[relation] = count
-        return children
+            value = datetime.fromisoformat(value).timestamp()
+        sought = float(value) if query.ascending else -float(value)
+        first, after = (int(np.searchsorted(keys, sought, side=side)) for side in ("left", "right"))
+        return first + int(np.searchsorted(order[first:after], row))
 
 
 def _as_api(row: dict[str, Any], stored: list[str]) -> None:

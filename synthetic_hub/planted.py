@@ -14,9 +14,9 @@ from synthetic_hub.accounts import Accounts
 from synthetic_hub.downloads import Downloads
 from synthetic_hub.edges import Identity
 from synthetic_hub.identifiers import namespace_of
-from synthetic_hub.incidents import CounterIncident
 from synthetic_hub.pathologies import Pathologies
 from synthetic_hub.population import Repositories, new_at_close
+from synthetic_hub.settings import WorldSettings
 from synthetic_hub.timeline import PlannedRevision, last_day_of
 
 EXACT = pl.Decimal(38, 18)
@@ -42,13 +42,13 @@ class Planted:
     observations: tuple[PlannedRevision, ...]
     revisions: tuple[PlannedRevision, ...]
     commits: dict[datetime, str]
-    incidents: tuple[CounterIncident, ...]
-    seed: int
+    settings: WorldSettings
 
     @cached_property
     def is_language(self) -> pl.Series:
         """Whether each repository is in the population `language`."""
-        return self.static["pipeline_tag"].is_in(list(targets.LANGUAGE_TASKS)).fill_null(value=False)
+        tasks = targets.table("tasks").filter("is_language")["task"]
+        return self.static["pipeline_tag"].is_in(tasks.implode()).fill_null(value=False)
 
     def accounts_on(self, month: int) -> pl.DataFrame:
         """Who stands behind each account at a month's close."""

@@ -146,16 +146,8 @@ def account_group(accounts: Accounts, account: npt.NDArray[np.int32]) -> npt.NDA
 
 def hub_ids(created: Integers, seed: int) -> pl.Series:
     """The Hub's immutable ids: 24 hexadecimal digits in order of creation, the first eight of them the time."""
-    count = len(created)
-    digits = np.frombuffer(b"0123456789abcdef", np.uint8)
-    text = np.empty((count, 24), np.uint8)
-    for place in range(8):
-        text[:, place] = digits[(created >> (4 * (7 - place))) & 15]
-    text[:, 8:18] = np.frombuffer(f"{(seed * 2654435761) % 16**10:010x}".encode(), np.uint8)
-    number = np.arange(count)
-    for place in range(6):
-        text[:, 18 + place] = digits[(number >> (4 * (5 - place))) & 15]
-    return pl.Series("_id", text.view("S24").ravel()).cast(pl.String)
+    middle = f"{(seed * 2654435761) % 16**10:010x}"
+    return pl.Series("_id", [f"{time:08x}{middle}{number:06x}" for number, time in enumerate(created.tolist())])
 
 
 def new_at_close(created: Integers, month: int, days: int) -> Booleans:

@@ -11,7 +11,8 @@ published share take, and the percent of all downloads that models planted by na
 member's downloads its derivatives take before all are scaled to the month's share of derivatives.
 
 `families.csv` has root families: their percent of a month's new derivatives (linear between the months named), whether
-their makers' own derivatives stay in the family, and what their models are.
+their makers' own derivatives stay in the family, and what their models are. `tasks.csv` says which tasks make a
+language model (text or vision-language), and of what modality.
 """
 
 from __future__ import annotations
@@ -25,16 +26,6 @@ import numpy as np
 import polars as pl
 
 from synthetic_hub.timeline import BOUNDARIES, MONTHS, Floats, month_number
-
-LANGUAGE_TASKS = frozenset(
-    [
-        "text-generation", "text2text-generation", "image-text-to-text", "visual-question-answering", "fill-mask",
-        "text-classification", "token-classification", "question-answering", "summarization", "translation",
-        "conversational", "sentence-similarity", "feature-extraction", "zero-shot-classification", "video-text-to-text",
-        "any-to-any", "text-ranking",
-    ]
-)  # fmt: skip
-"""Tasks of the population `language`: text and vision-language models."""
 
 NEW_MODEL_DAYS = 365
 """A model is new in a month when it is at most this old at the month's close."""

@@ -43,7 +43,6 @@ BASE_MODELS_SINCE = at(2025, 7, 25)
 WEEKEND = (8, 9, 10, 11)
 """Days of August 2025, from a Friday on, at whose first moments the archive has revisions."""
 
-TOLERANCE = timedelta(days=3, hours=12)
 EXACT_WITHIN = timedelta(hours=36)
 
 RevisionPathology = Literal["none", "partial", "stale", "off_boundary", "zeroed_counters", "rollback", "frozen"]
@@ -113,19 +112,9 @@ def planned_revisions(*, pathologies: bool, daily: int = 0) -> tuple[PlannedRevi
 
 
 def boundary_revisions(revisions: tuple[PlannedRevision, ...]) -> tuple[PlannedRevision, ...]:
-    """The usable revision nearest to each boundary.
-
-    Raises:
-        ValueError: a boundary has none within the tolerance.
-    """
-    chosen = []
+    """The usable revision nearest to each boundary."""
     usable = [revision for revision in revisions if revision.usable]
-    for boundary in BOUNDARIES:
-        nearest = min(usable, key=lambda revision: abs(revision.committed_at - boundary))
-        if abs(nearest.committed_at - boundary) > TOLERANCE:
-            raise ValueError(f"the planned archive has no usable revision near {boundary:%Y-%m-%d}")
-        chosen.append(nearest)
-    return tuple(chosen)
+    return tuple(min(usable, key=lambda revision: abs(revision.committed_at - boundary)) for boundary in BOUNDARIES)
 
 
 def last_day_of(month: int) -> date:

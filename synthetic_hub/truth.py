@@ -4,7 +4,7 @@ Members that are not countries are members all the same: `international`, `unaff
 `unmapped` (an organisation no registry knows). Organisation and country are those of the name the account has at the
 month's close, as they are valid then.
 
-Populations: `all`; `new` (at most 365 days old at the month's close); `language` (tasks in `LANGUAGE_TASKS`); and each
+Populations: `all`; `new` (at most 365 days old at the month's close); `language` (by its task); and each
 `_unflagged`, without the test traffic's account and without the bot's burst in its months.
 
 Attribution: `uploader`, the publishing namespace, and `origin`, the roots of the derivation graph. Each model passes
@@ -28,7 +28,6 @@ from synthetic_hub.accounts import UNAFFILIATED, UNMAPPED
 from synthetic_hub.downloads import ABSENT, CASES, COUNTER_RESET, is_rolling
 from synthetic_hub.planted import Planted, exact_sum
 from synthetic_hub.population import RELATIONS
-from synthetic_hub.targets import table
 from synthetic_hub.timeline import BOUNDARIES, EXACT_WITHIN, MONTHS, Integers, at, seconds
 
 _GATES = {"false": "open", "auto": "automatic", "manual": "manual"}
@@ -276,17 +275,12 @@ def incidents(planted: Planted) -> pl.DataFrame:
     created = planted.repositories.created
     schema = {"day": pl.Date, "kind": pl.String, "days": pl.Int64, "catch_up_days": pl.Int64, "hub_id": pl.String}
     tables = [pl.DataFrame(schema=schema)]
-    for incident in planted.incidents:
+    for incident in planted.settings.daily.incidents if planted.settings.daily else ():
         began = at(incident.day.year, incident.day.month, incident.day.day)
-        hit = incident.happens_to(created, planted.seed) & planted.repositories.visible(seconds(began))
+        hit = incident.happens_to(created, planted.settings.seed) & planted.repositories.visible(seconds(began))
         fields = [pl.lit(getattr(incident, name), schema[name]).alias(name) for name in list(schema)[:-1]]
         tables.append(planted.identity.hub_id.filter(hit).to_frame("hub_id").select(*fields, "hub_id"))
     return pl.concat(tables)
-
-
-def published_figures(_: Planted) -> pl.DataFrame:
-    """Grain: published figure. As published and as planted, percent; who published it; how it is planted."""
-    return table("targets").rename({"published": "published_value", "planted": "planted_value"})
 
 
 def _times(moments: Integers) -> pl.Series:
@@ -309,6 +303,5 @@ TABLES: dict[str, Callable[[Planted], pl.DataFrame]] = {
     "flows": true_lineage.flows,
     "pathologies": wrong,
     "incidents": incidents,
-    "targets": published_figures,
 }
 """Every table of the truth; the functions say what its rows are."""

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,12 +20,11 @@ import polars as pl
 from synthetic_hub import accounts as known
 from synthetic_hub import description, downloads, edges, history, lineage, naming, pathologies, population, truth
 from synthetic_hub.identifiers import hexadecimal
-from synthetic_hub.incidents import DailyCounters
 from synthetic_hub.planted import Planted
+from synthetic_hub.settings import WorldSettings
 from synthetic_hub.timeline import BOUNDARIES, MONTHS, PlannedRevision, boundary_revisions, planned_revisions, seconds
 
-GENERATOR_VERSION = 5
-"""Counted up whenever the same settings make a different world."""
+__all__ = ["WorldFiles", "WorldSettings", "ensure_world"]
 
 FEWEST_MODELS = 1_000
 """Every real organisation has an old and a new model in every month, which takes about 500."""
@@ -45,28 +43,6 @@ models, all persons, all downloads and all derivations are invented, calibrated 
 - `planted/`: all repositories and their counters, from which any moment can be shown
 - `truth/`: what a census of this world must find; `synthetic_hub.truth` says what the tables mean
 """
-
-
-@dataclass(frozen=True)
-class WorldSettings:
-    """What makes one world different from another.
-
-    `models` is about how many repositories exist by the end. Without `pathologies` nothing goes wrong. `revisions`
-    keeps only the archive's usable revisions at these boundaries (first days of months), and `truth` can be left out:
-    both are for large worlds. `daily` adds revisions on the days around boundaries, and what happens to counters on
-    them; the flow that is planted is then that from boundary to boundary.
-    """
-
-    models: int = 20_000
-    seed: int = 2025
-    pathologies: bool = True
-    revisions: tuple[date, ...] | None = None
-    truth: bool = True
-    daily: DailyCounters | None = None
-
-    def stated(self) -> dict[str, Any]:
-        """The settings by name, without `daily` where there is none: it came later, and must change no older world."""
-        return {name: value for name, value in asdict(self).items() if name != "daily" or value}
 
 
 @dataclass(frozen=True)
@@ -123,13 +99,11 @@ class WorldFiles:
             pl.read_ipc(folder / "repositories.arrow"),
             pl.read_ipc(folder / "counters.arrow"),
             json.loads((folder / "observed.json").read_text(encoding="utf-8")),
-            self.settings.pathologies,
-            self.settings.daily,
-            self.settings.seed,
+            self.settings,
         )
 
 
-def ensure_world(folder: Path, settings: WorldSettings = WorldSettings()) -> WorldFiles:
+def ensure_world(folder: Path, settings: WorldSettings) -> WorldFiles:
     """The world of these settings under `folder`, generated if it is not there yet.
 
     Two processes may ask at once: each writes a folder of its own, and the first to rename it wins.
@@ -139,7 +113,7 @@ def ensure_world(folder: Path, settings: WorldSettings = WorldSettings()) -> Wor
     """
     if settings.models < FEWEST_MODELS:
         raise ValueError(f"a synthetic world needs at least {FEWEST_MODELS} models, not {settings.models}")
-    path = folder / digest(settings)
+    path = folder / settings.digest()
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=folder))
@@ -150,13 +124,6 @@ def ensure_world(folder: Path, settings: WorldSettings = WorldSettings()) -> Wor
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return WorldFiles(path, settings)
-
-
-def digest(settings: WorldSettings) -> str:
-    """Names a world by everything that determines its content."""
-    text = json.dumps(settings.stated(), sort_keys=True, default=str)
-    facts = b"".join(file.read_bytes() for file in (known.FACTS_FILE, known.PROMINENCE_FILE))
-    return hashlib.sha256(f"{GENERATOR_VERSION}{text}".encode() + facts).hexdigest()[:16]
 
 
 def _publish(unfinished: Path, path: Path) -> None:
@@ -170,17 +137,15 @@ def _publish(unfinished: Path, path: Path) -> None:
 def _generate(path: Path, settings: WorldSettings) -> None:
     planned = planned_revisions(pathologies=settings.pathologies, daily=settings.daily.days if settings.daily else 0)
     observations = boundary_revisions(planned)
+    chosen = _chosen(planned, observations, settings)
     if settings.daily:
         observations = tuple(PlannedRevision(boundary, boundary) for boundary in BOUNDARIES)
-    chosen = _chosen(planned, observations, settings)
     planted = _plant(settings, planned, observations)
     seen = history.History(
         history.planted_columns(planted.repositories, planted.static, planted.identity, planted.found),
         history.counter_columns(planted.downloads),
         planted.downloads.observed.tolist(),
-        settings.pathologies,
-        settings.daily,
-        settings.seed,
+        settings,
     )
     _write_planted(path, planted.accounts, seen)
     _write_archive(path, seen, chosen, planted.commits)
@@ -215,6 +180,7 @@ def _plant(
     )
     observed = np.array([seconds(revision.observed_at) for revision in observations])
     scale = settings.models / 20_000
+    moments = [revision.committed_at for revision in planned]
     return Planted(
         accounts=accounts,
         repositories=repositories,
@@ -226,9 +192,8 @@ def _plant(
         found=found,
         observations=observations,
         revisions=planned,
-        commits={revision.committed_at: _commit(settings, revision) for revision in planned},
-        incidents=settings.daily.incidents if settings.daily else (),
-        seed=settings.seed,
+        commits={moment: hexadecimal(f"{settings.digest()} {moment}") for moment in moments},
+        settings=settings,
     )
 
 
@@ -242,25 +207,15 @@ def _chosen(
     """
     if settings.revisions is None:
         return planned
-    boundaries = [boundary.date() for boundary in BOUNDARIES]
-    unknown = [day for day in settings.revisions if day not in boundaries]
+    nearest = {boundary.date(): revision for boundary, revision in zip(BOUNDARIES, observations, strict=True)}
+    unknown = [day for day in settings.revisions if day not in nearest]
     if unknown:
-        raise ValueError(
-            f"the synthetic world has no boundary {unknown[0]}: they are {boundaries[0]} to {boundaries[-1]}"
-        )
-    nearest = [observations[boundaries.index(day)] for day in sorted(settings.revisions)]
-    if settings.daily is None:
-        return tuple(nearest)
-    around = timedelta(days=settings.daily.days)
+        raise ValueError(f"the synthetic world has no boundary {unknown[0]}: they are {min(nearest)} to {max(nearest)}")
+    moments = [nearest[day].committed_at for day in settings.revisions]
+    around = timedelta(days=settings.daily.days if settings.daily else 0)
     return tuple(
-        revision
-        for revision in planned
-        if any(abs(revision.committed_at - boundary.committed_at) <= around for boundary in nearest)
+        revision for revision in planned if any(abs(revision.committed_at - moment) <= around for moment in moments)
     )
-
-
-def _commit(settings: WorldSettings, revision: PlannedRevision) -> str:
-    return hexadecimal(f"{digest(settings)} {revision.committed_at}")
 
 
 def _write_planted(path: Path, accounts: known.Accounts, seen: history.History) -> None:
@@ -291,22 +246,9 @@ def _write_archive(
         else:
             history.write_revision(seen.archived(revision), file)
             contents[revision.observed_at] = file
-        table.append(
-            {
-                "commit": commit,
-                "committed_at": revision.committed_at,
-                "observed_at": revision.observed_at,
-                "path": str(relative),
-                "pathology": revision.pathology,
-                "usable": revision.usable,
-                "rows": pl.scan_parquet(file).select(pl.len()).collect().item(),
-                "size": file.stat().st_size,
-                "sha256": _sha256(file),
-            }
-        )
+        with file.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        rows = pl.scan_parquet(file).select(pl.len()).collect().item()
+        about = {"path": str(relative), "rows": rows, "size": file.stat().st_size, "sha256": sha256}
+        table.append({"commit": commit, **asdict(revision), **about})
     pl.DataFrame(table).write_parquet(path / "revisions.parquet")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -30,15 +30,8 @@ from pyarrow import parquet
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY, WEEKLY_REPOSITORY
 from synthetic_hub.listing import EXPANDABLE
 from synthetic_hub.server import LocalHub
-from synthetic_hub.world import WorldSettings, ensure_world
 
-SETTINGS = WorldSettings(models=5_000)
 CLIENT = httpx2.Client(verify=False)  # nothing but plain HTTP on the loopback interface
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +100,8 @@ def test_a_cursor_is_a_condition_over_the_sort_key_and_the_id(hub):
     link = urlsplit(response.links["next"]["url"])
     assert f"{link.scheme}://{link.netloc}" == hub.endpoint
     query = parse_qs(link.query)
-    assert {name: query[name] for name in ("limit", "sort", "direction", "expand")} == {
-        "limit": ["3"],
-        "sort": ["downloads"],
-        "direction": ["1"],
-        "expand": ["downloads"],
-    }
+    asked = {"limit": ["3"], "sort": ["downloads"], "direction": ["1"], "expand": ["downloads"]}
+    assert query == asked | {"cursor": query["cursor"]}
     last = response.json()[-1]
     assert json.loads(base64.b64decode(query["cursor"][0])) == {
         "$or": [
@@ -247,7 +236,7 @@ def test_the_client_lists_the_archives_commits_newest_first(api, world):
     assert len(commits) > len(models)
 
 
-def test_commits_come_in_pages(hub, world):
+def test_commits_come_in_pages(hub):
     first = get(hub, f"/api/datasets/{ARCHIVE_REPOSITORY}/commits/main?limit=10")
     assert len(first.json()) == 10
     assert len(every_row(first)) == int(first.headers["x-total-count"])
@@ -255,15 +244,8 @@ def test_commits_come_in_pages(hub, world):
 
 def test_the_client_downloads_a_file_at_a_revision(hub, world, tmp_path):
     revision = world.revisions.row(3, named=True)
-    path = hf_hub_download(
-        ARCHIVE_REPOSITORY,
-        "models.parquet",
-        repo_type="dataset",
-        revision=revision["commit"],
-        endpoint=hub.endpoint,
-        token=False,
-        cache_dir=tmp_path,
-    )
+    arguments = {"repo_type": "dataset", "endpoint": hub.endpoint, "token": False, "cache_dir": tmp_path}
+    path = hf_hub_download(ARCHIVE_REPOSITORY, "models.parquet", revision=revision["commit"], **arguments)
     assert pl.read_parquet(path).equals(pl.read_parquet(revision["path"]))
 
 
