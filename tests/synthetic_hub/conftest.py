@@ -1,5 +1,9 @@
 """A small synthetic world and a local Hub over it, for every test that speaks with one."""
 
+import os
+
+os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+
 import pytest
 
 from synthetic_hub.server import LocalHub

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import httpx2
 import pytest

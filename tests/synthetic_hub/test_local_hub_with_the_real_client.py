@@ -5,14 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import time
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
-
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import httpx2
 import polars as pl
@@ -113,16 +108,12 @@ def test_a_cursor_is_a_condition_over_the_sort_key_and_the_id(hub):
 
 
 def test_a_row_has_its_ids_and_what_was_expanded(hub, listed):
-    rows = every_row(
-        page_of(hub, limit=1000, sort="createdAt", direction=1, expand=["createdAt", "gated", "baseModels"])
-    )
+    fields = ["createdAt", "gated", "baseModels"]
+    rows = every_row(page_of(hub, limit=1000, sort="createdAt", direction=1, expand=fields))
     with_parents = {row["_id"]: row["baseModels"] for row in rows if "baseModels" in row}
     planted = listed.filter(pl.col("baseModels").is_not_null())
     assert with_parents == dict(planted.select("_id", "baseModels").iter_rows())
-    assert {tuple(row) for row in rows} == {
-        ("_id", "id", "createdAt", "gated"),
-        ("_id", "id", "createdAt", "gated", "baseModels"),
-    }
+    assert {tuple(row) for row in rows} == {("_id", "id", *fields[:2]), ("_id", "id", *fields)}
     assert rows[0]["createdAt"] == "2022-03-02T23:29:04.000Z"
     assert {str(row["gated"]) for row in rows} == {"False", "auto", "manual"}
 
@@ -346,10 +337,6 @@ def test_the_log_tells_whether_a_token_came(hub):
     get(hub, "/api/models?limit=1")
     get(hub, "/api/models?limit=1", authorization="Bearer hf_synthetic")
     assert [request.authorized for request in list(hub.requests)[-2:]] == [False, True]
-
-
-def test_only_the_loopback_interface_is_served(hub):
-    assert hub.endpoint.startswith("http://127.0.0.1:")
 
 
 def test_a_port_in_use_is_an_error_at_once(world, hub):
