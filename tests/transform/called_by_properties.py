@@ -1,6 +1,6 @@
 """A plugin of pytest: runs the property tests alone, few examples of each, and tells which functions they call.
 
-The names go, as JSON, into the file that `CALLED_BY_PROPERTIES` names: `module.function` of `pipeline/transform`.
+The names go, as JSON, into the file that `CALLED_BY_PROPERTIES` names: `module.function` of the pure folders.
 """
 
 import json
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-TRANSFORMS = Path(__file__).parents[2] / "pipeline" / "transform"
+ROOT = Path(__file__).parents[2]
+FOLDERS = (ROOT / "pipeline" / "transform", ROOT / "assets")
 FEW = settings(max_examples=3, deadline=None)
 CALLED = set()
 
@@ -22,8 +23,8 @@ def is_property(item):
 
 
 def note_call(frame, event, _):
-    if event == "call" and frame.f_code.co_filename.startswith(str(TRANSFORMS)):
-        module = Path(frame.f_code.co_filename).relative_to(TRANSFORMS).with_suffix("")
+    if event == "call" and frame.f_code.co_filename.startswith(tuple(map(str, FOLDERS))):
+        module = Path(frame.f_code.co_filename).relative_to(ROOT).with_suffix("")
         CALLED.add(f"{'.'.join(module.parts)}.{frame.f_code.co_qualname}")
 
 

@@ -2,6 +2,8 @@
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assets.attribution.first_party import first_party
 from tests.assets.lineage.scenarios import lineage_of, snapshot
@@ -17,6 +19,18 @@ def attributed(names, key, owners):
     organizations = [owners.get(namespace, "unmapped") for namespace in namespaces]
     schema = dict.fromkeys((key, "namespace", "organization"), pl.String)
     return pl.LazyFrame({key: names, "namespace": namespaces, "organization": organizations}, schema=schema)
+
+
+def is_first_party(child, parents, owners, listed=()):
+    tables = lineage_of(snapshot(*({"name": name} for name in listed), {"name": child, "card": parents}))
+    found = first_party(
+        tables["derivations"].lazy(),
+        attributed([*listed, child], "model_id", owners),
+        attributed([name for name in parents if name not in listed], "root_model_id", owners),
+    )
+    (row,) = found.collect().rows()
+    assert row[0] == f"id:{child}"
+    return row[1]
 
 
 @pytest.mark.parametrize(
@@ -36,11 +50,21 @@ def attributed(names, key, owners):
     ],
 )
 def test_first_party_means_all_parents_are_ones_own(child, parents, owners, own):
-    tables = lineage_of(snapshot({"name": "a/base"}, {"name": child, "card": parents}))
-    gone = [name for name in parents if name != "a/base"]
-    found = first_party(
-        tables["derivations"].lazy(),
-        attributed(["a/base", child], "model_id", owners),
-        attributed(gone, "root_model_id", owners),
-    ).collect()
-    assert found.rows() == [(f"id:{child}", own)]
+    assert is_first_party(child, parents, owners, listed=["a/base"]) is own
+
+
+NAMES = st.sampled_from([f"{namespace}/{model}" for namespace in "abcd" for model in "xy"])
+OWNERS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["One", "Two", "unmapped", "unaffiliated"]))
+
+
+@given(NAMES, st.sets(NAMES, min_size=1), OWNERS)
+def test_it_does_not_matter_which_parents_are_listed(child, parents, owners):
+    def developer(name):
+        organization = owners.get(name[0], "unmapped")
+        return name[0] if organization in ("unmapped", "unaffiliated") else organization
+
+    parents -= {child}
+    if parents:
+        own = all(developer(parent) == developer(child) for parent in parents)
+        for listed in ([], sorted(parents)):
+            assert is_first_party(child, sorted(parents), owners, listed) is own
