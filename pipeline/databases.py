@@ -7,7 +7,9 @@ to read, to write or to reach.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -25,6 +27,11 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def rows_to_show(found: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
+    """The rows of an answer, decimals as floats: for whoever shows them rounded."""
+    return [tuple(float(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in found.fetchall()]
 
 
 def open_files(paths: Sequence[Path]) -> duckdb.DuckDBPyConnection:

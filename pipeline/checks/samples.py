@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 
 import polars as pl
 
@@ -39,8 +40,8 @@ def _cell(value: object) -> Cell:
             return value
         case int():
             return value if abs(value) <= LARGEST_EXACT_NUMBER else str(value)
-        case float():
-            return value if math.isfinite(value) else str(value)
+        case float() | Decimal():
+            return float(value) if math.isfinite(value) else str(value)
         case date():
             return value.isoformat()
         case _:

@@ -25,7 +25,7 @@ PROVENANCE = ("source", "source_revision", "observed_at", "basis", "quality")
 
 def shown(rows: pl.DataFrame) -> dg.TableMetadataValue:
     """The rows as a table of metadata, fractions to nine digits."""
-    rows = rows.with_columns(selectors.float().round_sig_figs(DIGITS_SHOWN))
+    rows = rows.with_columns((selectors.float() | selectors.decimal()).cast(pl.Float64).round_sig_figs(DIGITS_SHOWN))
     columns = [dg.TableColumn(name, str(dtype)) for name, dtype in rows.schema.items()]
     return dg.MetadataValue.table([dg.TableRecord(row) for row in sample(rows.lazy())], dg.TableSchema(columns))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipeline.databases import open_published
+from pipeline.databases import open_published, rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import days_in, parse_month
 from pipeline.publish.warehouse import FILE_NAME
@@ -151,7 +151,7 @@ def _compared(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, mo
         "days": days_in(month),
     }
     asked = {name: value for name, value in given.items() if f"${name}" in query}
-    found = connection.sql(query, params=asked).fetchall()
+    found = rows_to_show(connection.sql(query, params=asked))
     differs = [figure.differs] if figure.differs else []
     if month != wanted:
         differs.append(f"our month is {month:%Y-%m}, {wanted:%Y-%m} is not published")

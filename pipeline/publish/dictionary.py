@@ -67,7 +67,7 @@ def type_name(column: Column) -> str:
     dtype = column.type
     for holds, word in (
         (dtype.is_integer(), "integer"),
-        (dtype.is_float(), "number"),
+        (dtype.is_float() or dtype.is_decimal(), "number"),
         (str(dtype) == "Boolean", "yes or no"),
         (str(dtype) == "Date", "date"),
         (str(dtype).startswith("Datetime"), "time"),

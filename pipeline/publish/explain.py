@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from pipeline.databases import open_published
+from pipeline.databases import open_published, rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import add_months
 from pipeline.publish.headline import ATTRIBUTION_MEANINGS, BASIS_MEANINGS, POPULATION_MEANINGS
@@ -250,4 +250,4 @@ def _sql(figure: Figure, first: date, level: str) -> str:
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
     found = connection.sql(sql)
-    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    return [dict(zip(found.columns, row, strict=True)) for row in rows_to_show(found)]

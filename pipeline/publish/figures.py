@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from pipeline.databases import rows_to_show
 from pipeline.months import add_months
 
 LARGEST_SHOWN = 10
@@ -69,7 +70,7 @@ class Year:
         """The rows of a query in which `$month`, `$window` and `$population` may stand."""
         given = {"month": self.last_month, "window": self.window, "population": self.population} | more
         asked = {name: value for name, value in given.items() if f"${name}" in query}
-        return self.connection.sql(query, params=asked).fetchall()
+        return rows_to_show(self.connection.sql(query, params=asked))
 
     @property
     def first_month(self) -> date:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipeline.databases import open_published
+from pipeline.databases import open_published, rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import add_months
 from pipeline.publish.figures import Figure, Year, read_figures
@@ -127,8 +127,9 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
     if not path.exists():
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
     with open_published(path) as connection:
-        found = connection.sql(
-            """
+        found = rows_to_show(
+            connection.sql(
+                """
             select month, "window", months_in_window, is_complete, population, attribution, denominator, basis, coverage
             from country_shares
             where "window" = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
@@ -136,8 +137,9 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
             order by is_complete desc, month desc, population = 'new' desc
             limit 1
             """,
-            params={"month": last_month},
-        ).fetchall()
+                params={"month": last_month},
+            )
+        )
         if not found:
             raise CensusError(f"{last_month:%Y-%m} is not published: choose a published month" if last_month else EMPTY)
         stated = dict(zip(STATED_COLUMNS, found[0], strict=True))
@@ -147,16 +149,18 @@ def read_headline(folder: Path, last_month: date | None = None) -> Headline:
             "where month between $first and $last",
             params={"first": add_months(month, 1 - months), "last": month},
         ).fetchall()
-        rows = connection.sql(
-            """
+        rows = rows_to_show(
+            connection.sql(
+                """
             select country_name, is_country, downloads, share, share_low, share_high
             from country_shares join dim_country on member = country
             where month = $month and "window" = 'trailing_12_months' and population = $population
               and attribution = 'uploader'
             order by is_country desc, downloads desc, country_name
             """,
-            params={"month": month, "population": stated["population"]},
-        ).fetchall()
+                params={"month": month, "population": stated["population"]},
+            )
+        )
         figures = read_figures(
             Year(connection, month, stated["window"], months, stated["is_complete"], is_synthetic, stated["population"])
         )

@@ -8,7 +8,7 @@ import pycountry
 from pipeline.tables.attribution import UNMAPPED
 from pipeline.tables.columns import MEMBERS_NOT_COUNTRIES
 from pipeline.transform.attribution import current_rows
-from pipeline.transform.sums import totals_by
+from pipeline.transform.sums import ratio, totals_by
 
 SYNTHETIC_SOURCES = ("sample",)
 MEMBER_NAMES = {
@@ -77,10 +77,7 @@ def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
     totals = totals_by(counted, ["month", "aspect"], ["downloads"]).select("month", "aspect", total="downloads")
     return counted.join(totals, on=["month", "aspect"], how="left", maintain_order="left").select(
         *counted.columns,
-        pl.when(pl.col("total") > 0)
-        .then(pl.col("downloads") / pl.col("total"))
-        .otherwise(0.0)
-        .alias("share_of_downloads"),
+        ratio(pl.col("downloads"), pl.col("total")).alias("share_of_downloads"),
     )
 
 

@@ -21,7 +21,7 @@ from pipeline.publish.folder import Draft
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.warehouse import column_comment, table_comment
 from pipeline.schema.catalogue import Catalogue
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.tables.published import CENSUS, DIM_MODEL, DIM_MONTH, SCHEMA_VERSION
 
 NAME = "open-model-census"
@@ -92,6 +92,7 @@ FRICTIONLESS_TYPES = {
     pl.Int32: "integer",
     pl.Int64: "integer",
     pl.Float64: "number",
+    DECIMAL: "number",
     pl.Boolean: "boolean",
     pl.Date: "date",
 }
@@ -188,6 +189,7 @@ CROISSANT_TYPES = {
     pl.Int32: "cr:Int32",
     pl.Int64: "cr:Int64",
     pl.Float64: "cr:Float64",
+    DECIMAL: "sc:Float",
     pl.Boolean: "sc:Boolean",
     pl.Date: "sc:Date",
 }

@@ -18,7 +18,7 @@ from pipeline.errors import CensusError
 from pipeline.publish.relations import key_of
 from pipeline.publish.views import views_of
 from pipeline.publish.warehouse import FILE_NAME, column_comment, table_comment
-from pipeline.schema.declaration import Table
+from pipeline.schema.declaration import DECIMAL, Table
 
 SCHEMA, ASIDE, BEFORE = "census", "census_next", "census_before"
 READER = "census_reader"
@@ -28,6 +28,7 @@ TYPES = {
     pl.Int32: "integer",
     pl.Int64: "bigint",
     pl.Float64: "double precision",
+    DECIMAL: "numeric(38,6)",
     pl.Boolean: "boolean",
     pl.Date: "date",
 }

@@ -15,7 +15,7 @@ from pipeline.publish.export import ExportedTable
 from pipeline.publish.machine import duckdb_settings
 from pipeline.publish.relations import key_of, reference_of
 from pipeline.publish.views import views_of
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import DECIMAL, Column, Table
 
 STORAGE_VERSION = "v1.2.0"
 """The oldest DuckDB that can open the file; the drivers of BI tools lag behind."""
@@ -86,7 +86,7 @@ def require_same(what: str, found: dict[str, float | None], expected: pl.DataFra
         CensusError: they differ.
     """
     for name, value in expected.row(0, named=True).items():
-        if abs((found[name] or 0) - value) > 1e-9 * max(abs(value), 1):
+        if abs(float(found[name] or 0) - float(value)) > 1e-9 * max(abs(float(value)), 1):
             raise CensusError(
                 f"{what} does not hold what was written to it ({name}: {found[name]}, expected {value}): publish again"
             )
@@ -94,13 +94,13 @@ def require_same(what: str, found: dict[str, float | None], expected: pl.DataFra
 
 def number_columns(table: Table) -> list[str]:
     """The columns that can be added up."""
-    return [column.name for column in table.columns if column.type in (pl.Int32, pl.Int64, pl.Float64)]
+    return [column.name for column in table.columns if column.type.is_numeric()]
 
 
 def sums_of_numbers(table: Table) -> list[pl.Expr]:
     """The sums of `number_columns`, whole numbers in 128 bits: those of a large table exceed its columns' types."""
     return [
-        pl.col(name).cast(pl.Int128 if table.column(name).type.is_integer() else pl.Float64).sum()
+        (pl.col(name).cast(pl.Int128) if table.column(name).type.is_integer() else pl.col(name)).sum()
         for name in number_columns(table)
     ]
 
@@ -128,6 +128,7 @@ def duckdb_type(column: Column) -> str:
         pl.Int32: "INTEGER",
         pl.Int64: "BIGINT",
         pl.Float64: "DOUBLE",
+        DECIMAL: "DECIMAL(38,6)",
         pl.Boolean: "BOOLEAN",
         pl.Date: "DATE",
     }

@@ -18,6 +18,9 @@ Severity = Literal["critical", "warning"]
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 
+DECIMAL = pl.Decimal(38, 6)
+"""Exact amounts: added up in any order, on any number of processors, they come to the same."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.reference.registry_rules import RULES, RegistryRule
-from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import (
     COUNTRY,
     COUNTRY_PATTERN,
@@ -124,8 +124,8 @@ LARGE_SHARE = 0.01
 
 def attributed_share(coverage: pl.LazyFrame) -> pl.LazyFrame:
     """Share of the month's downloads that are not `unmapped` (1 where nothing was downloaded); one cell."""
-    unmapped = pl.col("downloads").filter(pl.col("method") == UNMAPPED).sum()
-    total = pl.col("downloads").sum()
+    unmapped = pl.col("downloads").filter(pl.col("method") == UNMAPPED).sum().cast(pl.Float64)
+    total = pl.col("downloads").sum().cast(pl.Float64)
     share = pl.when(total > 0).then(1.0 - unmapped / total).otherwise(1.0)
     return coverage.select(share.alias("attributed_share_of_downloads"))
 
@@ -165,7 +165,12 @@ def _large(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
         .join(total, how="cross")
         .filter(pl.col("downloads") >= LARGE_SHARE * pl.col("total"))
         .filter(pl.col("total") > 0)
-        .select("namespace", "models", "downloads", (pl.col("downloads") / pl.col("total")).alias("share_of_downloads"))
+        .select(
+            "namespace",
+            "models",
+            "downloads",
+            (pl.col("downloads").cast(pl.Float64) / pl.col("total").cast(pl.Float64)).alias("share_of_downloads"),
+        )
     )
 
 
@@ -179,7 +184,7 @@ ATTRIBUTION_COVERAGE = Table(
         Column("method", pl.String, "The rule that decided, as in `attribution/model_attribution`.", values=METHODS),
         Column("kind", pl.String, "Kind of developer, `unmapped` where unknown."),
         Column("models", pl.Int64, "Repositories.", "repositories", minimum=0),
-        Column("downloads", pl.Float64, "Downloads in the month.", "downloads", minimum=0),
+        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
         Column("share_of_downloads", pl.Float64, "Share of the month's downloads.", "fraction", minimum=0, maximum=1),
     ),
     key=("method", "kind"),

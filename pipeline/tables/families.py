@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames, columns_of
+from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import (
     ANY_COUNTRY,
     ANY_ORGANIZATION,
@@ -97,9 +97,9 @@ FAMILY_SHARES = Table(
         _DERIVATIVES,
         _NEW_DERIVATIVES_IN_ALL,
         _SHARE_OF_NEW,
-        Column("downloads", pl.Float64, "Downloads of roots and derivatives in the month.", "downloads"),
-        Column("downloads_derivatives", pl.Float64, "Of these, downloads of derivatives.", "downloads"),
-        Column("downloads_quantized", pl.Float64, "Of these, downloads of quantised derivatives.", "downloads"),
+        Column("downloads", DECIMAL, "Downloads of roots and derivatives in the month.", "downloads"),
+        Column("downloads_derivatives", DECIMAL, "Of these, downloads of derivatives.", "downloads"),
+        Column("downloads_quantized", DECIMAL, "Of these, downloads of quantised derivatives.", "downloads"),
     ),
     key=("level", "family"),
     may_be_empty=True,
@@ -173,7 +173,7 @@ DERIVATION_FLOWS = Table(
         _DERIVATIVES,
         _NEW_DERIVATIVES_IN_ALL,
         _SHARE_OF_NEW,
-        Column("downloads", pl.Float64, "Downloads of the derivatives in the month.", "downloads"),
+        Column("downloads", DECIMAL, "Downloads of the derivatives in the month.", "downloads"),
     ),
     key=("base_country", "derivative_country"),
     may_be_empty=True,

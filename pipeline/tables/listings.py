@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
-from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.sources.observations import BASE_MODELS
 from pipeline.tables.columns import (
     BASIS,
@@ -191,7 +191,7 @@ MODEL_DOWNLOADS = Table(
         MODEL_ID,
         NAMESPACE.optional(),
         CREATED_AT.optional(),
-        Column("downloads", pl.Float64, "Downloads in the month.", "downloads", minimum=0),
+        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
         BASIS,
         Column(
             "quality",
@@ -284,7 +284,7 @@ DOWNLOAD_ACCOUNTS = Table(
             values=ACCOUNT_CASES,
         ),
         Column("models", pl.Int64, "Repositories in this case.", "repositories", minimum=0),
-        Column("downloads", pl.Float64, "Downloads counted in the month's flow.", "downloads", minimum=0),
+        Column("downloads", DECIMAL, "Downloads counted in the month's flow.", "downloads", minimum=0),
         Column("downloads_lost", pl.Int64, "Downloads by which cumulative counters fell.", "downloads", minimum=0),
         BASIS,
         Column("quality", pl.String, "As in `listings/model_downloads`.", values=QUALITIES),
@@ -322,7 +322,7 @@ MONTH_ACCOUNTS = Table(
         ),
         Column("models", pl.Int64, "Repositories at the month's close.", "repositories"),
         Column("models_renamed", pl.Int64, "Repositories with another name than at the opening.", "repositories"),
-        Column("downloads", pl.Float64, "Downloads in the month.", "downloads", minimum=0),
+        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
         Column("downloads_a_day", pl.Float64, "Downloads by day of the month.", "downloads/day"),
         Column(
             "downloads_by_30d_counter",
@@ -338,7 +338,7 @@ MONTH_ACCOUNTS = Table(
             nullable=True,
         ),
         Column("models_flagged", pl.Int64, "Repositories with flagged traffic.", "repositories"),
-        Column("downloads_flagged", pl.Float64, "Their downloads, which are counted.", "downloads"),
+        Column("downloads_flagged", DECIMAL, "Their downloads, which are counted.", "downloads"),
         Column("plausible_low", pl.Float64, "Least plausible downloads a day.", "downloads/day", nullable=True),
         Column("plausible_high", pl.Float64, "Most plausible downloads a day.", "downloads/day", nullable=True),
         Column(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, Table, columns_of
+from pipeline.schema.declaration import DECIMAL, Column, Table, columns_of
 from pipeline.tables.attributes import HANDED_ON, INTERMEDIARY_KINDS, SIZE_BANDS, SIZE_STATED
 from pipeline.tables.columns import (
     ANY_COUNTRY,
@@ -49,7 +49,7 @@ CONCENTRATION = Table(
         ATTRIBUTION,
         Column("dimension", pl.String, "`model`, `organization` or `country`."),
         Column("members", pl.Int64, "Members, those without downloads included.", "members"),
-        Column("denominator", pl.Float64, "Downloads of these members.", "downloads"),
+        Column("denominator", DECIMAL, "Downloads of these members.", "downloads"),
         Column(
             "hhi",
             pl.Float64,
@@ -113,7 +113,7 @@ MODEL_SIZES = Table(
         *IN_WINDOW,
         POPULATION,
         replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
-        Column("denominator", pl.Float64, "Downloads of models of known size.", "downloads"),
+        Column("denominator", DECIMAL, "Downloads of models of known size.", "downloads"),
         Column(
             "parameters_downloaded",
             pl.Float64,
@@ -137,7 +137,7 @@ MODEL_SIZES = Table(
             nullable=True,
         ),
         replace(COVERAGE, meaning="Part of all downloads whose model's size is known.", maximum=ROUNDED_ONE),
-        Column("downloads", pl.Float64, "All downloads, those of models of unknown size included.", "downloads"),
+        Column("downloads", DECIMAL, "All downloads, those of models of unknown size included.", "downloads"),
         BASIS,
     ),
     key=("window", "population", "within"),
@@ -339,8 +339,8 @@ INTERMEDIARIES = Table(
         Column("re_uploaded", pl.Float64, _PART.format("re-uploads under the parent's name"), "fraction"),
         Column("quantized", pl.Float64, _PART.format("quantised from others' models"), "fraction"),
         Column("adapted", pl.Float64, _PART.format("adapters or merges of others' models"), "fraction"),
-        Column("downloads", pl.Float64, "Numerator: the namespace's downloads.", "downloads"),
-        Column("denominator", pl.Float64, "All downloads of the population.", "downloads"),
+        Column("downloads", DECIMAL, "Numerator: the namespace's downloads.", "downloads"),
+        Column("denominator", DECIMAL, "All downloads of the population.", "downloads"),
         SHARE,
         replace(
             COVERAGE, meaning="Part of the denominator by repositories whose namespace is known.", maximum=ROUNDED_ONE

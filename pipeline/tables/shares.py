@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, ColumnOf, Rule, Table, TableFrames, columns_of
+from pipeline.schema.declaration import DECIMAL, Column, ColumnOf, Rule, Table, TableFrames, columns_of
 from pipeline.tables.columns import (
     ANY_COUNTRY,
     ANY_ORGANIZATION,
@@ -81,7 +81,7 @@ WITHIN = Column(
     "Whose downloads are shared out: `all`, or those of one country by uploader.",
     pattern=WITHIN_PATTERN,
 )
-DOWNLOADS = Column("downloads", pl.Float64, "Numerator: the member's downloads in the window.", "downloads", minimum=0)
+DOWNLOADS = Column("downloads", DECIMAL, "Numerator: the member's downloads in the window.", "downloads", minimum=0)
 MODELS = Column(
     "models",
     pl.Int64,
@@ -89,7 +89,7 @@ MODELS = Column(
     "window, those of its last month.",
     "repositories",
 )
-DENOMINATOR = Column("denominator", pl.Float64, "All downloads that are shared out.", "downloads")
+DENOMINATOR = Column("denominator", DECIMAL, "All downloads that are shared out.", "downloads")
 SHARE = Column("share", pl.Float64, "`downloads` / `denominator`.", "fraction", minimum=0, maximum=1)
 COVERAGE = Column(
     "coverage",

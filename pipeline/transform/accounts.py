@@ -36,7 +36,7 @@ def month_accounts(
 ) -> pl.DataFrame:
     """`listings/month_accounts`: one row, from `listings/download_accounts` and what it was made from."""
     days = days_in(basis.month)
-    total = float(by_case["downloads"].sum())
+    total = by_case["downloads"].sum()
     by_30d = closing.select(pl.col("downloads_30d").sum()).collect().item() * days / 30
     flagged = totals_by(
         downloads.filter("is_flagged").select("hub_id", "basis", "downloads").sort("hub_id").collect(),
@@ -50,7 +50,7 @@ def month_accounts(
         .select(pl.len())
     )
     low, high = known.plausible or (None, None)
-    a_day = total / days
+    a_day = float(total) / days
     row = {
         "month": basis.month,
         "basis": basis.basis,
@@ -64,9 +64,9 @@ def month_accounts(
         "downloads": total,
         "downloads_a_day": a_day,
         "downloads_by_30d_counter": by_30d,
-        "ratio_to_30d_counter": total / by_30d if by_30d else None,
+        "ratio_to_30d_counter": float(total) / by_30d if by_30d else None,
         "models_flagged": int(flagged["models"].sum()),
-        "downloads_flagged": float(flagged["downloads"].sum()),
+        "downloads_flagged": flagged["downloads"].sum(),
         "plausible_low": low,
         "plausible_high": high,
         "is_plausible": low <= a_day <= high if low is not None and high is not None else None,

@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.tables.attribution import UNMAPPED, unmapped_namespaces
 from pipeline.transform.alignment import beside
 from pipeline.transform.normalise import namespace_of
-from pipeline.transform.sums import totals_by
+from pipeline.transform.sums import ratio, totals_by
 
 DEVELOPER_COLUMNS = ("organization", "country", "kind")
 
@@ -154,23 +154,24 @@ def _decided(column: str, suffix: str, method: str) -> pl.Expr:
 
 def attribution_coverage(downloads: pl.LazyFrame, attribution: pl.LazyFrame, month: date) -> pl.DataFrame:
     """`attribution/attribution_coverage`: models and downloads by the rule and kind of developer."""
-    total = pl.col("downloads").sum()
     measured, attributed = pl.collect_all(
         [downloads.select("hub_id", "downloads"), attribution.select("hub_id", "method", "kind")]
     )
-    rows = beside(measured, attributed).drop_nulls("method").sort("hub_id")
+    rows = beside(measured, attributed).drop_nulls("method")
     return totals_by(rows, ["method", "kind"], ["downloads"]).with_columns(
         pl.lit(month).alias("month"),
-        pl.when(total > 0).then(pl.col("downloads") / total).otherwise(0.0).alias("share_of_downloads"),
+        ratio(pl.col("downloads"), pl.col("downloads").sum()).alias("share_of_downloads"),
     )
 
 
 def largest_unmapped(downloads: pl.LazyFrame, attribution: pl.LazyFrame, most: int) -> pl.DataFrame:
     """The most downloaded of the `unmapped` namespaces: `namespace`, `models`, `downloads`, `share_of_downloads`."""
-    total = downloads.select(pl.col("downloads").sum()).collect().item()
+    total = downloads.select(total=pl.col("downloads").sum())
     return (
         unmapped_namespaces(downloads, attribution)
-        .with_columns((pl.col("downloads") / (total or 1.0)).alias("share_of_downloads"))
+        .join(total, how="cross")
+        .with_columns(ratio(pl.col("downloads"), pl.col("total")).alias("share_of_downloads"))
+        .drop("total")
         .sort("downloads", "namespace", descending=[True, False])
         .head(most)
         .collect()

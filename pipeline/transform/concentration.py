@@ -46,7 +46,7 @@ def _top(count: int) -> str:
 def concentration_of_models(downloads: pl.LazyFrame) -> pl.DataFrame:
     """The rows of `shares/concentration` over models, from `listings/model_downloads`."""
     month, basis = downloads.select("month", "basis").head(1).collect().row(0)
-    rows = downloads.select("downloads", POPULATION_CLASS).collect()
+    rows = downloads.select(pl.col("downloads").cast(pl.Float64), POPULATION_CLASS).collect()
     amounts, classes = rows["downloads"].to_numpy(), rows["population_class"].to_numpy()
     # To sort each population's numbers alone takes a fraction of sorting the rows once by them.
     found = [
@@ -65,8 +65,8 @@ def concentration_of_members(shares: pl.DataFrame, group_columns: Sequence[str] 
     groups = shares.group_by(group_columns, maintain_order=True)
     facts = groups.agg(
         *[pl.col(name).first() for name in _STATED],
-        pl.col("downloads").filter(attributed).sort().alias("amounts"),
-        pl.col("denominator").first().alias("population_downloads"),
+        pl.col("downloads").cast(pl.Float64).filter(attributed).sort().alias("amounts"),
+        pl.col("denominator").cast(pl.Float64).first().alias("population_downloads"),
     )
     found = pl.DataFrame([concentration(amounts.to_numpy()) for amounts in facts["amounts"]])
     whole = pl.col("population_downloads")

@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.months import closing_of, days_in, opening_of
 from pipeline.reference.flagged import FlaggedModels
+from pipeline.schema.declaration import DECIMAL
 from pipeline.tables.listings import ACCOUNT_CASES
 from pipeline.transform.sums import totals_by
 
@@ -132,16 +133,21 @@ def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> p
         closing.join(before, on="hub_id", how="left", maintain_order="left")
         .with_columns(case.alias("flow_case"))
         .with_columns(
-            (counted.cast(pl.Float64) * days_in(basis.month) * (1 / (basis.days_observed or 1.0))).alias("downloads"),
+            _exact(counted.cast(pl.Float64) * days_in(basis.month) * (1 / (basis.days_observed or 1.0))),
             lost.alias("downloads_lost"),
         )
     )
 
 
+def _exact(downloads: pl.Expr) -> pl.Expr:
+    """The only rounding of a month's downloads, to six places: whatever is added up from here on is exact."""
+    return downloads.cast(DECIMAL).alias("downloads")
+
+
 def _estimates(basis: MonthBasis, closing: pl.LazyFrame) -> pl.LazyFrame:
     known = pl.col("downloads_30d").is_not_null()
     return closing.with_columns(
-        (pl.col("downloads_30d").fill_null(0).cast(pl.Float64) * days_in(basis.month) * (1 / 30)).alias("downloads"),
+        _exact(pl.col("downloads_30d").fill_null(0).cast(pl.Float64) * days_in(basis.month) * (1 / 30)),
         pl.when(known).then(pl.lit("estimated")).otherwise(pl.lit("not_counted")).alias("flow_case"),
         pl.lit(0, pl.Int64).alias("downloads_lost"),
     )
@@ -154,7 +160,7 @@ def download_accounts(
     disappeared = opening.join(closing, on="hub_id", how="anti").select(
         pl.lit("disappeared").alias("flow_case"),
         pl.len().cast(pl.Int64).alias("models"),
-        pl.lit(0.0).alias("downloads"),
+        pl.lit(0, DECIMAL).alias("downloads"),
         pl.lit(0, pl.Int64).alias("downloads_lost"),
     )
     measured = downloads.select("hub_id", "flow_case", "downloads", "downloads_lost").sort("hub_id").collect()

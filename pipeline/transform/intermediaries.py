@@ -136,6 +136,7 @@ def intermediary_windows(monthly: pl.DataFrame, denominators: pl.DataFrame) -> p
     last of them. `denominators` has, for every window, `month`, `window`, `months_in_window`, `is_complete`,
     `population`, `denominator` and `basis`.
     """
+    monthly = monthly.with_columns(pl.col("downloads", "denominator").cast(pl.Float64))
     columns = INTERMEDIARIES.schema.names()
     described = [name for name in columns if name not in (*denominators.columns, "namespace", "downloads", "share")]
     months = denominators["month"].unique().sort().to_list()

@@ -7,9 +7,9 @@ the published figures.
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
+from pipeline.schema.declaration import DECIMAL
 from pipeline.tables.published import LISTED_SHARE, REMAINDER, downloads_column
 from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS, Population
 from pipeline.transform.alignment import beside, of_models
@@ -24,13 +24,13 @@ def listed_models(downloads: pl.LazyFrame) -> pl.DataFrame:
     `downloads` is `listings/model_downloads`. Returns `month`, `hub_id`, `model_id`, `namespace`, `created_at`, the
     downloads by population, and the `row` in which each stands in the month's tables.
     """
-    counted = np.sort(downloads.select("downloads").collect()["downloads"].to_numpy())[::-1]
-    total = counted.cumsum()
-    place = int(np.searchsorted(total, LISTED_SHARE * total[-1])) if total.size else 0
-    least = counted[min(place, counted.size - 1)] if counted.size else 0.0
+    amount = pl.col("downloads")
+    beyond = (amount.cum_sum() - amount).cast(pl.Float64) >= LISTED_SHARE * amount.sum().cast(pl.Float64)
+    least = downloads.select(amount.sort(descending=True)).filter(~beyond).select(least=amount.min())
     return (
         downloads.with_row_index("row")
-        .filter((pl.col("downloads") >= least) & (pl.col("downloads") > 0))
+        .join(least, how="cross", maintain_order="left")
+        .filter((amount >= pl.col("least")) & (amount > 0))
         .select(
             "row",
             "month",
@@ -48,7 +48,7 @@ def _in_population(population: Population) -> pl.Expr:
     belongs = pl.col(population.has) if population.has else pl.lit(value=True)
     if not population.counts_flagged:
         belongs &= ~pl.col("is_flagged")
-    return pl.when(belongs).then(pl.col("downloads")).otherwise(0.0).alias(downloads_column(population.name))
+    return pl.when(belongs).then(pl.col("downloads")).otherwise(0).alias(downloads_column(population.name))
 
 
 def uploader_facts(listed: pl.DataFrame, attribution: pl.LazyFrame, lineage: pl.LazyFrame) -> pl.DataFrame:
@@ -82,7 +82,7 @@ def origin_facts(facts: pl.DataFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
             maintain_order="left",
         )
         .join(owners, on="root_model_id", how="left", maintain_order="left")
-        .with_columns(pl.col(DOWNLOADS) * pl.col("weight"))
+        .with_columns((pl.col(DOWNLOADS).cast(pl.Float64) * pl.col("weight")).cast(DECIMAL))
         .rename({"root_model_id": "family"})
         .collect()
     )
@@ -105,9 +105,8 @@ def with_remainder(facts: pl.DataFrame, country_shares: pl.DataFrame) -> pl.Data
         pl.col("models").filter(pl.col("population") == "all").sum(),
         *(amount.alias(column) for column, amount in in_population.items()),
     )
-    in_order = facts.sort([name for name in ("hub_id", "family") if name in facts.columns])
     models = facts.group_by("country").agg(pl.col("hub_id").n_unique().alias("models"))
-    listed = totals_by(in_order, ["country"], DOWNLOADS).drop("models").join(models, on="country")
+    listed = totals_by(facts, ["country"], DOWNLOADS).drop("models").join(models, on="country")
     beyond = [
         (pl.col(column) - pl.col(f"{column}_listed").fill_null(0)).clip(0).alias(column)
         for column in ("models", *DOWNLOADS)

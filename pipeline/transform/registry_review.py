@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline.tables.attribution import UNMAPPED
 from pipeline.transform.attribution import attribute, current_rows
+from pipeline.transform.sums import ratio
 
 YEAR = timedelta(days=365)
 HELD_BY_THE_LARGEST = 0.95
@@ -55,7 +56,7 @@ def coverage_by_standing(standing: pl.LazyFrame) -> pl.DataFrame:
     return (
         standing.group_by("column", "standing")
         .agg(pl.col("namespace").filter(pl.col("downloads") > 0).n_unique().alias("namespaces"), pl.sum("downloads"))
-        .with_columns(pl.when(total > 0).then(pl.col("downloads") / total).otherwise(0.0).alias("share"))
+        .with_columns(ratio(pl.col("downloads"), total).alias("share"))
         .sort("column", "downloads", "standing", descending=[False, True, False])
         .collect()
     )
@@ -64,7 +65,7 @@ def coverage_by_standing(standing: pl.LazyFrame) -> pl.DataFrame:
 def largest_namespaces(standing: pl.LazyFrame) -> pl.DataFrame:
     """For each figure, of the namespaces that together hold 95 % of its downloads: how many, and how many `read`."""
     downloads = pl.col("downloads")
-    before = (downloads.cum_sum() - downloads).over("column")
+    before = (downloads.cum_sum() - downloads).over("column").cast(pl.Float64)
     return (
         standing.sort("column", "downloads", "namespace", descending=[False, True, False])
         .filter((before < HELD_BY_THE_LARGEST * downloads.sum().over("column")) & (downloads > 0))
@@ -76,7 +77,7 @@ def largest_namespaces(standing: pl.LazyFrame) -> pl.DataFrame:
 
 def largest_without_a_row(standing: pl.LazyFrame, most: int) -> pl.DataFrame:
     """For each figure, the most downloaded namespaces that nothing is known of: downloads and share, largest first."""
-    share = pl.col("downloads") / pl.col("downloads").sum().over("column")
+    share = ratio(pl.col("downloads"), pl.col("downloads").sum().over("column"))
     return (
         standing.with_columns(share.alias("share"))
         .filter(pl.col("standing").is_in([NOT_IN_THE_REGISTRY, UNMAPPED]) & (pl.col("downloads") > 0))

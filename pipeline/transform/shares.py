@@ -29,7 +29,7 @@ def member_shares(
     """
     month, basis = downloads.select("month", "basis").head(1).collect().row(0)
     uploaded = beside(
-        downloads.select("hub_id", "downloads", POPULATION_CLASS).collect(),
+        downloads.select("hub_id", pl.col("downloads").cast(pl.Float64), POPULATION_CLASS).collect(),
         attribution.select("hub_id", *_DEVELOPER).collect(),
     )
     roots = root_attribution.select("root_model_id", *_DEVELOPER).sort("root_model_id").collect()
@@ -108,7 +108,8 @@ def with_shares(totals: pl.DataFrame, group_columns: Sequence[str] = GROUP_COLUM
     Within a group the downloads of members not known (`NOT_KNOWN`) could all be, or none of them, any one member's:
     that gives the bounds. Where nothing was downloaded all shares are 0.
     """
-    in_order = totals.sort(*group_columns, "member").with_row_index("place")
+    numbers = totals.with_columns(pl.col("downloads").cast(pl.Float64))
+    in_order = numbers.sort(*group_columns, "member").with_row_index("place")
     return shares_within(in_order.with_columns(group_number(group_columns))).drop("place", "group")
 
 

@@ -90,6 +90,7 @@ def with_means(sums: pl.DataFrame) -> pl.DataFrame:
 
 def size_windows(monthly: pl.DataFrame) -> pl.DataFrame:
     """`shares/model_sizes` over every window; longer ones have no median."""
+    monthly = monthly.with_columns(pl.col("downloads", "denominator").cast(pl.Float64))
     bases: dict[date, str] = dict(monthly.select("month", "basis").unique().iter_rows())
     months = sorted(bases)
     windows = []

@@ -62,7 +62,14 @@ def counted_models(
     counted, developers, parents = pl.collect_all(
         [
             downloads.select(
-                "month", "hub_id", "downloads", "basis", "is_new", "is_language", "is_flagged", "created_at"
+                "month",
+                "hub_id",
+                pl.col("downloads").cast(pl.Float64),
+                "basis",
+                "is_new",
+                "is_language",
+                "is_flagged",
+                "created_at",
             ),
             attribution.select("hub_id", "namespace", "organization", "country", "kind"),
             first_parents,

@@ -65,6 +65,7 @@ def share_windows(monthly: pl.DataFrame, group_columns: Sequence[str] = GROUP_CO
     differ in basis has the basis `mixed`. `group_columns` state a denominator, as in `with_shares`. An organisation's
     `country` is that of its last month in the window.
     """
+    monthly = monthly.with_columns(pl.col("downloads", "denominator").cast(pl.Float64))
     groups = [name for name in group_columns if name not in ("month", "window")]
     months = monthly["month"].unique().sort().to_list()
     sums = MonthlySums(monthly, [*groups, "member"], months)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -286,9 +287,9 @@ def test_an_explanation_adds_up_to_the_published_figure_and_so_does_its_sql(expl
     )
     assert published > 0
     for level, query in explanation["sql"].items():
-        given = sum(row[0] for row in rows_of(sample[0], f"select downloads from ({query})"))
-        assert given == pytest.approx(published, abs=0.5), level
-        assert sum(row["downloads"] for row in explanation["levels"][level]) == pytest.approx(published, abs=0.5)
+        given = sum(float(row[0]) for row in rows_of(sample[0], f"select downloads from ({query})"))
+        assert given == pytest.approx(float(published), abs=0.5), level
+        assert sum(row["downloads"] for row in explanation["levels"][level]) == pytest.approx(float(published), abs=0.5)
     assert {snapshot["source_revision"] for snapshot in explanation["snapshots"]}
 
 
@@ -324,8 +325,10 @@ def test_the_guides_questions_are_answered_alike_by_duckdb_and_postgres(sample, 
         database.execute("set search_path to census")
         in_postgres = database.execute(query).fetchall()
     assert len(in_postgres) == len(answer)
-    assert [float(value) for row in in_postgres for value in row if isinstance(value, float)] == pytest.approx(
-        [float(value) for row in answer for value in row if isinstance(value, float)], rel=1e-9
+    assert [
+        float(value) for row in in_postgres for value in row if isinstance(value, float | Decimal)
+    ] == pytest.approx(
+        [float(value) for row in answer for value in row if isinstance(value, float | Decimal)], rel=1e-9
     )
 
 

@@ -75,7 +75,7 @@ def test_sizes_weigh_the_parameters_planted(sample):
         ("downloads_sized", "denominator"),
         ("parameters_downloaded", "parameters_downloaded_found"),
     ):
-        assert both[planted_column].to_list() == pytest.approx(both[found_column].to_list())
+        assert both[planted_column].to_list() == pytest.approx(both[found_column].cast(float).to_list())
 
 
 def concentration_of(amounts):

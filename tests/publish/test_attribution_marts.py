@@ -38,7 +38,7 @@ def test_coverage_says_by_which_rule_and_to_what_the_downloads_were_attributed()
             {"month": JULY, "method": method, "kind": kind, "models": models, "downloads": downloads}
             for method, kind, models, downloads in rows
         ],
-        schema_overrides={"models": ATTRIBUTION_COVERAGE.schema["models"]},
+        schema_overrides={name: ATTRIBUTION_COVERAGE.schema[name] for name in ("models", "downloads")},
     )
     covered = marts.coverage(pl.LazyFrame(schema=DOWNLOAD_ACCOUNTS.schema), attributed)
     found = {

@@ -13,6 +13,7 @@ from pipeline.publish.explain import plain
 from pipeline.publish.report import write_report
 from pipeline.publish.report_charts import SYNTHETIC, Bar, Bars, Cell, Grid, Panels, Part, Point, Stack, svg
 from pipeline.publish.warehouse import FILE_NAME
+from pipeline.schema.declaration import DECIMAL
 from pipeline.tables import families, measures, published, windowed
 
 MONTHS = (date(2025, 7, 1), date(2025, 8, 1))
@@ -42,7 +43,15 @@ FIGURES = (
     "coverage",
     "months",
 )
-DEFAULTS = {pl.String: "text", pl.Int32: 1, pl.Int64: 1, pl.Float64: 0.5, pl.Boolean: True, pl.Date: MONTHS[-1]}
+DEFAULTS = {
+    pl.String: "text",
+    pl.Int32: 1,
+    pl.Int64: 1,
+    pl.Float64: 0.5,
+    DECIMAL: 0.5,
+    pl.Boolean: True,
+    pl.Date: MONTHS[-1],
+}
 
 
 def rows_of(table, *given):

@@ -221,13 +221,13 @@ def test_the_accounts_of_a_month_say_what_its_rows_do(opened, closed, renamed, f
     known = KnownOfMonth((), tuple(plausible) if plausible else None)
     [month] = month_accounts(basis, by_case, rows, closing, opening, known).to_dicts()
     measured = rows.collect()
-    assert month["downloads"] == pytest.approx(measured["downloads"].sum())
-    assert month["downloads_a_day"] == pytest.approx(month["downloads"] / days_in(AUGUST))
+    assert month["downloads"] == measured["downloads"].sum()
+    assert month["downloads_a_day"] == pytest.approx(float(month["downloads"]) / days_in(AUGUST))
     assert month["models_renamed"] == len(renamed & opened.keys() & closed.keys())
     flagged_rows = measured.filter("is_flagged")
     assert (month["models_flagged"], month["downloads_flagged"]) == (
         flagged_rows.height,
-        pytest.approx(flagged_rows["downloads"].sum()),
+        flagged_rows["downloads"].sum(),
     )
     if plausible:
         assert month["is_plausible"] == (plausible[0] <= month["downloads_a_day"] <= plausible[1])

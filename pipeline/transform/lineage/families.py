@@ -106,7 +106,9 @@ def _market(
 ) -> _Market:
     created_in = pl.col("created_at").dt.date().dt.month_start()
     models = model_downloads.select(
-        "hub_id", "downloads", (created_in == pl.col("month")).fill_null(value=False).alias("is_new")
+        "hub_id",
+        pl.col("downloads").cast(pl.Float64),
+        (created_in == pl.col("month")).fill_null(value=False).alias("is_new"),
     ).collect()
     models = beside(models, model_lineage.select("hub_id", "is_derivative").collect())
     models = beside(models, model_attribution.select("hub_id", *_MEMBERS).collect())
