@@ -107,11 +107,11 @@ def _result(check: Check, metrics: Metrics, numbers: Numbers, answers: Answers) 
         return _not_run(check, error)
     if errors := [answer for answer in answers.values() if isinstance(answer, Exception)]:
         return _not_run(check, errors[0])
-    broken = [number for number, answer in answers.items() if not answer]
-    samples, error_of_samples = _samples(metrics, broken) if broken else ([], None)
+    passed = all(answers.values())
+    samples, error_of_samples = ([], None) if passed else _samples(metrics, numbers)
     return Result(
         check,
-        not broken,
+        passed,
         _with_quoted(check, observed, samples),
         observed.rows,
         observed.failed_rows,
@@ -134,9 +134,9 @@ def _with_quoted(check: Check, observed: Observed, samples: list[dict[str, Cell]
     return f"{observed.words}, the first: {', '.join(words)}"
 
 
-def _samples(metrics: Metrics, broken: list[str]) -> tuple[list[dict[str, Cell]], str | None]:
+def _samples(metrics: Metrics, numbers: Mapping[str, Any]) -> tuple[list[dict[str, Cell]], str | None]:
     try:
-        offending = metrics.offending(broken)
+        offending = metrics.offending(numbers)
         return ([] if offending is None else sample(offending)), None
     except Exception as error:  # noqa: BLE001 (the result stands, whatever keeps its samples from being read)
         return [], f"the offending rows could not be read: {_in_words(error)}"

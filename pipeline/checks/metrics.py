@@ -16,7 +16,6 @@ from pipeline.checks.declared import Check, Declaration, rows_in_words
 from pipeline.schema.declaration import Measure, Rule, Table, TableFrames
 
 Numbers = Mapping[str, Any]
-NO_ROWS = Bounds(maximum=0)
 MOST_ROWS = 20
 """The offending rows that are shown of one check."""
 
@@ -45,13 +44,13 @@ class Observed:
 class Metrics:
     """The lazy `row` of numbers of one check, the bounds of those that decide it, and what they say.
 
-    `offending` returns up to `MOST_ROWS` rows that speak against the check, by the names of the numbers out of bounds.
+    `offending` returns up to `MOST_ROWS` rows that speak against the check, by the numbers.
     """
 
     row: pl.LazyFrame
     bounds: Mapping[str, Bounds]
     observed: Callable[[Numbers], Observed]
-    offending: Callable[[list[str]], pl.LazyFrame | None]
+    offending: Callable[[Numbers], pl.LazyFrame | None]
 
 
 class NoValueError(ValueError):
@@ -89,8 +88,8 @@ def _of_declaration(declaration: Declaration, stored: pl.LazyFrame) -> Metrics:
     row = stored.select(number.alias(name) for name, number in (others | rows_of | counts).items())
     bounds = {
         **({} if table.may_be_empty else {"rows": Bounds(minimum=1)}),
-        "columns that differ": NO_ROWS,
-        **dict.fromkeys(judged, NO_ROWS),
+        "columns that differ": Bounds(maximum=0),
+        "failed rows": Bounds(maximum=0),
     }
 
     def observed(numbers: Numbers) -> Observed:
@@ -102,8 +101,8 @@ def _of_declaration(declaration: Declaration, stored: pl.LazyFrame) -> Metrics:
         words = _broken_in_words(numbers["failed rows"], numbers["rows"], by_column)
         return Observed(words, numbers["rows"], numbers["failed rows"], by_column)
 
-    def offending(broken: list[str]) -> pl.LazyFrame | None:
-        return _offending([judged[name] for name in broken if name in judged], table, stored)
+    def offending(numbers: Numbers) -> pl.LazyFrame | None:
+        return _offending([one for name, one in judged.items() if numbers[name]], table, stored)
 
     return Metrics(row, bounds, observed, offending)
 

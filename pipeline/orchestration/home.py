@@ -18,14 +18,18 @@ QUIET_VARIABLES = {
 KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
 """Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
 month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
-EVENTS_AT_ONCE = 1000
-"""What a run plans is written to the event log in one piece of at most so many events."""
+OWN_EVENT_LOG = """\
+event_log_storage:
+  module: pipeline.orchestration.event_log
+  class: PooledSqliteEventLogStorage
+"""
+"""What older versions wrote into `dagster.yaml`; Dagster's default storage reads the same files."""
 
 
 def prepare_home() -> Path:
     """Creates what is missing in `CENSUS_HOME` and fixes its place for this process and those it starts.
 
-    An instance's `dagster.yaml` that is already there is left as it is.
+    An instance's `dagster.yaml` that is already there is left as it is, but for what names code that is gone.
     """
     home, dagster = settings.census_home(), settings.dagster_folder()
     for folder in (home, dagster, settings.cache_folder()):
@@ -33,16 +37,17 @@ def prepare_home() -> Path:
     instance = dagster / "dagster.yaml"
     if not instance.exists():
         write_atomically(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
+    elif OWN_EVENT_LOG in (stated := instance.read_text(encoding="utf-8")):
+        write_atomically(instance, stated.replace(OWN_EVENT_LOG, "").encode())
     os.environ.update(home_environment(home))
     return home
 
 
 def home_environment(home: Path) -> dict[str, str]:
-    """The variables by which every process finds the home and writes events at once, and no library reports usage."""
+    """The variables by which every process finds the home, and no library reports usage."""
     return {
         "CENSUS_HOME": str(home),
         "DAGSTER_HOME": str(settings.dagster_folder()),
-        "DAGSTER_EVENT_BATCH_SIZE": str(EVENTS_AT_ONCE),
         KEPT_MEMORY[0]: os.environ.get(*KEPT_MEMORY),
         **QUIET_VARIABLES,
     }

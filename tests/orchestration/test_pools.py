@@ -16,7 +16,6 @@ from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL, limit_pools
 def instance(tmp_path, monkeypatch):
     monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", "")
-    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
     prepare_home()
     with dg.DagsterInstance.get() as opened:
         yield opened
