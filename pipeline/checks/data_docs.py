@@ -1,7 +1,7 @@
 """Great Expectations' own Data Docs of one month: a page a table, and an index of them.
 
-The row of numbers that the checks hand to Great Expectations is validated again, and its report is rendered by its own
-renderer (see `pipeline.checks.evaluate`).
+The row of numbers that the checks hand to Great Expectations is validated again, with a number for each constraint, and
+its report is rendered by its own renderer (see `pipeline.checks.evaluate`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.checks.evaluate import evaluate
+from pipeline.checks.evaluate import measure
 from pipeline.checks.lake_frames import LakeFrames
-from pipeline.checks.suite import reports
+from pipeline.checks.suite import validate
 from pipeline.lake.readable import ReadableLake
 from pipeline.schema.declaration import Table
 
@@ -36,14 +36,15 @@ def write_data_docs(lake: ReadableLake, tables: Sequence[Table], month: date, fo
     rows = []
     shown = 0
     for table in tables:
-        with reports() as found:
-            evaluate(table, frames)
-        for report in found:
-            name = f"{table.group}-{table.name}.html"
-            (unfinished / name).write_text(_page(report), encoding="utf-8")
-            met = f"{sum(bool(result.success) for result in report.results)}/{len(report.results)}"
-            rows.append(f'<tr><td><a href="{name}">{escape(table.path)}</a></td><td>{met}</td></tr>')
-            shown += len(report.results)
+        asked = {name: number for one in measure(table, frames) for name, number in one.asked_in_full().items()}
+        report = validate(asked).report
+        if report is None:
+            continue
+        name = f"{table.group}-{table.name}.html"
+        (unfinished / name).write_text(_page(report), encoding="utf-8")
+        met = f"{sum(bool(result.success) for result in report.results)}/{len(report.results)}"
+        rows.append(f'<tr><td><a href="{name}">{escape(table.path)}</a></td><td>{met}</td></tr>')
+        shown += len(report.results)
     (unfinished / "index.html").write_text(_index(month, rows), encoding="utf-8")
     if folder.exists():
         folder.rename(outdated)

@@ -47,67 +47,78 @@ class Result:
         return self.check.name
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A check, what decides it, and the numbers read for it, or what kept them from being read."""
+
+    check: Check
+    metrics: Metrics | None
+    numbers: Mapping[str, Any] | Exception
+
+    def asked(self) -> dict[str, tuple[Any, Bounds]]:
+        """The numbers that decide the check with their bounds, by names that no other check has."""
+        return {} if self.metrics is None else self._within(self.metrics.bounds)
+
+    def asked_in_full(self) -> dict[str, tuple[Any, Bounds]]:
+        """The same with those that say where the deciding ones come from."""
+        return {} if self.metrics is None else self._within({**self.metrics.bounds, **self.metrics.particulars})
+
+    def _within(self, bounds: Mapping[str, Bounds]) -> dict[str, tuple[Any, Bounds]]:
+        if isinstance(self.numbers, Exception):
+            return {}
+        return {f"{self.check.name}: {number}": (self.numbers[number], bound) for number, bound in bounds.items()}
+
+
 def evaluate(table: Table, frames: TableFrames, names: Container[str] | None = None) -> list[Result]:
     """The result of every check of the table, or of those with these names, in the order of the declaration."""
-    results: dict[str, Result] = {}
-    metrics: dict[str, Metrics] = {}
-    checks = {check.name: check for check in declared_checks(table) if names is None or check.name in names}
-    for name, check in checks.items():
-        try:
-            metrics[name] = metrics_of(check, table, frames)
-        except MonthAbsentError as absent:
-            results[name] = Result(check, passed=True, observed=f"not judged: {absent}", judged=False)
-        except Exception as error:  # noqa: BLE001 (a declared query may raise anything: it fails its own check only)
-            results[name] = _not_run(check, error)
-    numbers = _numbers(metrics)
-    answers = _answers(metrics, numbers)
-    for name, metric in metrics.items():
-        results[name] = _result(checks[name], metric, numbers[name], answers.get(name, {}))
-    return [results[name] for name in checks]
-
-
-Numbers = Mapping[str, Any] | Exception
-Answers = Mapping[str, bool | Exception]
-
-
-def _numbers(metrics: Mapping[str, Metrics]) -> dict[str, Numbers]:
-    """The numbers of every check, or what kept them from being read."""
+    measured = measure(table, frames, names)
+    asked = {name: number for one in measured for name, number in one.asked().items()}
     try:
-        rows = pl.collect_all([metric.row for metric in metrics.values()], engine="streaming")
-    except Exception as error:  # noqa: BLE001 (a declared query may raise anything: it fails its own check only)
-        if len(metrics) == 1:
-            return dict.fromkeys(metrics, error)
-        return {name: _numbers({name: metric})[name] for name, metric in metrics.items()}
-    return {name: row.row(0, named=True) for name, row in zip(metrics, rows, strict=True)}
-
-
-def _answers(metrics: Mapping[str, Metrics], numbers: Mapping[str, Numbers]) -> dict[str, Answers]:
-    """For each check, whether each of its deciding numbers lies within its bounds."""
-    asked: dict[str, tuple[Any, Bounds]] = {}
-    for name, metric in metrics.items():
-        if not isinstance(found := numbers[name], Exception):
-            asked |= {f"{name}: {number}": (found[number], bounds) for number, bounds in metric.bounds.items()}
-    try:
-        answers = validate(asked)
+        answers = validate(asked).answers
     except Exception as error:  # noqa: BLE001 (what keeps all of these checks from being decided fails all of them)
         answers = dict.fromkeys(asked, error)
-    return {
-        name: {number: answers[f"{name}: {number}"] for number in metric.bounds}
-        for name, metric in metrics.items()
-        if not isinstance(numbers[name], Exception)
-    }
+    return [_result(one, [answers[name] for name in one.asked()]) for one in measured]
 
 
-def _result(check: Check, metrics: Metrics, numbers: Numbers, answers: Answers) -> Result:
-    if isinstance(numbers, Exception):
+def measure(table: Table, frames: TableFrames, names: Container[str] | None = None) -> list[Measured]:
+    """The numbers of every check of the table, or of those with these names, read in one pass."""
+    checks = [check for check in declared_checks(table) if names is None or check.name in names]
+    planned = [_planned(check, table, frames) for check in checks]
+    rows = iter(_rows([plan.row for plan in planned if isinstance(plan, Metrics)]))
+    return [
+        Measured(check, plan, next(rows)) if isinstance(plan, Metrics) else Measured(check, None, plan)
+        for check, plan in zip(checks, planned, strict=True)
+    ]
+
+
+def _planned(check: Check, table: Table, frames: TableFrames) -> Metrics | Exception:
+    try:
+        return metrics_of(check, table, frames)
+    except Exception as error:  # noqa: BLE001 (a declared query may raise anything: it fails its own check only)
+        return error
+
+
+def _rows(queries: list[pl.LazyFrame]) -> list[Mapping[str, Any] | Exception]:
+    """The only row of each query, or what kept it from being read."""
+    try:
+        return [row.row(0, named=True) for row in pl.collect_all(queries, engine="streaming")]
+    except Exception as error:  # noqa: BLE001 (a declared query may raise anything: it fails its own check only)
+        return [error] if len(queries) == 1 else [row for query in queries for row in _rows([query])]
+
+
+def _result(measured: Measured, answers: list[bool | Exception]) -> Result:
+    check, metrics, numbers = measured.check, measured.metrics, measured.numbers
+    if isinstance(numbers, MonthAbsentError):
+        return Result(check, passed=True, observed=f"not judged: {numbers}", judged=False)
+    if metrics is None or isinstance(numbers, Exception):
         return _not_run(check, numbers)
     try:
         observed = metrics.observed(numbers)
     except ValueError as error:
         return _not_run(check, error)
-    if errors := [answer for answer in answers.values() if isinstance(answer, Exception)]:
+    if errors := [answer for answer in answers if isinstance(answer, Exception)]:
         return _not_run(check, errors[0])
-    passed = all(answers.values())
+    passed = all(answers)
     samples, error_of_samples = ([], None) if passed else _samples(metrics, numbers)
     return Result(
         check,
@@ -121,7 +132,7 @@ def _result(check: Check, metrics: Metrics, numbers: Numbers, answers: Answers) 
     )
 
 
-def _not_run(check: Check, error: Exception) -> Result:
+def _not_run(check: Check, error: object) -> Result:
     return Result(check, passed=False, observed="the check could not be run", error=_in_words(error))
 
 
@@ -142,5 +153,5 @@ def _samples(metrics: Metrics, numbers: Mapping[str, Any]) -> tuple[list[dict[st
         return [], f"the offending rows could not be read: {_in_words(error)}"
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: object) -> str:
     return inert(f"{type(error).__name__}: {error}", MOST_CHARACTERS_OF_AN_ERROR)

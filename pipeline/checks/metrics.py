@@ -6,7 +6,7 @@ Nothing is computed here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -44,6 +44,7 @@ class Observed:
 class Metrics:
     """The lazy `row` of numbers of one check, the bounds of those that decide it, and what they say.
 
+    `particulars` bounds the numbers that say where the deciding ones come from.
     `offending` returns up to `MOST_ROWS` rows that speak against the check, by the numbers.
     """
 
@@ -51,6 +52,7 @@ class Metrics:
     bounds: Mapping[str, Bounds]
     observed: Callable[[Numbers], Observed]
     offending: Callable[[Numbers], pl.LazyFrame | None]
+    particulars: Mapping[str, Bounds] = field(default_factory=dict)
 
 
 class NoValueError(ValueError):
@@ -104,7 +106,7 @@ def _of_declaration(declaration: Declaration, stored: pl.LazyFrame) -> Metrics:
     def offending(numbers: Numbers) -> pl.LazyFrame | None:
         return _offending([one for name, one in judged.items() if numbers[name]], table, stored)
 
-    return Metrics(row, bounds, observed, offending)
+    return Metrics(row, bounds, observed, offending, dict.fromkeys(judged, Bounds(maximum=0)))
 
 
 def _differences(table: Table, stored: pl.Schema) -> list[ConstraintCount]:

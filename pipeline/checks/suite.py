@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,28 +24,22 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 
-_REPORTS: ContextVar[list[ExpectationSuiteValidationResult] | None] = ContextVar("_REPORTS", default=None)
+@dataclass(frozen=True)
+class Validation:
+    """Whether each number lies within its bounds, or what kept that from being said, and the report that says so."""
 
-
-@contextmanager
-def reports() -> Iterator[list[ExpectationSuiteValidationResult]]:
-    """Great Expectations' own reports of what is validated within, as they come."""
-    found: list[ExpectationSuiteValidationResult] = []
-    before = _REPORTS.set(found)
-    try:
-        yield found
-    finally:
-        _REPORTS.reset(before)
+    answers: Mapping[str, bool | Exception]
+    report: ExpectationSuiteValidationResult | None = None
 
 
 class NotValidatedError(Exception):
     """Great Expectations could not say whether an expectation is met."""
 
 
-def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> dict[str, bool | Exception]:
-    """Whether each number lies within its bounds, or what kept Great Expectations from saying so."""
+def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> Validation:
+    """What Great Expectations says of numbers and their bounds, by name."""
     if not numbers:
-        return {}
+        return Validation({})
     with _quiet():
         _load()
         return _validated(numbers)
@@ -83,7 +77,7 @@ def _load() -> None:
             gc.enable()
 
 
-def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> dict[str, bool | Exception]:
+def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> Validation:
     import great_expectations as gx  # noqa: PLC0415 (see the module's docstring)
     import pandas as pd  # noqa: PLC0415 (see the module's docstring)
 
@@ -94,9 +88,7 @@ def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> dict[str, bool | Ex
         "declared", expectations=[_expectation(name, bounds) for name, (_, bounds) in numbers.items()]
     )
     report = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
-    if (heard := _REPORTS.get()) is not None:
-        heard.append(report)
-    return {_number_name(result): _answer(result) for result in report.results}
+    return Validation({_number_name(result): _answer(result) for result in report.results}, report)
 
 
 def _expectation(name: str, bounds: Bounds) -> Expectation:
