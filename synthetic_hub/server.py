@@ -86,7 +86,7 @@ class LocalHub:
         self._socket.close()
 
     def wait(self) -> None:
-        """Blocks until the server ends."""
+        """Blocks until the server ends; a signal interrupts it."""
         while self._thread.is_alive():
             self._thread.join(timeout=0.5)
 
