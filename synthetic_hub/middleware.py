@@ -23,6 +23,7 @@ class RequestRecord:
     """One answered request, for tests. `authorized`: whether an Authorization header came with it."""
 
     path: str
+    query: str
     status: int
     authorized: bool
 
@@ -74,7 +75,8 @@ class Middleware:
                 added = [(name, value) for name, value in common if name not in own]
                 message = {**message, "headers": [*message["headers"], *added]}
                 authorized = any(name == b"authorization" for name, _ in scope["headers"])
-                self.log.append(RequestRecord(scope["path"], message["status"], authorized))
+                query = scope["query_string"].decode()
+                self.log.append(RequestRecord(scope["path"], query, message["status"], authorized))
             await send(message)
 
         return answer
