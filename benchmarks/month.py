@@ -44,7 +44,7 @@ def through_dagster(folder: Path) -> dict[str, Any]:
     prepare_home()
     shutil.copytree(folder / "before", home / "lake", copy_function=os.link)
     source = {"snapshot_source": {"source": "folder", "snapshots": str(folder / "dumps")}}
-    events = launch.run_months([MONTH], source, processes=1)
+    events = launch.run_all([launch.Launch("monthly_census", MONTH, source)], processes=1)
     [outcome] = [event for event in events if isinstance(event, launch.RunOutcome)]
     if not outcome.succeeded:
         raise RuntimeError(f"the month failed: {'; '.join(outcome.failures)}")

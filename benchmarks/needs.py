@@ -21,7 +21,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import next_month
 from pipeline.orchestration.home import prepare_home
-from pipeline.orchestration.launch import RunOutcome, run_months, run_publish
+from pipeline.orchestration.launch import Launch, RunOutcome, run_all
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -44,14 +44,14 @@ def month_from_archive(home: Path) -> None:
     """The month, from the archive of the Hub that the environment names."""
     os.environ |= {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""}
     prepare_home()
-    ended(run_months([MONTH], {"snapshot_source": {"source": "hub_stats"}}, 1))
+    ended(run_all([Launch("monthly_census", MONTH, {"snapshot_source": {"source": "hub_stats"}})], 1))
 
 
 def publication(home: Path) -> None:
     """What the lake holds, published."""
     os.environ |= {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""}
     prepare_home()
-    ended(run_publish({}))
+    ended(run_all([Launch("publish")], 1))
 
 
 def main() -> None:

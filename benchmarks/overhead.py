@@ -108,7 +108,7 @@ def run_month(answer: multiprocessing.Queue) -> None:
 
     from pipeline.orchestration import launch  # noqa: PLC0415
 
-    outcome = launch._execute(launch._Launch("monthly_census", MONTH, {"snapshot_source": {"source": "sample"}}))
+    outcome = launch._execute(launch.Launch("monthly_census", MONTH, {"snapshot_source": {"source": "sample"}}))
     assert outcome.succeeded, outcome.failures
     answer.put(
         {

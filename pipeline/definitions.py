@@ -13,7 +13,7 @@ import assets
 from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.databases import NO_EXTENSIONS
 from pipeline.orchestration.alerts import AlertsResource
-from pipeline.orchestration.jobs import JOBS, SCHEDULES, publish_after_months
+from pipeline.orchestration.jobs import JOBS, SCHEDULES, SENSORS
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.pools import pool_of
@@ -52,7 +52,7 @@ defs = dg.Definitions(
     asset_checks=_table_checks,
     jobs=JOBS,
     schedules=SCHEDULES,
-    sensors=[publish_after_months, *ALERTS],
+    sensors=[*SENSORS, *ALERTS],
     # A run is one process: its steps take parts of a second, starting Python and loading its libraries takes several.
     executor=dg.in_process_executor,
     resources={

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import click
 
@@ -13,6 +15,8 @@ def main() -> None:
     """Runs the command; a census error is one sentence and exit code 2."""
     from pipeline.cli.commands import census  # noqa: PLC0415 - keeps `import pipeline.cli` free of side effects
 
+    for stopping in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stopping, _stop)
     try:
         census(standalone_mode=False)
     except CensusError as error:
@@ -30,3 +34,9 @@ def main() -> None:
     except click.Abort:
         click.echo("census: interrupted; months that were finished are kept, run again for the others", err=True)
         sys.exit(130)
+
+
+def _stop(signal_number: int, _frame: FrameType | None) -> None:
+    """Ends the command as its own exit would, so that it ends what it has started."""
+    click.echo(f"census: stopped by {signal.Signals(signal_number).name}; what was finished is kept", err=True)
+    sys.exit(128 + signal_number)

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline.errors import CensusError
-from pipeline.orchestration.verdicts import last_verdicts
+from pipeline.orchestration.runs import last_evaluations, runs_like
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ def check_statuses(month: date) -> list[CheckStatus]:
     Raises:
         CensusError: no check ever looked at it.
     """
-    verdicts = last_verdicts(dg.DagsterInstance.get(), month)
+    instance = dg.DagsterInstance.get()
+    verdicts = last_evaluations(instance, runs_like(instance, None, month))
     if not verdicts:
         raise CensusError(f"no check has looked at {month:%Y-%m}: run the month first")
     statuses = [_status(key, verdict) for key, verdict in verdicts.items()]

@@ -247,7 +247,9 @@ def env() -> None:
 def ui(port: int) -> None:
     """Opens the Dagster UI and daemon on 127.0.0.1 over the same instance."""
     prepare_home()
-    loaded("run").start_ui(port)
+    from pipeline.orchestration.web import serve_ui  # noqa: PLC0415 - see `loaded`
+
+    serve_ui(port)
 
 
 census.add_command(registry)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -12,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import click
-from dagster import DagsterInstance
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -22,7 +19,6 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import months_between, previous_month
 from pipeline.orchestration import launch
-from pipeline.orchestration.pools import limit_pools
 from pipeline.orchestration.thresholds import deployed_thresholds
 from pipeline.publish.headline import Headline, read_headline
 from pipeline.publish.report_picture import REPORT_NAME
@@ -112,13 +108,16 @@ def run(request: Request, reporter: Reporter) -> int:
     deployed_thresholds(CATALOGUE)
     outcomes = reporter.follow(
         "months",
-        launch.run_months(months, request.resources(), min(request.jobs, len(months)), request.from_step),
+        launch.run_all(
+            [launch.Launch("monthly_census", month, request.resources(), request.from_step) for month in months],
+            min(request.jobs, len(months)),
+        ),
         len(months),
     )
     headline = None
     if any(outcome.succeeded for outcome in outcomes):
         of_publish = {name: values for name, values in request.resources().items() if name != "snapshot_source"}
-        published = reporter.follow("publish", launch.run_publish(of_publish), 1)
+        published = reporter.follow("publish", launch.run_all([launch.Launch("publish", resources=of_publish)], 1), 1)
         outcomes += published
         if published[0].succeeded:
             headline = read_headline(settings.published_folder())
@@ -247,11 +246,3 @@ def serve_sample(port: int, models: int) -> None:
     if port:
         click.echo(f"a synthetic Hub (nothing was measured): HF_ENDPOINT=http://127.0.0.1:{port} (end with Ctrl-C)")
     serve(world, port)
-
-
-def start_ui(port: int) -> None:
-    """Becomes Dagster's web server and daemon for this home."""
-    with DagsterInstance.get() as instance:
-        limit_pools(instance)
-    dg = Path(sys.executable).with_name("dg")
-    os.execv(dg, [str(dg), "dev", "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606

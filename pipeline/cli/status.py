@@ -11,7 +11,7 @@ import dagster as dg
 from pipeline import settings
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.orchestration.verdicts import last_verdicts
+from pipeline.orchestration.runs import last_evaluations, runs_like
 from pipeline.publish.seals import defects as month_defects
 from pipeline.publish.seals import misfits
 from pipeline.tables.listings import HUB_SNAPSHOTS
@@ -52,7 +52,7 @@ def month_statuses() -> list[MonthStatus]:
         held = [table.path for table in CATALOGUE.monthly if lake.holds(table, month)]
         verdicts = {
             f"{key.asset_key.to_user_string()} {key.name}": verdict.passed
-            for key, verdict in last_verdicts(instance, month).items()
+            for key, verdict in last_evaluations(instance, runs_like(instance, None, month)).items()
         }
         statuses.append(
             MonthStatus(

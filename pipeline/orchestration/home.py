@@ -15,6 +15,13 @@ QUIET_VARIABLES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 """Switches the reports of usage off in every process that the census starts."""
+CODE_LOCATION = "open-model-census"
+"""The name under which the UI and the daemon load the census."""
+WORKSPACE = f"""load_from:
+  - python_module:
+      module_name: pipeline.definitions
+      location_name: {CODE_LOCATION}
+"""
 KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
 """Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
 month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
@@ -34,13 +41,19 @@ def prepare_home() -> Path:
     home, dagster = settings.census_home(), settings.dagster_folder()
     for folder in (home, dagster, settings.cache_folder()):
         folder.mkdir(parents=True, exist_ok=True)
-    instance = dagster / "dagster.yaml"
-    if not instance.exists():
+    if not (instance := dagster / "dagster.yaml").exists():
         write_atomically(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
     elif OWN_EVENT_LOG in (stated := instance.read_text(encoding="utf-8")):
         write_atomically(instance, stated.replace(OWN_EVENT_LOG, "").encode())
+    if not (workspace := workspace_file()).exists():
+        write_atomically(workspace, WORKSPACE.encode())
     os.environ.update(home_environment(home))
     return home
+
+
+def workspace_file() -> Path:
+    """What tells Dagster's UI and daemon where the census is."""
+    return settings.dagster_folder() / "workspace.yaml"
 
 
 def home_environment(home: Path) -> dict[str, str]:

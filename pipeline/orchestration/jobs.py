@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionStatus
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import BACKFILL_ID_TAG, PARTITION_NAME_TAG
 
 from pipeline.months import previous_month
+from pipeline.orchestration.launch import PUBLISHED_BY_TAG
+from pipeline.orchestration.runs import PARTITION_TAG, UNDER_WAY, end_abandoned_runs
 from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, READS_HUB, asset_key
 from pipeline.tables.published import MONTH_SEALS
 
@@ -19,8 +18,7 @@ STEPS = {
     **{group: dg.AssetSelection.groups(group) for group in ("attribution", "lineage", "shares")},
 }
 """Where a month can be begun again without reading the Hub again: with these assets, and all that follow from them."""
-PUBLISHED_BY_TAG = "census/published_by"
-"""On runs of months whose launcher publishes by itself once all of them have ended."""
+BACKFILL_TAG = "dagster/backfill"
 RUNS_LOOKED_AT = 50
 
 MONTHLY_CENSUS = dg.define_asset_job(
@@ -79,8 +77,8 @@ def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 )
 def publish_after_months(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Asks for one publication for all months that ended since the last, also when the last of them failed."""
-    under_way = context.instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
-    if waiting := [run.tags[PARTITION_NAME_TAG] for run in under_way if _seals_a_month(run)]:
+    under_way = context.instance.get_runs(dg.RunsFilter(statuses=list(UNDER_WAY)))
+    if waiting := [run.tags[PARTITION_TAG] for run in under_way if _seals_a_month(run)]:
         return dg.SkipReason(f"waiting for {', '.join(sorted(waiting))}")
     ended = context.instance.get_run_records(
         dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=RUNS_LOOKED_AT, order_by="update_timestamp"
@@ -98,7 +96,7 @@ def _is_published_by_us(run: dg.DagsterRun) -> bool:
 
 
 def _seals_a_month(run: dg.DagsterRun) -> bool:
-    if PARTITION_NAME_TAG not in run.tags:
+    if PARTITION_TAG not in run.tags:
         return False
     return run.job_name in {MONTHLY_CENSUS.name, REGISTRY_CHANGE.name} or asset_key(MONTH_SEALS) in (
         run.asset_selection or ()
@@ -107,15 +105,28 @@ def _seals_a_month(run: dg.DagsterRun) -> bool:
 
 def _not_launched_yet(run: dg.DagsterRun, instance: dg.DagsterInstance) -> int:
     """How many months of the run's backfill have no run yet."""
-    backfill_id = run.tags.get(BACKFILL_ID_TAG)
+    backfill_id = run.tags.get(BACKFILL_TAG)
     if backfill_id is None:
         return 0
     backfill = instance.get_backfill(backfill_id)
-    if backfill is None or backfill.partition_names is None or backfill.status != BulkActionStatus.REQUESTED:
+    if backfill is None or backfill.partition_names is None or backfill.status.value != "REQUESTED":
         return 0
-    launched = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID_TAG: backfill_id}))
-    return len(set(backfill.partition_names) - {other.tags.get(PARTITION_NAME_TAG) for other in launched})
+    launched = instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: backfill_id}))
+    return len(set(backfill.partition_names) - {other.tags.get(PARTITION_TAG) for other in launched})
+
+
+@dg.sensor(
+    name="abandoned_runs",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=60,
+    description="Ends the runs of a command whose process was killed, and frees their places in pools.",
+)
+def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Looks once a minute; Dagster's own run monitoring knows only the runs that the daemon launched."""
+    ended = end_abandoned_runs(context.instance)
+    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "no run has lost its process")
 
 
 JOBS = [MONTHLY_CENSUS, REGISTRY_CHANGE, PUBLISH]
 SCHEDULES = [monthly_schedule]
+SENSORS = [publish_after_months, abandoned_runs]

@@ -1,12 +1,10 @@
-"""Runs the census' jobs through Dagster from a command: one run a month, in processes of their own.
-
-The runs are those that the UI shows: same instance, same jobs, same checks.
-"""
+"""Runs the jobs of the census from a command: one run a month, in processes of their own, listed in the UI as any."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +16,13 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.orchestration.abandoned_runs import REASON, end_abandoned_runs, held
+from pipeline.orchestration.home import CODE_LOCATION
 from pipeline.orchestration.pools import limit_pools
-from pipeline.orchestration.run_report import FailedCheck, report_from
+from pipeline.orchestration.runs import PROCESS_GONE, FailedCheck, end_abandoned_runs, held, report_of
 
+PUBLISHED_BY_TAG = "census/published_by"
+"""On runs of months whose launcher publishes by itself once all of them have ended."""
+STOPPED = "the command that launched the run was stopped: run it again"
 POLL_SECONDS = 0.5
 
 
@@ -48,63 +49,61 @@ class Progress:
     said: str = ""
 
 
-def run_months(
-    months: Sequence[date], resources: Mapping[str, Any], processes: int, step: str | None = None
-) -> Iterator[Progress | RunOutcome]:
-    """Runs `monthly_census` for each month, at most `processes` at a time, in any order.
-
-    With a `step` (see `pipeline.orchestration.jobs.STEPS`), only what follows from it is made anew. Yields the progress
-    of running months and, once each, how they ended.
-    """
-    yield from _run([_Launch("monthly_census", month, dict(resources), step) for month in months], processes)
-
-
-def run_publish(resources: Mapping[str, Any]) -> Iterator[Progress | RunOutcome]:
-    """Runs `publish`; yields its progress and how it ended."""
-    yield from _run([_Launch("publish", None, dict(resources))], 1)
-
-
 @dataclass(frozen=True)
-class _Launch:
-    """One run to be made."""
+class Launch:
+    """One run to be made: of a job, for a month if it has months, from a step on if one is named."""
 
     job: str
-    month: date | None
-    resources: dict[str, Any]
+    month: date | None = None
+    resources: Mapping[str, Any] = field(default_factory=dict)
     step: str | None = None
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def _run(launches: list[_Launch], processes: int) -> Iterator[Progress | RunOutcome]:
+def run_all(launches: Sequence[Launch], processes: int) -> Iterator[Progress | RunOutcome]:
+    """Makes the runs, at most `processes` at a time, in any order.
+
+    Yields the progress of those under way and, once each, how they ended. Closed or interrupted before the end, it
+    stops the processes that it started and ends their runs as failed.
+    """
     instance = dg.DagsterInstance.get()
     end_abandoned_runs(instance)
     limit_pools(instance)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
-        watched: dict[Future[RunOutcome], _Watch] = {}
-        for asked in launches:
-            watched[pool.submit(_execute, asked)] = _Watch(asked.job, asked.run_id, asked.month)
-        while watched:
-            done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                watch = watched.pop(future)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    end_abandoned_runs(instance)
-                    yield watch.cut_short()
-            for future, watch in watched.items():
-                if future.running() and watch.look(instance):
-                    yield watch.progress()
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_parent)
+    try:
+        yield from _watch_all({pool.submit(_execute, launch): _Watch(launch) for launch in launches}, instance)
+    except BaseException:
+        for process in multiprocessing.active_children():  # whatever they are at: what they write is whole or absent
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        end_abandoned_runs(instance, STOPPED)
+
+
+def _watch_all(
+    watched: dict[Future[RunOutcome], _Watch], instance: dg.DagsterInstance
+) -> Iterator[Progress | RunOutcome]:
+    while watched:
+        done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            watch = watched.pop(future)
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                end_abandoned_runs(instance)
+                yield watch.cut_short()
+        for future, watch in watched.items():
+            if future.running() and watch.look(instance):
+                yield watch.progress()
 
 
 @dataclass
 class _Watch:
     """What was seen so far of a run's events; each look reads only what is new."""
 
-    job: str
-    run_id: str
-    month: date | None
+    launch: Launch
     steps: int = 0
     steps_done: int = 0
     step: str = ""
@@ -114,11 +113,11 @@ class _Watch:
     def look(self, instance: dg.DagsterInstance) -> bool:
         """Reads what is new; whether there was anything."""
         if self.steps == 0:
-            run = instance.get_run_by_id(self.run_id)
+            run = instance.get_run_by_id(self.launch.run_id)
             if run is None or run.execution_plan_snapshot_id is None:
                 return False
             self.steps = len(instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).steps)
-        found = instance.get_records_for_run(self.run_id, self.cursor)
+        found = instance.get_records_for_run(self.launch.run_id, self.cursor)
         self.cursor = found.cursor
         for record in found.records:
             entry = record.event_log_entry
@@ -132,14 +131,17 @@ class _Watch:
         return bool(found.records)
 
     def cut_short(self) -> RunOutcome:
-        return RunOutcome(self.job, self.month, self.run_id, succeeded=False, failures=[REASON])
+        return RunOutcome(
+            self.launch.job, self.launch.month, self.launch.run_id, succeeded=False, failures=[PROCESS_GONE]
+        )
 
     def progress(self) -> Progress:
-        return Progress(self.month, self.steps_done, self.steps, self.step, self.said)
+        return Progress(self.launch.month, self.steps_done, self.steps, self.step, self.said)
 
 
-def _end_with_parent() -> None:
-    """Ends this process when the command that started it is gone, however it ended."""
+def _follow_parent() -> None:
+    """Leaves interrupts to the command that started this process, and ends when that is gone, however it ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -147,26 +149,53 @@ def _end_with_parent() -> None:
             parent.join()
             os._exit(1)
 
-    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+    threading.Thread(target=watch, name="follow-parent", daemon=True).start()
 
 
-def _execute(asked: _Launch) -> RunOutcome:
-    from pipeline.definitions import defs  # noqa: PLC0415 - loaded once in each worker process, never in the command
-    from pipeline.orchestration.jobs import PUBLISHED_BY_TAG, from_step  # noqa: PLC0415
+def _execute(launch: Launch) -> RunOutcome:
+    """Makes one run in this process, under the job's own name and origin: the UI lists runs by origin.
 
-    selection = from_step(asked.step).resolve(defs.resolve_asset_graph()) if asked.step else None
-    with held(asked.run_id):
-        result = defs.resolve_job_def(asked.job).execute_in_process(
+    Dagster has no public call that does both, so this is what its own worker process does.
+    """
+    from dagster._core.definitions.job_base import InMemoryJob  # noqa: PLC0415 - loaded in each worker, once
+    from dagster._core.execution.api import execute_run  # noqa: PLC0415
+
+    from pipeline.definitions import defs  # noqa: PLC0415
+    from pipeline.orchestration.jobs import from_step  # noqa: PLC0415
+
+    instance = dg.DagsterInstance.get()
+    job = defs.resolve_job_def(launch.job)
+    selection = set(from_step(launch.step).resolve(defs.resolve_asset_graph())) if launch.step else None
+    month = launch.month.isoformat() if launch.month else None
+    with held(launch.run_id):
+        run = instance.create_run_for_job(
+            job.get_subset(asset_selection=selection) if selection else job,
+            run_id=launch.run_id,
             run_config={
-                "resources": {name: {"config": values} for name, values in asked.resources.items()},
+                "resources": {name: {"config": values} for name, values in launch.resources.items()},
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
-            instance=dg.DagsterInstance.get(),
-            partition_key=asked.month.isoformat() if asked.month else None,
-            asset_selection=sorted(selection) if selection else None,
-            tags={PUBLISHED_BY_TAG: "command"},
-            run_id=asked.run_id,
-            raise_on_error=False,
+            tags={
+                PUBLISHED_BY_TAG: "command",
+                "dagster/max_retries": "0",  # who stopped the command does not want the daemon to go on
+                **(job.get_tags_for_partition_key(month, selection) if month else {}),
+            },
+            asset_selection=selection,
+            remote_job_origin=_origin(launch.job),
         )
-    report = report_from(result.all_events)
-    return RunOutcome(asked.job, asked.month, asked.run_id, result.success, report.failures, report.failed_checks)
+        result = execute_run(InMemoryJob(job), run, instance)
+    report = report_of(instance, launch.run_id)
+    return RunOutcome(launch.job, launch.month, launch.run_id, result.success, report.failures, report.failed_checks)
+
+
+def _origin(job: str) -> Any:
+    from dagster._core.remote_origin import (  # noqa: PLC0415
+        ManagedGrpcPythonEnvCodeLocationOrigin,
+        RemoteRepositoryOrigin,
+    )
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin  # noqa: PLC0415
+
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name="pipeline.definitions"), location_name=CODE_LOCATION
+    )
+    return RemoteRepositoryOrigin(location, "__repository__").get_job_origin(job)

@@ -9,8 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import polars as pl
-from dagster._core.event_api import PartitionKeyFilter
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from pipeline import settings
 from pipeline.lake.store import Lake
@@ -18,7 +16,7 @@ from pipeline.months import previous_month
 from pipeline.orchestration.alerts import Alert, AlertsResource
 from pipeline.orchestration.jobs import MONTHLY_CENSUS
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.run_report import FailedCheck, report_of
+from pipeline.orchestration.runs import failed_check, last_evaluations, month_of_run, report_of, runs_like
 from pipeline.publish.marts import SYNTHETIC_SOURCES
 from pipeline.tables.published import MONTH_SEALS
 
@@ -54,8 +52,14 @@ def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource
 def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> None:
     """One alert a run, naming the checks that did not warn the last time they looked at the same month."""
     run = context.dagster_run
-    failed = report_of(context.instance, run.run_id).failed_checks
-    news = [check for check in failed if not _failed_before(context.instance, check, run.run_id)]
+    now = last_evaluations(context.instance, [run])
+    earlier = [other for other in runs_like(context.instance, None, month_of_run(run)) if other.run_id != run.run_id]
+    before = last_evaluations(context.instance, earlier)
+    news = [
+        failed_check(evaluation)
+        for check, evaluation in now.items()
+        if not evaluation.passed and (check not in before or before[check].passed)
+    ]
     if not news:
         context.log.info("no check warns that did not warn before")
         return
@@ -151,26 +155,14 @@ def _latest_runs(instance: dg.DagsterInstance) -> dict[date, dg.DagsterRun]:
     newest_first = instance.get_runs(dg.RunsFilter(job_name=MONTHLY_CENSUS.name), limit=500)
     latest: dict[date, dg.DagsterRun] = {}
     for run in newest_first:
-        if partition := run.tags.get("dagster/partition"):
-            latest.setdefault(date.fromisoformat(partition), run)
+        if month := month_of_run(run):
+            latest.setdefault(month, run)
     return latest
 
 
-def _failed_before(instance: dg.DagsterInstance, check: FailedCheck, run_id: str) -> bool:
-    """Whether the check failed the last time before this run that it looked at the same month."""
-    history = instance.event_log_storage.get_asset_check_execution_history(
-        check.key,
-        limit=5,
-        status={AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED},
-        partition_filter=PartitionKeyFilter(key=check.partition) if check.partition else None,
-    )
-    before = [record.status for record in history if record.run_id != run_id]
-    return before[:1] == [AssetCheckExecutionRecordStatus.FAILED]
-
-
 def _name(run: dg.DagsterRun) -> str:
-    month = run.tags.get("dagster/partition")
-    return f"{run.job_name} of {month[:7]}" if month else run.job_name
+    month = month_of_run(run)
+    return f"{run.job_name} of {month:%Y-%m}" if month else run.job_name
 
 
 def _run_page(run_id: str) -> str:

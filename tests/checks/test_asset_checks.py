@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.checks.rules import none_where
-from pipeline.orchestration.run_report import report_from
+from pipeline.orchestration.runs import report_from
 from pipeline.schema.declaration import Column, Rule, Table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")

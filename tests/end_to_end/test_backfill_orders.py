@@ -9,7 +9,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.orchestration.home import prepare_home
-from pipeline.orchestration.launch import RunOutcome, run_months
+from pipeline.orchestration.launch import Launch, RunOutcome, run_all
 from pipeline.tables.listings import MODEL_DOWNLOADS
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -24,7 +24,8 @@ def backfilled(home, endpoint, months, processes, monkeypatch):
         monkeypatch.setenv(name, str(value))
     prepare_home()
     resources = {"snapshot_source": {"source": "hub_stats"}}
-    ended = [event for event in run_months(months, resources, processes) if isinstance(event, RunOutcome)]
+    launches = [Launch("monthly_census", month, resources) for month in months]
+    ended = [event for event in run_all(launches, processes) if isinstance(event, RunOutcome)]
     assert [outcome for outcome in ended if not outcome.succeeded] == []
     return Lake(str(home / "lake"))
 

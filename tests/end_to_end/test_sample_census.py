@@ -14,7 +14,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.orchestration.home import prepare_home
-from pipeline.orchestration.launch import run_months
+from pipeline.orchestration.launch import Launch, run_all
 from synthetic_hub.world import WorldSettings, ensure_world
 
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
@@ -125,7 +125,7 @@ def test_running_a_month_again_gives_the_same_bytes(own_sample, monkeypatch):
     monkeypatch.setenv("CENSUS_HOME", str(own_sample))
     monkeypatch.setenv("DAGSTER_HOME", str(own_sample / "dagster"))
     prepare_home()
-    *_, ended = run_months([month], {"snapshot_source": {"source": "sample"}}, 1)
+    *_, ended = run_all([Launch("monthly_census", month, {"snapshot_source": {"source": "sample"}})], 1)
     assert ended.succeeded, ended.failures
     assert {table.path: lake.digest(table, month) for table in tables} == before
 

@@ -29,9 +29,8 @@ import uvicorn  # noqa: F401
 from dagster._core.execution import backfill  # noqa: F401
 
 import assets
-from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
 from pipeline.orchestration.home import prepare_home
-from pipeline.orchestration.run_report import report_from
+from pipeline.orchestration.runs import end_abandoned_runs, held, report_from
 from pipeline.schema.catalogue import modules_of
 
 list(modules_of(assets))

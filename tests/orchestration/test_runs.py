@@ -6,12 +6,12 @@ import sys
 import dagster as dg
 import pytest
 
-from pipeline.orchestration.abandoned_runs import end_abandoned_runs, held
+from pipeline.orchestration.runs import end_abandoned_runs, held
 
 WORKING = """
 import sys, time
 import dagster as dg
-from pipeline.orchestration.abandoned_runs import held
+from pipeline.orchestration.runs import held
 run_id = sys.argv[1]
 with dg.DagsterInstance.get() as instance, held(run_id):
     instance.event_log_storage.claim_concurrency_slot("hub_api", run_id, "step")

@@ -1,0 +1,167 @@
+"""Runs as Dagster keeps them: how they ended, what their checks found, and those whose process is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from pipeline import settings
+
+PARTITION_TAG = "dagster/partition"
+RUNS_LOOKED_AT = 10
+PROCESS_GONE = "the process of the run ended before it did (killed, or out of memory): run again"
+UNDER_WAY = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+_ENDINGS = {
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.RUN_FAILURE,
+}
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that did not pass: on which table, how severe, and what was found."""
+
+    table: str
+    check: str
+    severity: str
+    finding: str
+
+    def __str__(self) -> str:
+        return f"{self.severity} {self.table} {self.check}: {self.finding}"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """`failures` has a sentence for each step that failed, or one for a run that failed outside of its steps."""
+
+    failures: list[str] = field(default_factory=list)
+    failed_checks: list[FailedCheck] = field(default_factory=list)
+
+
+def report_of(instance: dg.DagsterInstance, run_id: str) -> RunReport:
+    """What went wrong in a run, as far as its events say."""
+    return report_from(_events(instance, run_id, _ENDINGS))
+
+
+def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
+    """What went wrong according to a run's events."""
+    report = RunReport()
+    for event in events:
+        if event.is_step_failure:
+            report.failures.append(_sentence(event))
+        elif event.is_job_failure and not report.failures:
+            report.failures.append(_between_steps(event))
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed:
+                report.failed_checks.append(failed_check(evaluation))
+    return report
+
+
+def failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
+    """A failed evaluation, in words."""
+    facts = {name: value.value for name, value in evaluation.metadata.items() if name in {"expected", "observed"}}
+    return FailedCheck(
+        evaluation.asset_key.to_user_string(),
+        evaluation.check_name,
+        evaluation.severity.value,
+        f"expected {facts.get('expected', '?')}, found {facts.get('observed', '?')}",
+    )
+
+
+def last_evaluations(
+    instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]
+) -> dict[dg.AssetCheckKey, dg.AssetCheckEvaluation]:
+    """The latest evaluation of each check in these runs, which stand newest first."""
+    found: dict[dg.AssetCheckKey, dg.AssetCheckEvaluation] = {}
+    for run in runs:
+        for event in reversed(list(_events(instance, run.run_id, {dg.DagsterEventType.ASSET_CHECK_EVALUATION}))):
+            evaluation = event.asset_check_evaluation_data
+            found.setdefault(evaluation.asset_check_key, evaluation)
+    return found
+
+
+def runs_like(instance: dg.DagsterInstance, job: str | None, month: date | None) -> Sequence[dg.DagsterRun]:
+    """The latest runs of a job, or of a month by whatever job, newest first."""
+    tags = {PARTITION_TAG: month.isoformat()} if month else None
+    return instance.get_runs(dg.RunsFilter(job_name=job, tags=tags), limit=RUNS_LOOKED_AT)
+
+
+def month_of_run(run: dg.DagsterRun) -> date | None:
+    """The month that a run is about; None where it is about all of them."""
+    partition = run.tags.get(PARTITION_TAG)
+    return date.fromisoformat(partition) if partition else None
+
+
+@contextmanager
+def held(run_id: str) -> Iterator[None]:
+    """Marks this process as the run's for as long as it lives, however it ends."""
+    path = _processes() / f"{run_id}.lock"
+    with FileLock(path):
+        yield
+    path.unlink(missing_ok=True)
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance, reason: str = PROCESS_GONE) -> list[str]:
+    """Ends every held run whose process is gone and frees its places in pools; the ids of those that had not ended."""
+    ended = []
+    for path in sorted(_processes().glob("*.lock")):
+        try:
+            with FileLock(path, timeout=0):
+                run = instance.get_run_by_id(path.stem)
+                if run is not None and not run.is_finished:
+                    instance.report_run_failed(run, reason)
+                    ended.append(run.run_id)
+                instance.event_log_storage.free_concurrency_slots_for_run(path.stem)
+        except Timeout:
+            continue
+        path.unlink(missing_ok=True)
+    return ended
+
+
+def _processes() -> Path:
+    folder = settings.dagster_folder() / "processes"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _events(instance: dg.DagsterInstance, run_id: str, types: set[dg.DagsterEventType]) -> Iterator[dg.DagsterEvent]:
+    for record in instance.get_records_for_run(run_id, of_type=types).records:
+        yield record.event_log_entry.get_dagster_event()
+
+
+def _sentence(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    if data.error is not None and data.error.cls_name == "DagsterAssetCheckFailedError":
+        _, *checks = data.error.message.strip().splitlines()
+        return (
+            f"{event.step_key}: blocking checks failed ({', '.join(check.strip() for check in checks)}): put the cause "
+            "right and run the month again, `census checks` shows what they found"
+        )
+    said = data.user_failure_data.description if data.user_failure_data else None
+    return f"{event.step_key}: {said or _first_cause(data.error) or 'failed'}"
+
+
+def _between_steps(event: dg.DagsterEvent) -> str:
+    cause = _first_cause(event.job_failure_data.error)
+    return f"the run ended between its steps ({cause}): run it again" if cause else event.message or "the run failed"
+
+
+def _first_cause(error: Any) -> str | None:
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else None
