@@ -72,7 +72,7 @@ def test_a_stopped_command_ends_what_it_started(home, running, monkeypatch, stop
     _, said = process.communicate(timeout=30)
     assert process.returncode == code, said
     assert "Traceback" not in said
-    assert [child for child in started if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert psutil.wait_procs(started, timeout=10)[1] == []
     assert state_of_runs(home, monkeypatch) == ([dg.DagsterRunStatus.FAILURE], 0)
 
 
