@@ -4,9 +4,8 @@ One operation evaluates the whole table at once, so that Great Expectations is l
 check. What does not belong here: what is checked (see the tables) and how (see `evaluate`).
 """
 
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,9 +13,9 @@ import dagster as dg
 
 from pipeline.checks.declared import Check, declared_checks
 from pipeline.checks.evaluate import Result, evaluate
-from pipeline.checks.lake_frames import LakeFrames
-from pipeline.checks.reads import tables_read
-from pipeline.checks.thresholds import with_thresholds
+from pipeline.checks.frames import LakeFrames, checks_of_change, tables_read
+from pipeline.checks.thresholds import Thresholds, with_thresholds
+from pipeline.lake.readable import ReadableLake
 from pipeline.schema.declaration import Table
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
@@ -56,15 +55,36 @@ def build_asset_checks(
     )
     def check_table(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         month = date.fromisoformat(context.partition_key) if partitions_def else None
-        started = time.monotonic()
         chosen = with_thresholds(table, context.resources.check_thresholds.get(table.path, {}))
         selected = {key.name for key in context.selected_asset_check_keys}
-        results = evaluate(chosen, LakeFrames(context.resources.lake, seen_by_rules, month), selected)
-        seconds = time.monotonic() - started
-        for result in results:
-            yield _as_dagster(result, declared[result.name], asset_key, seconds)
+        for result in evaluate(chosen, LakeFrames(context.resources.lake, seen_by_rules, month), selected):
+            name = result.check.name
+            yield dg.AssetCheckResult(asset_key=asset_key, check_name=name, **_shown(result, declared[name]))
 
     return check_table
+
+
+def changes_judged_again(
+    lake: ReadableLake, tables: Mapping[str, Table], months: Sequence[date], thresholds: Thresholds
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """What the checks that compare with the month before say of these months, now that the lake holds them.
+
+    Whoever publishes the months logs these evaluations in its run (`context.log_event`), so that the order in which the
+    months were made changes no result. `tables` are those of the lake, by path.
+    """
+    for path, table in tables.items():
+        declared = {check.name: check.expected for check in declared_checks(table)}
+        names = checks_of_change(table, tables)
+        for month in months if names else ():
+            frames = LakeFrames(lake, tables, month)
+            for result in evaluate(with_thresholds(table, thresholds.get(path, {})), frames, names):
+                yield dg.AssetCheckEvaluation(
+                    asset_key=dg.AssetKey(path.split("/")),
+                    check_name=result.check.name,
+                    blocking=result.check.severity == "critical",
+                    partition=month.isoformat(),
+                    **_shown(result, declared[result.check.name]),
+                )
 
 
 def _spec(
@@ -86,38 +106,29 @@ def _spec(
         )
 
 
-def _as_dagster(result: Result, declared: str, asset_key: dg.AssetKey, seconds: float) -> dg.AssetCheckResult:
-    expected = result.check.expected
-    stated = expected if expected == declared else f"{expected} (declared: {declared})"
-    return dg.AssetCheckResult(
-        asset_key=asset_key,
-        check_name=result.name,
-        passed=result.passed,
-        severity=SEVERITIES[result.check.severity],
-        description=result.error or f"{stated}; observed: {result.observed}",
-        metadata={**result_metadata(result, declared), "seconds_for_the_table": round(seconds, 3)},
-    )
-
-
-def result_metadata(result: Result, declared: str) -> dict[str, Any]:
-    """What a result says, as the UI shows it and `census checks` reads it; `declared` is what the table itself states.
-
-    A table shows its cells as text, so that untrusted input is never rendered.
-    """
-    expected = result.check.expected
-    stated = {
-        "expected": dg.MetadataValue.text(expected),
-        "declared": dg.MetadataValue.text(declared) if expected != declared else None,
-        "observed": dg.MetadataValue.text(result.observed),
+def _shown(result: Result, declared: str) -> dict[str, Any]:
+    """What a result says, as the UI and `census checks` show it; `declared` is what the table itself states."""
+    check, observed = result.check, result.observed
+    stated = check.expected if check.expected == declared else f"{check.expected} (declared: {declared})"
+    metadata = {
+        "expected": dg.MetadataValue.text(check.expected),
+        "declared": dg.MetadataValue.text(declared) if check.expected != declared else None,
+        "observed": dg.MetadataValue.text(observed.words),
         "judged": result.judged,
-        "rows": result.rows,
-        "failed_rows": result.failed_rows,
-        "columns": _table([vars(count) for count in result.by_column]),
+        "rows": observed.rows,
+        "failed_rows": observed.failed_rows,
+        "columns": _table(observed.by_column),
         "samples": _table(result.samples),
         "error": dg.MetadataValue.text(result.error) if result.error else None,
     }
-    return {name: value for name, value in stated.items() if value is not None}
+    return {
+        "passed": result.passed,
+        "severity": SEVERITIES[check.severity],
+        "description": result.error or f"{stated}; observed: {observed.words}",
+        "metadata": {name: value for name, value in metadata.items() if value is not None},
+    }
 
 
-def _table(rows: list[dict[str, Any]]) -> dg.TableMetadataValue | None:
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | None:
+    """The rows as a table, which shows its cells as text, so that untrusted input is never rendered."""
     return dg.MetadataValue.table([dg.TableRecord(row) for row in rows]) if rows else None

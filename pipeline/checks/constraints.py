@@ -1,7 +1,6 @@
-"""What a table's columns and its key must fulfil, as Polars expressions; one entry a constraint.
+"""What the rows of a table must fulfil, column by column and by its key, as Polars expressions.
 
-A value that is absent breaks no constraint but that of being present. As in pandas, a float that is not a number counts
-as absent.
+A value that is absent breaks no constraint but that of being present; a float that is not a number counts as absent.
 """
 
 from __future__ import annotations
@@ -24,61 +23,46 @@ class Bounds:
 
     def __str__(self) -> str:
         ends = (("at least", self.minimum), ("at most", self.maximum))
-        return " and ".join(f"{words} {_written(end)}" for words, end in ends if end is not None)
+        return " and ".join(
+            f"{words} {end:,}" if isinstance(end, int) else f"{words} {end}" for words, end in ends if end is not None
+        )
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """A statement about each row, over one column or the columns of the key.
+    """A statement about each row; `breaks` says whether a row breaks it, null where there is nothing to judge."""
 
-    `breaks` says whether a row breaks it; it is null where there is nothing to judge. `reads` are all the columns that
-    it looks at.
-    """
-
-    columns: tuple[str, ...]
+    columns: str
     words: str
     breaks: pl.Expr
-    further: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{', '.join(self.columns)} {self.words}"
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Every column that it looks at."""
-        return (*self.columns, *self.further)
+        return f"{self.columns} {self.words}"
 
 
 def constraints_of(table: Table) -> tuple[Constraint, ...]:
-    """Every constraint of the table, in the order of its columns; that of its key comes first."""
-    key = pl.struct(_value(table.column(name)) for name in table.key).is_duplicated()
-    words = "occurs once" if len(table.key) == 1 else "together occur once"
-    of_columns = (constraint for column in table.columns for constraint in _of_column(column))
-    return (Constraint(table.key, words, key), *of_columns)
+    """Every constraint of the table: that of its key, then those of its columns."""
+    # Even a single column is a struct here, for Polars finds the repeats of a struct several times as fast.
+    repeats = pl.struct(_value(table.column(name)) for name in table.key).is_duplicated()
+    words = "occurs once" if len(table.key) == 1 else "occur once together"
+    return (Constraint(", ".join(table.key), words, repeats), *(one for column in table.columns for one in _of(column)))
 
 
-def _of_column(column: Column) -> Iterator[Constraint]:
-    name, value = (column.name,), _value(column)
-    text = value if column.type == pl.String or not column_is_text(column) else value.cast(pl.String)
+def _of(column: Column) -> Iterator[Constraint]:
+    name, value = column.name, _value(column)
     if not column.nullable:
         yield Constraint(name, "is present", value.is_null())
     if column.minimum is not None or column.maximum is not None:
-        bounds = Bounds(column.minimum, column.maximum)
-        yield Constraint(name, f"is {bounds}", ~_lies_within(value, bounds), column.bounding_columns)
+        above = value >= _bound(column.minimum) if column.minimum is not None else pl.lit(value=True)
+        below = value <= _bound(column.maximum) if column.maximum is not None else pl.lit(value=True)
+        yield Constraint(name, f"is {Bounds(column.minimum, column.maximum)}", ~(above & below))
     if column.values:
         listed = ", ".join(map(str, column.values))
-        yield Constraint(name, f"is one of {listed}", ~text.is_in(list(column.values)))
+        yield Constraint(name, f"is one of {listed}", ~_text(column).is_in(list(column.values)))
     if column.pattern is not None:
-        yield Constraint(name, f"matches {column.pattern}", ~text.str.contains(column.pattern))
+        yield Constraint(name, f"matches {column.pattern}", ~_text(column).str.contains(column.pattern))
     if column.unique:
-        # As a struct, for Polars finds the repeats of a struct several times as fast.
-        repeats = pl.when(value.is_not_null()).then(pl.struct(value).is_duplicated())
-        yield Constraint(name, "occurs once", repeats)
-
-
-def column_is_text(column: Column) -> bool:
-    """Whether it holds text, be it as one of a fixed set."""
-    return column.type in (pl.String, pl.Categorical, pl.Enum)
+        yield Constraint(name, "occurs once", pl.when(value.is_not_null()).then(pl.struct(value).is_duplicated()))
 
 
 def _value(column: Column) -> pl.Expr:
@@ -86,16 +70,11 @@ def _value(column: Column) -> pl.Expr:
     return value.fill_nan(None) if column.type in (pl.Float32, pl.Float64) else value
 
 
-def _lies_within(value: pl.Expr, bounds: Bounds) -> pl.Expr:
-    # Each end by itself, so that a bounding column without a value leaves the other end judged.
-    above = [value >= _bound(bounds.minimum)] if bounds.minimum is not None else []
-    below = [value <= _bound(bounds.maximum)] if bounds.maximum is not None else []
-    return pl.all_horizontal(*above, *below)
+def _text(column: Column) -> pl.Expr:
+    """The value as text where it is one of a fixed set of texts."""
+    value = pl.col(column.name)
+    return value.cast(pl.String) if column.type in (pl.Categorical, pl.Enum) else value
 
 
 def _bound(stated: float | str) -> pl.Expr:
     return pl.col(stated) if isinstance(stated, str) else pl.lit(stated)
-
-
-def _written(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,20 +1,21 @@
 """Great Expectations' own Data Docs of one month: a page a table, and an index of them.
 
-The row of numbers that the checks hand to Great Expectations is validated again, with a number for each constraint, and
-its report is rendered by its own renderer (see `pipeline.checks.evaluate`).
+What the checks count is validated again, with a number for each constraint, and the report is rendered by Great
+Expectations' own renderer.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.checks.evaluate import measure
-from pipeline.checks.lake_frames import LakeFrames
+from pipeline.checks.constraints import Bounds
+from pipeline.checks.evaluate import Result, evaluate
+from pipeline.checks.frames import LakeFrames
 from pipeline.checks.suite import validate
 from pipeline.lake.readable import ReadableLake
 from pipeline.schema.declaration import Table
@@ -33,14 +34,12 @@ def write_data_docs(lake: ReadableLake, tables: Sequence[Table], month: date, fo
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
     frames = LakeFrames(lake, {table.path: table for table in tables}, month)
-    rows = []
-    shown = 0
+    rows, shown = [], 0
     for table in tables:
-        asked = {name: number for one in measure(table, frames) for name, number in one.asked_in_full().items()}
-        report = validate(asked).report
-        if report is None:
+        numbers = {name: number for result in evaluate(table, frames) for name, number in _numbers(result)}
+        if not numbers:
             continue
-        name = f"{table.group}-{table.name}.html"
+        report, name = validate(numbers), f"{table.group}-{table.name}.html"
         (unfinished / name).write_text(_page(report), encoding="utf-8")
         met = f"{sum(bool(result.success) for result in report.results)}/{len(report.results)}"
         rows.append(f'<tr><td><a href="{name}">{escape(table.path)}</a></td><td>{met}</td></tr>')
@@ -51,6 +50,13 @@ def write_data_docs(lake: ReadableLake, tables: Sequence[Table], month: date, fo
     unfinished.rename(folder)
     shutil.rmtree(outdated, ignore_errors=True)
     return shown
+
+
+def _numbers(result: Result) -> Iterator[tuple[str, tuple[Any, Bounds]]]:
+    """What decided the check, and how many rows break each constraint."""
+    yield from ((f"{result.check.name}: {name}", number) for name, number in result.decided_by.items())
+    for count in result.observed.by_column:
+        yield f"{count['column']} {count['constraint']}", (count["failed"], Bounds(maximum=0))
 
 
 def _index(month: date, rows: Sequence[str]) -> str:

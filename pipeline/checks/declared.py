@@ -6,7 +6,6 @@ What does not belong here: how a check is run (see `evaluate`), Great Expectatio
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.checks.constraints import Bounds, Constraint, constraints_of
@@ -21,33 +20,19 @@ CONSEQUENCES: dict[Severity, str] = {
 
 
 @dataclass(frozen=True)
-class Declaration:
-    """The statement that the table is stored as declared: columns, types, constraints."""
-
-    table: Table
-    constraints: tuple[Constraint, ...]
-
-
-Statement = Declaration | Rule | Measure
-
-
-@dataclass(frozen=True)
 class Check:
-    """One declared check: a stable name, its severity, what it expects in words, and the statement behind it.
-
-    `particulars` are the parts of what it expects, where it has several.
-    """
+    """One declared check: a stable name, its severity, what it expects in words, and the statement behind it."""
 
     name: str
     severity: Severity
     expected: str
-    statement: Statement
-    particulars: tuple[str, ...] = ()
+    statement: tuple[Constraint, ...] | Rule | Measure
 
     @property
     def in_full(self) -> str:
-        """What it expects, with every particular."""
-        return ": ".join(filter(None, (self.expected, "; ".join(self.particulars))))
+        """What it expects, with every constraint."""
+        constraints = self.statement if isinstance(self.statement, tuple) else ()
+        return ": ".join(filter(None, (self.expected, "; ".join(map(str, constraints)))))
 
     @property
     def description(self) -> str:
@@ -61,8 +46,9 @@ def declared_checks(table: Table) -> tuple[Check, ...]:
     Raises:
         ValueError: two checks have one name.
     """
+    rows = "" if table.may_be_empty else "there is at least one row, "
     checks = (
-        _check_of_declaration(table),
+        Check(AS_DECLARED, "critical", f"{rows}columns and key are as declared", constraints_of(table)),
         *(Check(rule.name, rule.severity, _rule_in_words(rule), rule) for rule in table.rules),
         *(Check(measure.name, measure.severity, _measure_in_words(measure), measure) for measure in table.measures),
     )
@@ -71,30 +57,8 @@ def declared_checks(table: Table) -> tuple[Check, ...]:
     return checks
 
 
-def _check_of_declaration(table: Table) -> Check:
-    declaration = Declaration(table, constraints_of(table))
-    return Check(
-        AS_DECLARED,
-        "critical",
-        "columns, values and key are as declared",
-        declaration,
-        tuple(_particulars(declaration)),
-    )
-
-
-def _particulars(declaration: Declaration) -> Iterator[str]:
-    table = declaration.table
-    yield "the columns have their declared order and types"
-    if not table.may_be_empty:
-        yield "there is at least one row"
-    if table.required:
-        yield f"every row has {', '.join(table.required)}"
-    yield from (str(constraint) for constraint in declaration.constraints if constraint.words != "is present")
-
-
 def _rule_in_words(rule: Rule) -> str:
-    allowed = f" ({rows_in_words(rule.allowed)} may fail)" if rule.allowed else ""
-    return rule.meaning.rstrip(".") + allowed
+    return rule.meaning.rstrip(".") + (f" ({rows_in_words(rule.allowed)} may fail)" if rule.allowed else "")
 
 
 def _measure_in_words(measure: Measure) -> str:

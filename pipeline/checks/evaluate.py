@@ -6,17 +6,17 @@ Great Expectations validates that row.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from pipeline.checks.constraints import Bounds
 from pipeline.checks.declared import Check, declared_checks
-from pipeline.checks.metrics import ConstraintCount, Metrics, Observed, metrics_of
+from pipeline.checks.metrics import Metrics, Observed, metrics_of
 from pipeline.checks.samples import Cell, inert, sample
-from pipeline.checks.suite import validate
+from pipeline.checks.suite import answers_of, validate
 from pipeline.schema.declaration import MonthAbsentError, Rule, Table, TableFrames
 
 MOST_CHARACTERS_OF_AN_ERROR = 2_000
@@ -26,69 +26,35 @@ MOST_CHARACTERS_OF_AN_ERROR = 2_000
 class Result:
     """What came of one check.
 
-    `rows` are the rows that it judged and `failed_rows` those that fail, where it is about rows; `samples` are some of
-    them. `error` says why the check (or the search for its samples) could not be run; it has failed then. A check that
-    was not `judged`, because the month that it compares with is absent, stops nothing.
+    `decided_by` are the numbers that decided it with their bounds; `samples` are some of the rows that offend. `error`
+    says why the check (or the search for its samples) could not be run; it has failed then. A check that was not
+    `judged`, because the month that it compares with is absent, stops nothing.
     """
 
     check: Check
     passed: bool
-    observed: str
-    rows: int | None = None
-    failed_rows: int | None = None
-    by_column: tuple[ConstraintCount, ...] = ()
-    samples: list[dict[str, Cell]] = field(default_factory=list)
+    observed: Observed
+    decided_by: Mapping[str, tuple[Any, Bounds]] = field(default_factory=dict)
+    samples: Sequence[Mapping[str, Cell]] = ()
     error: str | None = None
     judged: bool = True
-
-    @property
-    def name(self) -> str:
-        """The name of the check."""
-        return self.check.name
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A check, what decides it, and the numbers read for it, or what kept them from being read."""
-
-    check: Check
-    metrics: Metrics | None
-    numbers: Mapping[str, Any] | Exception
-
-    def asked(self) -> dict[str, tuple[Any, Bounds]]:
-        """The numbers that decide the check with their bounds, by names that no other check has."""
-        return {} if self.metrics is None else self._within(self.metrics.bounds)
-
-    def asked_in_full(self) -> dict[str, tuple[Any, Bounds]]:
-        """The same with those that say where the deciding ones come from."""
-        return {} if self.metrics is None else self._within({**self.metrics.bounds, **self.metrics.particulars})
-
-    def _within(self, bounds: Mapping[str, Bounds]) -> dict[str, tuple[Any, Bounds]]:
-        if isinstance(self.numbers, Exception):
-            return {}
-        return {f"{self.check.name}: {number}": (self.numbers[number], bound) for number, bound in bounds.items()}
 
 
 def evaluate(table: Table, frames: TableFrames, names: Container[str] | None = None) -> list[Result]:
     """The result of every check of the table, or of those with these names, in the order of the declaration."""
-    measured = measure(table, frames, names)
-    asked = {name: number for one in measured for name, number in one.asked().items()}
-    try:
-        answers = validate(asked).answers
-    except Exception as error:  # noqa: BLE001 (what keeps all of these checks from being decided fails all of them)
-        answers = dict.fromkeys(asked, error)
-    return [_result(one, [answers[name] for name in one.asked()]) for one in measured]
-
-
-def measure(table: Table, frames: TableFrames, names: Container[str] | None = None) -> list[Measured]:
-    """The numbers of every check of the table, or of those with these names, read in one pass."""
     checks = [check for check in declared_checks(table) if names is None or check.name in names]
     planned = [_planned(check, table, frames) for check in checks]
     rows = iter(_rows([plan.row for plan in planned if isinstance(plan, Metrics)]))
-    return [
-        Measured(check, plan, next(rows)) if isinstance(plan, Metrics) else Measured(check, None, plan)
+    found = [
+        _found(check, plan, next(rows)) if isinstance(plan, Metrics) else _not_run(check, plan)
         for check, plan in zip(checks, planned, strict=True)
     ]
+    asked = {f"{one.check.name}: {name}": number for one in found for name, number in one.decided_by.items()}
+    try:
+        answers = answers_of(validate(asked)) if asked else {}
+    except Exception as error:  # noqa: BLE001 (what keeps all of these checks from being decided fails all of them)
+        return [_not_run(one.check, error) if one.decided_by else one for one in found]
+    return [_decided(one, plan, answers) for one, plan in zip(found, planned, strict=True)]
 
 
 def _planned(check: Check, table: Table, frames: TableFrames) -> Metrics | Exception:
@@ -106,52 +72,46 @@ def _rows(queries: list[pl.LazyFrame]) -> list[Mapping[str, Any] | Exception]:
         return [error] if len(queries) == 1 else [row for query in queries for row in _rows([query])]
 
 
-def _result(measured: Measured, answers: list[bool | Exception]) -> Result:
-    check, metrics, numbers = measured.check, measured.metrics, measured.numbers
-    if isinstance(numbers, MonthAbsentError):
-        return Result(check, passed=True, observed=f"not judged: {numbers}", judged=False)
-    if metrics is None or isinstance(numbers, Exception):
-        return _not_run(check, numbers)
+def _found(check: Check, plan: Metrics, row: Mapping[str, Any] | Exception) -> Result:
+    """What the numbers say, before anything is decided by them."""
+    if isinstance(row, Exception):
+        return _not_run(check, row)
     try:
-        observed = metrics.observed(numbers)
+        observed = plan.observed(row)
     except ValueError as error:
         return _not_run(check, error)
-    if errors := [answer for answer in answers if isinstance(answer, Exception)]:
-        return _not_run(check, errors[0])
-    passed = all(answers)
-    samples, error_of_samples = ([], None) if passed else _samples(metrics, numbers)
-    return Result(
-        check,
-        passed,
-        _with_quoted(check, observed, samples),
-        observed.rows,
-        observed.failed_rows,
-        observed.by_column,
-        samples,
-        error_of_samples,
-    )
+    decided_by = {name: (row[name], bounds) for name, bounds in plan.bounds.items()}
+    return Result(check, passed=False, observed=observed, decided_by=decided_by)
 
 
-def _not_run(check: Check, error: object) -> Result:
-    return Result(check, passed=False, observed="the check could not be run", error=_in_words(error))
-
-
-def _with_quoted(check: Check, observed: Observed, samples: list[dict[str, Cell]]) -> str:
-    """What was observed, with the first offending row in words where the rule names columns to quote."""
-    if not (samples and isinstance(check.statement, Rule) and check.statement.quoted):
-        return observed.words
-    quoted = ((name, samples[0][name]) for name in check.statement.quoted if name in samples[0])
-    words = (f"{name} {f'{cell:.4g}' if isinstance(cell, float) else cell}" for name, cell in quoted)
-    return f"{observed.words}, the first: {', '.join(words)}"
-
-
-def _samples(metrics: Metrics, numbers: Mapping[str, Any]) -> tuple[list[dict[str, Cell]], str | None]:
+def _decided(found: Result, plan: Metrics | Exception, answers: Mapping[str, bool]) -> Result:
+    if isinstance(plan, Exception) or not found.decided_by:
+        return found
+    if all(answers[f"{found.check.name}: {name}"] for name in found.decided_by):
+        return replace(found, passed=True)
     try:
-        offending = metrics.offending(numbers)
-        return ([] if offending is None else sample(offending)), None
+        offending = plan.offending(found.observed)
+        samples = [] if offending is None else sample(offending)
     except Exception as error:  # noqa: BLE001 (the result stands, whatever keeps its samples from being read)
-        return [], f"the offending rows could not be read: {_in_words(error)}"
+        return replace(found, error=f"the offending rows could not be read: {_in_words(error)}")
+    return replace(found, samples=samples, observed=_with_quoted(found, samples))
 
 
-def _in_words(error: object) -> str:
+def _not_run(check: Check, error: Exception) -> Result:
+    if isinstance(error, MonthAbsentError):
+        return Result(check, passed=True, observed=Observed(f"not judged: {error}"), judged=False)
+    return Result(check, passed=False, observed=Observed("the check could not be run"), error=_in_words(error))
+
+
+def _with_quoted(found: Result, samples: Sequence[Mapping[str, Cell]]) -> Observed:
+    """What was observed, with the first offending row in words where the rule names columns to quote."""
+    statement = found.check.statement
+    if not (samples and isinstance(statement, Rule) and statement.quoted):
+        return found.observed
+    quoted = ((name, samples[0][name]) for name in statement.quoted)
+    words = (f"{name} {f'{cell:.4g}' if isinstance(cell, float) else cell}" for name, cell in quoted)
+    return replace(found.observed, words=f"{found.observed.words}, the first: {', '.join(words)}")
+
+
+def _in_words(error: Exception) -> str:
     return inert(f"{type(error).__name__}: {error}", MOST_CHARACTERS_OF_AN_ERROR)

@@ -5,61 +5,42 @@ Nothing is computed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from pipeline.checks.constraints import Bounds, Constraint
-from pipeline.checks.declared import Check, Declaration, rows_in_words
+from pipeline.checks.declared import Check, rows_in_words
+from pipeline.checks.samples import MOST_ROWS
 from pipeline.schema.declaration import Measure, Rule, Table, TableFrames
 
 Numbers = Mapping[str, Any]
-MOST_ROWS = 20
-"""The offending rows that are shown of one check."""
-
-
-@dataclass(frozen=True)
-class ConstraintCount:
-    """How many rows one constraint judged, and how many of them break it; neither is known of a type."""
-
-    column: str
-    constraint: str
-    rows: int | None
-    failed: int
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the numbers say to a reader."""
+    """What was found, in words and in rows; `by_column` has a row for each constraint."""
 
     words: str
     rows: int | None = None
     failed_rows: int | None = None
-    by_column: tuple[ConstraintCount, ...] = ()
+    by_column: Sequence[Mapping[str, str | int | None]] = ()
 
 
 @dataclass(frozen=True)
 class Metrics:
     """The lazy `row` of numbers of one check, the bounds of those that decide it, and what they say.
 
-    `particulars` bounds the numbers that say where the deciding ones come from.
-    `offending` returns up to `MOST_ROWS` rows that speak against the check, by the numbers.
+    `offending` returns rows that speak against the check, by what was observed.
     """
 
     row: pl.LazyFrame
     bounds: Mapping[str, Bounds]
     observed: Callable[[Numbers], Observed]
-    offending: Callable[[Numbers], pl.LazyFrame | None]
-    particulars: Mapping[str, Bounds] = field(default_factory=dict)
-
-
-class NoValueError(ValueError):
-    """What a check looks at has no value, so nothing can be said about it."""
-
-    def __init__(self) -> None:
-        super().__init__("there is no value: what it is computed from is absent or cancels out")
+    offending: Callable[[Observed], pl.LazyFrame | None]
 
 
 def metrics_of(check: Check, table: Table, frames: TableFrames) -> Metrics:
@@ -70,87 +51,80 @@ def metrics_of(check: Check, table: Table, frames: TableFrames) -> Metrics:
         Exception: whatever a rule or a measure raises while it is put together.
     """
     match check.statement:
-        case Declaration() as declaration:
-            return _of_declaration(declaration, frames.scan(table.path))
         case Rule() as rule:
             return _of_rule(rule, frames)
         case Measure() as measure:
             return _of_measure(measure, frames)
+        case constraints:
+            return _of_constraints(constraints, table, frames.scan(table.path))
 
 
-def _of_declaration(declaration: Declaration, stored: pl.LazyFrame) -> Metrics:
-    table, schema = declaration.table, stored.collect_schema()
-    differences = tuple(_differences(table, schema))
+def _of_constraints(declared: tuple[Constraint, ...], table: Table, stored: pl.LazyFrame) -> Metrics:
+    schema = stored.collect_schema()
+    differences = _differences(table, schema)
     sound = {name for name, dtype in table.schema.items() if schema.get(name) == dtype}
-    judged = {str(one): one for one in declaration.constraints if sound.issuperset(one.reads)}
-    counts = {name: one.breaks.sum() for name, one in judged.items()}
-    rows_of = {f"{name}: rows": one.breaks.count() for name, one in judged.items()}
-    failed = pl.any_horizontal(pl.lit(value=False), *(one.breaks for one in judged.values())).sum()
-    others = {"rows": pl.len(), "failed rows": failed, "columns that differ": pl.lit(len(differences))}
-    row = stored.select(number.alias(name) for name, number in (others | rows_of | counts).items())
-    bounds = {
-        **({} if table.may_be_empty else {"rows": Bounds(minimum=1)}),
-        "columns that differ": Bounds(maximum=0),
-        "failed rows": Bounds(maximum=0),
-    }
+    constraints = [one for one in declared if sound.issuperset(one.breaks.meta.root_names())]
+    row = stored.select(
+        pl.len().alias("rows"),
+        pl.any_horizontal(pl.lit(value=False), *(one.breaks for one in constraints)).sum().alias("failed rows"),
+        pl.lit(len(differences)).alias("columns that differ"),
+        *(one.breaks.sum().alias(str(one)) for one in constraints),
+        *(one.breaks.count().alias(f"{one}: rows") for one in constraints),
+    )
 
     def observed(numbers: Numbers) -> Observed:
-        counted = (
-            ConstraintCount(", ".join(one.columns), one.words, numbers[f"{name}: rows"], numbers[name])
-            for name, one in judged.items()
+        by_column = [
+            *differences,
+            *(_counted(one.columns, one.words, numbers[f"{one}: rows"], numbers[str(one)]) for one in constraints),
+        ]
+        words = f"{numbers['failed rows']:,} of {rows_in_words(numbers['rows'])} failed"
+        broken = "; ".join(
+            f"{one['column']} {one['constraint']}: {one['failed']}" for one in by_column if one["failed"]
         )
-        by_column = (*differences, *counted)
-        words = _broken_in_words(numbers["failed rows"], numbers["rows"], by_column)
-        return Observed(words, numbers["rows"], numbers["failed rows"], by_column)
+        return Observed(f"{words} ({broken})" if broken else words, numbers["rows"], numbers["failed rows"], by_column)
 
-    def offending(numbers: Numbers) -> pl.LazyFrame | None:
-        return _offending([one for name, one in judged.items() if numbers[name]], table, stored)
+    def offending(found: Observed) -> pl.LazyFrame | None:
+        broken = {(count["column"], count["constraint"]) for count in found.by_column if count["failed"]}
+        return _rows_that_break([one for one in constraints if (one.columns, one.words) in broken], table.key, stored)
 
-    return Metrics(row, bounds, observed, offending, dict.fromkeys(judged, Bounds(maximum=0)))
+    nothing = Bounds(maximum=0)
+    at_least = {} if table.may_be_empty else {"rows": Bounds(minimum=1)}
+    return Metrics(row, {**at_least, "columns that differ": nothing, "failed rows": nothing}, observed, offending)
 
 
-def _differences(table: Table, stored: pl.Schema) -> list[ConstraintCount]:
+def _differences(table: Table, stored: pl.Schema) -> list[dict[str, str | int | None]]:
     different = [
-        ConstraintCount(name, f"is stored as {dtype}, not as {stored.get(name, 'nothing')}", None, 1)
+        _counted(name, f"is stored as {dtype}, not as {stored.get(name, 'nothing')}", None, 1)
         for name, dtype in table.schema.items()
         if stored.get(name) != dtype
     ]
-    if not different and table.schema.names() != stored.names():
-        order = f"are in this order, not {', '.join(stored)}"
-        different.append(ConstraintCount(", ".join(table.schema), order, None, 1))
-    return different
+    if different or table.schema.names() == stored.names():
+        return different
+    return [_counted(", ".join(table.schema), f"are in this order, not {', '.join(stored)}", None, 1)]
 
 
-def _broken_in_words(failed: int, rows: int, by_column: tuple[ConstraintCount, ...]) -> str:
-    broken = "; ".join(
-        f"{count.column} {count.constraint}" + (f": not in {rows_in_words(count.failed)}" if count.rows else "")
-        for count in by_column
-        if count.failed
-    )
-    return f"{failed:,} of {rows_in_words(rows)} failed" + (f" ({broken})" if broken else "")
+def _counted(column: str, constraint: str, rows: int | None, failed: int) -> dict[str, str | int | None]:
+    return {"column": column, "constraint": constraint, "rows": rows, "failed": failed}
 
 
-def _offending(broken: list[Constraint], table: Table, stored: pl.LazyFrame) -> pl.LazyFrame | None:
+def _rows_that_break(broken: Sequence[Constraint], key: tuple[str, ...], stored: pl.LazyFrame) -> pl.LazyFrame | None:
     """As many rows for each constraint, each by its key, in an order that depends on the rows alone."""
     if not broken:
         return None
     schema = stored.collect_schema()
-    key = [name for name in table.key if name in schema]
+    by = [name for name in key if name in schema]
 
     def rows_of(constraint: Constraint) -> pl.LazyFrame:
-        value = pl.concat_str([_as_text(name, schema) for name in constraint.reads], separator=", ", ignore_nulls=True)
-        return (
-            stored.filter(constraint.breaks)
-            .select(*key, pl.lit(str(constraint)).alias("must hold"), value.alias("value"))
-            .sort(*key, "value")
-            .head(max(1, MOST_ROWS // len(broken)))
+        read = dict.fromkeys(constraint.breaks.meta.root_names())
+        value = [pl.col(name).cast(pl.String) for name in read if not schema[name].is_nested()] or [pl.lit("")]
+        offending = stored.filter(constraint.breaks).select(
+            *by,
+            pl.lit(str(constraint)).alias("must hold"),
+            pl.concat_str(value, separator=", ", ignore_nulls=True).alias("value"),
         )
+        return offending.sort(*by, "value").head(max(1, MOST_ROWS // len(broken)))
 
-    return pl.concat([rows_of(constraint) for constraint in broken]).head(MOST_ROWS)
-
-
-def _as_text(name: str, schema: pl.Schema) -> pl.Expr:
-    return pl.lit("") if schema[name].is_nested() else pl.col(name).cast(pl.String)
+    return pl.concat([rows_of(constraint) for constraint in broken])
 
 
 def _of_rule(rule: Rule, frames: TableFrames) -> Metrics:
@@ -159,7 +133,7 @@ def _of_rule(rule: Rule, frames: TableFrames) -> Metrics:
         violations.select(pl.len().alias("failed rows")),
         {"failed rows": Bounds(maximum=rule.allowed)},
         lambda numbers: Observed(f"{rows_in_words(numbers['failed rows'])} failed", None, numbers["failed rows"]),
-        lambda _: violations.head(MOST_ROWS),
+        lambda _: violations,
     )
 
 
@@ -169,7 +143,7 @@ def _of_measure(measure: Measure, frames: TableFrames) -> Metrics:
         measure.value(frames).select(pl.nth(0).first().alias("value"), pl.len().alias("cells")),
         {"value": Bounds(measure.minimum, measure.maximum)},
         _observed_of_measure,
-        lambda _: None if offending is None else offending(frames).head(MOST_ROWS),
+        lambda _: None if offending is None else offending(frames),
     )
 
 
@@ -177,6 +151,6 @@ def _observed_of_measure(numbers: Numbers) -> Observed:
     value, cells = numbers["value"], numbers["cells"]
     if cells != 1:
         raise ValueError(f"a measure is one value, but this one came to {rows_in_words(cells)}")
-    if value is None or value != value:  # noqa: PLR0124 (only what is not a number differs from itself)
-        raise NoValueError
+    if not isinstance(value, int | float | Decimal) or value != value:  # noqa: PLR0124 (what is not a number differs)
+        raise ValueError("there is no number: what it is computed from is absent or cancels out")
     return Observed(f"{value:,}" if isinstance(value, int) else f"{value:,.6g}")

@@ -11,14 +11,15 @@ import polars as pl
 
 Cell = str | int | float | bool | None
 
+MOST_ROWS = 20
 MOST_CHARACTERS = 200
 LARGEST_EXACT_NUMBER = 2**53
 """Beyond it a browser would show a number that is not the one stored."""
 
 
 def sample(offending: pl.LazyFrame) -> list[dict[str, Cell]]:
-    """The offending rows, cell by cell as they may be shown."""
-    rows = offending.collect(engine="streaming")
+    """The first offending rows, cell by cell as they may be shown."""
+    rows = offending.head(MOST_ROWS).collect(engine="streaming")
     return [_shown(row) for row in rows.iter_rows(named=True)]
 
 

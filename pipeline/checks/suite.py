@@ -1,4 +1,4 @@
-"""The only place that knows how Great Expectations is called: one row of numbers, one suite, one answer a number.
+"""The only place that knows how Great Expectations is called: a row of numbers with their bounds, one suite, a report.
 
 It is imported inside functions, because importing it takes seconds and memory that only a running check should pay.
 Its context is ephemeral: nothing is stored, nothing is sent, nothing is printed.
@@ -12,37 +12,27 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.checks.constraints import Bounds
 
 if TYPE_CHECKING:
-    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.core.batch_definition import BatchDefinition
-    from great_expectations.expectations.expectation import Expectation
 
 
-@dataclass(frozen=True)
-class Validation:
-    """Whether each number lies within its bounds, or what kept that from being said, and the report that says so."""
-
-    answers: Mapping[str, bool | Exception]
-    report: ExpectationSuiteValidationResult | None = None
-
-
-class NotValidatedError(Exception):
-    """Great Expectations could not say whether an expectation is met."""
-
-
-def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> Validation:
-    """What Great Expectations says of numbers and their bounds, by name."""
-    if not numbers:
-        return Validation({})
+def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValidationResult:
+    """Great Expectations' report on numbers and the bounds that they must lie in, by name."""
     with _quiet():
         _load()
         return _validated(numbers)
+
+
+def answers_of(report: ExpectationSuiteValidationResult) -> dict[str, bool]:
+    """Whether each number lies within its bounds; one of which that could not be said does not."""
+    configurations = ((result.expectation_config, result) for result in report.results)
+    return {asked.kwargs["column"]: bool(result.success) for asked, result in configurations if asked is not None}
 
 
 @contextmanager
@@ -63,7 +53,6 @@ def _quiet() -> Iterator[None]:
 def _load() -> None:
     """Imports Great Expectations, without the searches for garbage that would be a third of its seconds.
 
-    Nor is what has been imported searched ever again, which would be half a second of a run.
     By the thread that needs it: of modules that import each other, one that two threads import at once may be used
     by the other before it is whole.
     """
@@ -77,28 +66,24 @@ def _load() -> None:
             gc.enable()
 
 
-def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> Validation:
+def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValidationResult:
     import great_expectations as gx  # noqa: PLC0415 (see the module's docstring)
     import pandas as pd  # noqa: PLC0415 (see the module's docstring)
-
-    # As an object, a whole number of any size stays exact.
-    row = pd.DataFrame({name: pd.Series([number], dtype=object) for name, (number, _) in numbers.items()})
-    batch = _rows().get_batch({"dataframe": row})
-    suite = gx.ExpectationSuite(
-        "declared", expectations=[_expectation(name, bounds) for name, (_, bounds) in numbers.items()]
-    )
-    report = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
-    return Validation({_number_name(result): _answer(result) for result in report.results}, report)
-
-
-def _expectation(name: str, bounds: Bounds) -> Expectation:
-    """Of the only row the maximum is the value, and needs a third of the metrics that a judgement of rows needs."""
     from great_expectations.expectations.core.expect_column_max_to_be_between import (  # noqa: PLC0415
         ExpectColumnMaxToBeBetween,
     )
 
-    return ExpectColumnMaxToBeBetween(
-        column=name, min_value=bounds.minimum, max_value=bounds.maximum, meta={"number": name}
+    # As an object, a whole number of any size stays exact. Of the only row the maximum is the value, and needs a third
+    # of the metrics that a judgement of rows needs.
+    row = pd.DataFrame({name: pd.Series([number], dtype=object) for name, (number, _) in numbers.items()})
+    expectations = [
+        ExpectColumnMaxToBeBetween(column=name, min_value=bounds.minimum, max_value=bounds.maximum)
+        for name, (_, bounds) in numbers.items()
+    ]
+    batch = _rows().get_batch({"dataframe": row})
+    return batch.validate(
+        gx.ExpectationSuite("declared", expectations=expectations),
+        result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
 
 
@@ -115,23 +100,3 @@ def _rows() -> BatchDefinition[Any]:
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     asset = context.data_sources.add_pandas("checked").add_dataframe_asset("rows")
     return asset.add_batch_definition_whole_dataframe("whole")
-
-
-def _number_name(result: ExpectationValidationResult) -> str:
-    configuration = result.expectation_config
-    if configuration is None or not configuration.meta:
-        raise NotValidatedError("Great Expectations returned a result without saying of which expectation")
-    return str(configuration.meta["number"])
-
-
-def _answer(result: ExpectationValidationResult) -> bool | Exception:
-    problem = _problem(result.exception_info)
-    return NotValidatedError(problem) if problem else bool(result.success)
-
-
-def _problem(exception_info: Mapping[str, Any]) -> str | None:
-    """The message of what an expectation raised: stated directly, or once for every metric that it needed."""
-    for information in (exception_info, *exception_info.values()):
-        if isinstance(information, Mapping) and information.get("raised_exception"):
-            return str(information.get("exception_message") or "Great Expectations raised an error without a message")
-    return None

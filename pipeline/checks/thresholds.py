@@ -7,31 +7,57 @@ Critical checks protect what is published and cannot be set.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from pipeline.checks.declared import Check, Statement, declared_checks
 from pipeline.errors import CensusError
 from pipeline.schema.declaration import Measure, Rule, Table
 
 Thresholds = Mapping[str, Mapping[str, float]]
 """The chosen numbers by table (`group/name`) and check."""
+Field = Literal["allowed", "minimum", "maximum"]
+_NUMBERS: dict[Field, str] = {"allowed": "rows that may fail", "minimum": "at least", "maximum": "at most"}
 
 
 @dataclass(frozen=True)
 class Threshold:
     """The one number of a warning, as declared."""
 
-    check: str
-    declared: float
-    meaning: str
-    statement: Statement
+    statement: Rule | Measure
+    field: Field
+
+    @property
+    def declared(self) -> float:
+        """The number that the declaration states."""
+        return float(getattr(self.statement, self.field))
+
+    @property
+    def meaning(self) -> str:
+        """What is checked, and what the number is."""
+        return f"{self.statement.meaning.rstrip('.')}. The number: {_NUMBERS[self.field]}."
+
+    def set_to(self, number: float, name: str) -> Any:
+        """The same rule or measure with another number.
+
+        Raises:
+            CensusError: the number makes no sense for it.
+        """
+        if self.field == "allowed" and (number < 0 or number != int(number)):
+            raise CensusError(f"{name} is set to {number}: give the number of rows that may fail, 0 or more")
+        changed: dict[str, Any] = {self.field: int(number) if self.field == "allowed" else number}
+        return replace(self.statement, **changed)
 
 
 def settable(table: Table) -> dict[str, Threshold]:
     """The thresholds of the table's warnings that may be set, by check."""
-    return {found.check: found for found in _thresholds(table)}
+    statements: tuple[Rule | Measure, ...] = (*table.rules, *table.measures)
+    found = {}
+    for statement in statements:
+        stated = [name for name in _NUMBERS if getattr(statement, name, None) is not None]
+        if statement.severity == "warning" and len(stated) == 1:
+            found[statement.name] = Threshold(statement, stated[0])
+    return found
 
 
 def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
@@ -40,23 +66,17 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
     Raises:
         CensusError: a check is none of the table's warnings that can be set, or the number makes no sense for it.
     """
-    if not chosen:
-        return table
     found = settable(table)
     if unknown := sorted(set(chosen) - set(found)):
         raise CensusError(
             f"{', '.join(f'{table.path}/{check}' for check in unknown)} is no warning whose threshold can be set: "
             f"{table.path} has {', '.join(found) or 'none'}"
         )
-    changed: dict[int, Any] = {
-        id(threshold.statement): _set_to(threshold.statement, chosen[check], f"{table.path}/{check}")
-        for check, threshold in found.items()
-        if check in chosen
-    }
+    changed = {check: found[check].set_to(number, f"{table.path}/{check}") for check, number in chosen.items()}
     return replace(
         table,
-        rules=tuple(changed.get(id(one), one) for one in table.rules),
-        measures=tuple(changed.get(id(one), one) for one in table.measures),
+        rules=tuple(changed.get(rule.name, rule) for rule in table.rules),
+        measures=tuple(changed.get(measure.name, measure) for measure in table.measures),
     )
 
 
@@ -90,39 +110,3 @@ def require_settable(chosen: Thresholds, tables: Mapping[str, Table]) -> None:
         if path not in tables:
             raise CensusError(f"there is no table {path} whose thresholds could be set: name one of the census' tables")
         with_thresholds(tables[path], of_checks)
-
-
-def _thresholds(table: Table) -> Iterator[Threshold]:
-    for check in declared_checks(table):
-        if check.severity == "warning" and (number := _number_of(check.statement)) is not None:
-            declared, meaning = number
-            yield Threshold(check.name, declared, _in_words(check, meaning), check.statement)
-
-
-def _number_of(statement: Statement) -> tuple[float, str] | None:
-    """The one number that the statement turns on and what it is; None where it has none, or two."""
-    match statement:
-        case Rule(allowed=allowed):
-            return allowed, "rows that may fail"
-        case Measure(minimum=None, maximum=float() | int() as maximum):
-            return maximum, "at most"
-        case Measure(minimum=float() | int() as minimum, maximum=None):
-            return minimum, "at least"
-    return None
-
-
-def _set_to(statement: Statement, number: float, name: str) -> Statement:
-    match statement:
-        case Rule() if number >= 0 and number == int(number):
-            return replace(statement, allowed=int(number))
-        case Rule():
-            raise CensusError(f"{name} is set to {number}: give the number of rows that may fail, 0 or more")
-        case Measure(minimum=None):
-            return replace(statement, maximum=number)
-        case Measure():
-            return replace(statement, minimum=number)
-    raise CensusError(f"{name} states no number that could be set")
-
-
-def _in_words(check: Check, meaning: str) -> str:
-    return f"{check.expected[0].upper()}{check.expected[1:]}. The number: {meaning}."

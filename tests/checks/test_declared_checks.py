@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.checks.declared import declared_checks
-from pipeline.checks.reads import checks_of_change, tables_read
+from pipeline.checks.frames import checks_of_change, tables_read
 from pipeline.checks.rules import mostly_known
 from pipeline.definitions import CATALOGUE
 from pipeline.schema.declaration import Column, Measure, Rule
@@ -46,12 +46,11 @@ def test_the_check_of_columns_says_each_constraint_in_words(models_table):
     )
     table = models_table(columns=columns, key=("model_id", "kind"), may_be_empty=False)
 
-    assert list(declared_checks(table)[0].particulars) == [
-        "the columns have their declared order and types",
-        "there is at least one row",
-        "every row has model_id, low",
-        "model_id, kind together occur once",
+    assert declared_checks(table)[0].in_full.split("; ") == [
+        "there is at least one row, columns and key are as declared: model_id, kind occur once together",
+        "model_id is present",
         "model_id matches ^a",
+        "low is present",
         "low is at least 0 and at most high",
         "high is at most 1,000",
         "kind is one of x, y",

@@ -43,7 +43,7 @@ def passes(table, frames_of):
 
     def judged(chosen):
         results = evaluate(with_thresholds(table, chosen), frames_of({"listings/models": rows}))
-        return {result.name for result in results if result.passed} & set(settable(table))
+        return {result.check.name for result in results if result.passed} & set(settable(table))
 
     return judged
 

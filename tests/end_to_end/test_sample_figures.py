@@ -235,7 +235,7 @@ def test_every_windowed_table_is_published_and_no_incomplete_window_is_called_co
 
 
 def test_the_burst_of_a_bot_is_named_as_a_jump_with_the_model_that_drives_it(sample):
-    from pipeline.checks.lake_frames import LakeFrames
+    from pipeline.checks.frames import LakeFrames
 
     lake = Lake(str(sample[0] / "lake"))
     [rule] = [rule for rule in CATALOGUE.tables["shares/organization_shares"].rules if rule.name == "no_jumps"]
