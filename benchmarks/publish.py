@@ -1,8 +1,8 @@
 """What publishing 24 months of a Hub of millions of models costs.
 
-Makes a lake of sealed months first: listings of the whole Hub with derivations as in `benchmarks.lineage`, whose months
-the census' own assets make from there on, three of them with downloads of their own. Every later month is one of the
-three under its own name, with all downloads grown in proportion, in files of its own.
+Makes a lake of finished months first: listings of the whole Hub with derivations as in `benchmarks.lineage`, whose
+months the census' own assets make from there on, three of them with downloads of their own. Every later month is one of
+the three under its own name, with all downloads grown in proportion, in files of its own.
 
 """
 
@@ -23,11 +23,10 @@ from pipeline.definitions import CATALOGUE, defs
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, opening_of
 from pipeline.orchestration.table_assets import asset_key
-from pipeline.publish.publication import publish
-from pipeline.publish.seals import seal
+from pipeline.publish.manifest import MONTH_MANIFEST, manifest_of
+from pipeline.publish.publication import Choices, publish
 from pipeline.reference.registry import read_registry
 from pipeline.tables import attribution, lineage, listings
-from pipeline.tables.published import MONTH_SEALS
 from pipeline.transform.normalise import opening_counters
 
 FIRST = dt.date(2024, 9, 1)
@@ -54,20 +53,20 @@ LICENCES = ["mit", "apache-2.0", "llama3.1", "other", None]
 
 
 def make_lake(folder: Path, models: int) -> None:
-    """The lake of so many sealed months in `folder`; months that are there are left as they are."""
+    """The lake of so many finished months in `folder`; months that are there are left as they are."""
     lake = Lake(str(folder / "lake"))
     registry = _registry_of_authors(folder)
     listing = None
     for number in range(MONTHS):
         month = add_months(FIRST, number)
-        if lake.holds(MONTH_SEALS, month):
+        if lake.holds(MONTH_MANIFEST, month):
             continue
         if number < MEASURED_MONTHS:
             listing = _listing(models, registry) if listing is None else listing
             _measure_month(lake, month, listing, registry)
         else:
             _repeat_month(lake, add_months(FIRST, number % MEASURED_MONTHS), month, 1 + GROWTH * number)
-        lake.write(MONTH_SEALS, month, seal(lake, CATALOGUE.monthly, month))
+        lake.write(MONTH_MANIFEST, month, manifest_of(lake, CATALOGUE, month))
         print(f"  {month:%Y-%m} of the lake is made", file=sys.stderr, flush=True)
 
 
@@ -188,7 +187,8 @@ def publish_months(folder: Path) -> dict[str, int]:
     """Publishes the lake into a new folder; how many months and rows that were."""
     published = folder / "published"
     shutil.rmtree(published, ignore_errors=True)
-    made = publish(Lake(str(folder / "lake")), CATALOGUE, published, lambda: duckdb.connect(":memory:"), "equal_parts")
+    lake = Lake(str(folder / "lake"))
+    made = publish(lake, CATALOGUE, published, lambda: duckdb.connect(":memory:"), Choices("equal_parts"))
     return {"months": len(made.months), "rows": made.rows}
 
 

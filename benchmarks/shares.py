@@ -8,6 +8,7 @@ the same files for the same populations, once on strings and once on categories;
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ import numpy as np
 import polars as pl
 
 from benchmarks.stages import Peer, Stage
+from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
-from pipeline.publish.windowed import windowed_marts
 from pipeline.reference.attributes import attribute_words
+from pipeline.schema.declaration import Table
 from pipeline.tables import attributes, measures, shares
 from pipeline.transform.adoption import adoption_marks
 from pipeline.transform.attributes import attribute_shares
@@ -179,7 +181,27 @@ def make_windows(folder: Path) -> None:
         )
         for table, frame in month.items()
     }
-    windowed_marts(lambda table: lake[table].lazy())
+    months = _Months(tuple(add_months(MONTH, later) for later in range(WINDOW_MONTHS)), lake)
+    for made in CATALOGUE.published.values():
+        if "window" in made.references:
+            months.published(made.name)
+
+
+@dataclass
+class _Months:
+    """As much of the published months as marts over windows look at."""
+
+    months: tuple[dt.date, ...]
+    lake: dict[Table, pl.DataFrame]
+    made: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        return self.lake[table].lazy()
+
+    def published(self, name: str) -> pl.LazyFrame:
+        if name not in self.made:
+            self.made[name] = CATALOGUE.published[name].make(self).collect()  # type: ignore[arg-type]
+        return self.made[name].lazy()
 
 
 def members_by_pandas(folder: Path, *, categories: bool) -> None:

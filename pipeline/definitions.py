@@ -18,6 +18,7 @@ from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.pools import pool_of
 from pipeline.orchestration.resources import (
+    AllowancesResource,
     LakeResource,
     OriginRuleResource,
     RegistryResource,
@@ -60,6 +61,7 @@ defs = dg.Definitions(
         "lake_io": lake_io_manager(CATALOGUE),
         "snapshot_source": SnapshotSourceResource.configure_at_launch(),
         "alerts": AlertsResource(),
+        "allowances": AllowancesResource.configure_at_launch(),
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),
         "check_thresholds": check_thresholds(CATALOGUE),

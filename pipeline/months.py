@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from pipeline.errors import CensusError
@@ -44,6 +45,19 @@ def months_between(first: date, last: date) -> list[date]:
     """All months from `first` to `last`, both included; empty where `last` is earlier."""
     count = (last.year - first.year) * 12 + last.month - first.month + 1
     return [add_months(first, offset) for offset in range(max(count, 0))]
+
+
+def in_words(months: Sequence[date]) -> str:
+    """The months, which are in order, as unbroken stretches: `2024-08 to 2025-04, 2025-06`; empty for none."""
+    stretches: list[list[date]] = []
+    for month in months:
+        if stretches and previous_month(month) == stretches[-1][-1]:
+            stretches[-1].append(month)
+        else:
+            stretches.append([month])
+    return ", ".join(
+        f"{stretch[0]:%Y-%m}" + (f" to {stretch[-1]:%Y-%m}" if len(stretch) > 1 else "") for stretch in stretches
+    )
 
 
 def days_in(month: date) -> int:

@@ -90,8 +90,8 @@ def test_the_chain_is_straight():
             assert CHAIN.index(GRAPH.get(parent).group_name) <= CHAIN.index(GRAPH.get(key).group_name), (key, parent)
 
 
-def test_the_seal_waits_for_every_table_of_the_month():
-    parents = {key.to_user_string() for key in GRAPH.get(AssetKey(["published", "month_seals"])).parent_keys}
+def test_the_manifest_waits_for_every_table_of_the_month():
+    parents = {key.to_user_string() for key in GRAPH.get(AssetKey(["published", "month_manifest"])).parent_keys}
     assert parents == {table.path for table in CATALOGUE.monthly}
 
 

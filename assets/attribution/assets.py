@@ -19,7 +19,7 @@ LARGEST_SHOWN = 10
 def organizations(context: dg.AssetExecutionContext, registry: RegistryResource) -> pl.DataFrame:
     """The reviewed registry as the census reads it."""
     read = registry.read()
-    context.add_output_metadata({"registry_digest": read.digest})
+    context.add_output_metadata({"made_by": {"registry": read.digest}})
     return read.organizations
 
 
@@ -33,7 +33,7 @@ def model_attribution(
 ) -> pl.LazyFrame:
     """The developer of every repository, by its uploader."""
     read = registry.read()
-    context.add_output_metadata({"registry_digest": read.digest})
+    context.add_output_metadata({"made_by": {"registry": read.digest}})
     return attribution.attribute(
         snapshot.select("month", "hub_id", "model_id", "namespace"),
         month_of(context),
@@ -74,7 +74,7 @@ def root_attribution(
 ) -> pl.LazyFrame:
     """The developer of every root, listed or not."""
     read = registry.read()
-    context.add_output_metadata({"registry_digest": read.digest})
+    context.add_output_metadata({"made_by": {"registry": read.digest}})
     return attribution.attribute_roots(
         weights,
         derivations,

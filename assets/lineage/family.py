@@ -12,8 +12,8 @@ import polars as pl
 from assets.lineage.graph import graph_of
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.publish.marts import SYNTHETIC_SOURCES
 from pipeline.schema.declaration import Table
+from pipeline.synthetic import is_synthetic
 from pipeline.tables import attribution, lineage, listings
 
 NAMES_SUGGESTED = 3
@@ -44,7 +44,7 @@ class Family:
     @property
     def is_synthetic(self) -> bool:
         """Whether the month was invented."""
-        return self.source in SYNTHETIC_SOURCES
+        return is_synthetic(self.source)
 
 
 def read_family(lake: Lake, model: str, month: date | None = None) -> Family:

@@ -18,8 +18,9 @@ from assets.lineage.family import Family, read_family
 from pipeline import settings
 from pipeline.cli.types import MonthType
 from pipeline.lake.store import Lake
+from pipeline.synthetic import label
+from pipeline.text import plain
 
-SYNTHETIC = "SYNTHETIC SAMPLE, not the real Hub. "
 BASES = {"all_time_delta": "growth of the cumulative counters", "rolling_30d": "30-day counters, scaled (estimates)"}
 _UNSAFE_IN_MERMAID = re.compile(r"[^\w ./,()+-]")
 
@@ -94,7 +95,7 @@ def as_graphml(family: Family, depth: int, _: int) -> str:
     ]
     for row, values in enumerate(members.select(*types).iter_rows()):
         data = "".join(
-            f'<data key="{name}">{escape(inert(str(value)))}</data>'
+            f'<data key="{name}">{escape(plain(str(value)))}</data>'
             for name, value in zip(types, values, strict=True)
             if value is not None
         )
@@ -132,16 +133,10 @@ def family(model: str, month: date | None, depth: int, children: int, form: str)
     click.echo(FORMATS[form](found, depth, children))
 
 
-def inert(text: str) -> str:
-    """The text with everything that is not printed as itself (controls, reversals, invisibles) written out."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
 def _definition(family: Family) -> list[str]:
     members = family.members
-    label = SYNTHETIC if family.is_synthetic else ""
     lines = [
-        f"{label}What derives from {inert(members['model_id'][0])}",
+        f"{label(is_synthetic=family.is_synthetic)}What derives from {plain(members['model_id'][0])}",
         f"  month        {family.month:%Y-%m}",
         f"  family       {members.height:,} repositories, {members['downloads'].sum():,.0f} downloads: each counted",
         "               whole, also where it has other roots",
@@ -150,7 +145,7 @@ def _definition(family: Family) -> list[str]:
         f"  source       {family.source}",
     ]
     if family.parents:
-        lines.append(f"  derives from {', '.join(map(inert, family.parents))}")
+        lines.append(f"  derives from {', '.join(map(plain, family.parents))}")
     return lines
 
 
@@ -188,7 +183,7 @@ def _drawn(family: Family, depth: int, children: int) -> Iterator[_Line]:
 
 
 def _text(member: Mapping[str, Any], *, is_cut: bool) -> str:
-    parts = [inert(member["model_id"]), member["relation"], member["country"]]
+    parts = [plain(member["model_id"]), member["relation"], member["country"]]
     is_measured = member["downloads"] is not None
     parts.append(f"{member['downloads']:,.0f}" if is_measured else "" if member["hub_id"] else "not listed")
     if member["above"] is not None and member["other_parents"]:

@@ -32,9 +32,9 @@ def architecture_page() -> str:
         f"  {_node(parent)} --> {_node(key)}"
         for key in sorted(graph.get_all_asset_keys())
         for parent in sorted(graph.get(key).parent_keys)
-        if key.path != ["published", "month_seals"]
+        if key.path != ["published", "month_manifest"]
     ]
-    lines.append("  shares -- digests of every table, after all blocking checks --> published_month_seals")
+    lines.append("  shares -- digests of every table, after all blocking checks --> published_month_manifest")
     diagram = "\n".join(["```mermaid", *lines, "```"])
     return "\n".join([HEAD, diagram, "", *_launchers()]) + "\n"
 
@@ -58,7 +58,7 @@ def graph_picture() -> str:
             for place, group in enumerate(CHAIN)
             for key in tables[group]
             for parent in graph.get(key).parent_keys
-            if graph.get(parent).group_name not in {group, None} and key.path != ["published", "month_seals"]
+            if graph.get(parent).group_name not in {group, None} and key.path != ["published", "month_manifest"]
         }
         | {(CHAIN.index("shares"), CHAIN.index("published"))}
     )

@@ -22,8 +22,9 @@ from pipeline.publish import explain as explaining
 from pipeline.publish import push as pushing
 from pipeline.publish import verify as verifying
 from pipeline.publish.compare import FIGURES, as_text, compare, published_figures
-from pipeline.publish.dictionary import pages
+from pipeline.publish.dictionary import pages, schema_page
 from pipeline.publish.folder import PublishedFolder
+from pipeline.publish.guards import ALLOWANCES
 from pipeline.publish.headline import read_headline
 from pipeline.schema.catalogue import Catalogue
 from pipeline.tables.lineage import ORIGIN_RULES
@@ -61,6 +62,14 @@ def _declared_commands() -> dict[str, click.Command]:
     return COMMANDS
 
 
+allowances = click.option(
+    "--allow",
+    multiple=True,
+    type=click.Choice(sorted(ALLOWANCES)),
+    help="Publish all the same: " + "; ".join(f"{name}: {meaning}" for name, meaning in ALLOWANCES.items()) + ".",
+)
+
+
 @click.group(cls=CensusGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="census")
 def census() -> None:
@@ -84,6 +93,7 @@ def census() -> None:
     type=click.Choice(["downloads", "attribution", "lineage", "shares"]),
     help="Make only what follows from this step anew, from what the lake holds; nothing is read from a Hub.",
 )
+@allowances
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines; no progress.")
 def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
     """Materialises months through Dagster, then publishes them.
@@ -95,6 +105,19 @@ def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
     running = loaded("run")
     reporter = running.JsonReporter() if as_json else running.TerminalReporter()
     sys.exit(running.run(running.Request(**request), reporter))
+
+
+@census.command()
+@allowances
+@click.option("--registry", type=click.Path(path_type=Path), help="The registry that the months were made with.")
+@click.option("--origin-rule", type=click.Choice(ORIGIN_RULES), help="Of months that were split by it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines; no progress.")
+def publish(as_json: bool, **asked: Any) -> None:  # noqa: FBT001
+    """Publishes the months of the lake that are finished, in the place of what is published now."""
+    prepare_home()
+    running = loaded("run")
+    reporter = running.JsonReporter() if as_json else running.TerminalReporter()
+    sys.exit(running.publish(running.publication_resources(**asked), reporter))
 
 
 @census.command()
@@ -227,8 +250,11 @@ def docs(folder: Path) -> None:
     """Writes what follows from the code: a page on each published table, one on the architecture, its picture."""
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
+    published = catalogue().published
+    for name, text in pages(published).items():
         (tables / name).write_text(text, encoding="utf-8")
+    schema = folder / "published-schema.md"
+    schema.write_text(schema_page(schema.read_text(encoding="utf-8"), published), encoding="utf-8")
     architecture = loaded("architecture")
     (folder / "architecture.md").write_text(architecture.architecture_page(), encoding="utf-8")
     (folder / "images").mkdir(exist_ok=True)

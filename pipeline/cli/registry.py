@@ -15,7 +15,8 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, months_between
 from pipeline.publish.headline import ATTRIBUTION_MEANINGS, BASIS_MEANINGS, POPULATION_MEANINGS
-from pipeline.publish.marts import SYNTHETIC_SOURCES, dim_country
+from pipeline.publish.manifest import MONTH_MANIFEST
+from pipeline.reference.countries import country_name
 from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
 from pipeline.reference.registry import (
     our_registry,
@@ -24,7 +25,8 @@ from pipeline.reference.registry import (
     registry_defects,
     registry_lines,
 )
-from pipeline.tables import attribution, listings, published
+from pipeline.synthetic import is_synthetic, label
+from pipeline.tables import attribution, listings
 from pipeline.transform import registry_review as review
 from pipeline.transform.attribution import current_rows
 from pipeline.transform.shares import with_shares
@@ -118,8 +120,8 @@ def sample(registry: Path | None, seed: int, rows: int) -> list[str]:
 
 
 def _attributed_months(lake: Lake) -> list[date]:
-    """Months that ran to their end: those that are sealed."""
-    return lake.months(published.MONTH_SEALS)
+    """Months that ran to their end."""
+    return lake.months(MONTH_MANIFEST)
 
 
 def _remarks(registry: pl.DataFrame, lake: Lake, months: list[date]) -> Iterator[str]:
@@ -305,7 +307,7 @@ def _definition(lake: Lake, window: _Window, population: str, shares: pl.DataFra
     ).collect()
     sources = stated["source"].unique().sort().to_list()
     bases = stated["basis"].unique().to_list()
-    synthetic = "SYNTHETIC SAMPLE, not the real Hub. " if set(sources) & set(SYNTHETIC_SOURCES) else ""
+    synthetic = label(is_synthetic=any(map(is_synthetic, sources)))
     incomplete = "" if window.is_complete else f", INCOMPLETE: {len(window.months)} months only"
     covered = dict(shares.select("dimension", "coverage").unique().iter_rows())
     yield f"{synthetic}Share of model downloads by country, under our registry and under other maps"
@@ -338,7 +340,7 @@ def _side_by_side(under: dict[str, pl.DataFrame]) -> Iterator[str]:
 
 
 def _member_names(rows: pl.DataFrame) -> dict[str, str]:
-    return {code: name for code, name, _ in dim_country(rows["member"].to_list()).collect().iter_rows()}
+    return {code: country_name(code) for code in rows["member"]}
 
 
 def _both(shares: pl.DataFrame) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline import settings
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.months import months_between, previous_month
+from pipeline.months import in_words, months_between
 from pipeline.orchestration import launch
 from pipeline.orchestration.thresholds import deployed_thresholds
 from pipeline.publish.headline import Headline, read_headline
@@ -41,6 +41,7 @@ class Request:
     origin_rule: str | None
     jobs: int
     from_step: str | None = None
+    allow: tuple[str, ...] = ()
 
     def months(self) -> list[date]:
         """The months to run.
@@ -77,15 +78,22 @@ class Request:
             )
         return held
 
-    def resources(self) -> dict[str, dict[str, str]]:
+    def resources(self) -> dict[str, Any]:
         """The request as configuration of Dagster's resources."""
         snapshots = str(self.snapshots.resolve()) if self.snapshots else ""
-        registry = str(self.registry.resolve()) if self.registry else ""
         return {
             "snapshot_source": {"source": self.source, "snapshots": snapshots},
-            "registry": {"path": registry},
-            "origin_rule": {"rule": self.origin_rule or ""},
+            **publication_resources(self.registry, self.origin_rule, self.allow),
         }
+
+
+def publication_resources(registry: Path | None, origin_rule: str | None, allow: Sequence[str]) -> dict[str, Any]:
+    """What a publication is made with, as configuration of Dagster's resources."""
+    return {
+        "registry": {"path": str(registry.resolve()) if registry else ""},
+        "origin_rule": {"rule": origin_rule or ""},
+        "allowances": {"allow": list(allow)},
+    }
 
 
 class Reporter(Protocol):
@@ -114,15 +122,20 @@ def run(request: Request, reporter: Reporter) -> int:
         ),
         len(months),
     )
-    headline = None
-    if any(outcome.succeeded for outcome in outcomes):
-        of_publish = {name: values for name, values in request.resources().items() if name != "snapshot_source"}
-        published = reporter.follow("publish", launch.run_all([launch.Launch("publish", resources=of_publish)], 1), 1)
-        outcomes += published
-        if published[0].succeeded:
-            headline = read_headline(settings.published_folder())
-    reporter.report(outcomes, headline)
-    return 0 if all(outcome.succeeded for outcome in outcomes) else 1
+    if not any(outcome.succeeded for outcome in outcomes):
+        reporter.report(outcomes, None)
+        return 1
+    return publish(request.resources(), reporter, outcomes)
+
+
+def publish(resources: Mapping[str, Any], reporter: Reporter, outcomes: Sequence[launch.RunOutcome] = ()) -> int:
+    """Publishes the finished months, after the runs that ended so; the exit code."""
+    of_publish = {name: values for name, values in resources.items() if name != "snapshot_source"}
+    published = reporter.follow("publish", launch.run_all([launch.Launch("publish", resources=of_publish)], 1), 1)
+    headline = read_headline(settings.published_folder()) if published[0].succeeded else None
+    every = [*outcomes, *published]
+    reporter.report(every, headline)
+    return 0 if all(outcome.succeeded for outcome in every) else 1
 
 
 class TerminalReporter:
@@ -227,14 +240,7 @@ def describe_sources(snapshots: Path | None) -> Iterator[str]:
 
 def _reach(months: list[date]) -> str:
     """The months as unbroken stretches: `2024-08 to 2025-04, 2025-06 (10 months)`."""
-    stretches: list[list[date]] = []
-    for month in months:
-        if stretches and previous_month(month) == stretches[-1][-1]:
-            stretches[-1].append(month)
-        else:
-            stretches.append([month])
-    said = [f"{stretch[0]:%Y-%m}" + (f" to {stretch[-1]:%Y-%m}" if len(stretch) > 1 else "") for stretch in stretches]
-    return f"{', '.join(said)} ({len(months)} month{'s' if len(months) > 1 else ''})"
+    return f"{in_words(months)} ({len(months)} month{'s' if len(months) > 1 else ''})"
 
 
 def serve_sample(port: int, models: int) -> None:

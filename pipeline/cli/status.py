@@ -1,4 +1,4 @@
-"""What is there, month by month: the lake's tables and seals, and the last verdict of each check."""
+"""What is there, month by month: the lake's tables and manifests, and the last verdict of each check."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pipeline import settings
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.orchestration.runs import last_evaluations, runs_like
-from pipeline.publish.seals import defects as month_defects
-from pipeline.publish.seals import misfits
+from pipeline.publish.manifest import defects as month_defects
+from pipeline.publish.manifest import misfits, run_again
 from pipeline.tables.listings import HUB_SNAPSHOTS
 
 
@@ -44,8 +44,8 @@ class MonthStatus:
 def month_statuses() -> list[MonthStatus]:
     """Every month of which the lake holds a snapshot, in order."""
     lake, instance = Lake(settings.lake_url()), dg.DagsterInstance.get()
-    defects = {month: list(month_defects(lake, CATALOGUE.monthly, month)) for month in lake.months(HUB_SNAPSHOTS)}
-    stale = misfits(lake, [month for month, found in defects.items() if not found])
+    defects = {month: list(month_defects(lake, CATALOGUE, month)) for month in lake.months(HUB_SNAPSHOTS)}
+    stale = misfits(lake, CATALOGUE, [month for month, found in defects.items() if not found])
     statuses = []
     for month, of_month in defects.items():
         observed = lake.scan(HUB_SNAPSHOTS, month).select("source", "source_revision", "observed_at").head(1).collect()
@@ -60,7 +60,7 @@ def month_statuses() -> list[MonthStatus]:
                 **observed.row(0, named=True),
                 tables=len(held),
                 tables_missing=[table.path for table in CATALOGUE.monthly if table.path not in held],
-                held_back=next(map(str, of_month), None),
+                held_back=next((f"{defect}: {run_again(month)}" for defect in of_month), None),
                 stale=[str(defect) for defect in (*of_month, *stale.get(month, ())) if defect.is_stale],
                 checks_passed=sum(verdicts.values()),
                 checks_failed=sorted(check for check, passed in verdicts.items() if not passed),

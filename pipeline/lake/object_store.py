@@ -8,7 +8,6 @@ whole or absent without any renaming.
 from __future__ import annotations
 
 import functools
-import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from polars.exceptions import PolarsError
 from upath import UPath
 
 from pipeline.atomic_file import replacing
+from pipeline.digest import ALGORITHM, digest_of
 from pipeline.errors import CensusError, storage_trouble
 
 Arguments = ParamSpec("Arguments")
@@ -35,8 +35,6 @@ S3_OPTIONS: dict[str, Any] = {
     },
 }
 """How S3 is opened. The filesystem layer tries connections that break five times, each with these attempts."""
-DIGEST = "sha256"
-"""Under this name an object says the SHA-256 of its bytes, written with them in one step."""
 
 
 class HasUrl(Protocol):
@@ -70,14 +68,13 @@ def upload(file: Path, path: UPath) -> None:
     Raises:
         CensusError: the store holds something else than was sent.
     """
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, DIGEST).hexdigest()
+    digest = digest_of(file)
     if path.protocol in ("", "file", "local"):
         Path(path.path).parent.mkdir(parents=True, exist_ok=True)
         with replacing(Path(path.path)) as unfinished:
             shutil.copyfile(file, unfinished)
     else:
-        stated = {"Metadata": {DIGEST: digest}} if path.protocol in S3_PROTOCOLS else {}
+        stated = {"Metadata": {ALGORITHM: digest}} if path.protocol in S3_PROTOCOLS else {}
         path.fs.put_file(str(file), path.path, **stated)
     if path.stat().st_size != file.stat().st_size:
         raise CensusError(f"{path} is not of the size that was sent, another writer may have put it there: run again")
@@ -85,7 +82,7 @@ def upload(file: Path, path: UPath) -> None:
 
 def stated_digest(path: UPath) -> str | None:
     """The SHA-256 that an object says of itself, without reading it; None where nothing says it."""
-    return path.fs.metadata(path.path).get(DIGEST) if path.protocol in S3_PROTOCOLS else None
+    return path.fs.metadata(path.path).get(ALGORITHM) if path.protocol in S3_PROTOCOLS else None
 
 
 def in_words(

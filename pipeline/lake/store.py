@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import hashlib
 import os
 import re
 import tempfile
@@ -22,6 +21,7 @@ from polars.exceptions import PolarsError
 from upath import UPath
 
 from pipeline.atomic_file import replacing
+from pipeline.digest import digest_of
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, refusal, stated_digest, upload
 from pipeline.lake.provenance import Provenance, provenance_in
@@ -136,7 +136,7 @@ class Lake:
     @in_words
     def digest(self, table: Table, month: date | None = None) -> str:
         """SHA-256 of the table's month as it is stored."""
-        return _digest(self.path(table, month))
+        return digest_of(self.path(table, month))
 
     @in_words
     def state(self, table: Table, month: date | None = None) -> str | None:
@@ -179,21 +179,13 @@ class Lake:
         )
 
 
-def _digest(path: UPath) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _state(path: UPath) -> str:
     return str(path.fs.ukey(path.path))
 
 
 @functools.lru_cache(maxsize=1024)
 def _digest_of_state(path: UPath, _state: str) -> str:
-    return _digest(path)
+    return digest_of(path)
 
 
 def _native(path: UPath) -> str:

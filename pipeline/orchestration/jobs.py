@@ -10,7 +10,7 @@ from pipeline.months import previous_month
 from pipeline.orchestration.launch import PUBLISHED_BY_TAG
 from pipeline.orchestration.runs import PARTITION_TAG, UNDER_WAY, end_abandoned_runs
 from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, READS_HUB, asset_key
-from pipeline.tables.published import MONTH_SEALS
+from pipeline.publish.manifest import MONTH_MANIFEST
 
 WHOLE_MONTH = dg.AssetSelection.tag(*MONTHLY)
 STEPS = {
@@ -24,13 +24,13 @@ RUNS_LOOKED_AT = 50
 MONTHLY_CENSUS = dg.define_asset_job(
     "monthly_census",
     selection=WHOLE_MONTH,
-    description="The whole chain for one month, checks included: from the snapshot to the month's seal.",
+    description="The whole chain for one month, checks included: from the snapshot to the month's manifest.",
 )
 
 PUBLISH = dg.define_asset_job(
     "publish",
     selection=dg.AssetSelection.all() - WHOLE_MONTH - dg.AssetSelection.tag(*BY_HAND),
-    description="Everything that is published, from every sealed month.",
+    description="Everything that is published, from every finished month.",
 )
 
 
@@ -78,7 +78,7 @@ def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 def publish_after_months(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Asks for one publication for all months that ended since the last, also when the last of them failed."""
     under_way = context.instance.get_runs(dg.RunsFilter(statuses=list(UNDER_WAY)))
-    if waiting := [run.tags[PARTITION_TAG] for run in under_way if _seals_a_month(run)]:
+    if waiting := [run.tags[PARTITION_TAG] for run in under_way if _finishes_a_month(run)]:
         return dg.SkipReason(f"waiting for {', '.join(sorted(waiting))}")
     ended = context.instance.get_run_records(
         dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=RUNS_LOOKED_AT, order_by="update_timestamp"
@@ -92,13 +92,13 @@ def publish_after_months(context: dg.SensorEvaluationContext) -> dg.RunRequest |
 
 
 def _is_published_by_us(run: dg.DagsterRun) -> bool:
-    return _seals_a_month(run) and PUBLISHED_BY_TAG not in run.tags
+    return _finishes_a_month(run) and PUBLISHED_BY_TAG not in run.tags
 
 
-def _seals_a_month(run: dg.DagsterRun) -> bool:
+def _finishes_a_month(run: dg.DagsterRun) -> bool:
     if PARTITION_TAG not in run.tags:
         return False
-    return run.job_name in {MONTHLY_CENSUS.name, REGISTRY_CHANGE.name} or asset_key(MONTH_SEALS) in (
+    return run.job_name in {MONTHLY_CENSUS.name, REGISTRY_CHANGE.name} or asset_key(MONTH_MANIFEST) in (
         run.asset_selection or ()
     )
 

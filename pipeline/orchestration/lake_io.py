@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 from dagster import InputContext, OutputContext
 
-from pipeline.lake.provenance import INHERITED, Provenance
+from pipeline.lake.provenance import MADE_BY, OBSERVATION, Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.shown import largest_rows, lowest_coverage, rests_on
@@ -99,9 +99,9 @@ class LakeIOManager(dg.IOManager):
         return self._catalogue["/".join(asset_key.path)]
 
 
-def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, str]:
+def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What the step itself has stated of its origin."""
-    said = {name: metadata[name].value for name in INHERITED if name in metadata}
+    said = {name: metadata[name].value for name in (*OBSERVATION, MADE_BY) if name in metadata}
     if "observed_at" in said:
         said["observed_at"] = datetime.fromtimestamp(said["observed_at"], UTC).isoformat()
     return said

@@ -12,7 +12,9 @@ import polars as pl
 from pydantic import Field
 
 from pipeline import settings
+from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from pipeline.publish.guards import ALLOWANCES
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.schema.declaration import Table
 from pipeline.sources.snapshots import SnapshotSource, SourceChoice
@@ -84,6 +86,25 @@ class OriginRuleResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             CensusError: there is no such rule.
         """
         return settings.origin_rule(self.rule)
+
+
+class AllowancesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """What a publication may do that is refused otherwise."""
+
+    allow: list[str] = Field(
+        default=[],
+        description=f"Any of {', '.join(f'{name} ({meaning})' for name, meaning in ALLOWANCES.items())}.",
+    )
+
+    def allowed(self) -> frozenset[str]:
+        """The names of what is allowed.
+
+        Raises:
+            CensusError: one of them is no such name.
+        """
+        if unknown := [name for name in self.allow if name not in ALLOWANCES]:
+            raise CensusError(f"{unknown[0]!r} is nothing to allow: choose from {', '.join(ALLOWANCES)}")
+        return frozenset(self.allow)
 
 
 class RegistryResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-import polars as pl
 
 from pipeline import settings
 from pipeline.lake.store import Lake
@@ -17,12 +16,12 @@ from pipeline.orchestration.alerts import Alert, AlertsResource
 from pipeline.orchestration.jobs import MONTHLY_CENSUS
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.runs import failed_check, last_evaluations, month_of_run, report_of, runs_like
-from pipeline.publish.marts import SYNTHETIC_SOURCES
-from pipeline.tables.published import MONTH_SEALS
+from pipeline.publish.manifest import MONTH_MANIFEST, manifest_rows
+from pipeline.synthetic import is_synthetic
 
 WILL_BE_RETRIED = "dagster/will_retry"
 GRACE = timedelta(hours=24)
-"""How long after its close a month may take to be sealed."""
+"""How long after its close a month may take to be finished."""
 REMINDER = timedelta(days=7)
 
 
@@ -71,7 +70,7 @@ def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResourc
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Tells people of a month that closed a day ago and is not sealed, and every week of all that still stands: "
+        "Tells people of a month that closed a day ago and is not finished, and every week of all that still stands: "
         "missing months and months whose latest run failed."
     ),
 )
@@ -97,9 +96,9 @@ def standing_problems(instance: dg.DagsterInstance, lake: Lake, now: datetime) -
     """
     problems = {}
     due = previous_month((now - GRACE).date().replace(day=1))
-    if _is_of_the_real_hub(lake) and not lake.holds(MONTH_SEALS, due):
+    if _is_of_the_real_hub(lake) and not lake.holds(MONTH_MANIFEST, due):
         problems[f"missing {due}"] = (
-            f"{due:%Y-%m} has closed and is not sealed: run it from source hub while its tolerance lasts, "
+            f"{due:%Y-%m} has closed and is not finished: run it from source hub while its tolerance lasts, "
             "afterwards from hub_stats"
         )
     for month, run in sorted(_latest_runs(instance).items()):
@@ -109,10 +108,8 @@ def standing_problems(instance: dg.DagsterInstance, lake: Lake, now: datetime) -
 
 
 def _is_of_the_real_hub(lake: Lake) -> bool:
-    sealed = lake.months(MONTH_SEALS)
-    return bool(sealed) and (
-        lake.scan(MONTH_SEALS, sealed[-1]).select(~pl.col("source").is_in(SYNTHETIC_SOURCES).all()).collect().item()
-    )
+    finished = lake.months(MONTH_MANIFEST)
+    return bool(finished) and not is_synthetic(manifest_rows(lake, finished[-1])["source"][0])
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from polars import selectors
 from pipeline.checks.samples import sample
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
-from pipeline.publish.marts import SYNTHETIC_SOURCES
 from pipeline.schema.declaration import Table
+from pipeline.synthetic import is_synthetic
 
 LARGEST_SHOWN = 10
 DIGITS_SHOWN = 9
@@ -67,7 +67,7 @@ def source_of(lake: Lake, table: Table, month: date) -> str:
 
 def named_source(source: str) -> str:
     """The source, with a word of warning where nothing in it was measured."""
-    return f"{source} ({SYNTHETIC})" if source in SYNTHETIC_SOURCES else source
+    return f"{source} ({SYNTHETIC})" if is_synthetic(source) else source
 
 
 def lowest_coverage(stored: pl.LazyFrame, table: Table) -> float | None:

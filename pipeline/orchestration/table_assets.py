@@ -40,7 +40,7 @@ DOCS_OF_GROUP = {
     "attribution": "docs/methodology.md#who-made-it",
     "lineage": "docs/methodology.md#derivations",
     "shares": "docs/methodology.md#shares",
-    "published": "docs/adr/0001-seals-decide-what-is-published.md",
+    "published": "docs/adr/0001-manifests-decide-what-is-published.md",
 }
 """Where the method of a group's tables is explained, in the repository."""
 MONTH_IS_DUE = dg.FreshnessPolicy.cron("20 0 2 * *", lower_bound_delta=timedelta(hours=24), timezone="UTC")

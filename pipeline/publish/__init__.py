@@ -1,1 +1,1 @@
-"""Publishing: from the sealed months of the lake to the warehouse that readers open."""
+"""Publishing: from the finished months of the lake to the warehouse that readers open."""

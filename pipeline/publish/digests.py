@@ -5,38 +5,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from pipeline.digest import digest_of
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from pipeline.publish.manifest import MONTH_MANIFEST, manifest_rows
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
-from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.tables.published import MONTH_SEALS
 
 OF_THE_VERSION = "SHA256SUMS"
 OF_THE_LAKE = "lake.sha256"
 PLACE = re.compile(r"(?P<table>[a-z_]+/[a-z_]+)(?:/month=(?P<month>\d{4}-(?:0[1-9]|1[0-2])-01))?/part-0\.parquet")
-WITHOUT_A_SEAL = (ORGANIZATIONS, MONTH_SEALS)
-"""What no seal vouches for: the tables of the lake that a publication's list itself must be held to."""
 LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)\n")
 
 
 def write_digests(version: Path, of_the_lake: Mapping[str, str]) -> None:
     """Writes both lists into the version's folder, once everything else is in it; see `lake_digests`."""
-    (version / OF_THE_LAKE).write_text(_lines(of_the_lake))
-    (version / OF_THE_VERSION).write_text(_lines(file_digests(version)))
+    (version / OF_THE_LAKE).write_text(_lines(of_the_lake), encoding="utf-8")
+    (version / OF_THE_VERSION).write_text(_lines(file_digests(version)), encoding="utf-8")
 
 
-def table_and_month(name: str, tables: Mapping[str, Table]) -> tuple[Table | None, date | None]:
+def table_and_month(name: str, catalogue: Catalogue) -> tuple[Table | None, date | None]:
     """The table and month of a path in the lake; no table where it is none."""
     match = PLACE.fullmatch(name)
     if match is None:
         return None, None
-    return tables.get(match["table"]), date.fromisoformat(match["month"]) if match["month"] else None
+    table = catalogue.tables.get(match["table"])
+    month = date.fromisoformat(match["month"]) if match["month"] else None
+    return (table, month) if table is not None and table.monthly == (month is not None) else (None, None)
 
 
 def place_in_lake(table: str, month: date | None = None) -> str:
@@ -44,26 +44,24 @@ def place_in_lake(table: str, month: date | None = None) -> str:
     return f"{table}/{f'month={month.isoformat()}/' if month else ''}part-0.parquet"
 
 
-def lake_digests(lake: Lake, months: Sequence[date]) -> dict[str, str]:
-    """By path in the lake: the registry, the months' seals as they are now, and the files as they were sealed."""
-    digests = {}
-    if lake.holds(ORGANIZATIONS):
-        digests[place_in_lake(ORGANIZATIONS.path)] = lake.digest(ORGANIZATIONS)
+def lake_digests(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> dict[str, str]:
+    """By path in the lake: tables without months, the months' manifests as they are now, and what these list."""
+    digests = {
+        place_in_lake(table.path): lake.digest(table)
+        for table in catalogue.tables.values()
+        if not table.monthly and lake.holds(table)
+    }
     for month in months:
-        digests[place_in_lake(MONTH_SEALS.path, month)] = lake.digest(MONTH_SEALS, month)
-        sealed = lake.scan(MONTH_SEALS, month).select("table", "sha256").collect()
-        digests |= {place_in_lake(table, month): digest for table, digest in sealed.iter_rows()}
+        digests[place_in_lake(MONTH_MANIFEST.path, month)] = lake.digest(MONTH_MANIFEST, month)
+        listed = manifest_rows(lake, month).select("table", "sha256")
+        digests |= {place_in_lake(table, month): digest for table, digest in listed.iter_rows()}
     return digests
 
 
 def file_digests(version: Path) -> dict[str, str]:
     """By path in the version: every file but the list itself."""
-    found = {}
-    for path in sorted(version.rglob("*")):
-        if path.is_file() and path != version / OF_THE_VERSION:
-            with path.open("rb") as file:
-                found[path.relative_to(version).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    files = (path for path in sorted(version.rglob("*")) if path.is_file() and path != version / OF_THE_VERSION)
+    return {path.relative_to(version).as_posix(): digest_of(path) for path in files}
 
 
 def read_digests(path: Path) -> Mapping[str, str]:
@@ -78,7 +76,7 @@ def read_digests(path: Path) -> Mapping[str, str]:
         raise CensusError(f"the digests {path} cannot be read ({type(error).__name__}): publish again") from error
     lines = LINE.findall(text)
     if "".join(f"{digest}  {name}\n" for digest, name in lines) != text:
-        raise CensusError(f"the digests {path} have a line that is none: publish again")
+        raise CensusError(f"the digests {path} have a line that cannot be read: publish again")
     return {name: digest for digest, name in lines}
 
 

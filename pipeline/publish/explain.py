@@ -19,6 +19,7 @@ from pipeline.months import add_months
 from pipeline.publish.headline import ATTRIBUTION_MEANINGS, BASIS_MEANINGS, POPULATION_MEANINGS
 from pipeline.publish.warehouse import FILE_NAME, quoted
 from pipeline.tables.published import REMAINDER, downloads_column
+from pipeline.text import plain
 
 LEVELS = {
     "organizations": f"coalesce(facts.organization, '{REMAINDER}') as name",
@@ -131,13 +132,6 @@ class Explanation:
 
     def _part(self, downloads: float) -> float:
         return downloads / self.downloads if self.downloads else 0.0
-
-
-def plain(text: str) -> str:
-    """The text with everything that would steer a terminal, or turn its direction, written out."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 def _named(level: str, row: dict[str, Any]) -> str:

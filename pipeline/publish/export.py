@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.errors import CensusError
-from pipeline.publish.relations import key_of
+from pipeline.lake.store import Lake
+from pipeline.publish.system_limits import processors
+from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table, conform
+from pipeline.schema.published import Edition, PublishedTable
 
 LARGE_ROWS = 500_000
 """A table with more rows has one file per month."""
@@ -25,59 +29,95 @@ ROW_GROUP_ROWS = 122_880
 class ExportedTable:
     """A table as it was written: its Parquet files in order, and its rows."""
 
-    table: Table
+    made: PublishedTable
     files: list[Path]
     rows: int
 
 
-@dataclass
-class ParquetExport:
-    """Writes `<folder>/<table>/*.parquet`, sorted by key, month by month where a table is large."""
+@dataclass(frozen=True)
+class LakeMonths:
+    """The months of a lake that are published together, and the published tables that were made of them so far.
 
+    Each table is written to `<folder>/<table>/*.parquet`, sorted by its key, when it is first asked for.
+    """
+
+    lake: Lake
+    catalogue: Catalogue
+    months: tuple[date, ...]
+    edition: Edition
     folder: Path
-    _files: dict[str, list[tuple[Path, int]]] = field(default_factory=dict)
-    _tables: dict[str, Table] = field(default_factory=dict)
+    _exported: dict[str, ExportedTable] = field(default_factory=dict)
 
-    def add(self, table: Table, frame: pl.LazyFrame | pl.DataFrame) -> None:
-        """Writes a table that is made in one piece."""
-        whole = conform(frame.lazy(), _published(table)).collect()
-        if whole.height > LARGE_ROWS and "month" in whole.columns:
-            for (month, *_), part in whole.group_by("month", maintain_order=True):
-                self._write(table, f"{month:%Y-%m}", part.lazy())
-        else:
-            self._write(table, "all", whole.lazy())
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """A table of the lake in all these months; whole, where it has no months."""
+        if not table.monthly:
+            return self.lake.scan(table)
+        return pl.concat([self.lake.scan(table, month) for month in self.months])
 
-    def add_months(self, table: Table, months: Mapping[date, pl.LazyFrame]) -> None:
-        """Writes a table from its months; never holds more than one of them where it is large."""
-        if pl.concat(months.values()).select(pl.len()).collect().item() <= LARGE_ROWS:
-            self._write(table, "all", conform(pl.concat(months.values()), _published(table)))
-            return
-        for month, frame in sorted(months.items()):
-            self.add_month(table, month, frame)
+    def each(self) -> Iterator[LakeMonths]:
+        """Each month by itself, in order."""
+        return (replace(self, months=(month,)) for month in self.months)
 
-    def add_month(self, table: Table, month: date, frame: pl.LazyFrame | pl.DataFrame) -> None:
-        """Writes one month of a table that has one file per month."""
-        self._write(table, f"{month:%Y-%m}", conform(frame.lazy(), _published(table)))
+    def written_at(self, table: Table) -> datetime:
+        """When the last of the table's months was written."""
+        return max(self.lake.modified(table, month) for month in self.months)
 
-    def files(self, table: Table) -> list[Path]:
-        """The files of a table that was written, in order."""
-        return sorted(path for path, _ in self._files[table.name])
+    def published(self, name: str) -> pl.LazyFrame:
+        """Another published table, which is made first."""
+        return pl.scan_parquet(self.exported(name).files)
 
-    def tables(self) -> list[ExportedTable]:
-        """What was written so far."""
-        return [
-            ExportedTable(self._tables[name], sorted(path for path, _ in files), sum(rows for _, rows in files))
-            for name, files in self._files.items()
-        ]
+    def exported(self, name: str) -> ExportedTable:
+        """The files of a published table.
 
-    def _write(self, table: Table, stem: str, frame: pl.LazyFrame) -> None:
-        path = self.folder / table.name / f"{stem}.parquet"
+        Raises:
+            CensusError: a key occurs twice in it.
+        """
+        if name not in self._exported:
+            made = self.catalogue.published[name]
+            written = self._by_month(made) if made.table.monthly else self._in_one_piece(made)
+            files, rows = zip(*written, strict=True)
+            self._exported[name] = ExportedTable(made, list(files), sum(rows))
+        return self._exported[name]
+
+    def _by_month(self, made: PublishedTable) -> list[tuple[Path, int]]:
+        # A month alone leaves a processor idle between its parallel steps.
+        with ThreadPoolExecutor(processors()) as pool:
+            return list(pool.map(lambda one: one._write_month(made), self.each()))
+
+    def _write_month(self, made: PublishedTable) -> tuple[Path, int]:
+        return self._write(made, f"{self.months[0]:%Y-%m}", _in_order(made, made.make(self)))
+
+    def _in_one_piece(self, made: PublishedTable) -> list[tuple[Path, int]]:
+        whole = _in_order(made, made.make(self))
+        if whole.height <= LARGE_ROWS or "month" not in whole.columns:
+            return [self._write(made, "all", whole)]
+        months = whole.partition_by("month", maintain_order=True)
+        return [self._write(made, f"{part['month'][0]:%Y-%m}", part) for part in months]
+
+    def _write(self, made: PublishedTable, stem: str, rows: pl.DataFrame) -> tuple[Path, int]:
+        _require_unique(made, rows)
+        path = self.folder / made.name / f"{stem}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        sorted_rows = frame.collect()
-        _require_unique(table, sorted_rows)
-        sorted_rows.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROW_GROUP_ROWS)
-        self._files.setdefault(table.name, []).append((path, sorted_rows.height))
-        self._tables[table.name] = table
+        rows.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROW_GROUP_ROWS)
+        return path, rows.height
+
+
+def _in_order(made: PublishedTable, rows: pl.LazyFrame) -> pl.DataFrame:
+    return conform(rows, replace(made.table, key=made.key)).collect()
+
+
+def _require_unique(made: PublishedTable, sorted_rows: pl.DataFrame) -> None:
+    """Holds rows in the order of their key to that key: a table's files are of different months or there is but one.
+
+    Raises:
+        CensusError: a key occurs twice.
+    """
+    again = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in made.key).slice(1)
+    if repeated := sorted_rows.select(again.sum()).item():
+        raise CensusError(
+            f"{made.name} has {repeated} rows of a key that is already there: find them in the lake, run their months "
+            "again and publish again"
+        )
 
 
 def write_csv(folder: Path, tables: Sequence[ExportedTable]) -> dict[str, Path]:
@@ -89,25 +129,7 @@ def write_csv(folder: Path, tables: Sequence[ExportedTable]) -> dict[str, Path]:
     written = {}
     for exported in tables:
         if exported.rows <= SPREADSHEET_ROWS:
-            path = folder / f"{exported.table.name}.csv"
+            path = folder / f"{exported.made.name}.csv"
             pl.scan_parquet(exported.files).sink_csv(path, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
-            written[exported.table.name] = path
+            written[exported.made.name] = path
     return written
-
-
-def _require_unique(table: Table, sorted_rows: pl.DataFrame) -> None:
-    """Holds rows in the order of their key to that key: a table's files are of different months or there is but one.
-
-    Raises:
-        CensusError: a key occurs twice.
-    """
-    again = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in key_of(table)).slice(1)
-    if repeated := sorted_rows.select(again.sum()).item():
-        raise CensusError(
-            f"{table.name} has {repeated} rows of a key that is already there: find them in the lake, run their months "
-            "again and publish again"
-        )
-
-
-def _published(table: Table) -> Table:
-    return replace(table, key=key_of(table))

@@ -72,11 +72,16 @@ class PublishedFolder:
         pointer = self.path / "current"
         return pointer.readlink().name if pointer.is_symlink() else None
 
+    def current_path(self) -> Path | None:
+        """Where the current version is; None where nothing is published."""
+        current = self.current()
+        return self._versions / current if current else None
+
     def versions(self) -> list[str]:
         """The versions that are kept, the latest first."""
         if not self._versions.is_dir():
             return []
-        return sorted((path.name for path in self._versions.iterdir() if not path.name.startswith(".")), reverse=True)
+        return sorted((path.name for path in self._versions.iterdir() if _is_version(path)), reverse=True)
 
     def restore(self, version: str) -> None:
         """Makes a kept version the current one.
@@ -154,6 +159,15 @@ class PublishedFolder:
         for version in others[VERSIONS_KEPT:]:
             (self._versions / version).rename(self._aside(version))
             shutil.rmtree(self._aside(version))
+
+
+def _is_version(path: Path) -> bool:
+    """Whether it is a whole version: what else lies beside them is left alone."""
+    try:
+        datetime.strptime(path.name, NAME).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return path.is_dir()
 
 
 def _make_durable(folder: Path) -> None:

@@ -6,7 +6,7 @@ version they are reading, the next query sees the new one, nobody waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,26 +15,19 @@ import psycopg
 from psycopg import sql
 
 from pipeline.errors import CensusError
-from pipeline.publish.relations import key_of
+from pipeline.publish.column_types import type_names
+from pipeline.publish.relations import column_comments, table_comment
 from pipeline.publish.views import views_of
-from pipeline.publish.warehouse import FILE_NAME, column_comment, table_comment
-from pipeline.schema.declaration import DECIMAL, Table
+from pipeline.publish.warehouse import FILE_NAME
+from pipeline.schema.declaration import Column
+from pipeline.schema.published import PublishedTable
 
 SCHEMA, ASIDE, BEFORE = "census", "census_next", "census_before"
 READER = "census_reader"
 """A role that may read the schema, where the database has it; see `docs/bi.md`."""
-TYPES = {
-    pl.String: "text",
-    pl.Int32: "integer",
-    pl.Int64: "bigint",
-    pl.Float64: "double precision",
-    DECIMAL: "numeric(38,6)",
-    pl.Boolean: "boolean",
-    pl.Date: "date",
-}
 
 
-def load_postgres(url: str, folder: Path, tables: Sequence[Table]) -> dict[str, int]:
+def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable]) -> dict[str, int]:
     """Loads the current version of the published `folder` into schema `census` of the database at `url`.
 
     Returns the number of rows by table.
@@ -49,7 +42,7 @@ def load_postgres(url: str, folder: Path, tables: Sequence[Table]) -> dict[str, 
         with psycopg.connect(url, connect_timeout=20) as connection:
             _refuse_to_lose_views(connection)
             _drop_before(connection, "60s")
-            rows = _load(connection, version, tables)
+            rows = _load(connection, version, published)
             _swap(connection)
             connection.commit()
             with suppress(psycopg.errors.LockNotAvailable):
@@ -62,60 +55,46 @@ def load_postgres(url: str, folder: Path, tables: Sequence[Table]) -> dict[str, 
     return rows
 
 
-def _load(connection: psycopg.Connection, version: Path, tables: Sequence[Table]) -> dict[str, int]:
+def _load(connection: psycopg.Connection, version: Path, published: Mapping[str, PublishedTable]) -> dict[str, int]:
     connection.execute(f"drop schema if exists {ASIDE} cascade")
     connection.execute(f"create schema {ASIDE}")
     connection.execute(f"set local search_path to {ASIDE}")
     rows = {}
-    for table in tables:
-        name = sql.Identifier(table.name)
-        columns = sql.SQL(", ").join(_column(table, column) for column in table.schema.names())
-        connection.execute(sql.SQL("create table {} ({})").format(name, columns))
-        files = sorted((version / "parquet" / table.name).glob("*.parquet"))
+    for name, made in published.items():
+        columns = sql.SQL(", ").join(map(_column, made.table.columns))
+        connection.execute(sql.SQL("create table {} ({})").format(sql.Identifier(name), columns))
+        files = sorted((version / "parquet" / name).glob("*.parquet"))
         with connection.cursor() as cursor:
-            with cursor.copy(sql.SQL("copy {} from stdin (format csv)").format(name)) as copy:
+            with cursor.copy(sql.SQL("copy {} from stdin (format csv)").format(sql.Identifier(name))) as copy:
                 for chunk in _csv(files):
                     copy.write(chunk)
-            rows[table.name] = cursor.rowcount
-        _describe(connection, table)
-    for view in views_of(tables):
+            rows[name] = cursor.rowcount
+        connection.execute(_key(made))
+        _comment(connection, "table", name, table_comment(made), column_comments(made, published))
+    for view in views_of(published):
         connection.execute(sql.SQL("create view {} as ").format(sql.Identifier(view.name)) + sql.SQL(view.sql))
-        _comment(connection, "view", [view.name], view.comment)
-        for column, comment in view.column_comments.items():
-            _comment(connection, "column", [view.name, column], comment)
+        _comment(connection, "view", view.name, view.comment, view.column_comments)
     return rows
 
 
-def _column(table: Table, name: str) -> sql.Composed:
-    column = table.column(name)
-    kind = (
-        "timestamp with time zone"
-        if isinstance(column.type, pl.Datetime)
-        else next(word for dtype, word in TYPES.items() if column.type == dtype)
-    )
-    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind + ("" if column.nullable else " not null")))
+def _column(column: Column) -> sql.Composed:
+    kind = type_names(column).postgres + ("" if column.nullable else " not null")
+    return sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(kind))
 
 
-def _describe(connection: psycopg.Connection, table: Table) -> None:
-    key = key_of(table)
+def _key(made: PublishedTable) -> sql.Composed:
     # A key with an absent part cannot be primary.
-    kind = "unique" if any(table.column(name).nullable for name in key) else "primary key"
-    connection.execute(
-        sql.SQL("alter table {} add {} ({})").format(
-            sql.Identifier(table.name),
-            sql.SQL(kind),
-            sql.SQL(", ").join(map(sql.Identifier, key)),
+    kind = "unique" if any(made.table.column(name).nullable for name in made.key) else "primary key"
+    columns = sql.SQL(", ").join(map(sql.Identifier, made.key))
+    return sql.SQL("alter table {} add {} ({})").format(sql.Identifier(made.name), sql.SQL(kind), columns)
+
+
+def _comment(connection: psycopg.Connection, kind: str, name: str, text: str, of_columns: Mapping[str, str]) -> None:
+    said = [(kind, [name], text), *(("column", [name, column], comment) for column, comment in of_columns.items())]
+    for what, place, comment in said:
+        connection.execute(
+            sql.SQL("comment on {} {} is {}").format(sql.SQL(what), sql.Identifier(*place), sql.Literal(comment))
         )
-    )
-    _comment(connection, "table", [table.name], table_comment(table))
-    for column in table.columns:
-        _comment(connection, "column", [table.name, column.name], column_comment(table, column))
-
-
-def _comment(connection: psycopg.Connection, kind: str, name: list[str], text: str) -> None:
-    connection.execute(
-        sql.SQL("comment on {} {} is {}").format(sql.SQL(kind), sql.Identifier(*name), sql.Literal(text))
-    )
 
 
 def _csv(files: list[Path]) -> Iterator[bytes]:

@@ -15,7 +15,8 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from pipeline.publish.explain import plain
+from pipeline.synthetic import LABEL
+from pipeline.text import plain
 
 WIDTH = 440
 PANEL_WIDTH = 146
@@ -31,7 +32,6 @@ COLOURS = ("#0a76b8", "#cf5b00", "#00875f", "#a8589a")
 """Blue, vermilion, green, purple: told apart by those who see few colours."""
 FORMATS = {"share": ".1%", "index": ".2f", "count": ",.0f", "billions": ",.1f"}
 """How a number is written beside a mark, as d3 and Python both read it."""
-SYNTHETIC = "SYNTHETIC SAMPLE, not the real Hub"
 
 
 @dataclass(frozen=True)
@@ -312,7 +312,7 @@ def png(chart: Chart, title: str, *, is_synthetic: bool) -> bytes:
 
 def _specification(chart: Chart, ink: str, title: str = "", *, is_synthetic: bool) -> dict[str, Any]:
     drawn = chart.drawn(ink)
-    if above := [line for line in (SYNTHETIC if is_synthetic else "", plain(title)) if line]:
+    if above := [line for line in (LABEL if is_synthetic else "", plain(title)) if line]:
         heading = alt.TitleParams(above, anchor="start", frame="bounds", fontSize=12, fontWeight="bold", color=ink)
         drawn = drawn.properties(title=heading)
     text = {"labelColor": ink, "titleColor": ink, "labelFontSize": FONT_SIZE}

@@ -12,9 +12,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from pipeline.publish.explain import plain
-from pipeline.publish.report_charts import SYNTHETIC, svg
+from pipeline.publish.report_charts import svg
 from pipeline.publish.report_figures import ReportFigure, View
+from pipeline.synthetic import LABEL
+from pipeline.text import plain
 
 STYLE = Path(__file__).with_name("report.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -43,7 +44,7 @@ def report_page(edition: Edition, figures: Sequence[ReportFigure]) -> str:
     """The whole page."""
     contents = "".join(f'<li><a href="#{figure.key}">{_text(figure.title)}</a></li>' for figure in figures)
     warning = (
-        f'<p class="synthetic banner"><strong>{SYNTHETIC}.</strong> Every number on this page is of an invented world '
+        f'<p class="synthetic banner"><strong>{LABEL}.</strong> Every number on this page is of an invented world '
         "and says nothing about the organisations it names.</p>"
         if edition.is_synthetic
         else ""

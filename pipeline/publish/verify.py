@@ -1,8 +1,8 @@
-"""Holds what is on disk to what was written down of it: the lake to its seals, what is published to its digests."""
+"""Holds what is on disk to what was written down of it: the lake to its manifests, what is published to its digests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -10,18 +10,10 @@ from typing import Any
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.publish.digests import (
-    OF_THE_LAKE,
-    OF_THE_VERSION,
-    WITHOUT_A_SEAL,
-    file_digests,
-    read_digests,
-    table_and_month,
-)
+from pipeline.publish.digests import OF_THE_LAKE, OF_THE_VERSION, file_digests, read_digests, table_and_month
 from pipeline.publish.folder import PublishedFolder
-from pipeline.publish.seals import defects, misfits
+from pipeline.publish.manifest import MONTH_MANIFEST, defects, misfits, months_held, run_again
 from pipeline.schema.catalogue import Catalogue
-from pipeline.schema.declaration import Table
 
 
 @dataclass(frozen=True)
@@ -55,28 +47,26 @@ class Verification:
         """A line for each finding, and one for the whole."""
         looked_at = f"{len(self.months)} months of the lake and {len(self.versions)} published versions"
         if not self.findings:
-            return f"{looked_at}: every file is what it was when it was sealed or published"
+            return f"{looked_at}: every file is as it was when it was finished or published"
         return "\n".join([*map(str, self.findings), f"{looked_at}: {len(self.findings)} things do not match"])
 
 
 def verify(lake: Lake, catalogue: Catalogue, folder: Path) -> Verification:
     """Re-computes the digest of every file of the lake's months and of every kept version.
 
-    A month's tables are held to its seal and to what each says it was made from, the current version to the lake that
-    it was made from.
+    A month's tables are held to its manifest and to what each says it was made from, the current version to the lake
+    that it was made from.
     """
-    tables = catalogue.monthly
-    months = sorted({month for table in tables for month in lake.months(table)})
+    months = months_held(lake, catalogue)
     published = PublishedFolder(folder)
     found = Verification(months, published.versions())
     sound = []
     for month in months:
-        of_month = list(_of_the_month(lake, tables, month))
+        of_month = list(_of_the_month(lake, catalogue, month))
         found.findings += of_month
         sound += [] if of_month else [month]
-    found.findings += [
-        Finding(f"{month:%Y-%m}", str(misfit)) for month, those in misfits(lake, sound).items() for misfit in those
-    ]
+    for month, those in misfits(lake, catalogue, sound).items():
+        found.findings += [Finding(f"{month:%Y-%m}", f"{misfit}: {run_again(month)}") for misfit in those]
     for version in found.versions:
         found.findings += _of_a_kept_version(published, version)
     current = published.current()
@@ -86,15 +76,15 @@ def verify(lake: Lake, catalogue: Catalogue, folder: Path) -> Verification:
     return found
 
 
-def _of_the_month(lake: Lake, tables: Sequence[Table], month: date) -> Iterator[Finding]:
-    where = f"{month:%Y-%m}"
+def _of_the_month(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[Finding]:
     changed = set()
-    for defect in defects(lake, tables, month):
+    for defect in defects(lake, catalogue, month):
         changed.add(defect.table)
-        yield Finding(where, str(defect))
-    for table in tables:
+        yield Finding(f"{month:%Y-%m}", f"{defect}: {run_again(month)}")
+    for table in catalogue.monthly:
         if table.path not in changed and lake.provenance(table, month) is None:
-            yield Finding(where, f"{table.path} does not say what it was made from: run the month again")
+            problem = f"{table.path} does not say what it was made from: {run_again(month)}"
+            yield Finding(f"{month:%Y-%m}", problem)
 
 
 def _of_a_kept_version(published: PublishedFolder, version: str) -> list[Finding]:
@@ -135,18 +125,17 @@ def _of_the_pointers(folder: Path, current: str) -> Iterator[Finding]:
 
 
 def _of_its_lake(version: Path, lake: Lake, catalogue: Catalogue) -> Iterator[Finding]:
-    """Holds registry and seals to the version's list; tables are held to the seals, which have their digests."""
+    """Holds manifests, and tables without months, to the version's list: the other tables are held to the manifests."""
     try:
         listed = read_digests(version / OF_THE_LAKE)
     except CensusError as error:
         yield Finding(version.name, str(error))
         return
     for name in sorted(listed):
-        table, month = table_and_month(name, catalogue.tables)
-        if table is None or table.monthly != (month is not None):
+        table, month = table_and_month(name, catalogue)
+        if table is None:
             yield Finding(version.name, f"{OF_THE_LAKE} lists {name!r}, which is no file of the lake: publish again")
+        elif table.monthly and table is not MONTH_MANIFEST:
             continue
-        if table not in WITHOUT_A_SEAL:
-            continue
-        if not lake.holds(table, month) or lake.digest(table, month) != listed[name]:
+        elif not lake.holds(table, month) or lake.digest(table, month) != listed[name]:
             yield Finding(version.name, f"was made from another {name} than the lake holds: publish again")

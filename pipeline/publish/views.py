@@ -1,28 +1,15 @@
-"""One flat view of every mart, with names in place of codes, and one of its latest month.
+"""One flat view of every table with months, with names in place of codes, and one of its latest month.
 
-The same SQL serves DuckDB and PostgreSQL.
+They follow from what the tables refer to. The same SQL serves DuckDB and PostgreSQL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline.publish.relations import reference_of
-from pipeline.schema.declaration import Column, Table
-from pipeline.tables.columns import MONTH
-from pipeline.tables.published import (
-    DIM_COUNTRY,
-    DIM_MODEL,
-    DIM_MONTH,
-    MODEL_MONTH,
-    MODEL_ORIGIN_MONTH,
-    PUBLISHED_TABLES,
-)
-
-FACTS = (MODEL_MONTH, MODEL_ORIGIN_MONTH)
-OF_THE_MONTH = ("quality", "source", "is_synthetic")
-"""What every figure should be shown with, from `dim_month`."""
+from pipeline.publish.relations import Reference, meaning, references_of
+from pipeline.schema.published import PublishedTable
 
 
 @dataclass(frozen=True)
@@ -35,50 +22,65 @@ class View:
     column_comments: dict[str, str]
 
 
-def views_of(tables: Sequence[Table]) -> list[View]:
-    """The views of the monthly marts and facts among the tables."""
-    views = []
-    for table in tables:
-        if MONTH.name in table.schema.names() and (table in FACTS or table not in PUBLISHED_TABLES):
-            flat = _flat(table)
-            views += [flat, _latest(flat)]
-    return views
+@dataclass(frozen=True)
+class _Selected:
+    """A column of a view: its name, what is selected for it, and what it means."""
+
+    name: str
+    expression: str
+    comment: str
 
 
-def _flat(table: Table) -> View:
-    columns: list[tuple[str, str, str]] = []
-    joins = []
-    for column in table.columns:
-        place = f't."{column.name}"'
-        target = reference_of(table, column.name)
-        if column.name == "member" and "dimension" in table.schema.names():
-            alias = f"of_{column.name}"
-            joins.append(f"left join dim_country {alias} on t.dimension = 'country' and {alias}.country = {place}")
-            columns.append((column.name, f"coalesce({alias}.country_name, {place})", f"{column.meaning} By name."))
-            columns.append((f"{column.name}_code", place, f"{column.meaning} As the tables have it."))
-        elif target is not None and target[0] is DIM_COUNTRY:
-            alias = f"of_{column.name}"
-            joins.append(f"left join dim_country {alias} on {alias}.country = {place}")
-            columns.append((column.name, f"coalesce({alias}.country_name, {place})", f"{column.meaning} By name."))
-            columns.append((f"{column.name}_code", place, column.meaning))
-        elif target is not None and target[0] is DIM_MODEL:
-            joins.append(f"left join dim_model of_model on of_model.hub_id = {place}")
-            columns.append(("model", "of_model.model_id", DIM_MODEL.column("model_id").meaning))
-            columns.append((column.name, place, _meaning(column)))
-        else:
-            columns.append((column.name, place, _meaning(column)))
-    names = {name for name, _, _ in columns}
-    joins.append("left join dim_month of_month on of_month.month = t.month")
-    columns += [
-        (name, f"of_month.{name}", _meaning(DIM_MONTH.column(name))) for name in OF_THE_MONTH if name not in names
+def views_of(published: Mapping[str, PublishedTable]) -> list[View]:
+    """The views of the tables with a row for each month and something; dimensions are left out."""
+    flat = [
+        _flat(made, references_of(made, published))
+        for name, made in published.items()
+        if "month" in made.references and not name.startswith(("_", "dim_"))
     ]
-    selected = ", ".join(f'{expression} as "{name}"' for name, expression, _ in columns)
+    return [view for one in flat for view in (one, _latest(one))]
+
+
+def _flat(made: PublishedTable, references: list[Reference]) -> View:
+    by_column = {reference.column: reference for reference in references}
+    columns = [selected for column in made.table.columns for selected in _columns(column.name, made, by_column)]
+    joins = []
+    for reference in references:
+        names = {selected.name for selected in columns}
+        added = [
+            _Selected(name, f"of_{reference.column}.{shown}", meaning(reference.target.table.column(shown)))
+            for name, shown in reference.target.shown.items()
+            if name not in names
+        ]
+        if added or reference.target.label:
+            joins.append(_join(reference))
+        columns += added
+    selected = ", ".join(f'{column.expression} as "{column.name}"' for column in columns)
     return View(
-        f"flat_{table.name}",
-        f'select {selected} from "{table.name}" t {" ".join(joins)}',  # noqa: S608 - declared names
-        f"{table.name} with names in place of codes. One row per {table.grain}. {table.description}",
-        {name: meaning for name, _, meaning in columns},
+        f"flat_{made.name}",
+        f'select {selected} from "{made.name}" t {" ".join(joins)}',  # noqa: S608 - declared names
+        f"{made.name} with names in place of codes. One row per {made.table.grain}. {made.table.description}",
+        {column.name: column.comment for column in columns},
     )
+
+
+def _columns(name: str, made: PublishedTable, references: Mapping[str, Reference]) -> Iterator[_Selected]:
+    place, column = f't."{name}"', made.table.column(name)
+    reference = references.get(name)
+    if reference is None or reference.target.label is None:
+        yield _Selected(name, place, meaning(column))
+        return
+    by_name = f"coalesce(of_{name}.{reference.target.label}, {place})"
+    yield _Selected(name, by_name, f"{column.meaning} By name.")
+    yield _Selected(f"{name}_code", place, meaning(column))
+
+
+def _join(reference: Reference) -> str:
+    alias = f"of_{reference.column}"
+    equal = [f'{alias}."{target}" = t."{column}"' for column, target in reference.on]
+    if reference.dimension:
+        equal.append(f"t.dimension = '{reference.dimension}'")
+    return f'left join "{reference.target.name}" {alias} on {" and ".join(equal)}'
 
 
 def _latest(flat: View) -> View:
@@ -88,7 +90,3 @@ def _latest(flat: View) -> View:
         f"The latest published month. {flat.comment}",
         flat.column_comments,
     )
-
-
-def _meaning(column: Column) -> str:
-    return column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]"

@@ -11,11 +11,12 @@ import polars as pl
 
 from pipeline.databases import confine
 from pipeline.errors import CensusError
-from pipeline.publish.export import ExportedTable
-from pipeline.publish.machine import duckdb_settings
-from pipeline.publish.relations import key_of, reference_of
+from pipeline.publish.column_types import type_names
+from pipeline.publish.export import ExportedTable, LakeMonths
+from pipeline.publish.relations import column_comments, number_columns, table_comment
+from pipeline.publish.system_limits import duckdb_settings
 from pipeline.publish.views import views_of
-from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.declaration import Table
 
 STORAGE_VERSION = "v1.2.0"
 """The oldest DuckDB that can open the file; the drivers of BI tools lag behind."""
@@ -35,6 +36,7 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
     Raises:
         CensusError: what was read back is not what was exported.
     """
+    published = {exported.made.name: exported.made for exported in tables}
     with connect() as connection:
         for name, value in duckdb_settings().items():
             connection.sql(f"set {name} = '{value}'")
@@ -44,112 +46,94 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
         connection.sql("use census")
         connection.sql("begin transaction")
         for exported in tables:
-            _create(connection, exported)
-            _verify(connection, exported)
-        for view in views_of([exported.table for exported in tables]):
+            made = exported.made
+            connection.sql(f"create table {identifier(made.name)} ({_definition(exported)})")
+            files = ", ".join(f"'{quoted(str(path))}'" for path in exported.files)
+            rows = f"select * from read_parquet([{files}])"  # noqa: S608 - our own files
+            connection.sql(f"insert into {identifier(made.name)} by name {rows}")
+            _comment(connection, "table", made.name, table_comment(made), column_comments(made, published))
+            found = _sums(connection, identifier(made.name), made.table)
+            expected = _counted(pl.scan_parquet(exported.files), made.table).with_columns(rows=exported.rows)
+            _require_same(f"the warehouse's {made.name}", found, expected)
+        for view in views_of(published):
             connection.sql(f"create view {identifier(view.name)} as {view.sql}")
-            connection.sql(f"comment on view {identifier(view.name)} is '{quoted(view.comment)}'")
-            for column, comment in view.column_comments.items():
-                connection.sql(f"comment on column {identifier(view.name)}.{identifier(column)} is '{quoted(comment)}'")
+            _comment(connection, "view", view.name, view.comment, view.column_comments)
         connection.sql("commit")
         connection.sql("use memory")
         connection.sql("detach census")
 
 
-def _create(connection: duckdb.DuckDBPyConnection, exported: ExportedTable) -> None:
-    table = exported.table
-    name = identifier(table.name)
-    connection.sql(f"create table {name} ({_definition(exported)})")
-    files = ", ".join(f"'{quoted(str(path))}'" for path in exported.files)
-    connection.sql(f"insert into {name} by name select * from read_parquet([{files}])")  # noqa: S608 - declared names
-    connection.sql(f"comment on table {name} is '{quoted(table_comment(table))}'")
-    for column in table.columns:
-        comment = column_comment(table, column)
-        connection.sql(f"comment on column {name}.{identifier(column.name)} is '{quoted(comment)}'")
+def _comment(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, of_columns: dict[str, str]
+) -> None:
+    connection.sql(f"comment on {kind} {identifier(name)} is '{quoted(comment)}'")
+    for column, text in of_columns.items():
+        connection.sql(f"comment on column {identifier(name)}.{identifier(column)} is '{quoted(text)}'")
 
 
-def _verify(connection: duckdb.DuckDBPyConnection, exported: ExportedTable) -> None:
-    """Holds the loaded table to the exported files: as many rows, the same sums."""
-    name = identifier(exported.table.name)
-    numbers = number_columns(exported.table)
-    parts = ", ".join(["count(*)", *(f"sum({identifier(name)})" for name in numbers)])
-    [loaded] = connection.sql(f"select {parts} from {name}").fetchall()  # noqa: S608
-    rows = pl.lit(exported.rows).alias("rows")
-    counted = pl.scan_parquet(exported.files).select(rows, *sums_of_numbers(exported.table)).collect()
-    require_same(f"the warehouse's {exported.table.name}", dict(zip(counted.columns, loaded, strict=True)), counted)
+def _definition(exported: ExportedTable) -> str:
+    made = exported.made
+    columns = [
+        f"{identifier(column.name)} {type_names(column).duckdb}{'' if column.nullable else ' not null'}"
+        for column in made.table.columns
+    ]
+    if exported.rows <= ENFORCED_ROWS:
+        # A key with an absent part cannot be primary.
+        kind = "unique" if any(made.table.column(name).nullable for name in made.key) else "primary key"
+        columns.append(f"{kind} ({', '.join(identifier(name) for name in made.key)})")
+    return ", ".join(columns)
 
 
-def require_same(what: str, found: dict[str, float | None], expected: pl.DataFrame) -> None:
+def hold_to_the_lake(path: Path, months: LakeMonths, connect: Connect) -> None:
+    """Holds the database to the lake that it was made from: the marts' rows and sums, and what must add up to a table.
+
+    Raises:
+        CensusError: they differ.
+    """
+    of_the_lake = {table.name: table for table in months.catalogue.monthly}
+    with connect() as connection:
+        confine(connection, path.parent)
+        connection.sql(f"attach '{quoted(str(path))}' as census (read_only)")
+        for made in months.catalogue.published.values():
+            name = f"census.{identifier(made.name)}"
+            table = of_the_lake.get(made.name)
+            if table is not None and set(table.schema.names()) <= set(made.table.schema.names()):
+                single = f"{name} where \"window\" = 'month'" if "window" in table.schema.names() else name
+                found, expected = _sums(connection, single, table), _counted(months.scan(table), table)
+                _require_same(f"the warehouse's {made.name}", found, expected)
+            for column, (other, other_column) in made.adds_up_to.items():
+                [found_sum] = connection.sql(f"select sum({identifier(column)}) from {name}").fetchall()  # noqa: S608
+                total = months.scan(other).select(pl.col(other_column).sum().alias(column)).collect()
+                _require_same(f"the warehouse's {made.name}", found_sum, total)
+
+
+def _sums(connection: duckdb.DuckDBPyConnection, rows: str, table: Table) -> tuple[float | None, ...]:
+    """The number of rows and the sum of each number column of a table of the database."""
+    parts = ", ".join(["count(*)", *(f"sum({identifier(name)})" for name in number_columns(table))])
+    [found] = connection.sql(f"select {parts} from {rows}").fetchall()  # noqa: S608 - declared names
+    return tuple(found)
+
+
+def _counted(rows: pl.LazyFrame, table: Table) -> pl.DataFrame:
+    """The same of a frame, whole numbers in 128 bits: the sums of a large table exceed its columns' types."""
+    sums = (
+        (pl.col(name).cast(pl.Int128) if table.schema[name].is_integer() else pl.col(name)).sum()
+        for name in number_columns(table)
+    )
+    return rows.select(pl.len().alias("rows"), *sums).collect()
+
+
+def _require_same(what: str, found: tuple[float | None, ...], expected: pl.DataFrame) -> None:
     """Holds counts and sums to those expected, to a billionth: sums depend on the order of adding.
 
     Raises:
         CensusError: they differ.
     """
-    for name, value in expected.row(0, named=True).items():
-        if abs(float(found[name] or 0) - float(value)) > 1e-9 * max(abs(float(value)), 1):
+    for (name, value), there in zip(expected.row(0, named=True).items(), found, strict=True):
+        if abs(float(there or 0) - float(value)) > 1e-9 * max(abs(float(value)), 1):
             raise CensusError(
-                f"{what} does not hold what was written to it ({name}: {found[name]}, expected {value}): publish again"
+                f"{what} does not hold what was written to it ({name}: {there}, expected {value}): publish again"
             )
-
-
-def number_columns(table: Table) -> list[str]:
-    """The columns that can be added up."""
-    return [column.name for column in table.columns if column.type.is_numeric()]
-
-
-def sums_of_numbers(table: Table) -> list[pl.Expr]:
-    """The sums of `number_columns`, whole numbers in 128 bits: those of a large table exceed its columns' types."""
-    return [
-        (pl.col(name).cast(pl.Int128) if table.column(name).type.is_integer() else pl.col(name)).sum()
-        for name in number_columns(table)
-    ]
-
-
-def _definition(exported: ExportedTable) -> str:
-    table, key = exported.table, key_of(exported.table)
-    columns = [
-        f"{identifier(column.name)} {duckdb_type(column)}{'' if column.nullable else ' not null'}"
-        for column in table.columns
-    ]
-    if exported.rows <= ENFORCED_ROWS:
-        # A key with an absent part cannot be primary.
-        kind = "unique" if any(table.column(name).nullable for name in key) else "primary key"
-        columns.append(f"{kind} ({', '.join(identifier(name) for name in key)})")
-    return ", ".join(columns)
-
-
-def duckdb_type(column: Column) -> str:
-    """The column's type in the warehouse."""
-    dtype = column.type
-    if isinstance(dtype, pl.Datetime):
-        return "TIMESTAMP WITH TIME ZONE" if dtype.time_zone else "TIMESTAMP"
-    names = {
-        pl.String: "VARCHAR",
-        pl.Int32: "INTEGER",
-        pl.Int64: "BIGINT",
-        pl.Float64: "DOUBLE",
-        DECIMAL: "DECIMAL(38,6)",
-        pl.Boolean: "BOOLEAN",
-        pl.Date: "DATE",
-    }
-    for polars_type, name in names.items():
-        if dtype == polars_type:
-            return name
-    raise CensusError(f"column {column.name} has type {dtype}, which the warehouse has no type for: add it")
-
-
-def table_comment(table: Table) -> str:
-    """Grain, meaning, key and warnings in one text."""
-    return " ".join(
-        [f"One row per {table.grain}.", table.description, f"Key: {', '.join(key_of(table))}.", *table.warnings]
-    )
-
-
-def column_comment(table: Table, column: Column) -> str:
-    """Meaning, unit and what the column refers to."""
-    unit = "" if column.unit is None else f" [{column.unit}]"
-    target = reference_of(table, column.name)
-    return f"{column.meaning}{unit}" + (f" Refers to {target[0].name}.{target[1]}." if target else "")
 
 
 def identifier(name: str) -> str:

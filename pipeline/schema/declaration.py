@@ -147,7 +147,8 @@ class Table:
     """A table of the census.
 
     `grain` completes the sentence "one row per ..."; `key` is unique within a month (or within the table,
-    where `monthly` is false). Rows are stored sorted by `key`. `made_of` names, for the columns whose values come from
+    where `monthly` is false). Rows are stored sorted by `key`. `continues` names the table whose observation of the
+    month before must be this one's. `made_of` names, for the columns whose values come from
     other tables, the columns there that they are made of (see `columns_of`).
     """
 
@@ -158,6 +159,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     monthly: bool = True
+    continues: str | None = None
     may_be_empty: bool = False
     warnings: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()

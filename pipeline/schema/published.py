@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Protocol
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
 from pipeline.schema.declaration import Table
+
+if TYPE_CHECKING:
+    from pipeline.schema.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One publication, as its own tables state it: its version, when and by which run of Dagster it is made."""
+
+    version: str
+    published_at: datetime
+    origin_rule: str
+    run_id: str | None = None
 
 
 class PublishedMonths(Protocol):
@@ -19,18 +32,58 @@ class PublishedMonths(Protocol):
     def months(self) -> tuple[date, ...]:
         """The months, in order; not necessarily without gaps."""
 
+    @property
+    def edition(self) -> Edition:
+        """The publication that is made."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Everything that is declared: for tables about the others."""
+
     def scan(self, table: Table) -> pl.LazyFrame:
         """A table of the lake in all these months; whole, where it has no months."""
+
+    def each(self) -> Iterator[PublishedMonths]:
+        """Each month by itself, in order."""
+
+    def published(self, name: str) -> pl.LazyFrame:
+        """Another published table, which is made first. Not for tables that are made month by month."""
+
+    def written_at(self, table: Table) -> datetime:
+        """When the last of the table's months was written."""
 
 
 @dataclass(frozen=True, eq=False)
 class PublishedTable:
     """One table of the warehouse, the Parquet files and PostgreSQL, by the declaration of its columns.
 
-    `make` returns its rows from the published months. `references` says which column of which published table explains
-    the values of a column: `{"country": ("dim_country", "country")}`.
+    `make` returns its rows from the published months. Where the table itself is monthly, it is made month by month: it
+    is given one month at a time, and each becomes a file.
+
+    `references` says which column of which published table explains the values of a column:
+    `{"country": ("dim_country", "country")}`. The other columns of a key are matched by name. Where rows of several
+    dimensions stand in one table, a `member` refers to `dim_<dimension>` in the rows of that `dimension`.
+
+    In a view of a table that refers to this one, `label` takes the place of the column that refers, which goes on as
+    `<column>_code`, and `shown` are added: columns of this table by their names in the view.
+
+    `adds_up_to` names, for columns of this table, the column of the lake's table that has the same sum.
     """
 
     table: Table
     make: Callable[[PublishedMonths], pl.LazyFrame]
     references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    label: str | None = None
+    shown: Mapping[str, str] = field(default_factory=dict)
+    adds_up_to: Mapping[str, tuple[Table, str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """By which readers know it."""
+        return self.table.name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The key of the table with all its months together."""
+        key = self.table.key
+        return ("month", *key) if self.table.monthly and "month" not in key else key

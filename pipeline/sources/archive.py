@@ -6,7 +6,6 @@ by its neighbours before it is used.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -24,6 +23,7 @@ from filelock import FileLock
 
 from pipeline import settings
 from pipeline.atomic_file import write_atomically
+from pipeline.digest import digest_of
 from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import add_months, closing_of, months_between
 from pipeline.sources.accounts import AccountDirectory
@@ -179,7 +179,7 @@ class ArchiveSource(SnapshotSource):
                     shutil.rmtree(folder, ignore_errors=True)
         path = self.client.download(self.repository, edition.path, edition.commit, own)
         stated = self._inspect(edition).content_id
-        if DIGEST.fullmatch(stated) and _sha256(path) != stated:
+        if DIGEST.fullmatch(stated) and digest_of(path) != stated:
             shutil.rmtree(own)
             raise UnusableSnapshotError(
                 f"{edition.path} of dataset {self.repository} at {edition.commit[:8]} is not the file that the "
@@ -202,11 +202,6 @@ class ArchiveSource(SnapshotSource):
             Edition(**edition | {time: datetime.fromisoformat(edition[time]) for time in ("earliest", "latest")})
             for edition in listed_again
         ]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reach(editions: list[Edition]) -> str:

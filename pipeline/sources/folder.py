@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Self
 
 import polars as pl
 
+from pipeline.digest import digest_of
 from pipeline.errors import CensusError, MonthNotServedError
 from pipeline.months import add_months
 from pipeline.sources.accounts import AccountDirectory
@@ -74,7 +74,7 @@ class FolderSource(SnapshotSource):
             )
         path = files[nearest]
         rows = read_parquet(path) if path.suffix == ".parquet" else read_json_lines([path])
-        return Snapshot(rows, nearest, self.name, f"sha256:{_sha256(path)}")
+        return Snapshot(rows, nearest, self.name, f"sha256:{digest_of(path)}")
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """What was remembered: dumps do not know accounts."""
@@ -100,8 +100,3 @@ def _observed_at(match: re.Match[str], name: str) -> datetime:
         return datetime(day.year, day.month, day.day, int(match["hour"] or 12), int(match["minute"] or 0), tzinfo=UTC)
     except ValueError as error:
         raise CensusError(f"the dump {name} is named by a date that does not exist: rename it") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -152,6 +152,7 @@ HUB_ACCOUNTS = Table(
 OPENING_COUNTERS = Table(
     group="listings",
     name="opening_counters",
+    continues="listings/hub_snapshots",
     grain="public model repository at the month's opening",
     description=(
         "The counters at the boundary that opens the month: the closing snapshot of the month before if the lake holds "

@@ -21,7 +21,7 @@ import pytest
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
-from pipeline.tables.published import MONTH_SEALS
+from pipeline.publish.manifest import MONTH_MANIFEST
 from synthetic_hub.world import WorldSettings, ensure_world
 
 pytestmark = pytest.mark.faults
@@ -207,7 +207,7 @@ def test_a_month_with_a_failed_check_is_not_published_harms_no_other_and_is_told
         }
         assert [run["status"] for run in services.publications()] == ["SUCCESS"]
         assert published_months(home) == [JULY]
-        assert not lake.holds(MONTH_SEALS, AUGUST)
+        assert not lake.holds(MONTH_MANIFEST, AUGUST)
         july = {table: lake.digest(table, JULY) for table in CATALOGUE.monthly}
 
         def alerts_of_august():

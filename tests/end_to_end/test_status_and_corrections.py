@@ -29,7 +29,7 @@ def test_the_status_names_each_month_its_source_its_observation_and_its_checks(a
     for month in months:
         assert (month["source"], month["tables"], month["tables_missing"]) == ("sample", len(CATALOGUE.monthly), [])
         assert month["held_back"] is None
-        assert month["checks_passed"] > 100
+        assert month["checks_passed"] > 60
     observed = pl.Series([month["observed_at"] for month in months]).str.to_datetime(time_zone="UTC")
     assert observed.to_list() == truth_of(sample, "months").sort("month")["closing_observed_at"].to_list()
 
@@ -37,7 +37,7 @@ def test_the_status_names_each_month_its_source_its_observation_and_its_checks(a
 def test_the_status_says_what_is_missing_and_why_a_month_is_held_back(asked, own_sample):
     Lake(str(own_sample / "lake")).path(MODEL_DOWNLOADS, AUGUST).unlink()
     said = asked(own_sample, "status").stdout
-    assert "not published: listings/model_downloads is missing: run the month again" in said
+    assert "not published: listings/model_downloads is missing: `census run --from 2025-08 --to 2025-08`" in said
 
 
 def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(census, own_sample, sample):

@@ -30,8 +30,8 @@ def test_every_table_says_what_it_was_made_from(sample):
     )
     observed = lake.scan(HUB_SNAPSHOTS, AUGUST).select("source_revision", "observed_at").head(1).collect().row(0)
     assert (mart.source, mart.source_revision, mart.observed_at) == ("sample", observed[0], observed[1].isoformat())
-    assert mart.registry_digest == attributed.registry_digest
-    assert len(mart.registry_digest) == 64
+    assert mart.made_by["registry"] == attributed.made_by["registry"]
+    assert len(mart.made_by["registry"]) == 64
     assert attributed.inputs[HUB_SNAPSHOTS.path] == lake.digest(HUB_SNAPSHOTS, AUGUST)
     assert mart.inputs[MODEL_ATTRIBUTION.path] == lake.digest(MODEL_ATTRIBUTION, AUGUST)
     assert snapshot.inputs == {}
@@ -68,9 +68,9 @@ def test_a_changed_byte_in_any_file_is_told_of_that_file(own_sample):
     assert unnoticed == []
 
 
-def test_a_changed_byte_in_what_has_no_seal_is_told_by_the_publication(own_sample):
+def test_a_changed_byte_in_what_has_no_manifest_is_told_by_the_publication(own_sample):
     lake = Lake(str(own_sample / "lake"))
-    paths = sorted((own_sample / "lake" / "published" / "month_seals").rglob("*.parquet"))
+    paths = sorted((own_sample / "lake" / "published" / "month_manifest").rglob("*.parquet"))
     paths += sorted((own_sample / "lake" / "attribution" / "organizations").rglob("*.parquet"))
     for path in paths:
         change_one_byte(path)

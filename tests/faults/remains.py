@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.tables.published import MONTH_SEALS
+from pipeline.publish.manifest import MONTH_MANIFEST
 
 MONTH = date(2025, 3, 1)
 KILLS = int(os.environ.get("FAULTS_KILLS", "100"))
@@ -31,7 +31,9 @@ def digests_of(home):
     """The digest of every file that the lake holds of the month, by table."""
     lake = Lake(str(home / "lake"))
     return {
-        table.path: lake.digest(table, MONTH) for table in (*CATALOGUE.monthly, MONTH_SEALS) if lake.holds(table, MONTH)
+        table.path: lake.digest(table, MONTH)
+        for table in (*CATALOGUE.monthly, MONTH_MANIFEST)
+        if lake.holds(table, MONTH)
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.tables.published import MONTH_SEALS
+from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.tables.shares import COUNTRY_SHARES
 from tests.faults.figures import keep
 
@@ -153,5 +153,5 @@ def test_each_lie_is_harmless_or_refused_in_words_and_takes_less_than_two_gigaby
     else:
         assert ended["status"] != 0
         assert any(refused_by in said for said in (*ended["failures"], *ended["checks"])), ended
-        assert not lake.holds(MONTH_SEALS, MONTH)
+        assert not lake.holds(MONTH_MANIFEST, MONTH)
     keep("peaks", {lie: {"megabytes": ended["megabytes"]}})

@@ -23,7 +23,7 @@ from pipeline.orchestration.sensors import (
     failed_run_alert,
     standing_problems,
 )
-from pipeline.tables.published import MONTH_SEALS
+from pipeline.publish.manifest import MONTH_MANIFEST
 
 MONTH = "2025-03-01"
 NOW = datetime(2025, 5, 10, tzinfo=UTC)
@@ -215,20 +215,20 @@ def test_long_lists_are_cut_with_a_count_of_what_is_hidden():
     assert "- and 8 more" in Alert("news", [str(number) for number in range(20)], "here").text
 
 
-def sealed_lake(tmp_path, *months, source="hub"):
+def finished_lake(tmp_path, *months, source="hub"):
     lake = Lake(str(tmp_path / "lake"))
     for month in months:
-        seal = pl.DataFrame({name: [None] for name in MONTH_SEALS.schema}).with_columns(
+        seal = pl.DataFrame({name: [None] for name in MONTH_MANIFEST.schema}).with_columns(
             pl.lit(month).alias("month"), pl.lit(source).alias("source")
         )
-        lake.write(MONTH_SEALS, month, seal)
+        lake.write(MONTH_MANIFEST, month, seal)
     return lake
 
 
-def test_a_month_that_closed_and_is_not_sealed_is_a_standing_problem(instance, tmp_path):
-    problems = standing_problems(instance, sealed_lake(tmp_path, date(2025, 3, 1)), NOW)
+def test_a_month_that_closed_and_is_not_finished_is_a_standing_problem(instance, tmp_path):
+    problems = standing_problems(instance, finished_lake(tmp_path, date(2025, 3, 1)), NOW)
     assert list(problems) == ["missing 2025-04-01"]
-    assert problems["missing 2025-04-01"].startswith("2025-04 has closed and is not sealed")
+    assert problems["missing 2025-04-01"].startswith("2025-04 has closed and is not finished")
 
 
 @pytest.mark.parametrize(
@@ -237,15 +237,15 @@ def test_a_month_that_closed_and_is_not_sealed_is_a_standing_problem(instance, t
     ids=["the sample has no clock", "within a day of the close", "before the close"],
 )
 def test_a_month_that_is_not_due_is_no_problem(instance, tmp_path, source, now):
-    assert standing_problems(instance, sealed_lake(tmp_path, date(2025, 3, 1), source=source), now) == {}
+    assert standing_problems(instance, finished_lake(tmp_path, date(2025, 3, 1), source=source), now) == {}
 
 
 def test_an_empty_lake_misses_no_month(instance, tmp_path):
-    assert standing_problems(instance, sealed_lake(tmp_path), NOW) == {}
+    assert standing_problems(instance, finished_lake(tmp_path), NOW) == {}
 
 
 def test_a_month_whose_latest_run_failed_stands_until_a_run_succeeds(instance, tmp_path):
-    lake = sealed_lake(tmp_path)
+    lake = finished_lake(tmp_path)
     month_run(instance, step_fails=True)
     assert list(standing_problems(instance, lake, NOW)) == [f"failed {MONTH}"]
     month_run(instance)

@@ -107,12 +107,12 @@ def test_the_schedule_asks_for_the_month_just_closed_from_the_live_hub(monkeypat
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_from_a_step_on_nothing_is_read_from_a_hub_and_the_month_is_sealed_anew(step):
+def test_from_a_step_on_nothing_is_read_from_a_hub_and_the_month_is_finished_anew(step):
     graph = defs.resolve_asset_graph()
     chosen = {key.to_user_string() for key in from_step(step).resolve(graph)}
     read = {"listings/hub_snapshots", "listings/hub_accounts", "listings/opening_counters"}
     assert not chosen & read
-    assert "published/month_seals" in chosen
+    assert "published/month_manifest" in chosen
     assert chosen <= {table.path for table in CATALOGUE.tables.values() if table.monthly}
 
 

@@ -4,7 +4,8 @@ from datetime import date
 
 import polars as pl
 
-from pipeline.publish import marts
+from assets.published.coverage import coverage
+from assets.published.dim_organization import organizations
 from pipeline.tables.attribution import ATTRIBUTION_COVERAGE, ORGANIZATIONS
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS
 
@@ -18,7 +19,7 @@ def test_a_moved_organisation_is_published_where_it_was_and_where_it_is_today():
         {"namespace": "other", "organization": "Other", "country": "FR"},
     ]
     registry = pl.LazyFrame([dict.fromkeys(ORGANIZATIONS.schema) | row for row in rows], schema=ORGANIZATIONS.schema)
-    published = marts.dim_organization(registry).select("namespace", "country", "is_current", "country_today").collect()
+    published = organizations(registry).select("namespace", "country", "is_current", "country_today").collect()
     assert published.sort("namespace", "country").rows() == [
         ("lab", "CN", False, "SG"),
         ("lab", "SG", True, "SG"),
@@ -40,7 +41,7 @@ def test_coverage_says_by_which_rule_and_to_what_the_downloads_were_attributed()
         ],
         schema_overrides={name: ATTRIBUTION_COVERAGE.schema[name] for name in ("models", "downloads")},
     )
-    covered = marts.coverage(pl.LazyFrame(schema=DOWNLOAD_ACCOUNTS.schema), attributed)
+    covered = coverage(pl.LazyFrame(schema=DOWNLOAD_ACCOUNTS.schema), attributed)
     found = {
         (aspect, member): (models, share)
         for aspect, member, models, share in covered.select(

@@ -9,12 +9,13 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline.publish.explain import plain
+from pipeline.definitions import CATALOGUE
 from pipeline.publish.report import write_report
-from pipeline.publish.report_charts import SYNTHETIC, Bar, Bars, Cell, Grid, Panels, Part, Point, Stack, svg
+from pipeline.publish.report_charts import Bar, Bars, Cell, Grid, Panels, Part, Point, Stack, svg
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.declaration import DECIMAL
-from pipeline.tables import families, measures, published, windowed
+from pipeline.synthetic import LABEL
+from pipeline.text import plain
 
 MONTHS = (date(2025, 7, 1), date(2025, 8, 1))
 HOSTILE = (
@@ -64,6 +65,10 @@ def rows_of(table, *given):
     return table, pl.DataFrame(filled, schema=table.schema)
 
 
+def published(name):
+    return CATALOGUE.published[name].table
+
+
 def shares(table, members, **more):
     common = {"population": "new", "denominator": 1000.0, "coverage": 0.9, "basis": "all_time_delta"} | more
     return rows_of(
@@ -86,7 +91,7 @@ def dimensions(source):
     countries = {"CN": "China", "US": "United States", "unmapped": "Unmapped (organisations not in the registry)"}
     return [
         rows_of(
-            published.DIM_MONTH,
+            published("dim_month"),
             *(
                 {"month": month, "source": source, "source_revision": f"revision-{month}", "is_synthetic": synthetic}
                 | {"basis": "all_time_delta", "downloads": 1000.0, "coverage": 0.9, "incidents": HOSTILE[0]}
@@ -94,24 +99,24 @@ def dimensions(source):
             ),
         ),
         rows_of(
-            published.DIM_COUNTRY,
+            published("dim_country"),
             *(
                 {"country": code, "country_name": name, "is_country": len(code) == 2}
                 for code, name in countries.items()
             ),
         ),
-        rows_of(published.CENSUS, *({"month": month} for month in MONTHS)),
-        shares(windowed.COUNTRY_SHARES_OVER_WINDOWS, countries),
+        rows_of(published("_census"), *({"month": month} for month in MONTHS)),
+        shares(published("country_shares"), countries),
     ]
 
 
 def facts():
     return [
-        shares(windowed.ORGANIZATION_SHARES_OVER_WINDOWS, ("Alibaba", "Meta", "unmapped"), country="CN"),
+        shares(published("organization_shares"), ("Alibaba", "Meta", "unmapped"), country="CN"),
         (
-            windowed.ATTRIBUTE_SHARES_OVER_WINDOWS,
+            published("attribute_shares"),
             pl.concat(
-                shares(windowed.ATTRIBUTE_SHARES_OVER_WINDOWS, members, dimension=dimension, within=within)[1]
+                shares(published("attribute_shares"), members, dimension=dimension, within=within)[1]
                 for dimension, members in (
                     ("licence", ("none", "permissive")),
                     ("modality", ("text", "unknown")),
@@ -121,7 +126,7 @@ def facts():
             ),
         ),
         rows_of(
-            families.FAMILY_SHARES,
+            published("family_shares"),
             *(
                 {"month": month, "level": level, "family": name, "new_derivatives": 1.0, "new_derivatives_in_all": 7}
                 for month in MONTHS
@@ -130,12 +135,12 @@ def facts():
             ),
         ),
         rows_of(
-            families.DERIVATION_FLOWS,
+            published("derivation_flows"),
             {"base_country": "CN", "derivative_country": "US", "new_derivatives": 3.0},
             {"base_country": "US", "derivative_country": "unmapped", "new_derivatives": 1.0},
         ),
         rows_of(
-            windowed.MODEL_SIZES_OVER_WINDOWS,
+            published("model_sizes"),
             *(
                 {"month": month, "window": "month", "population": "new", "within": within, "mean_parameters": 7e9}
                 | {"basis": "all_time_delta"}
@@ -144,7 +149,7 @@ def facts():
             ),
         ),
         rows_of(
-            windowed.CONCENTRATION_OVER_WINDOWS,
+            published("concentration"),
             *(
                 {"month": month, "window": "month", "population": "new", "attribution": "uploader"}
                 | {"dimension": dimension, "basis": "all_time_delta"}
@@ -153,11 +158,11 @@ def facts():
             ),
         ),
         rows_of(
-            measures.RELEASE_CADENCE,
+            published("release_cadence"),
             {"window": "trailing_12_months", "dimension": "organization", "member": "Alibaba", "release_days": 9},
         ),
         rows_of(
-            published.COVERAGE,
+            published("coverage"),
             *(
                 {"month": month, "aspect": aspect, "member": member, "share_of_downloads": 0.5, "downloads": 500.0}
                 for month in MONTHS
@@ -228,7 +233,7 @@ def test_a_figure_says_what_it_is_of_and_has_chart_table_and_mark(report, key):
     assert section.count('<th scope="col"') > 1
     assert section.count('<th scope="row"') > 0
     if key != "months":
-        assert section.count(f">{SYNTHETIC}</text>") == views
+        assert section.count(f">{LABEL}</text>") == views
         assert section.count('role="img" aria-label="') == section.count("<svg") == views
 
 

@@ -6,13 +6,12 @@ import polars as pl
 import pytest
 
 from pipeline.definitions import CATALOGUE
+from pipeline.publish.relations import references_of
 from pipeline.schema.declaration import Column, Measure, Table, conform
 from pipeline.tables.columns import HUB_ID, MONTH
-from pipeline.tables.published import PUBLISHED_TABLES
-from pipeline.tables.windowed import WINDOWED_TABLES
 
-PUBLISHED_ONLY = (*WINDOWED_TABLES, *PUBLISHED_TABLES)
 LAKE_TABLES = tuple(CATALOGUE.tables.values())
+PUBLISHED_ONLY = tuple(made.table for made in CATALOGUE.published.values() if made.table not in LAKE_TABLES)
 EVERY_TABLE = pytest.mark.parametrize("table", [*LAKE_TABLES, *PUBLISHED_ONLY], ids=lambda table: table.path)
 
 
@@ -30,6 +29,14 @@ def test_a_monthly_table_begins_with_its_month(table):
     assert not table.monthly or table.columns[0] == MONTH
 
 
+def test_what_a_published_table_refers_to_is_there_and_has_one_row_for_each_value():
+    for made in CATALOGUE.published.values():
+        for reference in references_of(made, CATALOGUE.published):
+            assert {target for _, target in reference.on} == set(reference.target.key), (made.name, reference.column)
+            for column, target in reference.on:
+                assert made.table.schema[column] == reference.target.table.schema[target], (made.name, column)
+
+
 def test_a_column_holds_the_same_kind_of_value_in_the_same_unit_wherever_it_stands():
     kinds = defaultdict(set)
     for table in (*LAKE_TABLES, *PUBLISHED_ONLY):
@@ -45,10 +52,10 @@ def kind_of_value(dtype):
     return "text" if dtype in (pl.String, pl.Categorical, pl.Enum) else str(dtype)
 
 
-def test_a_month_is_sealed_over_every_monthly_table_but_the_seal():
+def test_a_manifest_is_of_every_monthly_table_but_itself():
     assert {table.path for table in CATALOGUE.monthly} == {
         table.path for table in CATALOGUE.tables.values() if table.monthly
-    } - {"published/month_seals"}
+    } - {"published/month_manifest"}
 
 
 def test_a_key_must_be_declared():

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: the container's limits where there are any."""
+"""The processors and the memory that this process may use: the container's limits where there are any."""
 
 from __future__ import annotations
 

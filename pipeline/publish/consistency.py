@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.publish.digests import place_in_lake, table_and_month
+from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
-from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.tables.published import MONTH_SEALS
 
 
-def file_states(lake: Lake, tables: Sequence[Table]) -> dict[str, str | None]:
-    """By path in the lake: the state of each file of the sealed months of `tables`, of their seals and the registry."""
-    places = [(table, month) for month in lake.months(MONTH_SEALS) for table in (*tables, MONTH_SEALS)]
-    return {
-        place_in_lake(table.path, month): lake.state(table, month) for table, month in (*places, (ORGANIZATIONS, None))
-    }
+def file_states(lake: Lake, catalogue: Catalogue) -> dict[str, str | None]:
+    """By path in the lake: the state of each file of the finished months, of their manifests and of what has none."""
+    places: list[tuple[Table, date | None]] = [
+        (table, None) for table in catalogue.tables.values() if not table.monthly
+    ]
+    places += [
+        (table, month) for month in lake.months(MONTH_MANIFEST) for table in (*catalogue.monthly, MONTH_MANIFEST)
+    ]
+    return {place_in_lake(table.path, month): lake.state(table, month) for table, month in places}
 
 
 def require_unchanged(
@@ -31,7 +33,7 @@ def require_unchanged(
         TemporaryError: one was written anew with other bytes, or removed.
     """
     for name, digest in digests.items():
-        table, month = table_and_month(name, catalogue.tables)
+        table, month = table_and_month(name, catalogue)
         if table is None or _is_unchanged(lake, table, month, states.get(name), digest):
             continue
         raise TemporaryError(

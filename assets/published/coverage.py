@@ -1,0 +1,80 @@
+"""`coverage`: how each month was measured and attributed, in one long table."""
+
+import polars as pl
+
+from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.tables.attribution import ATTRIBUTION_COVERAGE, UNMAPPED
+from pipeline.tables.columns import MONTH
+from pipeline.tables.listings import DOWNLOAD_ACCOUNTS
+from pipeline.transform.sums import ratio, totals_by
+
+
+def _coverage(months: PublishedMonths) -> pl.LazyFrame:
+    return coverage(months.scan(DOWNLOAD_ACCOUNTS), months.scan(ATTRIBUTION_COVERAGE)).lazy()
+
+
+def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
+    """The rows of `coverage` from `listings/download_accounts` and `attribution/attribution_coverage` of all months.
+
+    Sums are the same to the last bit wherever and in however many pieces the months are stored.
+    """
+    came_to = (
+        pl.when(pl.col("method") == UNMAPPED)
+        .then(pl.lit(UNMAPPED))
+        .when(pl.col("kind") == "individual")
+        .then(pl.lit("unaffiliated"))
+        .otherwise(pl.lit("organization"))
+    )
+    aspects = {
+        "measurement": accounts.select("month", pl.col("flow_case").alias("member"), "models", "downloads"),
+        "attribution": _by_member(attribution, pl.col("method")),
+        "attributed_to": _by_member(attribution, came_to),
+    }
+    rows = pl.concat(
+        part.select("month", pl.lit(aspect).alias("aspect"), "member", "models", "downloads")
+        for aspect, part in aspects.items()
+    )
+    counted = rows.sort("month", "aspect", "member").collect()
+    totals = totals_by(counted, ["month", "aspect"], ["downloads"]).select("month", "aspect", total="downloads")
+    return counted.join(totals, on=["month", "aspect"], how="left", maintain_order="left").select(
+        *counted.columns,
+        ratio(pl.col("downloads"), pl.col("total")).alias("share_of_downloads"),
+    )
+
+
+def _by_member(attribution: pl.LazyFrame, member: pl.Expr) -> pl.LazyFrame:
+    rows = attribution.sort("month", "method", "kind").select(
+        "month", member.alias("member"), "downloads", repositories="models"
+    )
+    totals = totals_by(rows.collect(), ["month", "member"], ["repositories", "downloads"])
+    return totals.select("month", "member", "downloads", models="repositories").lazy()
+
+
+COVERAGE = PublishedTable(
+    Table(
+        group="published",
+        name="coverage",
+        grain="month, aspect and member",
+        description=(
+            "The reconciliation of every month: how downloads were measured, and by which rule they were attributed."
+        ),
+        columns=(
+            MONTH,
+            Column(
+                "aspect",
+                pl.String,
+                "`measurement` (members: flow cases), `attribution` (members: methods) or `attributed_to` (members: "
+                "`organization`, `unaffiliated`, `unmapped`).",
+            ),
+            Column("member", pl.String, "The flow case, the method of attribution, or what it came to."),
+            Column("models", pl.Int64, "Repositories.", "repositories"),
+            Column("downloads", DECIMAL, "Downloads in the month.", "downloads"),
+            Column("share_of_downloads", pl.Float64, "Share of the month's downloads.", "fraction"),
+        ),
+        key=("month", "aspect", "member"),
+        monthly=False,
+    ),
+    _coverage,
+    references={"month": ("dim_month", "month")},
+)

@@ -1,0 +1,155 @@
+"""`dim_month` and `dim_window`: what the published months, and the windows over them, were measured from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from pipeline.months import in_words
+from pipeline.schema.declaration import Column, Table
+from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.synthetic import is_synthetic_source
+from pipeline.tables.attribution import ATTRIBUTION_COVERAGE
+from pipeline.tables.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
+from pipeline.tables.lineage import ORIGIN_RULE
+from pipeline.tables.listings import MONTH_ACCOUNTS
+from pipeline.tables.shares import IS_COMPLETE, MONTHS_IN_WINDOW, WINDOW, WINDOWS
+from pipeline.transform.windows import Window, windows_over
+
+IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a synthetic Hub, not of the real one.")
+QUALITY = Column(
+    "quality",
+    pl.String,
+    "`exact`: both observations within 36 hours of the month's boundaries; `scaled`: not; `estimated`: from 30-day "
+    "counters; `mixed` in a window whose months differ.",
+)
+_COVERAGE = Column("coverage", pl.Float64, "Part of the downloads that is attributed (not unmapped).", "fraction")
+_MEASURED = (
+    "models",
+    "downloads",
+    "downloads_by_30d_counter",
+    "downloads_flagged",
+    "is_plausible",
+    "incidents",
+    "incidents_at_observation",
+)
+_OBSERVED = ("opened_at", "closed_at", "days_observed", "scaling")
+
+
+def _months(months: PublishedMonths) -> pl.LazyFrame:
+    unmapped = pl.col("share_of_downloads").filter(pl.col("method") == "unmapped").sum()
+    attributed = months.scan(ATTRIBUTION_COVERAGE).group_by("month").agg((1 - unmapped).alias("coverage"))
+    return (
+        months.scan(MONTH_ACCOUNTS)
+        .join(attributed, on="month", how="left")
+        .with_columns(
+            is_synthetic_source(pl.col("source")).alias("is_synthetic"),
+            pl.lit(months.edition.origin_rule).alias("origin_rule"),
+        )
+    )
+
+
+DIM_MONTH = PublishedTable(
+    Table(
+        group="published",
+        name="dim_month",
+        grain="published month",
+        description="Every published month: what it was measured from, how, and how much of it is attributed.",
+        columns=(
+            MONTH,
+            SOURCE,
+            SOURCE_REVISION,
+            *(MONTH_ACCOUNTS.column(name) for name in _OBSERVED),
+            BASIS,
+            QUALITY,
+            *(MONTH_ACCOUNTS.column(name) for name in _MEASURED),
+            _COVERAGE,
+            ORIGIN_RULE,
+            IS_SYNTHETIC,
+        ),
+        key=("month",),
+        monthly=False,
+    ),
+    _months,
+    shown={name: name for name in ("quality", "source", "is_synthetic")},
+)
+
+
+def _windows(months: PublishedMonths) -> pl.LazyFrame:
+    known = {row["month"]: row for row in months.published("dim_month").collect().iter_rows(named=True)}
+    rows = [_window(window, [known[month] for month in window.held]) for window in windows_over(months.months)]
+    return pl.LazyFrame(rows, schema=DIM_WINDOW.table.schema)
+
+
+def _window(window: Window, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    downloads = sum(month["downloads"] for month in held)
+    attributed = sum(float(month["downloads"]) * month["coverage"] for month in held)
+    return {
+        "month": window.last,
+        "window": window.name,
+        "first_month": window.wanted[0],
+        "months_in_window": len(held),
+        "is_complete": len(held) == len(window.wanted),
+        "months": in_words(window.held),
+        "months_missing": in_words(_missing(window)) or None,
+        "basis": _common(month["basis"] for month in held),
+        "quality": _common(month["quality"] for month in held),
+        "source": ", ".join(sorted({month["source"] for month in held})),
+        "coverage": attributed / float(downloads) if downloads else None,
+        "is_synthetic": any(month["is_synthetic"] for month in held),
+        **{name: _joined(month[name] for month in held) for name in ("incidents", "incidents_at_observation")},
+    }
+
+
+def _missing(window: Window) -> list[date]:
+    return [month for month in window.wanted if month not in window.held]
+
+
+def _common(values: Iterator[str]) -> str:
+    found = set(values)
+    return found.pop() if len(found) == 1 else "mixed"
+
+
+def _joined(texts: Iterator[str | None]) -> str | None:
+    return "; ".join(dict.fromkeys(part for text in texts if text for part in text.split("; "))) or None
+
+
+DIM_WINDOW = PublishedTable(
+    Table(
+        group="published",
+        name="dim_window",
+        grain="month and window that ends with it",
+        description=(
+            "Every window over the published months: which months it holds and which it lacks, and what they all are: "
+            "a window whose months differ says so."
+        ),
+        columns=(
+            MONTH,
+            replace(WINDOW, values=WINDOWS),
+            Column("first_month", pl.Date, "The first month that the window's name promises, published or not."),
+            MONTHS_IN_WINDOW,
+            IS_COMPLETE,
+            Column("months", pl.String, "The months that the window holds: `2025-01 to 2025-03, 2025-05`."),
+            Column("months_missing", pl.String, "Those that its name promises and that it lacks.", nullable=True),
+            replace(BASIS, values=(*BASES, "mixed")),
+            QUALITY,
+            Column("source", pl.String, "The snapshot sources that were read, by commas."),
+            _COVERAGE.optional("Part of the downloads that is attributed; absent where nothing was downloaded."),
+            IS_SYNTHETIC,
+            MONTH_ACCOUNTS.column("incidents"),
+            MONTH_ACCOUNTS.column("incidents_at_observation"),
+        ),
+        key=("month", "window"),
+        monthly=False,
+        warnings=("The months of a window are those of `dim_month` from `first_month` to `month`.",),
+    ),
+    _windows,
+    references={"month": ("dim_month", "month")},
+    shown={
+        **{name: name for name in ("quality", "source", "is_synthetic", "incidents")},
+        "months_held": "months",
+        "months_missing": "months_missing",
+    },
+)

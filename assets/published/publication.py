@@ -1,0 +1,192 @@
+"""The assets of a publication: its forms, where it goes, and what is warned of once it is there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from pipeline import settings
+from pipeline.errors import CensusError
+from pipeline.orchestration.resources import AllowancesResource, LakeResource, OriginRuleResource
+from pipeline.orchestration.table_assets import BY_HAND, OWNERS, CatalogueAssets, asset_key, in_plain_words
+from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits, run_again
+from pipeline.publish.publication import Choices, Publication, publish
+from pipeline.publish.report_picture import REPORT_NAME
+from pipeline.publish.store_copy import StoreCopy
+from pipeline.publish.warehouse import FILE_NAME
+from pipeline.schema.catalogue import Catalogue
+from pipeline.version import __version__
+
+FORMS = {
+    "warehouse": (
+        FILE_NAME,
+        {"duckdb"},
+        "`published/census.duckdb`: dimensions, facts, marts and a flat view of each.",
+    ),
+    "parquet_export": (
+        "parquet",
+        {"parquet", "csv"},
+        "`published/parquet` and `published/csv`: the same tables as files.",
+    ),
+    "data_dictionary": (
+        "data_dictionary.html",
+        {"html"},
+        "What every published table and column means, and how it is checked.",
+    ),
+    "share_report": (
+        REPORT_NAME,
+        {"html"},
+        "`published/report.html`: the figures with what they are of, in one file.",
+    ),
+}
+"""The forms of a publication: where each is, what it is, and what it holds."""
+WAREHOUSE = ["published", "warehouse"]
+FITTING = "Every month of the lake is published, and each opens where the one before closed"
+
+
+def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
+    without_months = [asset_key(table) for table in catalogue.tables.values() if not table.monthly]
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                ["published", name],
+                deps=[asset_key(MONTH_MANIFEST), *without_months],
+                description=description,
+                group_name="published",
+                kinds=kinds,
+                owners=OWNERS,
+                code_version=__version__,
+            )
+            for name, (_, kinds, description) in FORMS.items()
+        ],
+        check_specs=[dg.AssetCheckSpec("months_fit_together", asset=WAREHOUSE, description=f"{FITTING}.")],
+    )
+    def publication(
+        context: dg.AssetExecutionContext,
+        lake: LakeResource,
+        duckdb: DuckDBResource,
+        origin_rule: OriginRuleResource,
+        allowances: AllowancesResource,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        """Every month that passed its checks, with windows over months, as one version of everything that is published.
+
+        Built beside the version before and switched to in one step: readers are never blocked and never see half.
+        """
+        choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed())
+        make = in_plain_words(publish)
+        made = make(lake.store(), catalogue, settings.published_folder(), duckdb.get_connection, choices)
+        stale = misfits(lake.store(), catalogue, made.months)
+        yield from (_form(name, made, choices.origin_rule) for name in FORMS)
+        yield _months_fit(made, stale)
+
+    @dg.asset(
+        key=["published", "postgres_mart"],
+        deps=[WAREHOUSE],
+        group_name="published",
+        kinds={"postgres"},
+        owners=OWNERS,
+        code_version=__version__,
+        output_required=False,
+    )
+    def postgres_mart(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+        """Schema `census` of the database at CENSUS_POSTGRES_URL: what is published, for tools that speak PostgreSQL.
+
+        Skipped where no database is configured.
+        """
+        url = settings.postgres_url()
+        if not url:
+            context.log.info("CENSUS_POSTGRES_URL is not set: nothing is loaded into PostgreSQL")
+            return
+        from pipeline.publish.postgres import load_postgres  # noqa: PLC0415 - its driver is not needed without one
+
+        rows = in_plain_words(load_postgres)(url, settings.published_folder(), catalogue.published)
+        yield dg.Output(None, metadata={"schema": "census", "rows": rows})
+
+    @dg.asset(
+        key=["published", "data_docs"],
+        deps=[asset_key(MONTH_MANIFEST)],
+        group_name="published",
+        kinds={"html", "greatexpectations"},
+        tags=dict([BY_HAND]),
+        owners=OWNERS,
+        code_version=__version__,
+    )
+    @in_plain_words
+    def data_docs(lake: LakeResource) -> dg.MaterializeResult[None]:
+        """Great Expectations' own Data Docs of the latest finished month, in `CENSUS_HOME/data_docs`.
+
+        No job makes them: materialise them by hand when somebody wants to read them. Their pages load styles from the
+        network.
+        """
+        store = lake.store()
+        finished = store.months(MONTH_MANIFEST)
+        if not finished:
+            raise CensusError("no month is finished yet, so there are no Data Docs to write: run a month first")
+        from pipeline.checks.data_docs import write_data_docs  # noqa: PLC0415 - loads Great Expectations
+
+        shown = write_data_docs(store, catalogue.monthly, finished[-1], settings.data_docs_folder())
+        return dg.MaterializeResult(
+            metadata={
+                "month": f"{finished[-1]:%Y-%m}",
+                "expectations": shown,
+                "path": dg.MetadataValue.path(str(settings.data_docs_folder() / "index.html")),
+            }
+        )
+
+    return [publication, postgres_mart, data_docs]
+
+
+def _months_fit(made: Publication, stale: Mapping[date, Sequence[Defect]]) -> dg.AssetCheckResult:
+    """Warns of months that are held back, and of those made from other observations than the lake holds now."""
+    found = [f"{month:%Y-%m} is not published: {reason}" for month, reason in made.held_back.items()]
+    found += [f"{month:%Y-%m} {defect}: {run_again(month)}" for month, those in stale.items() for defect in those]
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(WAREHOUSE),
+        check_name="months_fit_together",
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"expected": FITTING, "observed": "; ".join(found) or "they do"},
+    )
+
+
+def _form(name: str, made: Publication, origin_rule: str) -> dg.MaterializeResult[None]:
+    pictures = made.pictures if name == "share_report" else []
+    return dg.MaterializeResult(
+        asset_key=["published", name],
+        metadata={
+            "version": made.version,
+            "months": [f"{month:%Y-%m}" for month in made.months],
+            "held_back": {f"{month:%Y-%m}": reason for month, reason in made.held_back.items()},
+            "rows": made.rows,
+            "origin_rule": origin_rule,
+            "path": dg.MetadataValue.path(str(settings.published_folder() / FORMS[name][0])),
+            **{picture.key: dg.MetadataValue.md(picture.as_markdown()) for picture in pictures},
+        },
+    )
+
+
+@dg.asset(
+    key=["published", "store_copy"],
+    deps=[WAREHOUSE],
+    group_name="published",
+    kinds={"s3"},
+    owners=OWNERS,
+    code_version=__version__,
+    output_required=False,
+)
+def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+    """The publication at CENSUS_PUBLISHED_URL, for readers on other machines than the one that made it.
+
+    Skipped where no place is configured.
+    """
+    url = settings.published_url()
+    if not url:
+        context.log.info("CENSUS_PUBLISHED_URL is not set: the publication stays in CENSUS_HOME")
+        return
+    version = in_plain_words(StoreCopy(url).take)(settings.published_folder())
+    yield dg.Output(None, metadata={"version": version, "path": dg.MetadataValue.path(url)})
+
+
+OF_EVERY_TABLE = CatalogueAssets(_of_every_table)

@@ -1,0 +1,176 @@
+"""What keeps a publication from being made, or from taking the place of the one before: nothing changes unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.databases import open_published
+from pipeline.errors import CensusError
+from pipeline.lake.store import Lake
+from pipeline.publish.folder import PublishedFolder
+from pipeline.publish.manifest import FinishedMonths, different, made_by, manifest_rows, run_again
+from pipeline.publish.warehouse import FILE_NAME
+from pipeline.schema.catalogue import Catalogue
+from pipeline.synthetic import is_synthetic
+
+FEWER_MONTHS, MIXED_LISTS, CHANGED_HEADLINE = "fewer-months", "mixed-lists", "changed-headline"
+ALLOWANCES = {
+    FEWER_MONTHS: "a version without some of the months that are published now",
+    MIXED_LISTS: "months that were made by different reviewed lists",
+    CHANGED_HEADLINE: "a headline that corrections changed",
+}
+"""What is refused unless it is allowed."""
+NOTABLE = 0.005
+"""Shares of the headline that move by more than half a percentage point are a change."""
+ORIGIN_RULE = "origin_rule"
+"""Under which name a month states by what rule its derivatives are split over their roots."""
+
+
+def split_by_rule(lake: Lake, finished: FinishedMonths, rule: str) -> FinishedMonths:
+    """Holds back the months whose derivatives are split by another rule: windows over different rules do not add up."""
+    rules = {month: made_by(lake, month).get(ORIGIN_RULE, rule) for month in finished.publishable}
+    others = {
+        month: f"its derivatives are split by {other}, and this publication's by {rule}: "
+        f"{run_again(month, 'lineage')}, or publish by {other}"
+        for month, other in rules.items()
+        if other != rule
+    }
+    return FinishedMonths([month for month in finished.publishable if month not in others], finished.held_back | others)
+
+
+def require_one_world(lake: Lake, months: Sequence[date]) -> None:
+    """Refuses synthetic months beside real ones.
+
+    Raises:
+        CensusError: there are both.
+    """
+    sources = {month: str(manifest_rows(lake, month)["source"][0]) for month in months}
+    synthetic = [month for month, source in sources.items() if is_synthetic(source)]
+    if synthetic and len(synthetic) < len(months):
+        raise CensusError(
+            f"the lake holds {len(synthetic)} synthetic months ({synthetic[0]:%Y-%m} and on) and "
+            f"{len(months) - len(synthetic)} real ones, which are never published together: start a home of its own "
+            "for real data by setting CENSUS_HOME to another folder, and run the real months there"
+        )
+
+
+def require_made_alike(lake: Lake, catalogue: Catalogue, months: Sequence[date], allowed: Collection[str] = ()) -> None:
+    """Refuses months that were made by different registries or other reviewed lists, and another registry than theirs.
+
+    Raises:
+        CensusError: they were.
+    """
+    if MIXED_LISTS in allowed:
+        return
+    latest = made_by(lake, months[-1])
+    others = {month: different(made_by(lake, month), latest) for month in months}
+    if differing := {month: names for month, names in others.items() if names}:
+        names = ", ".join(sorted({name for found in differing.values() for name in found}))
+        first, last = min(differing), max(differing)
+        raise CensusError(
+            f"{', '.join(f'{month:%Y-%m}' for month in differing)} were made by another version of {names} than "
+            f"{months[-1]:%Y-%m}: `census run --from {first:%Y-%m} --to {last:%Y-%m}` from the step that reads it "
+            f"(`--from-step downloads`, `attribution`, `lineage` or `shares`){_allow(MIXED_LISTS)}"
+        )
+    for table in catalogue.tables.values():
+        known = lake.provenance(table) if not table.monthly and lake.holds(table) else None
+        if known and (names_of_table := different(known.made_by, latest)):
+            raise CensusError(
+                f"{table.path} is of another version of {', '.join(names_of_table)} than the months were made by: "
+                f"`census run --from {months[0]:%Y-%m} --to {months[-1]:%Y-%m} --from-step attribution`"
+                f"{_allow(MIXED_LISTS)}"
+            )
+
+
+def require_no_fewer_months(folder: PublishedFolder, finished: FinishedMonths, allowed: Collection[str] = ()) -> None:
+    """Refuses a version without a month that the current one has.
+
+    Raises:
+        CensusError: one would be missing.
+    """
+    current = folder.current_path()
+    if current is None or FEWER_MONTHS in allowed:
+        return
+    published = [month for (month,) in _rows(current, "select month from dim_month order by month")]
+    if lost := [month for month in published if month not in finished.publishable]:
+        reasons = "; ".join(
+            f"{month:%Y-%m}: {finished.held_back.get(month, 'the lake has none of it')}" for month in lost
+        )
+        raise CensusError(
+            f"{len(lost)} of {len(published)} published months would no longer be published ({reasons}): run them again"
+            f"{_allow(FEWER_MONTHS)}"
+        )
+
+
+def require_same_headline(folder: PublishedFolder, draft: Path, allowed: Collection[str] = ()) -> None:
+    """Refuses a version that states the headline of the current one otherwise.
+
+    Raises:
+        CensusError: it does.
+    """
+    current = folder.current_path()
+    if current is None or CHANGED_HEADLINE in allowed:
+        return
+    if changes := headline_changes(current, draft):
+        raise CensusError(
+            f"the published headline would change ({'; '.join(changes)}): look for the cause, for example with `census "
+            f"registry review`{_allow(CHANGED_HEADLINE)}"
+        )
+
+
+def headline_changes(before: Path, after: Path) -> list[str]:
+    """A sentence for each share of an earlier version's headline that a later one states otherwise.
+
+    Nothing where the later one has another window under that month: it then holds more months, or fewer. Of two
+    countries that changed places the first ones are told though their shares moved little.
+    """
+    headline = _rows(before, _HEADLINE)
+    if not headline:
+        return []
+    month, window, months, population = headline[0]
+    asked = {"month": month, "window": window, "months": months, "population": population}
+    was, now = (dict(_rows(version, _SHARES, **asked)) for version in (before, after))
+    if not now:
+        return []
+    moved = [
+        f"{name}: {now.get(name, 0.0):.2%}, {share:.2%} in version {before.name}"
+        for name, share in was.items()
+        if abs(now.get(name, 0.0) - share) > NOTABLE
+    ]
+    first_was, first_now = next(iter(was)), next(iter(now))
+    if first_was != first_now:
+        moved.insert(0, f"{first_now} leads {month:%Y-%m}, {first_was} did in version {before.name}")
+    return moved
+
+
+_HEADLINE = """
+    select month, "window", months_in_window, population from country_shares
+    where "window" = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
+    order by is_complete desc, month desc, population = 'new' desc
+    limit 1
+"""
+_SHARES = """
+    select coalesce(country_name, member) as name, share from country_shares
+    left join dim_country on country = member
+    where month = $month and "window" = $window and months_in_window = $months and population = $population
+      and attribution = 'uploader'
+    order by share desc, name
+"""
+
+
+def _rows(version: Path, query: str, **asked: Any) -> list[tuple[Any, ...]]:
+    """The rows of a version; none where its warehouse cannot be read, which a new version puts right."""
+    try:
+        with open_published(version / FILE_NAME) as connection:
+            return connection.sql(query, params=asked).fetchall()
+    except duckdb.Error:
+        return []
+
+
+def _allow(what: str) -> str:
+    return f"; if it is meant, `census publish --allow {what}`"

@@ -1,0 +1,282 @@
+"""Manifests: the digests of a month's files, which say that the month is finished and may be published.
+
+A manifest is written by an asset downstream of every table of the month, so that no table with a failed blocking check
+is ever in one. A month whose files do not match it is held back; so is a month in which a table was made from another
+file than the one that the lake holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from pipeline.errors import CensusError
+from pipeline.lake.provenance import OBSERVATION, Provenance
+from pipeline.lake.store import Lake
+from pipeline.months import previous_month
+from pipeline.publish.system_limits import processors
+from pipeline.schema.catalogue import Catalogue
+from pipeline.schema.declaration import TIMESTAMP, Column, Table
+from pipeline.version import __version__
+
+MONTH_MANIFEST = Table(
+    group="published",
+    name="month_manifest",
+    grain="table of the month",
+    description=(
+        "The digest of each of the month's files, written only after every blocking check on them has passed. A month "
+        "is published if its manifest is there and matches the files."
+    ),
+    columns=(
+        Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day."),
+        Column("table", pl.String, "The table, `group/name`."),
+        Column("rows", pl.Int64, "Rows of the month.", "rows"),
+        Column("bytes", pl.Int64, "Size of the month's file.", "bytes", minimum=1),
+        Column("sha256", pl.String, "Digest of the month's file.", pattern=r"^[0-9a-f]{64}$"),
+        Column("source", pl.String, "The snapshot source that was read."),
+        Column(
+            "source_revision",
+            pl.String,
+            "What pins the source's state: a commit, a crawl's id or a file's digest.",
+        ),
+        Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC"),
+        Column(
+            "made_by",
+            pl.String,
+            "The reviewed lists (by digest) and other choices that the table was made by, as JSON.",
+        ),
+        Column("code_version", pl.String, "Version of the distribution that made the month."),
+    ),
+    key=("table",),
+)
+
+
+@dataclass(frozen=True)
+class FinishedMonths:
+    """The months that may be published, and those that may not, with the reason."""
+
+    publishable: list[date]
+    held_back: dict[date, str]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is wrong with one table of a month.
+
+    Stale is what was made from something else than is there now; it was right when it was made.
+    """
+
+    table: str
+    problem: str
+    is_stale: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.problem}"
+
+
+def run_again(month: date, step: str = "") -> str:
+    """The command that makes a month anew, from a step on where one is named."""
+    return f"`census run --from {month:%Y-%m} --to {month:%Y-%m}{f' --from-step {step}' if step else ''}`"
+
+
+def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
+    """The month's rows of the manifest: each table's size and digest as they are now.
+
+    Raises:
+        CensusError: the tables were not made from one another, from one observation or by the same reviewed lists.
+    """
+    tables = catalogue.monthly
+    stored = [lake.stored(table, month) for table in tables]
+    digests = _digests(tables, lambda table: lake.digest_while_unchanged(table, month))
+    known = {table.path: lake.provenance(table, month) for table in tables}
+    for stale in _stale(known, digests):
+        raise CensusError(f"{month:%Y-%m} is not finished: {stale}: {run_again(month)}")
+    provenances = [provenance for provenance in known.values() if provenance]
+    observed = {provenance.observation for provenance in provenances} - {Provenance().observation}
+    if len(observed) > 1:
+        raise CensusError(f"{month:%Y-%m} is made of several observations: {run_again(month)}")
+    if different := _disagreeing(provenances):
+        raise CensusError(
+            f"{month:%Y-%m} is made by several versions of {', '.join(different)}: run the month again from the first "
+            "step that reads it"
+        )
+    source, revision, observed_at = next(iter(observed), (None, None, None))
+    return pl.DataFrame(
+        {
+            "month": [month] * len(tables),
+            "table": [table.path for table in tables],
+            "rows": [file.rows for file in stored],
+            "bytes": [file.bytes for file in stored],
+            "sha256": list(digests.values()),
+            "source": [source] * len(tables),
+            "source_revision": [revision] * len(tables),
+            "observed_at": [datetime.fromisoformat(observed_at) if observed_at else None] * len(tables),
+            "made_by": [json.dumps(dict(found.made_by) if found else {}, sort_keys=True) for found in known.values()],
+            "code_version": [__version__] * len(tables),
+        },
+        schema=MONTH_MANIFEST.schema,
+    )
+
+
+def manifest_rows(lake: Lake, month: date) -> pl.DataFrame:
+    """The month's manifest.
+
+    Raises:
+        CensusError: there is none, or it cannot be read.
+    """
+    if not lake.holds(MONTH_MANIFEST, month):
+        raise CensusError(
+            "is missing: a step or a blocking check of the month's run failed, or it did not run to the end"
+        )
+    try:
+        return lake.scan(MONTH_MANIFEST, month).collect()
+    except (PolarsError, PanicException, OSError) as error:
+        raise CensusError(f"cannot be read ({str(error).splitlines()[0][:120]})") from error
+
+
+def made_by(lake: Lake, month: date) -> dict[str, str]:
+    """The digests of the reviewed lists, and the other choices, by which a finished month was made."""
+    of_tables = manifest_rows(lake, month)["made_by"]
+    return {name: value for said in of_tables for name, value in json.loads(said).items()}
+
+
+def finished_months(lake: Lake, catalogue: Catalogue) -> FinishedMonths:
+    """Which months of the lake may be published: every table is there and matches the month's manifest."""
+    publishable: list[date] = []
+    held_back: dict[date, str] = {}
+    for month in months_held(lake, catalogue):
+        defect = next(defects(lake, catalogue, month), None)
+        if defect is None:
+            publishable.append(month)
+        else:
+            held_back[month] = f"{defect}: {run_again(month)}"
+    return FinishedMonths(publishable, held_back)
+
+
+def months_held(lake: Lake, catalogue: Catalogue) -> list[date]:
+    """The months of which the lake holds any table."""
+    return sorted({month for table in catalogue.monthly for month in lake.months(table)})
+
+
+def defects(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[Defect]:
+    """What keeps the month from being published: files against the manifest, then against what they were made from."""
+    try:
+        listed = dict(manifest_rows(lake, month).select("table", "sha256").iter_rows())
+    except CensusError as error:
+        yield Defect(MONTH_MANIFEST.path, str(error))
+        listed = None
+    held = [table for table in catalogue.monthly if lake.holds(table, month)]
+    digests = _digests(held, lambda table: lake.digest(table, month))
+    for table in catalogue.monthly:
+        if table not in held:
+            yield Defect(table.path, "is missing")
+        elif listed is not None and table.path not in listed:
+            yield Defect(table.path, "is not in the month's manifest")
+        elif listed is not None and digests[table.path] != listed[table.path]:
+            yield Defect(table.path, "has changed since the month was finished")
+    known: dict[str, Provenance | None] = {}
+    for table in held:
+        try:
+            known[table.path] = lake.provenance(table, month)
+        except CensusError:
+            continue  # The file has changed, which is told above.
+    yield from _stale(known, digests)
+
+
+def misfits(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> dict[date, list[Defect]]:
+    """What keeps finished months from being added up without a doubt, by month.
+
+    A month that opens with another observation than the month before closes with counts downloads twice or not at all;
+    months that were made by different reviewed lists place the same model in several ways. Both are looked for among
+    `months`.
+    """
+    made = {month: made_by(lake, month) for month in months}
+    found: dict[date, list[Defect]] = {}
+    for month in months:
+        opened = _opened_elsewhere(lake, catalogue, month) if previous_month(month) in months else []
+        others = different(made[month], made[months[-1]])
+        if others:
+            opened.append(
+                Defect(
+                    MONTH_MANIFEST.path,
+                    f"is made by another {', '.join(others)} than {months[-1]:%Y-%m}",
+                    is_stale=True,
+                )
+            )
+        if opened:
+            found[month] = opened
+    return found
+
+
+def different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The names under which two months, or tables, state different values; what one of them lacks is no difference."""
+    return sorted(name for name in one.keys() & other.keys() if one[name] != other[name])
+
+
+def _disagreeing(provenances: Sequence[Provenance]) -> list[str]:
+    said: dict[str, set[str]] = {}
+    for provenance in provenances:
+        for name, value in provenance.made_by.items():
+            said.setdefault(name, set()).add(value)
+    return sorted(name for name, values in said.items() if len(values) > 1)
+
+
+def _digests(tables: Sequence[Table], digest: Callable[[Table], str]) -> dict[str, str]:
+    """Each table's digest, several at a time: hashing takes more time than reading."""
+    with ThreadPoolExecutor(processors()) as pool:
+        return dict(zip((table.path for table in tables), pool.map(digest, tables), strict=True))
+
+
+def _opened_elsewhere(lake: Lake, catalogue: Catalogue, month: date) -> list[Defect]:
+    """Tables that open with another observation than the lake closes the month before with, of one source."""
+    before = previous_month(month)
+    found = []
+    for table in catalogue.monthly:
+        if table.continues is None:
+            continue
+        closing = catalogue[table.continues]
+        if not (lake.holds(table, month) and lake.holds(closing, month) and lake.holds(closing, before)):
+            continue
+        source, _ = _observation(lake, closing, month)
+        closed_by, opened_by = _observation(lake, closing, before), _observation(lake, table, month)
+        if closed_by[0] == source and opened_by[0] in (source, None) and closed_by != opened_by:
+            problem = (
+                f"opens with revision {opened_by[1] or 'none'} of {source}, but {before:%Y-%m} now closes with "
+                f"{closed_by[1]}"
+            )
+            found.append(Defect(table.path, problem, is_stale=True))
+    return found
+
+
+def _observation(lake: Lake, table: Table, month: date) -> tuple[str | None, str | None]:
+    rows = lake.scan(table, month).select(OBSERVATION[:2]).head(1).collect().rows()
+    return rows[0] if rows else (None, None)
+
+
+def _stale(known: Mapping[str, Provenance | None], digests: Mapping[str, str]) -> Iterator[Defect]:
+    """Tables made from another file than the one that is there, and those made from such tables."""
+    inputs = {path: provenance.inputs for path, provenance in known.items() if provenance is not None}
+    stale: dict[str, str] = {
+        path: upstream
+        for path, files in inputs.items()
+        for upstream, digest in files.items()
+        if digests.get(upstream, digest) != digest
+    }
+    found = True
+    while found:
+        followers = {
+            path: upstream
+            for path, files in inputs.items()
+            for upstream in files
+            if path not in stale and upstream in stale
+        }
+        stale |= followers
+        found = bool(followers)
+    for path, upstream in stale.items():
+        yield Defect(path, f"was made from another {upstream} than the lake holds", is_stale=True)
