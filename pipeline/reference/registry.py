@@ -35,7 +35,7 @@ FILES = {
 """The registry's files by name, each with its columns; `canonical_models` lists the models without a namespace."""
 
 
-_MAY_BE_ABSENT = ("ultimate_owner", "ultimate_owner_country", "evidence", "checked_on", "note")
+_MAY_BE_ABSENT = ("ultimate_owner", "ultimate_owner_country", "evidence", "account_basis", "checked_on", "note")
 """Columns that a registry in one file may lack."""
 
 

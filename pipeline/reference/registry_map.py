@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from pipeline.reference.registry_rules import EVIDENCE_BASES, OWN_NAME, PERSON
+from pipeline.reference.registry_rules import PERSON
 
 Files = Mapping[str, pl.DataFrame]
 
@@ -24,6 +24,7 @@ MAP_SCHEMA = pl.Schema(
         "ultimate_owner_country": pl.String,
         "evidence": pl.String,
         "basis": pl.String,
+        "account_basis": pl.String,
         "checked_on": pl.Date,
         "note": pl.String,
     }
@@ -33,14 +34,12 @@ SEATS_OF_VARIANTS = ("legal_country", "announced_owner_country")
 FAR_PAST, FAR_FUTURE = date(1, 1, 1), date(9999, 1, 1)
 DEEPEST_OWNERSHIP = 6
 """Owners above an organisation, at most."""
-_READ, _WELL_KNOWN = EVIDENCE_BASES
 
 
 def compile_map(files: Files) -> pl.DataFrame:
     """The map with the columns of `MAP_SCHEMA` and `SEATS_OF_VARIANTS`, in the order of the namespaces.
 
-    Organisations are placed by their seat on each day, and owned by who had closed the purchase by then. A row is
-    `read` if the seat was, and the account was or bears its organisation's name.
+    Organisations are placed by their seat on each day, and owned by who had closed the purchase by then.
     """
     seats = _periods(files["seats"], "valid_from", "valid_to")
     owned, announced = (_ownership(files["owners"], begins) for begins in ("closed_on", "announced_on"))
@@ -147,14 +146,13 @@ def _topmost(rows: pl.DataFrame, owned: pl.DataFrame, name: str) -> pl.DataFrame
 
 
 def _known() -> tuple[pl.Expr, ...]:
-    """How a row is known: what supports its seat and, where the account is the weaker part, that."""
-    account_stands = pl.col("basis").is_in([_READ, OWN_NAME])
-    is_read = account_stands & (pl.col("basis_seat") == _READ)
+    """How a row is known: `basis` where the organisation is, `account_basis` that the account is the organisation's."""
     page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
     return (
         pl.coalesce("evidence_seat", "evidence", "website", page).alias("evidence"),
-        pl.when(is_read).then(pl.lit(_READ)).otherwise(pl.lit(_WELL_KNOWN)).alias("basis"),
-        pl.when(is_read).then(pl.max_horizontal("checked_on", "checked_on_seat")).alias("checked_on"),
+        pl.col("basis_seat").alias("basis"),
+        pl.col("basis").alias("account_basis"),
+        pl.col("checked_on_seat").alias("checked_on"),
         pl.concat_str("note", "note_seat", separator="; ", ignore_nulls=True).replace("", None).alias("note"),
     )
 
@@ -181,6 +179,7 @@ def _persons(persons: pl.DataFrame) -> pl.DataFrame:
         "valid_to",
         pl.coalesce("evidence", page).alias("evidence"),
         "basis",
+        pl.col("basis").alias("account_basis"),
         "checked_on",
         "note",
     )

@@ -72,25 +72,14 @@ def test_a_persons_account_that_becomes_an_organisations_keeps_its_past(tmp_path
     assert rows(folder, "organization", "country", "kind") == [("Jane", None, "individual"), ("Lab", "FR", "company")]
 
 
-@pytest.mark.parametrize(
-    ("of_seat", "of_account", "basis"),
-    [
-        ("read", "read", "read"),
-        ("read", "own_name", "read"),
-        ("read", "well_known", "well_known"),
-        ("well_known", "read", "well_known"),
-    ],
-)
-def test_a_row_is_read_if_the_seat_was_and_the_account_was_or_bears_the_name(tmp_path, of_seat, of_account, basis):
-    def known(basis):
-        read = {"evidence": "https://lab.example/about", "checked_on": "2026-01-31"}
-        return {"basis": basis} | (read if basis == "read" else {})
-
+def test_a_row_says_how_the_seat_is_known_and_how_the_account(tmp_path):
+    read = {"basis": "read", "evidence": "https://lab.example/about", "checked_on": "2026-01-31"}
     folder = a_registry(
-        tmp_path,
-        **LAB | {"seats": [seat("lab", **known(of_seat))], "accounts": [account("lab", "lab", **known(of_account))]},
+        tmp_path, **LAB | {"seats": [seat("lab", **read)], "accounts": [account("lab", "lab", basis="own_name")]}
     )
-    assert rows(folder, "basis") == [(basis,)]
+    assert rows(folder, "basis", "account_basis", "evidence", "checked_on") == [
+        ("read", "own_name", "https://lab.example/about", date(2026, 1, 31))
+    ]
 
 
 FARM = refused_hosts()[0]
