@@ -7,6 +7,7 @@ import polars as pl
 from pipeline.reference.registry_rules import RULES, RegistryRule
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import (
+    ACCOUNT_BASIS,
     COUNTRY,
     COUNTRY_PATTERN,
     DEVELOPER_KIND,
@@ -16,6 +17,7 @@ from pipeline.tables.columns import (
     MONTH,
     NAMESPACE,
     ORGANIZATION,
+    ROW_BASIS,
     ULTIMATE_OWNER,
     ULTIMATE_OWNER_COUNTRY,
 )
@@ -57,7 +59,8 @@ ORGANIZATIONS = Table(
             pl.String,
             "The address that supports the row if it is `read`, else one where it can be checked.",
         ),
-        Column("basis", pl.String, "`read`: the address was opened and says it; `well_known`: common knowledge."),
+        ROW_BASIS,
+        ACCOUNT_BASIS,
         Column("checked_on", pl.Date, "The day on which the evidence was read.", nullable=True),
         Column("note", pl.String, "What a reader should know: disputes, changes, choices.", nullable=True),
     ),

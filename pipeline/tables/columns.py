@@ -61,6 +61,16 @@ ULTIMATE_OWNER = Column(
 ULTIMATE_OWNER_COUNTRY = Column(
     "ultimate_owner_country", pl.String, "The country of that owner's headquarters.", nullable=True
 )
+ROW_BASIS = Column(
+    "basis", pl.String, "How the seat is known: `read` (the evidence was opened and says it) or `well_known`."
+)
+ACCOUNT_BASIS = Column(
+    "account_basis",
+    pl.String,
+    "How it is known whose account it is: `read`, `own_name` (it bears the organisation's name) or `well_known`; "
+    "absent where it is not stated.",
+    nullable=True,
+)
 DEVELOPER_KIND = Column("kind", pl.String, "What the developer is: company, university, community, individual, ...")
 BASIS = Column(
     "basis",
