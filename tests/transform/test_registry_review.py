@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from pipeline.reference.registry import FILES
 from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.transform import registry_review as review
 
@@ -126,3 +127,31 @@ def test_our_countries_are_put_into_the_other_maps_groups_unless_it_names_them_t
     theirs = pl.DataFrame({"namespace": ["a", "b"], "country": ["eu", "DE"]})
     grouped = review.in_the_groups_of(ours, theirs, GROUPS.collect())
     assert grouped.sort("downloads")["member"].to_list() == ["eu", "DE", "US"]
+
+
+def test_what_is_due_is_old_readings_announced_purchases_and_disputed_seats():
+    known = {"basis": "read", "checked_on": date(2025, 1, 1), "line": 2}
+    seats = [
+        known | {"organization_id": "old", "country": "FR"},
+        {"organization_id": "moot", "country": "FR", "disputed_country": "US", "disputed_by": "the press", "line": 3},
+    ]
+    owners = [
+        {"organization_id": "sold", "owner_id": "buyer", "announced_on": date(2026, 1, 1), "line": 2},
+        {
+            "organization_id": "done",
+            "owner_id": "buyer",
+            "announced_on": date(2025, 1, 1),
+            "closed_on": date(2025, 2, 1),
+        },
+    ]
+    files = {"seats": seats, "owners": owners, "accounts": [known | {"namespace": "lab"}]}
+    due = review.due_for_review(
+        {name: pl.DataFrame(rows, schema={"line": pl.Int64} | dict(FILES[name])) for name, rows in files.items()},
+        date(2026, 6, 1),
+    )
+    assert due.select("reason", "subject").rows() == [
+        ("read more than a year ago", "old"),
+        ("read more than a year ago", "lab"),
+        ("announced and not closed", "sold"),
+        ("disputed", "moot"),
+    ]
