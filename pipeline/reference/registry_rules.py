@@ -30,7 +30,7 @@ SEAT_RULES = {
     "university": "a university or a laboratory of one: where that part of the university is",
     "state": "a body of a state, or a national project: the country that runs it",
     "registered": "an association or foundation: where it is registered",
-    "host": "a project under a foundation, or a joint project: the seat of the body that hosts or coordinates it",
+    "host": "a joint project, or one under a foundation: the seat of the body that runs the account",
     "author_group": "authors of a work, without a body of their own, all at institutions of one country: that country",
     "national_community": "a community that by its own words is one country's: that country",
     "no_single_base": "none of these: international",
