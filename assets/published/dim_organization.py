@@ -6,10 +6,12 @@ from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.tables.columns import (
+    ACCOUNT_BASIS,
     COUNTRY,
     DEVELOPER_KIND,
     NAMESPACE,
     ORGANIZATION,
+    ROW_BASIS,
     ULTIMATE_OWNER,
     ULTIMATE_OWNER_COUNTRY,
 )
@@ -55,7 +57,8 @@ DIM_ORGANIZATION = PublishedTable(
                 pl.String,
                 "The address that supports the row if it is `read`, else one where it can be checked.",
             ),
-            Column("basis", pl.String, "`read`: the address was opened and says it; `well_known`: common knowledge."),
+            ROW_BASIS,
+            ACCOUNT_BASIS,
         ),
         key=("namespace", "valid_from"),
         monthly=False,
