@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -24,7 +25,7 @@ class Bounds:
     def __str__(self) -> str:
         ends = (("at least", self.minimum), ("at most", self.maximum))
         return " and ".join(
-            f"{words} {end:,}" if isinstance(end, int) else f"{words} {end}" for words, end in ends if end is not None
+            f"{words} {end}" if isinstance(end, str) else f"{words} {end:,}" for words, end in ends if end is not None
         )
 
 
@@ -53,8 +54,8 @@ def _of(column: Column) -> Iterator[Constraint]:
     if not column.nullable:
         yield Constraint(name, "is present", value.is_null())
     if column.minimum is not None or column.maximum is not None:
-        above = value >= _bound(column.minimum) if column.minimum is not None else pl.lit(value=True)
-        below = value <= _bound(column.maximum) if column.maximum is not None else pl.lit(value=True)
+        above = value >= _bound(column.minimum, column) if column.minimum is not None else pl.lit(value=True)
+        below = value <= _bound(column.maximum, column) if column.maximum is not None else pl.lit(value=True)
         yield Constraint(name, f"is {Bounds(column.minimum, column.maximum)}", ~(above & below))
     if column.values:
         listed = ", ".join(map(str, column.values))
@@ -76,5 +77,8 @@ def _text(column: Column) -> pl.Expr:
     return value.cast(pl.String) if column.type in (pl.Categorical, pl.Enum) else value
 
 
-def _bound(stated: float | str) -> pl.Expr:
-    return pl.col(stated) if isinstance(stated, str) else pl.lit(stated)
+def _bound(stated: float | str, column: Column) -> pl.Expr:
+    if isinstance(stated, str):
+        return pl.col(stated)
+    # Exact beside exact values: a decimal must not be rounded to a fraction to be compared.
+    return pl.lit(Decimal(str(stated)) if isinstance(column.type, pl.Decimal) else stated)

@@ -88,6 +88,7 @@ def test_the_rows_shown_are_shared_out_over_the_constraints_that_broke(models_ta
         (Column("n", pl.Float64, "N.", nullable=True, maximum=0.5), [0.5, 0.5000001, float("nan")], 1),
         (Column("n", pl.Float64, "N.", minimum=0), [-0.0, 0.0, float("inf")], 0),
         (Column("n", pl.Decimal(38, 6), "N.", minimum=0, maximum=1), [Decimal("-0.000001"), Decimal("1.000000")], 1),
+        (Column("n", pl.Decimal(18, 12), "N.", minimum=1e-12), [Decimal(0), Decimal("0.000000000001")], 1),
         (Column("n", pl.Int64, "N.", maximum=2**53), [2**53, 2**53 + 1], 1),
         (Column("n", pl.String, "N.", nullable=True, values=("a", "b")), ["a", "c", None], 1),
         (Column("n", pl.Enum(("a", "c")), "N.", values=("a", "b")), ["a", "c"], 1),
