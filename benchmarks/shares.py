@@ -19,8 +19,9 @@ from benchmarks.stages import Peer, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.reference.attributes import attribute_words
-from pipeline.schema.declaration import Table
+from pipeline.schema.declaration import DECIMAL, Table
 from pipeline.tables import attributes, measures, shares
+from pipeline.tables.lineage import ORIGIN_WEIGHTS
 from pipeline.transform.adoption import adoption_marks
 from pipeline.transform.attributes import attribute_shares
 from pipeline.transform.concentration import concentration_of_members, concentration_of_models
@@ -92,11 +93,13 @@ def write_month(folder: Path, repositories: int) -> None:
     base.select(
         "month",
         "hub_id",
+        "model_id",
+        "namespace",
         "created_at",
-        pl.Series("downloads", downloads),
+        pl.Series("downloads", downloads).cast(DECIMAL),
         pl.lit("all_time_delta").alias("basis"),
         (pl.col("age") <= 365).alias("is_new"),
-        (pl.col("number") % 3 > 0).alias("is_language"),
+        (pl.col("number") % 3 > 0).alias("is_language_model"),
         (pl.col("number") % 1000 == 0).alias("is_flagged"),
     ).write_parquet(folder / "downloads.parquet")
     has = pl.col("organization") >= 0
@@ -111,27 +114,37 @@ def write_month(folder: Path, repositories: int) -> None:
         .alias("organization"),
         pl.when(has).then(pl.lit(pl.Series(COUNTRIES)).gather(place)).otherwise(pl.lit("unmapped")).alias("country"),
         pl.when(has).then(pl.lit("company")).otherwise(pl.lit("unmapped")).alias("kind"),
+        pl.when(has).then(pl.lit("registry")).otherwise(pl.lit("unmapped")).alias("method"),
+        pl.when(has).then(pl.format("author-{} since ever", "organization")).alias("registry_row"),
     )
     developer.write_parquet(folder / "attribution.parquet")
     children = number[derives]
     parents = (random.random(len(children)) ** 4 * min(FAMILIES, repositories)).astype(np.int64)
-    edges = pl.DataFrame({"hub_id": base["hub_id"].gather(children), "root": base["model_id"].gather(parents)})
+    edges = pl.DataFrame(
+        {
+            "hub_id": base["hub_id"].gather(children),
+            "model_id": base["model_id"].gather(children),
+            "root": base["model_id"].gather(parents),
+        }
+    )
     relation = pl.Series(["finetune", "quantized", "adapter", "merge"]).gather(children % 4)
     edges.select(
         pl.col("hub_id").alias("child_hub_id"),
+        pl.col("model_id").alias("child_model_id"),
         pl.col("root").alias("parent_model_id"),
         relation.alias("relation"),
         pl.lit(0, pl.Int32).alias("position"),
     ).write_parquet(folder / "derivations.parquet")
-    edges.select("hub_id", pl.col("root").alias("root_model_id"), pl.lit(1.0).alias("weight")).write_parquet(
+    one = pl.lit(1, ORIGIN_WEIGHTS.column("weight").type)
+    edges.select("hub_id", pl.col("root").alias("root_model_id"), one.alias("weight")).write_parquet(
         folder / "weights.parquet"
     )
     developer.filter(pl.col("model_id").is_in(edges["root"].unique().implode())).select(
-        pl.col("model_id").alias("root_model_id"), "organization", "country"
+        pl.col("model_id").alias("root_model_id"), "namespace", "organization", "country"
     ).write_parquet(folder / "roots.parquet")
-    base.select(
-        "hub_id", pl.Series("is_derivative", derives), pl.lit(value=False).alias("is_first_party")
-    ).write_parquet(folder / "lineage.parquet")
+    base.select("hub_id", pl.Series("is_derivative", derives), pl.col("model_id").alias("root_model_id")).write_parquet(
+        folder / "lineage.parquet"
+    )
     opened = dt.datetime(2025, 8, 1, tzinfo=dt.UTC)
     base.select(pl.lit(opened).alias("observed_at")).write_parquet(folder / "opening.parquet")
 
@@ -209,7 +222,7 @@ def members_by_pandas(folder: Path, *, categories: bool) -> None:
     import pandas as pd  # noqa: PLC0415 - a yardstick
 
     developer = ["country", "organization"]
-    flags = ["is_new", "is_language", "is_flagged"]
+    flags = ["is_new", "is_language_model", "is_flagged"]
     downloads = pd.read_parquet(folder / "downloads.parquet", columns=["hub_id", "downloads", *flags])
     attribution = pd.read_parquet(folder / "attribution.parquet", columns=["hub_id", *developer])
     roots = pd.read_parquet(folder / "roots.parquet", columns=["root_model_id", *developer])
@@ -226,7 +239,7 @@ def members_by_pandas(folder: Path, *, categories: bool) -> None:
     by_attribution = {"uploader": uploaded, "origin": pd.concat([originals[columns], of_roots[columns]])}
     found = {}
     for attributed, rows in by_attribution.items():
-        for population, has in (("all", None), ("new", "is_new"), ("language", "is_language")):
+        for population, has in (("all", None), ("new", "is_new"), ("language_models", "is_language_model")):
             whole = rows if has is None else rows[rows[has]]
             for name, inside in ((population, whole), (f"{population}_unflagged", whole[~whole["is_flagged"]])):
                 for dimension in developer:

@@ -46,7 +46,7 @@ class Planted:
 
     @cached_property
     def is_language(self) -> pl.Series:
-        """Whether each repository is in the population `language`."""
+        """Whether each repository is in the population `language_models`."""
         tasks = targets.table("tasks").filter("is_language")["task"]
         return self.static["pipeline_tag"].is_in(tasks.implode()).fill_null(value=False)
 
@@ -63,7 +63,7 @@ class Planted:
         populations = {
             "all": np.ones(repositories.size, bool),
             "new": new_at_close(repositories.created, month, targets.NEW_MODEL_DAYS),
-            "language": self.is_language.to_numpy(),
+            "language_models": self.is_language.to_numpy(),
         }
         populations |= {f"{name}_unflagged": included & ~flagged for name, included in populations.items()}
         measured = self.downloads.measured(month)

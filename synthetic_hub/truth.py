@@ -4,7 +4,7 @@ Members that are not countries are members all the same: `international`, `unaff
 `unmapped` (an organisation no registry knows). Organisation and country are those of the name the account has at the
 month's close, as they are valid then.
 
-Populations: `all`; `new` (at most 365 days old at the month's close); `language` (by its task); and each
+Populations: `all`; `new` (at most 365 days old at the month's close); `language_models` (by its task); and each
 `_unflagged`, without the test traffic's account and without the bot's burst in its months.
 
 Attribution: `uploader`, the publishing namespace, and `origin`, the roots of the derivation graph. Each model passes

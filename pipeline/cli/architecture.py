@@ -6,7 +6,7 @@ import dagster as dg
 
 from pipeline.definitions import defs
 
-CHAIN = ("listings", "attribution", "lineage", "shares", "published")
+CHAIN = ("listings", "lineage", "attribution", "models", "shares", "published")
 """The groups in the order in which a month passes through them."""
 
 HEAD = """# Architecture

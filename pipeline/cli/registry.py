@@ -33,7 +33,7 @@ from pipeline.transform.shares import with_shares
 from pipeline.transform.sums import totals_by
 
 SHOWN = 10
-POPULATIONS = {"new": "is_new", "all": None, "language": "is_language"}
+POPULATIONS = {"new": "is_new", "all": None, "language_models": "is_language_model"}
 
 
 def check(path: Path | None, lake: Lake) -> tuple[list[str], bool]:

@@ -39,6 +39,7 @@ DOCS_OF_GROUP = {
     "listings": "docs/methodology.md#downloads-in-a-month",
     "attribution": "docs/methodology.md#who-made-it",
     "lineage": "docs/methodology.md#derivations",
+    "models": "docs/methodology.md#what-the-models-are",
     "shares": "docs/methodology.md#shares",
     "published": "docs/adr/0001-manifests-decide-what-is-published.md",
 }

@@ -100,7 +100,7 @@ ANY_ORGANIZATION = (
 )
 OF_POPULATION = {
     "month": columns_of("listings/model_downloads", "month"),
-    "population": columns_of("listings/model_downloads", "is_new", "is_language", "is_flagged"),
+    "population": columns_of("listings/model_downloads", "is_new", "is_language_model", "is_flagged"),
     "basis": columns_of("listings/model_downloads", "basis"),
 }
 """What the columns are made of that every mart by population has."""

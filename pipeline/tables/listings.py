@@ -218,7 +218,7 @@ MODEL_DOWNLOADS = Table(
         ),
         Column("age_days", pl.Float64, "Age at the month's close.", "days", nullable=True),
         Column("is_new", pl.Boolean, "At most 365 days old at the month's close; false where the age is unknown."),
-        Column("is_language", pl.Boolean, "A text or vision-language model, by its task on the Hub."),
+        Column("is_language_model", pl.Boolean, "A text or vision-language model, by its task on the Hub."),
         Column(
             "is_flagged",
             pl.Boolean,

@@ -34,7 +34,7 @@ class Population:
 _WITH_FLAGGED = (
     Population("all", "all models"),
     Population("new", "models at most 365 days old at each month's close", "is_new"),
-    Population("language", "text and vision-language models", "is_language"),
+    Population("language_models", "text and vision-language models", "is_language_model"),
 )
 POPULATIONS = (
     *_WITH_FLAGGED,

@@ -93,7 +93,7 @@ def model_downloads(
         pl.lit(basis.quality).alias("quality"),
         age_days.alias("age_days"),
         (age_days <= NEW_FOR_DAYS).fill_null(value=False).alias("is_new"),
-        pl.col("pipeline_tag").is_in(populations.language_tasks).fill_null(value=False).alias("is_language"),
+        pl.col("pipeline_tag").is_in(populations.language_tasks).fill_null(value=False).alias("is_language_model"),
         _is_flagged(populations.flagged).alias("is_flagged"),
     )
 

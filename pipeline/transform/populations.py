@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.tables.shares import POPULATIONS
 
-_FLAGS = ("is_new", "is_language", "is_flagged")
+_FLAGS = ("is_new", "is_language_model", "is_flagged")
 CLASSES = 2 ** len(_FLAGS)
 POPULATION_CLASS = pl.sum_horizontal(pl.col(flag).cast(pl.UInt8) * 2**place for place, flag in enumerate(_FLAGS)).alias(
     "population_class"

@@ -53,7 +53,7 @@ def counted_models(
     `lineage/derivations`.
 
     Returns:
-        `hub_id, downloads, is_new, is_language, is_flagged, created_at, namespace, organization, country, kind`, what
+        `hub_id, downloads, created_at, namespace, organization, country, kind`, the populations, what
         `_traits` adds, and of the first declared parent `relation` and `parent_model_id` (null without one).
     """
     first_parents = derivations.filter(pl.col("position") == 0).select(
@@ -67,7 +67,7 @@ def counted_models(
                 pl.col("downloads").cast(pl.Float64),
                 "basis",
                 "is_new",
-                "is_language",
+                "is_language_model",
                 "is_flagged",
                 "created_at",
             ),

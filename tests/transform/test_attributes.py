@@ -37,7 +37,7 @@ DOWNLOADS = {
     "downloads": pl.Float64,
     "basis": pl.String,
     "is_new": pl.Boolean,
-    "is_language": pl.Boolean,
+    "is_language_model": pl.Boolean,
     "is_flagged": pl.Boolean,
     "created_at": pl.Datetime("us", "UTC"),
 }
@@ -54,7 +54,7 @@ USUAL = {
     "downloads": 1.0,
     "basis": "all_time_delta",
     "is_new": True,
-    "is_language": True,
+    "is_language_model": True,
     "is_flagged": False,
     "created_at": datetime(2025, 8, 5, tzinfo=UTC),
     "organization": "Alibaba",

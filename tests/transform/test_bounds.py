@@ -63,7 +63,7 @@ def month_of_models(drawn, names):
             "namespace": [names[account % len(names)] for account, *_ in drawn],
             "downloads": [float(downloads) for _, downloads, *_ in drawn],
             "is_new": [is_new for _, _, is_new, _ in drawn],
-            "is_language": [True] * count,
+            "is_language_model": [True] * count,
             "is_flagged": [False] * count,
             "basis": ["all_time_delta"] * count,
         }

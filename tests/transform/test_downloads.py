@@ -143,7 +143,7 @@ def test_a_model_of_unknown_age_is_not_new():
 def test_language_models_are_told_by_their_task():
     closing = [repository("a", 1, pipeline_tag="text-generation"), repository("b", 1, pipeline_tag="text-to-image")]
     _, rows, _ = measure(closing, closing)
-    assert rows["is_language"].to_list() == [True, False]
+    assert rows["is_language_model"].to_list() == [True, False]
 
 
 def test_flagged_traffic_is_marked_and_still_counted():

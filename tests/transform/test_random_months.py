@@ -41,7 +41,7 @@ MODELS = st.lists(
             "namespace": NAMESPACES,
             "downloads": AMOUNTS.map(float),
             "is_new": st.booleans(),
-            "is_language": st.booleans(),
+            "is_language_model": st.booleans(),
             "is_flagged": st.booleans(),
             "roots": st.lists(NAMESPACES, max_size=3, unique=True),
         }

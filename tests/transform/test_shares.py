@@ -38,7 +38,7 @@ def downloads_of(world, month=AUGUST, flagged=()):
             "hub_id": hub_ids(world),
             "downloads": [float(amount) for _, amount, _, _ in world],
             "is_new": [is_new for _, _, is_new, _ in world],
-            "is_language": [is_language for _, _, _, is_language in world],
+            "is_language_model": [is_language_model for _, _, _, is_language_model in world],
             "is_flagged": [number in flagged for number in range(len(world))],
             "basis": ["all_time_delta"] * len(world),
         }
@@ -80,13 +80,13 @@ def test_a_share_is_stated_with_numerator_denominator_and_bounds():
 def test_each_population_has_its_own_denominator():
     shares = shares_of([("CN", 60, True, False), ("US", 30, False, True)])
     assert share_of(shares, "CN", "new")["share"] == 1
-    assert share_of(shares, "US", "language")["denominator"] == 30
+    assert share_of(shares, "US", "language_models")["denominator"] == 30
 
 
 def test_flagged_traffic_counts_except_where_the_population_leaves_it_out():
     world = [("CN", 60, True, True), ("US", 30, True, True), ("US", 900, True, True)]
     shares = shares_of(world, flagged=[2])
-    for population in ("all", "new", "language"):
+    for population in ("all", "new", "language_models"):
         assert share_of(shares, "CN", population)["denominator"] == 990
         assert share_of(shares, "CN", f"{population}_unflagged")["denominator"] == 90
 

@@ -1,0 +1,77 @@
+"""Months of a few repositories: what the tables before `models/models` say of them, and what it makes of that."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import polars as pl
+
+from assets.models.models import MODELS, Upstream, models_of
+from pipeline.reference.attributes import attribute_words
+from pipeline.schema.declaration import conform
+from pipeline.tables.attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
+from pipeline.tables.lineage import DERIVATIONS, MODEL_LINEAGE
+from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
+
+AUGUST = date(2025, 8, 1)
+USUAL = {
+    "month": AUGUST,
+    "downloads": Decimal(1),
+    "basis": "all_time_delta",
+    "is_new": True,
+    "is_language_model": True,
+    "is_flagged": False,
+    "created_at": datetime(2025, 8, 5, tzinfo=UTC),
+    "organization": "Alibaba",
+    "country": "CN",
+    "kind": "company",
+    "method": "registry",
+}
+
+
+def on(day, month=8):
+    """Created on that day of 2025."""
+    return {"created_at": datetime(2025, month, day, 12, tzinfo=UTC)}
+
+
+def rows_of(table, rows):
+    """Rows of a table in which what is not said is absent, in the order of its key."""
+    known = [{name: row.get(name) for name in table.schema} for row in rows]
+    return pl.LazyFrame(known, schema=table.schema).sort(table.key)
+
+
+def upstream(*repositories, opened_at=None):
+    """The month's tables of these repositories, each a dictionary of what is not usual.
+
+    `parents` are names with relations, in order of trust; whose they are is said by `organizations`, by namespace.
+    """
+    listed = []
+    for number, repository in enumerate(repositories):
+        name = repository.get("model_id", f"Qwen/model-{number}")
+        namespace = name.split("/")[0] if "/" in name else None
+        known = {"hub_id": f"{number:04d}", "model_id": name, "namespace": namespace, "root_model_id": name}
+        listed.append(USUAL | known | {"parents": {}} | repository)
+    edges = [
+        {"child_hub_id": row["hub_id"], "child_model_id": row["model_id"], "position": position}
+        | {"parent_model_id": parent, "relation": relation}
+        for row in listed
+        for position, (parent, relation) in enumerate(row["parents"].items())
+    ]
+    roots = [
+        {"root_model_id": name, "namespace": name.split("/")[0], "organization": f"Owner of {name.split('/')[0]}"}
+        for name in sorted({edge["parent_model_id"] for edge in edges} - {row["model_id"] for row in listed})
+    ]
+    return Upstream(
+        downloads=rows_of(MODEL_DOWNLOADS, listed),
+        snapshot=rows_of(HUB_SNAPSHOTS, listed),
+        attribution=rows_of(MODEL_ATTRIBUTION, listed),
+        root_attribution=rows_of(ROOT_ATTRIBUTION, roots),
+        lineage=rows_of(MODEL_LINEAGE, [row | {"is_derivative": bool(row["parents"])} for row in listed]),
+        derivations=rows_of(DERIVATIONS, edges),
+        opened_at=opened_at or datetime(2025, 8, 1, tzinfo=UTC),
+    )
+
+
+def models(*repositories, opened_at=None):
+    """`models/models` of these repositories, as the lake would hold it."""
+    made = models_of(upstream(*repositories, opened_at=opened_at), attribute_words())
+    return conform(made.lazy(), MODELS).collect()
