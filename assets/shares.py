@@ -4,13 +4,18 @@ import dagster as dg
 import polars as pl
 
 from assets.attribution.first_party import first_party
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.lineage.derivations import DERIVATIONS
+from assets.lineage.model_lineage import MODEL_LINEAGE
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.pictures import largest_families, picture_of_flows, shares_over_time
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.shown import source_of
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.attributes import attribute_words
-from pipeline.tables import attributes, attribution, families, lineage, listings, measures
+from pipeline.tables import attributes, families, listings, measures
 from pipeline.tables import shares as tables
 from pipeline.transform import shares
 from pipeline.transform.adoption import adoption_marks
@@ -25,17 +30,17 @@ from pipeline.transform.traits import counted_models
 
 COUNTED = [
     listings.MODEL_DOWNLOADS,
-    attribution.MODEL_ATTRIBUTION,
-    lineage.ORIGIN_WEIGHTS,
-    attribution.ROOT_ATTRIBUTION,
+    MODEL_ATTRIBUTION,
+    ORIGIN_WEIGHTS,
+    ROOT_ATTRIBUTION,
 ]
 DESCRIBED = [
     listings.HUB_SNAPSHOTS,
     listings.MODEL_DOWNLOADS,
-    attribution.MODEL_ATTRIBUTION,
-    attribution.ROOT_ATTRIBUTION,
-    lineage.DERIVATIONS,
-    lineage.MODEL_LINEAGE,
+    MODEL_ATTRIBUTION,
+    ROOT_ATTRIBUTION,
+    DERIVATIONS,
+    MODEL_LINEAGE,
 ]
 
 
@@ -44,9 +49,9 @@ DESCRIBED = [
     dict.fromkeys((tables.COUNTRY_SHARES, tables.ORGANIZATION_SHARES, measures.CONCENTRATION), COUNTED),
     ins=inputs(
         downloads=listings.MODEL_DOWNLOADS,
-        attributed=attribution.MODEL_ATTRIBUTION,
-        weights=lineage.ORIGIN_WEIGHTS,
-        roots=attribution.ROOT_ATTRIBUTION,
+        attributed=MODEL_ATTRIBUTION,
+        weights=ORIGIN_WEIGHTS,
+        roots=ROOT_ATTRIBUTION,
     ),
 )
 def member_shares(
@@ -79,10 +84,10 @@ def member_shares(
     ins=inputs(
         snapshot=listings.HUB_SNAPSHOTS,
         downloads=listings.MODEL_DOWNLOADS,
-        attributed=attribution.MODEL_ATTRIBUTION,
-        derivations=lineage.DERIVATIONS,
-        placed=lineage.MODEL_LINEAGE,
-        roots=attribution.ROOT_ATTRIBUTION,
+        attributed=MODEL_ATTRIBUTION,
+        derivations=DERIVATIONS,
+        placed=MODEL_LINEAGE,
+        roots=ROOT_ATTRIBUTION,
         opening=listings.OPENING_COUNTERS,
     ),
 )
@@ -117,16 +122,16 @@ def model_marts(  # noqa: PLR0917 - an asset's parameters are its inputs
 @table_assets(
     "derivation_marts",
     {
-        families.FAMILY_SHARES: [lineage.DERIVATIONS, lineage.MODEL_LINEAGE, *COUNTED],
-        families.DERIVATION_FLOWS: [lineage.DERIVATIONS, *COUNTED],
+        families.FAMILY_SHARES: [DERIVATIONS, MODEL_LINEAGE, *COUNTED],
+        families.DERIVATION_FLOWS: [DERIVATIONS, *COUNTED],
     },
     ins=inputs(
-        derivations=lineage.DERIVATIONS,
-        placed=lineage.MODEL_LINEAGE,
-        weights=lineage.ORIGIN_WEIGHTS,
+        derivations=DERIVATIONS,
+        placed=MODEL_LINEAGE,
+        weights=ORIGIN_WEIGHTS,
         downloads=listings.MODEL_DOWNLOADS,
-        attributed=attribution.MODEL_ATTRIBUTION,
-        roots=attribution.ROOT_ATTRIBUTION,
+        attributed=MODEL_ATTRIBUTION,
+        roots=ROOT_ATTRIBUTION,
     ),
 )
 def family_shares_and_flows(  # noqa: PLR0917 - an asset's parameters are its inputs

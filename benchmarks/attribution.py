@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assets.attribution.developers import attribute
 from benchmarks.stages import Stage
 from pipeline.reference.registry import read_registry
-from pipeline.transform.attribution import attribute
 
 MONTH = dt.date(2025, 8, 1)
 ASKED_ACCOUNTS = 30_000

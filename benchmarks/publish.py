@@ -26,7 +26,7 @@ from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.manifest import MONTH_MANIFEST, manifest_of
 from pipeline.publish.publication import Choices, publish
 from pipeline.reference.registry import read_registry
-from pipeline.tables import attribution, lineage, listings
+from pipeline.tables import listings
 from pipeline.transform.normalise import opening_counters
 
 FIRST = dt.date(2024, 9, 1)
@@ -40,11 +40,11 @@ COPIED = (
     listings.HUB_SNAPSHOTS,
     listings.HUB_ACCOUNTS,
     listings.OPENING_COUNTERS,
-    attribution.MODEL_ATTRIBUTION,
-    attribution.ROOT_ATTRIBUTION,
-    lineage.DERIVATIONS,
-    lineage.MODEL_LINEAGE,
-    lineage.ORIGIN_WEIGHTS,
+    CATALOGUE["attribution/model_attribution"],
+    CATALOGUE["attribution/root_attribution"],
+    CATALOGUE["lineage/derivations"],
+    CATALOGUE["lineage/model_lineage"],
+    CATALOGUE["lineage/origin_weights"],
 )
 """Large tables of which publishing does not read the month."""
 READ_FROM_THE_HUB = (listings.HUB_SNAPSHOTS, listings.HUB_ACCOUNTS, listings.OPENING_COUNTERS)
@@ -150,7 +150,7 @@ def _measure_month(lake: Lake, month: dt.date, listing: pl.DataFrame, registry: 
 def _make_the_rest(lake: Lake, month: dt.date, registry: Path) -> None:
     """Runs the assets that make every table of the month from what was read."""
     made = [asset_key(table) for table in CATALOGUE.monthly if table not in READ_FROM_THE_HUB]
-    chosen = [asset_key(attribution.ORGANIZATIONS), *made]
+    chosen = [asset_key(CATALOGUE["attribution/organizations"]), *made]
     defs.resolve_implicit_global_asset_job_def().execute_in_process(
         asset_selection=chosen,
         partition_key=month.isoformat(),

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from benchmarks.stages import Peer, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.reference.attributes import attribute_words
 from pipeline.schema.declaration import DECIMAL, Table
 from pipeline.tables import attributes, measures, shares
-from pipeline.tables.lineage import ORIGIN_WEIGHTS
 from pipeline.transform.adoption import adoption_marks
 from pipeline.transform.attributes import attribute_shares
 from pipeline.transform.concentration import concentration_of_members, concentration_of_models

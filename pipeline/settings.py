@@ -5,12 +5,15 @@ Every variable, its default and its effect are listed in `docs/operations.md`.
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import timedelta
 from pathlib import Path
 
 from pipeline.errors import CensusError
-from pipeline.tables.lineage import ORIGIN_RULES
+
+ORIGIN_RULES = ("equal_parts", "first_parent", "majority")
+"""How a derivative can be split over its roots; the first is the census' own."""
 
 
 def census_home() -> Path:
@@ -71,6 +74,26 @@ def origin_rule(asked_for: str | None = None) -> str:
     if rule not in ORIGIN_RULES:
         raise CensusError(f"there is no origin rule {rule!r}: choose one of {', '.join(ORIGIN_RULES)}")
     return rule
+
+
+def least_attributed() -> float | None:
+    """`CENSUS_LEAST_ATTRIBUTED`: the share of a month's downloads that must be attributed; None where not set.
+
+    Raises:
+        CensusError: it is not a share.
+    """
+    written = os.environ.get("CENSUS_LEAST_ATTRIBUTED")
+    if not written:
+        return None
+    try:
+        least = float(written)
+    except ValueError:
+        least = math.nan
+    if not 0 <= least <= 1:
+        raise CensusError(
+            f"CENSUS_LEAST_ATTRIBUTED is {written!r}, not a share: write a number from 0 to 1, or unset it"
+        )
+    return least
 
 
 def check_thresholds() -> str:

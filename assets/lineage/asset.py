@@ -3,29 +3,29 @@
 import dagster as dg
 import polars as pl
 
-from assets.lineage.derivations import derive
+from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
+from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
-from assets.lineage.model_lineage import model_lineage
-from assets.lineage.origin_weights import origin_weights
+from assets.lineage.model_lineage import MODEL_LINEAGE, model_lineage
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
 from pipeline.orchestration.shown import shown
 from pipeline.orchestration.table_assets import inputs, table_assets
-from pipeline.reference.lineage import relations, renames
-from pipeline.tables import lineage as tables
-from pipeline.tables import listings
+from pipeline.reference.lineage import digests, relations, renames
+from pipeline.tables.listings import HUB_SNAPSHOTS
 
 
 # One step for all: the snapshot's tags, most of its bytes, are read once, and the graph is numbered and condensed once.
 @table_assets(
     "lineage",
     {
-        tables.DERIVATIONS: [listings.HUB_SNAPSHOTS],
-        tables.DERIVATION_RECONCILIATION: [listings.HUB_SNAPSHOTS],
-        tables.MODEL_LINEAGE: [tables.DERIVATIONS, listings.HUB_SNAPSHOTS],
-        tables.ORIGIN_WEIGHTS: [tables.DERIVATIONS],
+        DERIVATIONS: [HUB_SNAPSHOTS],
+        DERIVATION_RECONCILIATION: [HUB_SNAPSHOTS],
+        MODEL_LINEAGE: [DERIVATIONS, HUB_SNAPSHOTS],
+        ORIGIN_WEIGHTS: [DERIVATIONS],
     },
-    ins=inputs(snapshot=listings.HUB_SNAPSHOTS),
+    ins=inputs(snapshot=HUB_SNAPSHOTS),
 )
 def lineage(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, origin_rule: OriginRuleResource
@@ -35,7 +35,11 @@ def lineage(
     derived = derive(snapshot, renames=renames(), relations=relations())
     graph = graph_of(derived.derivations)
     outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
-    context.add_output_metadata({"references": shown(outcomes)}, output_name=tables.DERIVATION_RECONCILIATION.name)
-    context.add_output_metadata({"origin_rule": rule}, output_name=tables.ORIGIN_WEIGHTS.name)
+    for table, metadata in {
+        DERIVATIONS: {"made_by": digests()},
+        DERIVATION_RECONCILIATION: {"made_by": digests(), "references": shown(outcomes)},
+        ORIGIN_WEIGHTS: {"made_by": {"origin_rule": rule}},
+    }.items():
+        context.add_output_metadata(metadata, output_name=table.name)
     weights = origin_weights(graph, rule, month_of(context))
     return derived.derivations, derived.reconciliation, model_lineage(graph, snapshot), weights

@@ -9,12 +9,13 @@ from datetime import date
 
 import polars as pl
 
+from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.graph import graph_of
+from assets.lineage.model_lineage import MODEL_LINEAGE
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.schema.declaration import Table
+from pipeline.schema.catalogue import Catalogue
 from pipeline.synthetic import is_synthetic
-from pipeline.tables import attribution, lineage, listings
 
 NAMES_SUGGESTED = 3
 NAMES_COMPARED = 2_000
@@ -47,15 +48,32 @@ class Family:
         return is_synthetic(self.source)
 
 
-def read_family(lake: Lake, model: str, month: date | None = None) -> Family:
+@dataclass(frozen=True)
+class _Month:
+    """A month of the lake, which may not have come to its end."""
+
+    lake: Lake
+    catalogue: Catalogue
+    month: date
+
+    def columns(self, path: str, *names: str) -> pl.LazyFrame:
+        """Columns of a table; no rows where the month has not come so far."""
+        table = self.catalogue[path]
+        if self.lake.holds(table, self.month):
+            return self.lake.scan(table, self.month).select(names)
+        return pl.LazyFrame(schema={name: table.schema[name] for name in names})
+
+
+def read_family(lake: Lake, catalogue: Catalogue, model: str, month: date | None = None) -> Family:
     """The family of `model` in a month of the lake whose lineage is whole, published or not; by default the latest.
 
     Raises:
         CensusError: the lake has no such month, or the month no such model; the sentence suggests others.
     """
-    held = set(lake.months(lineage.DERIVATIONS)) & set(lake.months(lineage.MODEL_LINEAGE))
+    held = set(lake.months(DERIVATIONS)) & set(lake.months(MODEL_LINEAGE))
     month = _chosen(sorted(held), month, lake.url)
-    derivations = lake.scan(lineage.DERIVATIONS, month).collect()
+    found = _Month(lake, catalogue, month)
+    derivations = lake.scan(DERIVATIONS, month).collect()
     head = _head(lake, derivations, model, month)
     members = _members(derivations, head)
     rows = members.with_row_index("row").select("row", _KEY)
@@ -68,14 +86,14 @@ def read_family(lake: Lake, model: str, month: date | None = None) -> Family:
     )
     own_parents = derivations.filter(pl.col("child_hub_id") == pl.lit(head["hub_id"][0], pl.String))
     basis, source = (
-        next(iter(_columns(lake, table, month, column).head(1).collect().to_series()), None)
-        for table, column in ((listings.MODEL_DOWNLOADS, "basis"), (listings.HUB_SNAPSHOTS, "source"))
+        next(iter(found.columns(path, column).head(1).collect().to_series()), None)
+        for path, column in (("listings/model_downloads", "basis"), ("listings/hub_snapshots", "source"))
     )
     return Family(
         month=month,
         basis=basis or "not measured yet",
         source=source or "not known",
-        members=_with_sums_below(_measured(lake, month, members)),
+        members=_with_sums_below(_measured(found, members)),
         edges=edges,
         parents=own_parents.sort("position")["parent_model_id"].to_list(),
     )
@@ -100,11 +118,11 @@ def _members(derivations: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _measured(lake: Lake, month: date, members: pl.DataFrame) -> pl.DataFrame:
+def _measured(found: _Month, members: pl.DataFrame) -> pl.DataFrame:
     """The members with downloads and countries, as far as the month has been measured and attributed."""
-    downloads = _columns(lake, listings.MODEL_DOWNLOADS, month, "hub_id", "downloads")
-    countries = _columns(lake, attribution.MODEL_ATTRIBUTION, month, "hub_id", "country")
-    of_roots = _columns(lake, attribution.ROOT_ATTRIBUTION, month, "root_model_id", "country")
+    downloads = found.columns("listings/model_downloads", "hub_id", "downloads")
+    countries = found.columns("attribution/model_attribution", "hub_id", "country")
+    of_roots = found.columns("attribution/root_attribution", "root_model_id", "country")
     of_roots = of_roots.rename({"root_model_id": "model_id"})
     measured = members.lazy().with_row_index("row")
     for more, key in ((downloads, "hub_id"), (countries, "hub_id"), (of_roots, "model_id")):
@@ -116,13 +134,6 @@ def _measured(lake: Lake, month: date, members: pl.DataFrame) -> pl.DataFrame:
         .drop("row", "country_of_root")
         .collect()
     )
-
-
-def _columns(lake: Lake, table: Table, month: date, *names: str) -> pl.LazyFrame:
-    """Columns of a table's month; no rows where the month has not come so far."""
-    if lake.holds(table, month):
-        return lake.scan(table, month).select(names)
-    return pl.LazyFrame(schema={name: table.schema[name] for name in names})
 
 
 def _with_sums_below(members: pl.DataFrame) -> pl.DataFrame:
@@ -153,7 +164,7 @@ def _head(lake: Lake, derivations: pl.DataFrame, model: str, month: date) -> pl.
     unlisted = derivations.lazy().filter(~pl.col("parent_listed"))
     everyone = pl.concat(
         [
-            lake.scan(lineage.MODEL_LINEAGE, month).select("hub_id", "model_id"),
+            lake.scan(MODEL_LINEAGE, month).select("hub_id", "model_id"),
             unlisted.select(
                 pl.col("parent_hub_id").alias("hub_id"), pl.col("parent_model_id").alias("model_id")
             ).unique(),

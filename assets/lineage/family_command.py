@@ -129,7 +129,9 @@ FORMATS: Mapping[str, Callable[[Family, int, int], str]] = {
 @click.option("--format", "form", default="tree", show_default=True, type=click.Choice(list(FORMATS)))
 def family(model: str, month: date | None, depth: int, children: int, form: str) -> None:
     """Prints what derives from MODEL, with downloads, relations and countries."""
-    found = read_family(Lake(settings.lake_url()), model, month)
+    from pipeline.definitions import CATALOGUE  # noqa: PLC0415 - it holds this command
+
+    found = read_family(Lake(settings.lake_url()), CATALOGUE, model, month)
     click.echo(FORMATS[form](found, depth, children))
 
 

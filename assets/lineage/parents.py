@@ -16,9 +16,11 @@ from __future__ import annotations
 import polars as pl
 
 from assets.lineage.names import read_names
-from pipeline.tables.lineage import EVIDENCE, FOUND_BY
+from assets.lineage.references import EVIDENCE
 from pipeline.transform.normalise import namespace_of
 
+FOUND_BY = ("hub_id", "name", "letter_case", "rename", "former_name", "unlisted")
+"""How a parent was found, the surest way first."""
 _HOW = pl.Enum(FOUND_BY)
 
 

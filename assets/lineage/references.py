@@ -11,9 +11,14 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline.tables.lineage import EVIDENCE
+from pipeline.schema.declaration import Column
 from pipeline.tables.listings import BASE_MODEL_TAG
 
+EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
+"""Where a derivation can be declared, in order of trust."""
+PLACE = Column(
+    "evidence", pl.String, f"Where it is declared, in order of trust: {', '.join(EVIDENCE)}.", values=EVIDENCE
+)
 WHERE = pl.Enum(EVIDENCE)
 
 

@@ -7,16 +7,18 @@ import dagster as dg
 import polars as pl
 
 from assets.attribution.first_party import first_party
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.lineage.derivations import DERIVATIONS
+from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.models import attributes, redistribution
 from pipeline.months import opening_of
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.attributes import AttributeWords, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
-from pipeline.tables.attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
 from pipeline.tables.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
 from pipeline.tables.coverage_rules import covers_snapshot
-from pipeline.tables.lineage import DERIVATIONS, MODEL_LINEAGE
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 
 RELATION = pl.Enum(RELATIONS)

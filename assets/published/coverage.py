@@ -2,9 +2,10 @@
 
 import polars as pl
 
+from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
+from assets.attribution.developers import UNMAPPED
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.attribution import ATTRIBUTION_COVERAGE, UNMAPPED
 from pipeline.tables.columns import MONTH
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS
 from pipeline.transform.sums import ratio, totals_by

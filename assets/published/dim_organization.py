@@ -2,9 +2,9 @@
 
 import polars as pl
 
+from assets.attribution.organizations import ORGANIZATIONS, current_rows
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.tables.columns import (
     ACCOUNT_BASIS,
     COUNTRY,
@@ -15,7 +15,6 @@ from pipeline.tables.columns import (
     ULTIMATE_OWNER,
     ULTIMATE_OWNER_COUNTRY,
 )
-from pipeline.transform.attribution import current_rows
 
 
 def _organizations(months: PublishedMonths) -> pl.LazyFrame:

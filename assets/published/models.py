@@ -2,11 +2,13 @@
 
 import polars as pl
 
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.lineage.model_lineage import MODEL_LINEAGE
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
 from pipeline.tables.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
-from pipeline.tables.lineage import MODEL_LINEAGE, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OBSERVATIONS
 from pipeline.tables.published import REMAINDER, downloads_column
 from pipeline.tables.shares import COUNTRY_SHARES, POPULATION_NAMES

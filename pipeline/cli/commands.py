@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from pipeline import settings
-from pipeline.cli.registry_commands import registry
 from pipeline.cli.types import MonthType
 from pipeline.lake.store import Lake
 from pipeline.orchestration.home import home_environment, prepare_home
@@ -27,7 +26,6 @@ from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.guards import ALLOWANCES
 from pipeline.publish.headline import read_headline
 from pipeline.schema.catalogue import Catalogue
-from pipeline.tables.lineage import ORIGIN_RULES
 from pipeline.tables.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
 from pipeline.version import __version__
 
@@ -84,7 +82,7 @@ def census() -> None:
 @click.option("--registry", type=click.Path(path_type=Path), help="Another registry's CSV instead of ours.")
 @click.option(
     "--origin-rule",
-    type=click.Choice(ORIGIN_RULES),
+    type=click.Choice(settings.ORIGIN_RULES),
     help="How derivatives are split over their roots.  [default: CENSUS_ORIGIN_RULE, else equal_parts]",
 )
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 32), help="Months run at the same time.")
@@ -110,7 +108,7 @@ def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
 @census.command()
 @allowances
 @click.option("--registry", type=click.Path(path_type=Path), help="The registry that the months were made with.")
-@click.option("--origin-rule", type=click.Choice(ORIGIN_RULES), help="Of months that were split by it.")
+@click.option("--origin-rule", type=click.Choice(settings.ORIGIN_RULES), help="Of months that were split by it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines; no progress.")
 def publish(as_json: bool, **asked: Any) -> None:  # noqa: FBT001
     """Publishes the months of the lake that are finished, in the place of what is published now."""
@@ -276,6 +274,3 @@ def ui(port: int) -> None:
     from pipeline.orchestration.web import serve_ui  # noqa: PLC0415 - see `loaded`
 
     serve_ui(port)
-
-
-census.add_command(registry)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 import polars as pl
+
+from pipeline.digest import digest_of
 
 
 def relations() -> pl.LazyFrame:
     """The words that developers use for a relation, and the relation that each stands for."""
-    return _read("relations.csv")
+    return pl.read_csv(_file("relations"), infer_schema=False).lazy()
 
 
 def renames() -> pl.LazyFrame:
     """Repositories and namespaces that go by another name today."""
-    return _read("renames.csv")
+    return pl.read_csv(_file("renames"), infer_schema=False).lazy()
 
 
-def _read(name: str) -> pl.LazyFrame:
-    return pl.read_csv(files("pipeline.reference").joinpath(name).read_bytes(), infer_schema=False).lazy()
+def digests() -> dict[str, str]:
+    """The digests of both lists, by name."""
+    return {name: digest_of(_file(name)) for name in ("relations", "renames")}
+
+
+def _file(name: str) -> Path:
+    return Path(str(files("pipeline.reference"))) / f"{name}.csv"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pipeline.schema.declaration import Table
-from pipeline.tables import attributes, attribution, families, lineage, listings, measures, shares
+from pipeline.tables import attributes, families, listings, measures, shares
 
 TABLES: tuple[Table, ...] = (
     *listings.TABLES,
-    *attribution.TABLES,
-    *lineage.TABLES,
     *shares.TABLES,
     *attributes.TABLES,
     *measures.TABLES,

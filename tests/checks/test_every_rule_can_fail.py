@@ -185,6 +185,12 @@ SCENARIOS: Mapping[str, Callable[[str], Scenario]] = {
     "attributed_share_of_downloads": lambda path: either(
         path, {"method": ["registry", "unmapped"], "downloads": [50, 50]}, {"downloads": [49.99, 50.01]}
     ),
+    "enough_is_attributed": lambda path: either(
+        path,
+        {"method": ["registry", "unmapped"], "downloads": [50, 50]},
+        {"downloads": [49.99, 50.01]},
+        also=rows(ATTRIBUTION, namespace=[f"account-{number}" for number in range(2_000)]),
+    ),
     "change_in_attributed_share": lambda path: Scenario(
         rows(path, method=["registry", "unmapped"], downloads=[88.01, 11.99]),
         (rows(path, method=["registry", "unmapped"], downloads=[87.99, 12.01]),),

@@ -5,6 +5,7 @@ from datetime import date
 
 import polars as pl
 import pytest
+from polars import selectors as cs
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
@@ -52,7 +53,8 @@ def censuses(sample):
 
 
 def keyed(frame, keys, *values):
-    return {row[: len(keys)]: row[len(keys) :] for row in frame.select(*keys, *values).iter_rows()}
+    rows = frame.select(*keys, *values).with_columns(cs.decimal().cast(pl.Float64))
+    return {row[: len(keys)]: row[len(keys) :] for row in rows.iter_rows()}
 
 
 @EVERY_MONTH
@@ -115,7 +117,7 @@ def test_each_derivative_has_the_roots_and_weights_planted_for_it(censuses, mont
     planted = keyed(planted, ["hub_id", "root_model_id"], "weight")
     assert found.keys() == planted.keys()
     # Weights are cut to 12 digits, and the heaviest root takes what that leaves of all the others.
-    assert max(abs(float(found[key][0]) - planted[key][0]) for key in planted) < 1e-10
+    assert max(abs(found[key][0] - planted[key][0]) for key in planted) < 1e-10
 
 
 @EXACT

@@ -3,11 +3,11 @@
 import json
 from datetime import date
 
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
 from pipeline.publish.verify import verify
-from pipeline.tables.attribution import MODEL_ATTRIBUTION
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.tables.shares import COUNTRY_SHARES
 

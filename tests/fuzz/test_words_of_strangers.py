@@ -13,16 +13,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assets.lineage.derivations import derive
+from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
+from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
-from assets.lineage.origin_weights import origin_weights
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lineage import relations, renames
 from pipeline.schema.declaration import conform
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.record_parsers import read_json_lines, read_pages, read_parquet
-from pipeline.tables.lineage import DERIVATION_RECONCILIATION, DERIVATIONS, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import hub_snapshot
 

@@ -6,12 +6,13 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.organizations import ORGANIZATIONS
 from pipeline.lake.provenance import Provenance
 from pipeline.publish.digests import lake_digests, write_digests
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, finished_months, manifest_of
 from pipeline.schema.catalogue import Catalogue
-from pipeline.tables.attribution import MODEL_ATTRIBUTION, ORGANIZATIONS
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 
 JUNE, JULY, AUGUST = date(2025, 6, 1), date(2025, 7, 1), date(2025, 8, 1)

@@ -4,9 +4,10 @@ from datetime import date
 
 import polars as pl
 
+from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
+from assets.attribution.organizations import ORGANIZATIONS
 from assets.published.coverage import coverage
 from assets.published.dim_organization import organizations
-from pipeline.tables.attribution import ATTRIBUTION_COVERAGE, ORGANIZATIONS
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)

@@ -6,9 +6,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.attribution.developers import attribute
+from assets.attribution.organizations import ORGANIZATIONS
+from assets.attribution.root_attribution import all_roots
 from pipeline.months import add_months
-from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.transform.attribution import attribute, attribute_roots
 from pipeline.transform.shares import member_shares
 from pipeline.transform.windows import share_windows
 
@@ -48,7 +49,9 @@ def shares(known_accounts, months):
         month = add_months(FIRST, number)
         known = {"registry": registry, "canonical_models": CANONICAL, "accounts": asked}
         uploaded = attribute(listed.select("hub_id", "model_id", "namespace"), month, **known)
-        roots = attribute_roots(derivations, NOTHING_UNLISTED, month, **known)
+        roots = attribute(all_roots(derivations, NOTHING_UNLISTED), month, **known).rename(
+            {"model_id": "root_model_id"}
+        )
         by_country, _ = member_shares(listed.with_columns(pl.lit(month).alias("month")), uploaded, derivations, roots)
         monthly.append(by_country)
     return share_windows(pl.concat(monthly))

@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from assets.attribution.developers import attribute
+from assets.attribution.organizations import ORGANIZATIONS
+from assets.attribution.registry_review import compare_maps
 from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.tables.attribution import ORGANIZATIONS
 from pipeline.tables.published import REMAINDER
 from pipeline.tables.shares import POPULATION_NAMES
 from pipeline.transform.alignment import beside, rows_of
-from pipeline.transform.attribution import attribute
 from pipeline.transform.model_facts import DOWNLOADS, with_remainder
 from pipeline.transform.normalise import hub_snapshot
-from pipeline.transform.registry_review import compare_maps
 from pipeline.transform.sums import coded, totals_by
 
 AUGUST = date(2025, 8, 1)

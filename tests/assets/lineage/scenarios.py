@@ -4,12 +4,12 @@ import datetime as dt
 
 import polars as pl
 
-from assets.lineage.derivations import derive
+from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
+from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
-from assets.lineage.model_lineage import model_lineage
-from assets.lineage.origin_weights import origin_weights
+from assets.lineage.model_lineage import MODEL_LINEAGE, model_lineage
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from pipeline.schema.declaration import conform
-from pipeline.tables.lineage import DERIVATION_RECONCILIATION, DERIVATIONS, MODEL_LINEAGE, ORIGIN_WEIGHTS
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import lineage_tags
 

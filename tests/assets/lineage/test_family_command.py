@@ -12,9 +12,9 @@ import pytest
 
 from assets.lineage.family import read_family
 from assets.lineage.family_command import FORMATS
+from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.tables import attribution, lineage, listings
 
 MONTH = dt.date(2025, 8, 1)
 HOSTILE = ['a/"quoted" ]; click', "a/<script>&amp;", "a/\x1b[31mred", "a/\u202eevil", "a/line\nbreak", "a/--> m0"]
@@ -32,36 +32,30 @@ def build_lake(folder, edges, downloads, gone=()):
     """A lake of one finished month: `edges` as (child, parent), `downloads` by name; `gone` are parents not listed."""
     lake = Lake(str(folder))
     names = list(downloads)
+    hub_ids = [f"id:{name}" for name in names]
     child, parent = ([edge[side] for edge in edges] for side in (0, 1))
-    position = pl.DataFrame({"child": child}).select(pl.int_range(pl.len()).over("child")).to_series()
     tables = {
-        lineage.DERIVATIONS: rows(
-            lineage.DERIVATIONS,
-            child_hub_id=[f"id:{name}" for name in child],
-            parent_listed=[name not in gone for name in parent],
-            child_model_id=child,
-            parent_hub_id=[None if name in gone else f"id:{name}" for name in parent],
-            parent_model_id=parent,
-            relation=["finetune"] * len(edges),
-            position=position,
-        ),
-        listings.MODEL_DOWNLOADS: rows(
-            listings.MODEL_DOWNLOADS,
-            hub_id=[f"id:{name}" for name in names],
-            downloads=list(downloads.values()),
-            basis="all_time_delta",
-        ),
-        listings.HUB_SNAPSHOTS: rows(listings.HUB_SNAPSHOTS, hub_id=[f"id:{name}" for name in names], source="sample"),
-        lineage.MODEL_LINEAGE: rows(lineage.MODEL_LINEAGE, hub_id=[f"id:{name}" for name in names], model_id=names),
-        attribution.MODEL_ATTRIBUTION: rows(
-            attribution.MODEL_ATTRIBUTION, hub_id=[f"id:{name}" for name in names], country=["SG"] * len(names)
-        ),
-        attribution.ROOT_ATTRIBUTION: rows(
-            attribution.ROOT_ATTRIBUTION, root_model_id=list(gone), country=["CN"] * len(gone)
-        ),
+        "lineage/derivations": {
+            "child_hub_id": [f"id:{name}" for name in child],
+            "child_model_id": child,
+            "parent_hub_id": [None if name in gone else f"id:{name}" for name in parent],
+            "parent_model_id": parent,
+            "parent_listed": [name not in gone for name in parent],
+            "relation": ["finetune"] * len(edges),
+            "position": pl.DataFrame({"child": child}).select(pl.int_range(pl.len()).over("child")).to_series(),
+        },
+        "lineage/model_lineage": {"hub_id": hub_ids, "model_id": names},
+        "listings/model_downloads": {
+            "hub_id": hub_ids,
+            "downloads": list(downloads.values()),
+            "basis": "all_time_delta",
+        },
+        "listings/hub_snapshots": {"hub_id": hub_ids, "source": "sample"},
+        "attribution/model_attribution": {"hub_id": hub_ids, "country": ["SG"] * len(names)},
+        "attribution/root_attribution": {"root_model_id": list(gone), "country": ["CN"] * len(gone)},
     }
-    for table, frame in tables.items():
-        lake.write(table, MONTH, frame)
+    for path, columns in tables.items():
+        lake.write(CATALOGUE[path], MONTH, rows(CATALOGUE[path], **columns))
     return lake
 
 
@@ -81,7 +75,7 @@ def small(tmp_path):
 
 
 def drawing(lake, model, depth=9, children=9):
-    return FORMATS["tree"](read_family(lake, model), depth, children).split("\n\n")[1].splitlines()
+    return FORMATS["tree"](read_family(lake, CATALOGUE, model), depth, children).split("\n\n")[1].splitlines()
 
 
 def test_a_tree_shows_relation_country_and_downloads_and_each_repository_once(small):
@@ -108,7 +102,7 @@ def test_what_is_too_much_is_counted(small):
 
 
 def test_a_family_says_month_basis_source_and_that_it_is_synthetic(small):
-    said = FORMATS["tree"](read_family(small, "m/merge"), 1, 9)
+    said = FORMATS["tree"](read_family(small, CATALOGUE, "m/merge"), 1, 9)
     for words in ("SYNTHETIC", "2025-08", "cumulative counters", "source       sample", "derives from l/loud, q/quiet"):
         assert words in said
 
@@ -120,9 +114,9 @@ def test_an_unlisted_parent_has_a_family_too(small):
 def test_a_month_that_came_no_further_than_lineage_has_families_too(tmp_path):
     whole = build_lake(tmp_path / "whole", [("b/tune", "a/base")], {"a/base": 1.0, "b/tune": 2.0})
     lake = Lake(str(tmp_path / "lake"))
-    for table in (lineage.DERIVATIONS, lineage.MODEL_LINEAGE, listings.HUB_SNAPSHOTS):
-        lake.write(table, MONTH, whole.scan(table, MONTH))
-    assert "not measured yet" in FORMATS["tree"](read_family(lake, "a/base"), 1, 9)
+    for path in ("lineage/derivations", "lineage/model_lineage", "listings/hub_snapshots"):
+        lake.write(CATALOGUE[path], MONTH, whole.scan(CATALOGUE[path], MONTH))
+    assert "not measured yet" in FORMATS["tree"](read_family(lake, CATALOGUE, "a/base"), 1, 9)
     assert drawing(lake, "a/base") == ["a/base", "└── b/tune  finetune"]
 
 
@@ -151,11 +145,11 @@ def test_a_cycle_is_drawn_once(tmp_path):
 )
 def test_what_is_not_there_is_one_sentence_that_helps(small, model, month, sentence):
     with pytest.raises(CensusError, match=re.escape(sentence)):
-        read_family(small, model, month)
+        read_family(small, CATALOGUE, model, month)
 
 
 def test_documents_hold_every_parent(small):
-    family = read_family(small, "a/base")
+    family = read_family(small, CATALOGUE, "a/base")
     told = json.loads(FORMATS["json"](family, 9, 9))
     assert {(edge["child"], edge["parent"]) for edge in told["derivations"]} == {
         ("q/quiet", "a/base"), ("l/loud", "a/base"), ("m/merge", "l/loud"), ("m/merge", "q/quiet"),
@@ -168,7 +162,7 @@ def test_documents_hold_every_parent(small):
 
 def test_hostile_names_are_inert_in_every_format(tmp_path):
     lake = build_lake(tmp_path, [(name, "a/base") for name in HOSTILE], dict.fromkeys(["a/base", *HOSTILE], 1.0))
-    family = read_family(lake, "a/base")
+    family = read_family(lake, CATALOGUE, "a/base")
     tree, mermaid, graphml = (FORMATS[form](family, 1, 9) for form in ("tree", "mermaid", "graphml"))
     for shown in (tree, mermaid, graphml, FORMATS["json"](family, 1, 9)):
         assert not {"\x1b", "\u202e"} & set(shown)

@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import polars as pl
 
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.lineage.derivations import DERIVATIONS
+from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.models.models import MODELS, Upstream, models_of
 from pipeline.reference.attributes import attribute_words
 from pipeline.schema.declaration import conform
-from pipeline.tables.attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
-from pipeline.tables.lineage import DERIVATIONS, MODEL_LINEAGE
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
 
 AUGUST = date(2025, 8, 1)

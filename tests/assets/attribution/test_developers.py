@@ -5,8 +5,9 @@ from datetime import date
 import polars as pl
 import pytest
 
-from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.transform.attribution import attribute, attribute_roots, attribution_coverage, largest_unmapped
+from assets.attribution.developers import attribute
+from assets.attribution.organizations import ORGANIZATIONS
+from assets.attribution.root_attribution import all_roots
 
 AUGUST = date(2025, 8, 1)
 
@@ -88,42 +89,13 @@ def test_roots_and_unlisted_parents_are_attributed_by_name_once_each():
     weights = pl.LazyFrame(
         {"root_model_id": ["Qwen/gone", "Qwen/gone", "who/knows"], "namespace": ["Qwen", "Qwen", "who"]}
     )
-    unlisted = pl.LazyFrame({"parent_model_id": ["who/knows", "bare"], "parent_listed": [False, False]})
-    roots = attribute_roots(
-        weights, unlisted, AUGUST, registry=registry(QWEN), canonical_models=CANONICAL, accounts=ACCOUNTS
+    unlisted = pl.LazyFrame({"parent_model_id": ["who/knows", "bare", "a/b"], "parent_listed": [False, False, True]})
+    roots = attribute(
+        all_roots(weights, unlisted), AUGUST, registry=registry(QWEN), canonical_models=CANONICAL, accounts=ACCOUNTS
     ).collect()
-    assert dict(roots.select("root_model_id", "country").iter_rows()) == {
+    assert dict(roots.select("model_id", "country").iter_rows()) == {
         "Qwen/gone": "CN",
         "who/knows": "unmapped",
         "bare": "unmapped",
     }
-
-
-def test_coverage_counts_models_and_downloads_by_rule():
-    downloads = pl.LazyFrame({"hub_id": ["1", "2", "3"], "downloads": [60.0, 30.0, 10.0]})
-    attribution = pl.LazyFrame(
-        {
-            "hub_id": ["1", "2", "3"],
-            "method": ["registry", "registry", "unmapped"],
-            "kind": ["company"] * 2 + ["unmapped"],
-        }
-    )
-    covered = attribution_coverage(downloads, attribution, AUGUST)
-    assert covered.select("method", "models", "downloads", "share_of_downloads").rows() == [
-        ("registry", 2, 90.0, 0.9),
-        ("unmapped", 1, 10.0, 0.1),
-    ]
-
-
-def test_the_largest_unmapped_namespaces_are_ranked_with_their_share():
-    downloads = pl.LazyFrame({"hub_id": ["1", "2", "3", "4"], "downloads": [60.0, 10.0, 10.0, 20.0]})
-    attribution = pl.LazyFrame(
-        {
-            "hub_id": ["1", "2", "3", "4"],
-            "namespace": ["known", "small", "big", "big"],
-            "model_id": ["known/a", "small/a", "big/a", "big/b"],
-            "method": ["registry", "unmapped", "unmapped", "unmapped"],
-        }
-    )
-    assert largest_unmapped(downloads, attribution, 10).rows() == [("big", 2, 30.0, 0.3), ("small", 1, 10.0, 0.1)]
-    assert largest_unmapped(downloads, attribution, 1)["namespace"].to_list() == ["big"]
+    assert roots.height == 3

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from pipeline.tables.attribution import UNMAPPED
-from pipeline.transform.attribution import attribute, current_rows
+from assets.attribution.developers import UNMAPPED, attribute
+from assets.attribution.organizations import current_rows
 from pipeline.transform.sums import ratio
 
 YEAR = timedelta(days=365)
@@ -93,7 +93,7 @@ def compare_maps(registry: pl.LazyFrame, theirs: pl.LazyFrame, groups: pl.LazyFr
     """Namespace by namespace, what the registry's latest row says and what another map says.
 
     Returns:
-        `namespace`, `ours`, `theirs` and `verdict`: `agreement` (also with a group that holds our country),
+        `namespace`, `ours`, `theirs` and `result`: `agreement` (also with a group that holds our country),
         `disagreement`, `not_stated` (the other map names none), `only_here`, `only_there`.
     """
     ours = current_rows(registry).select("namespace", pl.col("country").fill_null("unaffiliated").alias("ours"))
@@ -102,7 +102,7 @@ def compare_maps(registry: pl.LazyFrame, theirs: pl.LazyFrame, groups: pl.LazyFr
         pl.col("group").alias("theirs"), pl.col("country").alias("ours"), pl.lit(value=True).alias("is_in_group")
     )
     agrees = (pl.col("ours") == pl.col("theirs")) | pl.col("is_in_group").fill_null(value=False)
-    verdict = (
+    result = (
         pl.when(pl.col("is_there").is_null())
         .then(pl.lit("only_here"))
         .when(pl.col("ours").is_null())
@@ -116,8 +116,8 @@ def compare_maps(registry: pl.LazyFrame, theirs: pl.LazyFrame, groups: pl.LazyFr
     return (
         ours.join(named, on="namespace", how="full", coalesce=True)
         .join(in_group, on=["theirs", "ours"], how="left")
-        .select("namespace", "ours", "theirs", verdict.alias("verdict"))
-        .sort("verdict", "namespace")
+        .select("namespace", "ours", "theirs", result.alias("result"))
+        .sort("result", "namespace")
         .collect()
     )
 

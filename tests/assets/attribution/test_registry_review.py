@@ -5,9 +5,9 @@ from datetime import date
 import polars as pl
 import pytest
 
+from assets.attribution import registry_review as review
+from assets.attribution.organizations import ORGANIZATIONS
 from pipeline.reference.registry import FILES
-from pipeline.tables.attribution import ORGANIZATIONS
-from pipeline.transform import registry_review as review
 
 AUGUST = date(2025, 8, 1)
 
@@ -85,7 +85,7 @@ GROUPS = pl.LazyFrame({"group": ["eu", "eu"], "country": ["FR", "DE"]})
 
 
 @pytest.mark.parametrize(
-    ("namespace", "theirs", "verdict"),
+    ("namespace", "theirs", "result"),
     [
         ("a", "FR", "agreement"),
         ("a", "eu", "agreement"),
@@ -96,15 +96,15 @@ GROUPS = pl.LazyFrame({"group": ["eu", "eu"], "country": ["FR", "DE"]})
         ("z", "FR", "only_there"),
     ],
 )
-def test_two_maps_agree_where_their_countries_do_or_the_group_holds_ours(namespace, theirs, verdict):
+def test_two_maps_agree_where_their_countries_do_or_the_group_holds_ours(namespace, theirs, result):
     other = pl.LazyFrame({"namespace": [namespace], "country": [theirs]}, schema_overrides={"country": pl.String})
-    verdicts = review.compare_maps(REGISTRY, other, GROUPS)
-    assert dict(verdicts.select("namespace", "verdict").iter_rows())[namespace] == verdict
+    results = review.compare_maps(REGISTRY, other, GROUPS)
+    assert dict(results.select("namespace", "result").iter_rows())[namespace] == result
 
 
 def test_what_the_other_map_does_not_have_is_only_here():
-    verdicts = review.compare_maps(REGISTRY, pl.LazyFrame({"namespace": ["a"], "country": ["FR"]}), GROUPS)
-    assert verdicts.filter(pl.col("verdict") == "only_here")["namespace"].to_list() == ["b", "p"]
+    results = review.compare_maps(REGISTRY, pl.LazyFrame({"namespace": ["a"], "country": ["FR"]}), GROUPS)
+    assert results.filter(pl.col("result") == "only_here")["namespace"].to_list() == ["b", "p"]
 
 
 def test_another_map_takes_the_registrys_place_and_nothing_else_changes():

@@ -1,0 +1,77 @@
+"""`attribution/organizations`: the reviewed registry as the census reads it."""
+
+import dagster as dg
+import polars as pl
+
+from pipeline.orchestration.resources import RegistryResource
+from pipeline.orchestration.table_assets import table_asset
+from pipeline.reference.registry_rules import RULES, RegistryRule
+from pipeline.schema.declaration import Column, Rule, Table
+from pipeline.tables.columns import (
+    ACCOUNT_BASIS,
+    DEVELOPER_KIND,
+    NAMESPACE,
+    ORGANIZATION,
+    ROW_BASIS,
+    ULTIMATE_OWNER,
+    ULTIMATE_OWNER_COUNTRY,
+)
+
+
+def _as_rule(rule: RegistryRule) -> Rule:
+    return Rule(
+        rule.name,
+        rule.meaning,
+        lambda frames: rule.offenders(frames.scan("attribution/organizations")),
+        rule.severity,
+    )
+
+
+ORGANIZATIONS = Table(
+    group="attribution",
+    name="organizations",
+    grain="namespace and period of validity",
+    description="The reviewed registry: which organisation stands behind a namespace, and where its headquarters are.",
+    columns=(
+        NAMESPACE,
+        ORGANIZATION,
+        Column(
+            "country",
+            pl.String,
+            "ISO 3166-1 alpha-2 code of the headquarters, `international` where there is no single base; absent for "
+            "persons, to whom no country is assigned.",
+            nullable=True,
+        ),
+        DEVELOPER_KIND,
+        Column("parent", pl.String, "The organisation that owns this one.", nullable=True),
+        Column("valid_from", pl.Date, "First day on which the row holds; absent: since ever.", nullable=True),
+        Column("valid_to", pl.Date, "First day on which the row holds no longer; absent: still.", nullable=True),
+        ULTIMATE_OWNER,
+        ULTIMATE_OWNER_COUNTRY,
+        Column(
+            "evidence",
+            pl.String,
+            "The address that supports the row if it is `read`, else one where it can be checked.",
+        ),
+        ROW_BASIS,
+        ACCOUNT_BASIS,
+        Column("checked_on", pl.Date, "The day on which the evidence was read.", nullable=True),
+        Column("note", pl.String, "What a reader should know: disputes, changes, choices.", nullable=True),
+    ),
+    key=("namespace", "valid_from"),
+    monthly=False,
+    rules=tuple(_as_rule(rule) for rule in RULES),
+)
+
+
+@table_asset(ORGANIZATIONS)
+def organizations(context: dg.AssetExecutionContext, registry: RegistryResource) -> pl.DataFrame:
+    """The reviewed registry as the census reads it."""
+    read = registry.read()
+    context.add_output_metadata({"made_by": {"registry": read.digest}})
+    return read.organizations
+
+
+def current_rows(registry: pl.LazyFrame) -> pl.LazyFrame:
+    """The latest row of each namespace."""
+    return registry.sort("valid_from", nulls_last=False).unique("namespace", keep="last", maintain_order=True)

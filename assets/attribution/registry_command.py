@@ -1,0 +1,234 @@
+"""`census registry`: checks the registry, covers listings with it, holds it against other maps, draws from it."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+import polars as pl
+from polars.exceptions import PolarsError
+
+from assets.attribution import registry_review as reviewing
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.organizations import current_rows
+from assets.attribution.registry_comparison import POPULATIONS, headline_under, year_of
+from pipeline import settings
+from pipeline.cli.types import MonthType
+from pipeline.errors import CensusError
+from pipeline.lake.store import Lake
+from pipeline.publish.manifest import MONTH_MANIFEST
+from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
+from pipeline.reference.registry import our_registry, read_files, read_registry, registry_defects, registry_lines
+from pipeline.tables.listings import MODEL_DOWNLOADS
+
+SHOWN = 10
+REGISTRY = click.option(
+    "--registry",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Another registry instead of ours: a folder of its files, or one CSV.",
+)
+
+
+@click.group()
+def registry() -> None:
+    """Reviews the map from namespaces to organisations and countries."""
+
+
+@registry.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def check(file: Path | None) -> None:
+    """Names every defect of a registry (by default ours) by its line and remedy, then remarks from the lake.
+
+    FILE is a folder with the registry's files, or one CSV with the columns that `export` prints.
+
+    Exit code 0: no defects; 1: at least one.
+    """
+    defects = registry_defects(file)
+    _print(map(str, defects))
+    click.echo(f"{(file or our_registry()).name}: {f'{len(defects)} defects' if defects else 'no defects'}")
+    lake = _lake()
+    months = lake.months(MONTH_MANIFEST)
+    if any(defect.decides for defect in defects):
+        click.echo("remarks need a registry that can be used: mend the defects first")
+    elif not months:
+        click.echo("remarks need months: the lake has none, run `census run` first")
+    else:
+        _print(_remarks(registry_lines(file), lake, months))
+    sys.exit(1 if defects else 0)
+
+
+@registry.command()
+@click.argument("listing", required=False, type=click.Path(path_type=Path))
+@REGISTRY
+def coverage(listing: Path | None, path: Path | None) -> None:
+    """Prints how much of the downloads the registry covers, and how much of that was read.
+
+    LISTING is a CSV with a column namespace and columns of numbers; without it, the lake's months are shown.
+    """
+    rows = read_registry(path).organizations.lazy()
+    if listing is not None:
+        title = f"Share of the downloads in {listing.name} whose namespace has a row in the registry"
+        standing = reviewing.listing_standing(_read_listing(listing), rows)
+    else:
+        title = "Share of each month's downloads by what their attribution rests on (uploader, all models)"
+        standing = _standing_of_months(_lake(), rows, _lake().months(MONTH_MANIFEST))
+    _print([title, *_coverage_lines(standing.collect().lazy())])
+
+
+@registry.command()
+@click.argument("others", nargs=-1)
+@REGISTRY
+@click.option("--last-month", type=MonthType(), help="End of the year shown.  [default: the latest complete one]")
+@click.option("--population", default="new", show_default=True, type=click.Choice(list(POPULATIONS)), help="Of models.")
+def compare(others: tuple[str, ...], path: Path | None, last_month: date | None, population: str) -> None:
+    """Holds other maps against ours: where they differ, and the headline under each.
+
+    Each of OTHERS is a variant of our map (head_office, ultimate_owner, legal_seat, greater_china, announced_owner), a
+    registry, or a CSV with at least the columns namespace and country, where groups such as eu are understood. Without
+    any, all variants are shown.
+    """
+    ours = read_registry(path)
+    theirs = [read_other(other, ours) for other in others or VARIANTS]
+    for other in theirs:
+        _print([*_differences(ours.organizations, other), ""])
+    _print(headline_under(theirs, year_of(_lake(), last_month, population)))
+
+
+@registry.command()
+@REGISTRY
+def export(path: Path | None) -> None:
+    """Prints the map as CSV: a row for each account and period, with the owner that stands above all others."""
+    shown = ("namespace", "organization", "country", "kind", "parent", "valid_from", "valid_to")
+    owners = ("ultimate_owner", "ultimate_owner_country", "basis")
+    click.echo(read_registry(path).organizations.select(*shown, *owners).write_csv(), nl=False)
+
+
+@registry.command()
+@REGISTRY
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day to review for.  [default: today]")
+def review(path: Path | None, on: datetime | None) -> None:
+    """Lists what is due: read more than a year ago, announced and not closed, disputed."""
+    day = (on or datetime.now(UTC)).date()
+    found = reviewing.due_for_review(read_files(path), day)
+    click.echo(f"due on {day}: {found.height:,} facts")
+    for (reason,), rows in found.group_by("reason", maintain_order=True):
+        click.echo(f"{reason}: {rows.height:,}")
+        _print(f"  {subject:36} {detail}" for subject, detail in rows.select("subject", "detail").rows())
+
+
+@registry.command()
+@click.option("--seed", required=True, type=int, help="The same seed draws the same rows.")
+@click.option("--rows", default=30, show_default=True, type=click.IntRange(1), help="How many.")
+@REGISTRY
+def sample(seed: int, rows: int, path: Path | None) -> None:
+    """Draws rows at random for re-checking against their evidence, as CSV."""
+    lines = registry_lines(path)
+    drawn = sorted(random.Random(seed).sample(range(lines.height), min(rows, lines.height)))  # noqa: S311 - no secret
+    shown = ("line", "namespace", "organization", "country", "kind", "basis", "checked_on", "evidence", "note")
+    click.echo(f"# {len(drawn)} of {lines.height} rows, seed {seed}")
+    click.echo(lines[drawn].select(shown).write_csv(), nl=False)
+
+
+def _lake() -> Lake:
+    return Lake(settings.lake_url())
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _remarks(lines: pl.DataFrame, lake: Lake, months: list[date]) -> Iterator[str]:
+    seen = pl.concat(lake.scan(MODEL_ATTRIBUTION, month).select("namespace").unique() for month in months).unique()
+    unused = lines.join(seen.collect(), on="namespace", how="anti").sort("line")
+    yield (
+        f"remark: {unused['namespace'].n_unique()} namespaces were never listed in {months[0]:%Y-%m} to "
+        f"{months[-1]:%Y-%m}"
+    )
+    yield from (f"  line {line}: {namespace}" for line, namespace in unused.select("line", "namespace").rows()[:SHOWN])
+    if unused.height > SHOWN:
+        yield f"  ... and {unused.height - SHOWN} more lines"
+    yield f"remark: the most downloaded namespaces in {months[-1]:%Y-%m} that are unmapped"
+    yield from _ranked(reviewing.largest_without_a_row(_standing_of_months(lake, lines.lazy(), months[-1:]), SHOWN))
+
+
+def _standing_of_months(lake: Lake, rows: pl.LazyFrame, months: list[date]) -> pl.LazyFrame:
+    if not months:
+        raise CensusError("the lake has no months: name a listing, or run `census run` first")
+    return pl.concat(
+        reviewing.month_standing(lake.scan(MODEL_DOWNLOADS, month), lake.scan(MODEL_ATTRIBUTION, month), rows, month)
+        for month in months
+    )
+
+
+def _read_listing(path: Path) -> pl.LazyFrame:
+    try:
+        table = pl.read_csv(path)
+    except (PolarsError, OSError) as error:
+        raise CensusError(f"the listing {path} cannot be read as CSV ({error}): check the file") from error
+    figures = [name for name, dtype in table.schema.items() if dtype.is_numeric()]
+    if "namespace" not in table.columns or not figures:
+        raise CensusError(f"the listing {path.name} needs a column namespace and one of numbers: add them")
+    return (
+        table.lazy()
+        .with_columns(pl.col("namespace").cast(pl.String))
+        .unpivot(figures, index="namespace", variable_name="column", value_name="downloads")
+        .group_by("column", "namespace", maintain_order=True)
+        .agg(pl.col("downloads").cast(pl.Float64).sum())
+    )
+
+
+def _coverage_lines(standing: pl.LazyFrame) -> Iterator[str]:
+    totals = reviewing.coverage_by_standing(standing)
+    largest = {column: (count, read) for column, count, read in reviewing.largest_namespaces(standing).rows()}
+    without = reviewing.largest_without_a_row(standing, SHOWN)
+    for (column,), rows in totals.group_by("column", maintain_order=True):
+        known = rows.filter(pl.col("standing").is_in(["read", "well_known"]))
+        others = rows.join(known, on="standing", how="anti")
+        yield ""
+        yield f"{column}: {rows['downloads'].sum():,.0f} in {rows['namespaces'].sum():,} namespaces"
+        yield f"  {'in the registry':32} {known['share'].sum():8.3%}"
+        for indent, part in (("    ", known), ("  ", others)):
+            for name, namespaces, share in part.select("standing", "namespaces", "share").rows():
+                yield f"{indent}{name:{34 - len(indent)}} {share:8.3%}  {namespaces:,} namespaces"
+        if str(column) in largest:
+            count, read = largest[str(column)]
+            yield f"  of the {count:,} namespaces that hold {reviewing.HELD_BY_THE_LARGEST:.0%}, {read:,} are `read`"
+        unknown = without.filter(pl.col("column") == column)
+        if not unknown.is_empty():
+            yield "  the largest without a row:"
+            yield from _ranked(unknown)
+
+
+def _ranked(unknown: pl.DataFrame) -> Iterator[str]:
+    for namespace, downloads, share in unknown.select("namespace", "downloads", "share").rows():
+        yield f"    {namespace:30} {share:8.3%}  {downloads:,.0f}"
+
+
+def _differences(ours: pl.DataFrame, other: CountryMap) -> Iterator[str]:
+    """Where another map agrees with ours, and the namespaces that the two place differently."""
+    latest = current_rows(other.rows.lazy()) if "valid_from" in other.rows.columns else other.rows.lazy()
+    country = pl.col("country").fill_null("unaffiliated") if "kind" in other.rows.columns else pl.col("country")
+    results = reviewing.compare_maps(ours.lazy(), latest.select("namespace", country), other.groups.lazy())
+    counts = dict(results.group_by("result").len().iter_rows())
+    meanings = {
+        "agreement": "agree",
+        "disagreement": "disagree",
+        "not_stated": f"are placed here and left open in {other.name}",
+        "only_here": "are in our registry only",
+        "only_there": f"are in {other.name} only",
+    }
+    yield f"{results.height:,} namespaces in our registry or in {other.name}"
+    for result, meaning in meanings.items():
+        yield f"  {counts.get(result, 0):6,} {meaning}"
+    for result in ("disagreement", "only_there"):
+        rows = results.filter(pl.col("result") == result).select("namespace", "ours", "theirs").rows()
+        if rows:
+            yield f"{result.replace('_', ' ')}:"
+        for namespace, here, there in rows:
+            yield f"  {namespace:30} here {here or 'no row':14} there {there or 'left open'}"
