@@ -64,12 +64,14 @@ def _of_constraints(declared: tuple[Constraint, ...], table: Table, stored: pl.L
     differences = _differences(table, schema)
     sound = {name for name, dtype in table.schema.items() if schema.get(name) == dtype}
     constraints = [one for one in declared if sound.issuperset(one.breaks.meta.root_names())]
-    row = stored.select(
+    breaks = [pl.col(str(one)) for one in constraints]
+    # In two steps, so that what is counted in several ways is looked for once.
+    row = stored.with_columns(one.breaks.alias(str(one)) for one in constraints).select(
         pl.len().alias("rows"),
-        pl.any_horizontal(pl.lit(value=False), *(one.breaks for one in constraints)).sum().alias("failed rows"),
+        pl.any_horizontal(pl.lit(value=False), *breaks).sum().alias("failed rows"),
         pl.lit(len(differences)).alias("columns that differ"),
-        *(one.breaks.sum().alias(str(one)) for one in constraints),
-        *(one.breaks.count().alias(f"{one}: rows") for one in constraints),
+        *(one.sum() for one in breaks),
+        *(one.count().name.suffix(": rows") for one in breaks),
     )
 
     def observed(numbers: Numbers) -> Observed:
