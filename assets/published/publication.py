@@ -7,6 +7,8 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from pipeline import settings
+from pipeline.checks.asset_checks import changes_judged_again
+from pipeline.checks.thresholds import Thresholds
 from pipeline.errors import CensusError
 from pipeline.orchestration.resources import AllowancesResource, LakeResource, OriginRuleResource
 from pipeline.orchestration.table_assets import BY_HAND, OWNERS, CatalogueAssets, asset_key, in_plain_words
@@ -69,6 +71,7 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         duckdb: DuckDBResource,
         origin_rule: OriginRuleResource,
         allowances: AllowancesResource,
+        check_thresholds: dg.ResourceParam[Thresholds],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         """Every month that passed its checks, with windows over months, as one version of everything that is published.
 
@@ -77,6 +80,8 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed())
         make = in_plain_words(publish)
         made = make(lake.store(), catalogue, settings.published_folder(), duckdb.get_connection, choices)
+        for evaluation in changes_judged_again(lake.store(), catalogue.tables, made.months, check_thresholds):
+            context.log_event(evaluation)
         stale = misfits(lake.store(), catalogue, made.months)
         yield from (_form(name, made, choices.origin_rule) for name in FORMS)
         yield _months_fit(made, stale)

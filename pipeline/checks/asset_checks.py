@@ -15,7 +15,8 @@ from pipeline.checks.declared import Check, declared_checks
 from pipeline.checks.evaluate import Result, evaluate
 from pipeline.checks.frames import LakeFrames, checks_of_change, tables_read
 from pipeline.checks.thresholds import Thresholds, with_thresholds
-from pipeline.lake.readable import ReadableLake
+from pipeline.lake.store import Lake
+from pipeline.months import previous_month
 from pipeline.schema.declaration import Table
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
@@ -65,9 +66,9 @@ def build_asset_checks(
 
 
 def changes_judged_again(
-    lake: ReadableLake, tables: Mapping[str, Table], months: Sequence[date], thresholds: Thresholds
+    lake: Lake, tables: Mapping[str, Table], months: Sequence[date], thresholds: Thresholds
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """What the checks that compare with the month before say of these months, now that the lake holds them.
+    """What the checks that compare with the month before say of the months that were made before that one.
 
     Whoever publishes the months logs these evaluations in its run (`context.log_event`), so that the order in which the
     months were made changes no result. `tables` are those of the lake, by path.
@@ -76,6 +77,8 @@ def changes_judged_again(
         declared = {check.name: check.expected for check in declared_checks(table)}
         names = checks_of_change(table, tables)
         for month in months if names else ():
+            if not _is_older_than_the_month_before(lake, table, month):
+                continue
             frames = LakeFrames(lake, tables, month)
             for result in evaluate(with_thresholds(table, thresholds.get(path, {})), frames, names):
                 yield dg.AssetCheckEvaluation(
@@ -85,6 +88,11 @@ def changes_judged_again(
                     partition=month.isoformat(),
                     **_shown(result, declared[result.check.name]),
                 )
+
+
+def _is_older_than_the_month_before(lake: Lake, table: Table, month: date) -> bool:
+    before = previous_month(month)
+    return lake.holds(table, before) and lake.modified(table, month) <= lake.modified(table, before)
 
 
 def _spec(

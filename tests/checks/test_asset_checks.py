@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import warnings
 from datetime import date
 
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline.checks.asset_checks import build_asset_checks, changes_judged_again
 from pipeline.checks.rules import none_where
+from pipeline.lake.store import Lake
 from pipeline.orchestration.runs import report_from
 from pipeline.schema.declaration import Column, Rule, Table
 
@@ -190,31 +192,41 @@ def test_a_check_that_is_not_judged_says_so_and_stops_nothing():
     assert evaluations["as_declared"].metadata["judged"].value is True
 
 
-@pytest.mark.parametrize(("allowed", "passed"), [({}, False), ({"listings/models": {"kept": 1}}, True)])
-def test_what_was_not_judged_is_judged_in_the_run_that_publishes_the_months(allowed, passed):
-    lake, table, other = LakeInMemory(), a_table("models", KEPT), a_table("others")
-    for month, name in ((date(2024, 8, 1), "gone"), (date(2024, 9, 1), "here")):
-        lake.frames["listings/models", month] = pl.DataFrame({"model_id": [name], "likes": [1]})
-    months = [date(2024, 8, 1), date(2024, 9, 1)]
+def judged_when_published(lake, months, thresholds):
+    """The evaluations that a run which publishes these months keeps of them."""
+    tables = {f"listings/{name}": a_table(name, *rules) for name, rules in (("models", [KEPT]), ("others", []))}
 
     @dg.asset
     def publication(context):
-        for evaluation in changes_judged_again(lake, {table.path: table, other.path: other}, months, allowed):
+        for evaluation in changes_judged_again(lake, tables, months, thresholds):
             context.log_event(evaluation)
 
     with dg.DagsterInstance.ephemeral() as instance:
-        logged = [
-            event.asset_check_evaluation_data
-            for event in dg.materialize([publication], instance=instance).all_events
-            if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
-        ]
+        events = dg.materialize([publication], instance=instance).all_events
+    kinds = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    return [event.asset_check_evaluation_data for event in events if event.event_type == kinds]
 
-    assert [(one.check_name, one.partition, one.passed) for one in logged] == [
-        ("kept", "2024-08-01", True),
-        ("kept", "2024-09-01", passed),
-    ]
-    assert [one.metadata["judged"].value for one in logged] == [False, True]
-    assert [one.severity for one in logged] == [dg.AssetCheckSeverity.WARN] * 2
+
+@pytest.fixture
+def lake_of_three_months(tmp_path):
+    """August was made last, so that September had no month before when it was made."""
+    lake, table = Lake(str(tmp_path)), a_table("models", KEPT)
+    for month, name in ((7, "stays"), (9, "here"), (8, "gone")):
+        lake.write(table, date(2024, month, 1), pl.DataFrame({"model_id": [name], "likes": [1]}))
+        time.sleep(0.02)
+    return lake
+
+
+@pytest.mark.parametrize(("thresholds", "passes"), [({}, False), ({"listings/models": {"kept": 1}}, True)])
+def test_a_month_that_was_made_before_the_one_before_it_is_judged_when_it_is_published(
+    lake_of_three_months, thresholds, passes
+):
+    months = [date(2024, month, 1) for month in (7, 8, 9)]
+
+    [judged] = judged_when_published(lake_of_three_months, months, thresholds)
+
+    assert (judged.asset_check_key.name, judged.partition, judged.passed) == ("kept", "2024-09-01", passes)
+    assert (judged.metadata["judged"].value, judged.severity) == (True, dg.AssetCheckSeverity.WARN)
 
 
 def test_an_asset_that_fails_is_not_checked():
