@@ -1,6 +1,5 @@
 """Group `shares`: who holds which part of the month's downloads."""
 
-import dagster as dg
 import polars as pl
 
 from assets.attribution.first_party import first_party
@@ -9,10 +8,6 @@ from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from pipeline.orchestration.partitions import month_of
-from pipeline.orchestration.pictures import largest_families, picture_of_flows, shares_over_time
-from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.shown import source_of
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.attributes import attribute_words
 from pipeline.tables import attributes, families, listings, measures
@@ -55,8 +50,6 @@ DESCRIBED = [
     ),
 )
 def member_shares(
-    context: dg.AssetExecutionContext,
-    lake: LakeResource,
     downloads: pl.LazyFrame,
     attributed: pl.LazyFrame,
     weights: pl.LazyFrame,
@@ -64,10 +57,6 @@ def member_shares(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Who holds which part of the downloads, and how concentrated they are."""
     countries, organizations = shares.member_shares(downloads, attributed, weights, roots)
-    store, month = lake.store(), month_of(context)
-    source = source_of(store, listings.MODEL_DOWNLOADS, month)
-    pictures = shares_over_time(countries, tables.COUNTRY_SHARES, store, month, source)
-    context.add_output_metadata(pictures, output_name=tables.COUNTRY_SHARES.name)
     over = [concentration_of_members(countries), concentration_of_members(organizations)]
     return countries, organizations, pl.concat([concentration_of_models(downloads), *over], how="diagonal_relaxed")
 
@@ -134,8 +123,7 @@ def model_marts(  # noqa: PLR0917 - an asset's parameters are its inputs
         roots=ROOT_ATTRIBUTION,
     ),
 )
-def family_shares_and_flows(  # noqa: PLR0917 - an asset's parameters are its inputs
-    context: dg.AssetExecutionContext,
+def family_shares_and_flows(
     derivations: pl.LazyFrame,
     placed: pl.LazyFrame,
     weights: pl.LazyFrame,
@@ -144,7 +132,4 @@ def family_shares_and_flows(  # noqa: PLR0917 - an asset's parameters are its in
     roots: pl.LazyFrame,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Families by root repository and by root organisation, and who builds on whom, country by country."""
-    found, flows = derivation_marts(derivations, placed, weights, downloads, attributed, roots)
-    context.add_output_metadata(largest_families(found), output_name=families.FAMILY_SHARES.name)
-    context.add_output_metadata(picture_of_flows(flows), output_name=families.DERIVATION_FLOWS.name)
-    return found, flows
+    return derivation_marts(derivations, placed, weights, downloads, attributed, roots)

@@ -6,10 +6,7 @@ import polars as pl
 from assets.attribution.developers import DEVELOPER, METHOD, UNMAPPED
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from pipeline import settings
-from pipeline.orchestration.partitions import month_of
-from pipeline.orchestration.pictures import coverage_over_time
-from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.shown import shown, source_of
+from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.tables.columns import MONTH
@@ -143,14 +140,11 @@ def coverage_of(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFr
 
 @table_asset(ATTRIBUTION_COVERAGE, ins=inputs(downloads=MODEL_DOWNLOADS, attributed=MODEL_ATTRIBUTION))
 def attribution_coverage(
-    context: dg.AssetExecutionContext, downloads: pl.LazyFrame, attributed: pl.LazyFrame, lake: LakeResource
+    context: dg.AssetExecutionContext, downloads: pl.LazyFrame, attributed: pl.LazyFrame
 ) -> pl.DataFrame:
     """How much of the month rests on which rule."""
     coverage = coverage_of(downloads, attributed).collect()
     ranked = unmapped_namespaces(downloads, attributed).sort("downloads", "namespace", descending=[True, False])
-    month = month_of(context)
-    source = source_of(lake.store(), MODEL_DOWNLOADS, month)
-    pictures = coverage_over_time(coverage, ATTRIBUTION_COVERAGE, lake.store(), month, source)
     largest = ranked.head(LARGEST_SHOWN).collect()
-    context.add_output_metadata({"largest_unmapped_namespaces": shown(largest), **pictures})
+    context.add_output_metadata({"largest_unmapped_namespaces": metadata_table(largest)})
     return coverage

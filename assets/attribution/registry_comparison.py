@@ -12,11 +12,11 @@ from assets.attribution import registry_review as review
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.months import add_months, months_between
-from pipeline.publish.headline import ATTRIBUTION_MEANINGS, BASIS_MEANINGS, POPULATION_MEANINGS
+from pipeline.months import add_months, in_words, months_between
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.reference.countries import country_name
 from pipeline.reference.other_map import VARIANTS, CountryMap
+from pipeline.report.words import ATTRIBUTION_MEANINGS, POPULATION_MEANINGS, basis_in_words, by_months
 from pipeline.synthetic import is_synthetic, label
 from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS, MODEL_DOWNLOADS
 from pipeline.transform.sums import ratio
@@ -100,12 +100,7 @@ def _shares(other: CountryMap, year: Year) -> pl.DataFrame:
 
 def _definition(year: Year, shares: pl.DataFrame) -> Iterator[str]:
     sources, bases = (
-        pl.concat(year.lake.scan(table, month).select(column).head(1) for month in year.months)
-        .collect()
-        .to_series()
-        .unique()
-        .sort()
-        .to_list()
+        {month: str(year.lake.scan(table, month).select(column).head(1).collect().item()) for month in year.months}
         for table, column in ((HUB_SNAPSHOTS, "source"), (MODEL_DOWNLOADS, "basis"))
     )
     incomplete = "" if year.is_complete else f", INCOMPLETE: {len(year.months)} months only"
@@ -113,16 +108,16 @@ def _definition(year: Year, shares: pl.DataFrame) -> Iterator[str]:
         1.0 - sum(shares.filter(pl.col("member") == "unmapped")[f"{whose}_share"]) for whose in ("our", "their")
     )
     yield (
-        f"{label(is_synthetic=any(map(is_synthetic, sources)))}Share of model downloads by country, under our registry "
-        "and under other maps"
+        f"{label(is_synthetic=any(map(is_synthetic, sources.values())))}Share of model downloads by country, under "
+        "our registry and under other maps"
     )
-    yield f"  window       {year.months[0]:%Y-%m} to {year.months[-1]:%Y-%m} (trailing_12_months{incomplete})"
+    yield f"  window       {in_words(year.months)} (trailing_12_months{incomplete})"
     yield f"  population   {POPULATION_MEANINGS[year.population]}"
-    yield f"  attribution  uploader: {ATTRIBUTION_MEANINGS['uploader']}"
+    yield f"  attribution  {ATTRIBUTION_MEANINGS['uploader']}"
     yield f"  denominator  {shares['ours'].sum():,.0f} downloads, nothing left out"
-    yield f"  basis        {BASIS_MEANINGS[bases[0] if len(bases) == 1 else 'mixed']}"
+    yield f"  basis        {basis_in_words(bases)}"
     yield f"  coverage     {ours:.2%} of it attributed here, {theirs:.2%} under the other map"
-    yield f"  source       {', '.join(sources)}"
+    yield f"  source       {by_months(sources.items())}"
 
 
 def _table(under: dict[str, pl.DataFrame]) -> Iterator[str]:

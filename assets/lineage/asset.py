@@ -8,9 +8,9 @@ from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
 from assets.lineage.model_lineage import MODEL_LINEAGE, model_lineage
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
+from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
-from pipeline.orchestration.shown import shown
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.lineage import digests, relations, renames
 from pipeline.tables.listings import HUB_SNAPSHOTS
@@ -37,7 +37,7 @@ def lineage(
     outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
     for table, metadata in {
         DERIVATIONS: {"made_by": digests()},
-        DERIVATION_RECONCILIATION: {"made_by": digests(), "references": shown(outcomes)},
+        DERIVATION_RECONCILIATION: {"made_by": digests(), "references": metadata_table(outcomes)},
         ORIGIN_WEIGHTS: {"made_by": {"origin_rule": rule}},
     }.items():
         context.add_output_metadata(metadata, output_name=table.name)

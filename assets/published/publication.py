@@ -14,9 +14,9 @@ from pipeline.orchestration.resources import AllowancesResource, LakeResource, O
 from pipeline.orchestration.table_assets import BY_HAND, OWNERS, CatalogueAssets, asset_key, in_plain_words
 from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits, run_again
 from pipeline.publish.publication import Choices, Publication, publish
-from pipeline.publish.report_picture import REPORT_NAME
 from pipeline.publish.store_copy import StoreCopy
 from pipeline.publish.warehouse import FILE_NAME
+from pipeline.report.picture import REPORT_NAME
 from pipeline.schema.catalogue import Catalogue
 from pipeline.version import __version__
 

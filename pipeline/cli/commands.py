@@ -6,6 +6,7 @@ import importlib
 import json
 import shlex
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -17,14 +18,14 @@ from pipeline import settings
 from pipeline.cli.types import MonthType
 from pipeline.lake.store import Lake
 from pipeline.orchestration.home import home_environment, prepare_home
-from pipeline.publish import explain as explaining
 from pipeline.publish import push as pushing
 from pipeline.publish import verify as verifying
-from pipeline.publish.compare import FIGURES, as_text, compare, published_figures
 from pipeline.publish.dictionary import pages, schema_page
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.guards import ALLOWANCES
-from pipeline.publish.headline import read_headline
+from pipeline.report import explain as explaining
+from pipeline.report.compare import FIGURES, as_text, compare, published_figures
+from pipeline.report.headline import read_headline
 from pipeline.schema.catalogue import Catalogue
 from pipeline.tables.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
 from pipeline.version import __version__
@@ -123,34 +124,40 @@ def publish(as_json: bool, **asked: Any) -> None:  # noqa: FBT001
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 def headline(last_month: date | None, as_json: bool) -> None:  # noqa: FBT001
     """Prints the headline from the published warehouse."""
-    found = read_headline(settings.published_folder(), last_month)
+    found = read_headline(settings.published_folder(), catalogue().figures, last_month)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
 
 
 @census.command()
-@click.option("--month", required=True, type=MonthType(), help="The month, or the last one of the window.")
-@click.option("--window", default="month", show_default=True, type=click.Choice(WINDOWS))
-@click.option("--population", default="all", show_default=True, type=click.Choice(POPULATION_NAMES))
+@click.option("--month", type=MonthType(), help="The last month of the window.  [default: the headline's]")
+@click.option("--since", type=MonthType(), help="Take apart what changed since the window that ended with this month.")
+@click.option("--window", type=click.Choice(WINDOWS), help="[default: the headline's]")
+@click.option("--population", type=click.Choice(POPULATION_NAMES), help="[default: the headline's]")
 @click.option("--attribution", default="uploader", show_default=True, type=click.Choice(ATTRIBUTIONS))
 @click.option("--country", help="A country's code (CN), international, unaffiliated or unmapped.")
 @click.option("--organization", help="An organisation as the tables name it.")
 @click.option("--top", default=15, show_default=True, type=click.IntRange(0), help="Rows shown of each table.")
 @click.option("--json", "form", flag_value="json", help="Print one JSON object with all rows and the SQL.")
 @click.option("--sql", "form", flag_value="sql", help="Print the SQL that gives the parts from the warehouse.")
-def explain(country: str | None, organization: str | None, top: int, form: str | None, **asked: Any) -> None:
-    """Takes one published figure apart: organisations, families, rules, models and snapshots behind it."""
+def explain(
+    country: str | None, organization: str | None, since: date | None, top: int, form: str | None, **asked: Any
+) -> None:
+    """Takes one published share apart: organisations, families, rules, models and snapshots behind it.
+
+    Without further options it is the share that `census headline` prints.
+    """
     if (country is None) == (organization is None):
         raise click.UsageError("name either --country or --organization")
     dimension, member = ("country", country) if country is not None else ("organization", organization)
-    found = explaining.explain(
-        settings.published_folder(), explaining.Figure(dimension=dimension, member=str(member), **asked)
-    )
+    folder, share = settings.published_folder(), explaining.Asked(dimension, str(member), **asked)
+    found = explaining.explain(folder, share)
+    before = explaining.explain(folder, replace(found.figure, month=since)) if since else None
     if form == "json":
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        click.echo(json.dumps(found.as_dict() | (found.since_as_dict(before) if before else {}), indent=2))
     elif form == "sql":
         click.echo("\n\n".join(f"-- {level}\n{query};" for level, query in found.sql.items()))
     else:
-        click.echo(found.as_text(top))
+        click.echo(found.since_as_text(before, top) if before else found.as_text(top))
 
 
 @census.command()
@@ -238,8 +245,7 @@ def serve_sample(port: int, models: int) -> None:
 @click.option("--figures", type=click.Path(path_type=Path), default=FIGURES, help="Another list of published figures.")
 def compare_published(figures: Path) -> None:
     """Prints what others published beside ours for the same definition, with what differs."""
-    comparisons, is_synthetic = compare(settings.published_folder(), published_figures(figures))
-    click.echo(as_text(comparisons, is_synthetic=is_synthetic))
+    click.echo(as_text(*compare(settings.published_folder(), published_figures(figures))))
 
 
 @census.command()

@@ -20,10 +20,10 @@ from pipeline.lake.store import Lake
 from pipeline.months import in_words, months_between
 from pipeline.orchestration import launch
 from pipeline.orchestration.thresholds import deployed_thresholds
-from pipeline.publish.headline import Headline, read_headline
-from pipeline.publish.report_picture import REPORT_NAME
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.reference.registry import read_registry
+from pipeline.report.headline import Headline, read_headline
+from pipeline.report.picture import REPORT_NAME
 from pipeline.sources.catalog import open_source, source_classes
 from pipeline.sources.snapshots import SourceChoice, require_served
 from pipeline.tables.listings import HUB_SNAPSHOTS
@@ -132,7 +132,7 @@ def publish(resources: Mapping[str, Any], reporter: Reporter, outcomes: Sequence
     """Publishes the finished months, after the runs that ended so; the exit code."""
     of_publish = {name: values for name, values in resources.items() if name != "snapshot_source"}
     published = reporter.follow("publish", launch.run_all([launch.Launch("publish", resources=of_publish)], 1), 1)
-    headline = read_headline(settings.published_folder()) if published[0].succeeded else None
+    headline = read_headline(settings.published_folder(), CATALOGUE.figures) if published[0].succeeded else None
     every = [*outcomes, *published]
     reporter.report(every, headline)
     return 0 if all(outcome.succeeded for outcome in every) else 1

@@ -10,8 +10,8 @@ from dagster import InputContext, OutputContext
 
 from pipeline.lake.provenance import MADE_BY, OBSERVATION, Provenance
 from pipeline.lake.store import Lake
+from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.shown import largest_rows, lowest_coverage, rests_on
 from pipeline.orchestration.table_assets import column_lineage, in_plain_words
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
@@ -65,6 +65,7 @@ class LakeIOManager(dg.IOManager):
                 "path": dg.MetadataValue.path(stored.path),
                 "made_from": dg.MetadataValue.json(dict(provenance.inputs)),
                 **(rests_on(lake, table, month, made_from) if month else {}),
+                **(month_pictures(lake, self._catalogue, table, month) if month else {}),
                 **{name: value for name, value in shown.items() if value is not None},
             }
         )

@@ -21,8 +21,8 @@ from pipeline.publish.guards import (
 )
 from pipeline.publish.manifest import finished_months
 from pipeline.publish.metadata import write_metadata
-from pipeline.publish.report_picture import Picture
 from pipeline.publish.warehouse import FILE_NAME, Connect, hold_to_the_lake, write_warehouse
+from pipeline.report.picture import Picture
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.published import Edition
 
@@ -58,7 +58,7 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
             is published, or what was written is not what the lake holds; what was published before stays.
         TemporaryError: a month was run meanwhile; what was published before stays.
     """
-    from pipeline.publish.report import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
+    from pipeline.report.report import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
 
     published = PublishedFolder(folder)
     with published.new_version() as draft:
@@ -80,7 +80,7 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
         require_same_headline(published, draft.path, choices.allowed)
         csv = write_csv(draft.path / "csv", tables)
         write_metadata(draft.path, months, tables, csv)
-        pictures = write_report(draft.path)
+        pictures = write_report(draft.path, catalogue.figures)
         require_unchanged(lake, catalogue, states, made_from)
         write_digests(draft.path, made_from)
     rows = {exported.made.name: exported.rows for exported in tables}

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from pipeline.schema.declaration import Table
+from pipeline.schema.figure import Figure
 from pipeline.schema.published import PublishedTable
 
 Declared = TypeVar("Declared")
@@ -17,10 +18,12 @@ Declared = TypeVar("Declared")
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every declared table: those of the lake by path (`group/name`), those that are published by name."""
+    """Every declared table, those of the lake by path (`group/name`), those that are published by name; figures."""
 
     tables: Mapping[str, Table] = field(default_factory=dict)
     published: Mapping[str, PublishedTable] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+    """The declared figures, in the order in which they are read."""
 
     def __getitem__(self, path: str) -> Table:
         """The table of that path.
@@ -47,20 +50,26 @@ def catalogue_of(*packages: ModuleType) -> Catalogue:
     return Catalogue(
         _by_name((table.path, table) for table in declared_in(Table, *packages)),
         _by_name((found.table.name, found) for found in declared_in(PublishedTable, *packages)),
+        _in_order(declared_in(Figure, *packages)),
     )
 
 
 def with_tables(catalogue: Catalogue, tables: Iterable[Table]) -> Catalogue:
     """The catalogue with further tables of the lake before its own, until each of them is declared in `assets`."""
     every = (*tables, *catalogue.tables.values())
-    return Catalogue(_by_name((table.path, table) for table in every), catalogue.published)
+    return Catalogue(_by_name((table.path, table) for table in every), catalogue.published, catalogue.figures)
+
+
+def _in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:
+    by_key = _by_name((figure.key, figure) for figure in figures)
+    return tuple(sorted(by_key.values(), key=lambda figure: (figure.place, figure.key)))
 
 
 def _by_name(found: Iterable[tuple[str, Declared]]) -> dict[str, Declared]:
     named: dict[str, Declared] = {}
     for name, declared in found:
         if named.setdefault(name, declared) is not declared:
-            raise ValueError(f"the table {name} is declared twice: keep one declaration")
+            raise ValueError(f"{name} is declared twice: keep one declaration")
     return named
 
 

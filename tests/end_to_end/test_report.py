@@ -130,7 +130,7 @@ def test_a_table_of_values_opens_by_keyboard_and_holds_what_the_headline_says(op
     china = table.get_by_role("row").filter(has=page.get_by_role("rowheader", name="China", exact=True))
     headline = asked(sample[0], "headline").stdout
     [line, *_] = [line for line in headline.splitlines() if line.split()[:1] == ["China"]]
-    assert china.get_by_role("cell").all_inner_texts()[:3] == [line.split()[place] for place in (1, 2, 4)]
+    assert china.get_by_role("cell").all_inner_texts() == line.split()[1:]
     assert page.locator(".wide[tabindex='0'][role=region]").count() == page.locator("table").count()
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import FIRST_MONTH, months_between
-from pipeline.publish.compare import published_figures
+from pipeline.report.compare import published_figures
 from synthetic_hub.accounts import facts
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -38,10 +38,13 @@ def headline(asked, sample):
     return json.loads(asked(sample[0], "headline", "--last-month", "2025-08", "--json").stdout)
 
 
-def figure(headline, title):
-    [found] = [one for one in headline["figures"] if one["title"].startswith(title)]
+def figure(headline, key, name, **only):
+    """The figure's rows that have these values, by their value of a column."""
+    [found] = [one for one in headline["figures"] if one["key"] == key]
     assert found["statement"]
-    return {name.replace(" ", "_"): values for name, values in found["rows"]}
+    columns = [column["name"] for column in found["columns"]]
+    rows = [dict(zip(columns, row, strict=True)) for row in found["rows"]]
+    return {row[name].replace(" ", "_"): row for row in rows if only.items() <= row.items()}
 
 
 def test_every_attribute_has_the_downloads_planted_for_it_in_every_month(sample):
@@ -125,11 +128,12 @@ def shares_of_the_year(sample, name, member, **only):
 
 
 @pytest.mark.parametrize(
-    ("title", "dimension"), [("Licences", "licence"), ("Modality", "modality"), ("Model sizes", "size_band")]
+    ("key", "dimension", "only"),
+    [("licences", "licence", {"within": "all"}), ("modality", "modality", {}), ("sizes", "size_band", {})],
 )
-def test_the_years_attributes_are_shown_as_planted(sample, headline, title, dimension):
+def test_the_years_attributes_are_shown_as_planted(sample, headline, key, dimension, only):
     planted = shares_of_the_year(sample, "attribute_downloads", "member", dimension=dimension)
-    shown = {name: values[0] for name, values in figure(headline, title).items() if values[0]}
+    shown = {name: row["share"] for name, row in figure(headline, key, "member", **only).items() if row["share"]}
     assert shown == pytest.approx(planted)
 
 
@@ -143,15 +147,15 @@ def test_the_ten_largest_of_each_leading_country_are_shown_as_planted(sample, he
         .agg(pl.col("downloads").sum())
         .sort("downloads", descending=True)
     )
-    shown = figure(headline, f"Organisations within {country}")
+    shown = figure(headline, "organisations-within", "member", country=country)
     largest = planted.head(10)
     assert [name.replace(" ", "_") for name in largest["organization"]] == list(shown)
-    assert [values[1] for values in shown.values()] == pytest.approx(largest["downloads"].to_list())
+    assert [row["downloads"] for row in shown.values()] == pytest.approx(largest["downloads"].to_list())
 
 
 def test_deepseek_and_qwen_hold_most_of_china(headline):
-    shown = figure(headline, "Organisations within China")
-    assert shown["Alibaba"][0] + shown["DeepSeek"][0] > 0.5
+    shown = figure(headline, "organisations-within", "member", country="China")
+    assert shown["Alibaba"]["share"] + shown["DeepSeek"]["share"] > 0.5
 
 
 def test_qwens_share_of_new_derivatives_is_shown_as_planted(sample, headline):
@@ -165,9 +169,9 @@ def test_qwens_share_of_new_derivatives_is_shown_as_planted(sample, headline):
     )
     split = truth_of(sample, "roots").join(new, on="hub_id")
     qwens = split.filter(root_namespace="Qwen")["weight"].sum()
-    share, shown, _ = figure(headline, "New derivatives of Qwen")["in_the_window"]
-    assert shown == pytest.approx(qwens)
-    assert share == pytest.approx(qwens / split["weight"].sum(), abs=0.002)
+    shown = figure(headline, "qwen", "part")["in_the_window"]
+    assert shown["new"] == pytest.approx(qwens)
+    assert shown["share"] == pytest.approx(qwens / split["weight"].sum(), abs=0.002)
 
 
 def cadence_of(days):
@@ -179,7 +183,9 @@ def cadence_of(days):
 
 def test_the_cadence_of_releases_is_shown_as_planted(sample, headline):
     releases = planted_in_the_year(sample, "releases")
-    shown = figure(headline, "Release cadence")
+    numbers = ("release_days", "median_days_between", "variants_per_release")
+    rows = figure(headline, "cadence", "member")
+    shown = {name: [row[number] for number in numbers] for name, row in rows.items()}
     for name in ("Alibaba", "DeepSeek", "Google"):
         days = dict(
             releases.filter(organization=name).group_by("released_on").agg(pl.col("new_repositories").sum()).iter_rows()
@@ -192,11 +198,33 @@ def test_the_cadence_of_releases_is_shown_as_planted(sample, headline):
 def test_every_printed_figure_says_what_it_is_of(asked, sample):
     printed = asked(sample[0], "headline", "--last-month", "2025-08").stdout
     for block in printed.split("\n\n")[2:]:
-        title, window, of, *_ = block.splitlines()
+        title, window, *_ = block.splitlines()
         assert "(synthetic)" in title
         assert "2024-09 to 2025-08" in window
-        assert "of " in of or "such repositories" in of
-        assert "coverage" in block
+        assert "\n  denominator  " in block
+        assert "\n  coverage     " in block
+
+
+def test_an_explanation_without_further_words_is_of_the_headline(asked, sample):
+    headline = json.loads(asked(sample[0], "headline", "--json").stdout)
+    explained = json.loads(asked(sample[0], "explain", "--country", "CN", "--json").stdout)
+    [china] = [member for member in headline["members"] if member["name"] == "China"]
+    assert {name: explained[name] for name in ("downloads", "share", "share_low", "share_high")} == {
+        name: china[name] for name in ("downloads", "share", "share_low", "share_high")
+    }
+    assert explained["denominator"] == headline["denominator"]
+    within = figure(headline, "organisations-within", "member", country="China")
+    listed = {row["name"].replace(" ", "_"): row["downloads"] for row in explained["levels"]["organizations"]}
+    assert {name: row["downloads"] for name, row in within.items()}.items() <= listed.items()
+
+
+def test_a_change_is_taken_apart_into_what_adds_up_to_it(asked, sample):
+    arguments = ("explain", "--country", "CN", "--month", "2025-08", "--since", "2025-07")
+    found = json.loads(asked(sample[0], *arguments, "--json").stdout)
+    moved = found["downloads"] - found["before"]["downloads"]
+    for level, rows in found["changes"].items():
+        assert sum(row["change"] for row in rows) == pytest.approx(moved, abs=0.01), level
+    assert f"{moved:+,.0f} downloads" in asked(sample[0], *arguments).stdout
 
 
 def test_trailing_windows_are_the_sums_of_their_months(sample):

@@ -3,15 +3,14 @@
 import base64
 import re
 from datetime import UTC, date, datetime
-from xml.etree import ElementTree
 
 import polars as pl
 import pytest
 
+from pipeline.definitions import CATALOGUE
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
-from pipeline.orchestration.pictures import shares_over_time
-from pipeline.orchestration.shown import lowest_coverage, rests_on
+from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
 from pipeline.tables.shares import COUNTRY_SHARES
 
@@ -27,7 +26,11 @@ def rows(table, *given):
 
 def share(month, member, value, **further):
     stated = {"population": "new", "attribution": "uploader", "window": "month", "basis": "all_time_delta"}
-    return stated | {"coverage": 0.9, "month": month, "member": member, "share": value} | further
+    return (
+        stated
+        | {"coverage": 0.9, "denominator": 10, "downloads": 5, "month": month, "member": member, "share": value}
+        | further
+    )
 
 
 @pytest.fixture
@@ -64,22 +67,35 @@ def test_the_coverage_shown_is_the_lowest_of_the_rows_about_everything():
     assert lowest_coverage(pl.LazyFrame(), MODEL_DOWNLOADS) is None
 
 
-def test_the_picture_of_shares_has_a_line_a_country_over_the_months_that_the_lake_holds(lake):
+def test_the_pictures_of_a_mart_are_the_declared_figures_over_the_months_that_the_lake_holds(lake):
+    known = Provenance(source="sample", source_revision="abc")
     now = rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3), share(AUGUST, "<script>", 0.25))
-    shown = shares_over_time(now, COUNTRY_SHARES, lake, AUGUST, "sample")["shares_over_time"].value
-    (encoded,) = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", shown)
-    drawing = ElementTree.fromstring(base64.b64decode(encoded))
-    lines = [element for element in drawing.iter() if element.tag.endswith("polyline")]
-    assert [len(line.get("points").split()) for line in lines] == [2, 1]
-    labels = [element.text for element in drawing.iter() if element.tag.endswith("text")]
-    assert labels == ["2025-07", "2025-08", "30%", "CN 30.0%", "<script> 25.0%"]
-    assert "<script>" not in shown
-    assert (
-        "2025-08: basis all_time_delta, coverage 90.0%. Source: sample (synthetic: nothing in it was measured)."
-        in shown
-    )
+    lake.write(COUNTRY_SHARES, AUGUST, now, known)
+    shown = {key: picture.value for key, picture in month_pictures(lake, CATALOGUE, COUNTRY_SHARES, AUGUST).items()}
+    assert set(shown) == {"countries", "countries-over-time"}
+    for markdown in shown.values():
+        assert base64.b64decode(re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", markdown)[0])[1:4] == b"PNG"
+        assert "<script>" not in markdown
+        assert "Incidents" not in markdown
+    assert "Window: 2025-08 \\(month\\)" in shown["countries"]
+    assert "Window: 2025-07 to 2025-08" in shown["countries-over-time"]
+    assert "Source: 2025-07: unknown; 2025-08: sample" in shown["countries-over-time"]
+    assert "Basis: differences of cumulative counters. Quality: unknown" in shown["countries-over-time"]
 
 
 def test_a_month_without_new_models_has_no_picture_of_their_shares(lake):
-    old = rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3, population="all"))
-    assert shares_over_time(old, COUNTRY_SHARES, lake, AUGUST, "sample") == {}
+    lake.write(COUNTRY_SHARES, AUGUST, rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.3, population="all")))
+    assert "countries" not in month_pictures(lake, CATALOGUE, COUNTRY_SHARES, AUGUST)
+
+
+def test_the_largest_rows_of_a_mart_show_each_member_once_as_the_headline_counts_it():
+    stored = rows(
+        COUNTRY_SHARES,
+        *(
+            share(AUGUST, "CN", 0.3, population=population, attribution=attribution, downloads=9)
+            for population in ("new", "all")
+            for attribution in ("uploader", "origin")
+        ),
+    )
+    [row] = largest_rows(stored.lazy(), COUNTRY_SHARES).records
+    assert (row.data["population"], row.data["attribution"]) == ("new", "uploader")

@@ -9,10 +9,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipeline.databases import open_published, rows_to_show
+from pipeline.databases import rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import days_in, parse_month
-from pipeline.publish.warehouse import FILE_NAME
+from pipeline.report.figures import open_warehouse
+from pipeline.report.window import MONTH_BY_MONTH, read_window
+from pipeline.report.words import basis_in_words, part
+from pipeline.text import plain
 
 FIGURES = Path(__file__).parents[2] / "docs" / "benchmark-figures.csv"
 
@@ -119,22 +122,18 @@ def published_figures(path: Path = FIGURES) -> list[PublishedFigure]:
     ]
 
 
-def compare(folder: Path, figures: list[PublishedFigure]) -> tuple[list[Comparison], bool]:
-    """Every figure beside ours from the warehouse in `folder`, and whether ours is synthetic.
+def compare(folder: Path, figures: list[PublishedFigure]) -> tuple[list[Comparison], str]:
+    """Every figure beside ours from the warehouse in `folder`, and what is said of ours where it is synthetic.
 
     Where the figure's month is not published, the nearest published one stands in, and the comparison says so.
 
     Raises:
         CensusError: nothing is published.
     """
-    path = folder / FILE_NAME
-    if not path.exists():
-        raise CensusError(f"nothing is published in {folder}: run `census run` first")
-    with open_published(path) as connection:
-        [(months, is_synthetic)] = connection.sql(
-            "select list(month order by month), bool_or(is_synthetic) from dim_month"
-        ).fetchall()
-        return [_compared(connection, figure, months) for figure in figures], is_synthetic
+    with open_warehouse(folder) as connection:
+        published = read_window(connection, MONTH_BY_MONTH)
+        compared = [_compared(connection, figure, published.months) for figure in figures]
+        return compared, published.label()
 
 
 def _compared(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, months: list[date]) -> Comparison:
@@ -161,27 +160,31 @@ def _compared(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, mo
 
 
 def _window_and_coverage(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, month: date) -> list[str]:
-    [(months, is_complete, basis, coverage)] = connection.sql(
-        """select months_in_window, is_complete, basis, coverage from country_shares
-        where month = $month and "window" = $window and population = $population
-          and attribution = 'uploader' limit 1""",
-        params={"month": month, "window": figure.our_window, "population": figure.our_population},
-    ).fetchall() or [(0, False, "none", 0.0)]
-    incomplete = "" if is_complete else f" (INCOMPLETE: {months} months)"
-    return [f"ours: {figure.our_population}, {figure.our_window}{incomplete}, {basis}, {coverage:.1%} attributed"]
+    stated = rows_to_show(
+        connection.sql(
+            """select coverage, denominator from country_shares where month = $month and "window" = $window
+            and population = $population and attribution = 'uploader' limit 1""",
+            params={"month": month, "window": figure.our_window, "population": figure.our_population},
+        )
+    )
+    window = read_window(connection, figure.our_window, month)
+    basis = basis_in_words({facts.month: facts.basis for facts in window.held})
+    coverage, denominator = stated[0] if stated else (None, None)
+    covered = part(coverage, denominator, "attributed")
+    return [f"ours: {figure.our_population}, {window.in_words()}, {covered}; {basis}"]
 
 
-def as_text(comparisons: list[Comparison], *, is_synthetic: bool) -> str:
-    """The comparisons as a table: published, ours, and below each what differs."""
-    label = "SYNTHETIC SAMPLE, not the real Hub: its figures are calibrated or invented. " if is_synthetic else ""
+def as_text(comparisons: list[Comparison], label: str) -> str:
+    """The comparisons as a table under the label of ours: published, ours, and below each what differs."""
+    calibrated = f"{label}: its figures are calibrated or invented. " if label else ""
     width = max(len(comparison.figure.subject) for comparison in comparisons)
-    lines = [f"{label}Published figures and ours", "", f"{'':{width}}  published        ours  unit"]
+    lines = [f"{calibrated}Published figures and ours", "", f"{'':{width}}  published        ours  unit"]
     for comparison in comparisons:
         figure = comparison.figure
         ours = "none" if comparison.ours is None else f"{comparison.ours:,.2f}"
         lines += [
             f"{figure.subject:{width}}  {figure.value:9,g}  {ours:>10}  {figure.unit}",
             f"    {figure.source} ({figure.standing}): {figure.window}, {figure.population}, of {figure.denominator}",
-            *(f"    {text}" for text in comparison.differs),
+            *(f"    {plain(text)}" for text in comparison.differs),
         ]
     return "\n".join(lines)

@@ -1,0 +1,266 @@
+"""The charts of the declared figures: Altair's specifications, drawn by Vega-Lite when publishing.
+
+What is drawn is embedded as SVG, so that the report needs no script, prints as it looks, and follows the reader's
+colours: ink is `currentColor`, and every other colour has a contrast of at least 3:1 on the light and on the dark page.
+Charts are as wide as a telephone, so that their text is legible there. Names are data of a chart, never part of an
+expression, and everything that would turn the direction of text is written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from pipeline.report.figures import Row, folded
+from pipeline.schema.figure import Chart
+from pipeline.text import plain
+
+WIDTH = 440
+PANEL_WIDTH = 146
+PANEL_HEIGHT = 84
+PANEL_SPACING = 62
+ROW_HEIGHT = 24
+FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
+FONT_SIZE = 13
+CHARACTER_WIDTH = 7.6
+"""Of one character in a wide font: space is kept for the reader's font, whatever there is where the chart is drawn."""
+LABEL_WIDTH = 240
+COLOURS = ("#0a76b8", "#cf5b00", "#00875f", "#a8589a")
+"""Blue, vermilion, green, purple: told apart by those who see few colours."""
+FORMATS = {"share": ".1%", "index": ".2f", "count": ",.0f", "billions": ",.1f"}
+"""How a number is written beside a mark, as d3 and Python both read it."""
+AXIS_FORMATS = FORMATS | {"share": ".0%", "billions": ",.0f"}
+SMALLEST_WRITTEN = 0.0005
+"""What a cell of a grid must hold for its part to be written in it rather than only shaded."""
+INK_ON_WHITE = "#202428"
+TOLD = 8
+"""Cells of a grid that are told in words."""
+_FIT: dict[str, Any] = {"width": WIDTH, "autosize": alt.AutoSizeParams(type="fit", contains="padding")}
+
+
+def svg(chart: Chart, rows: Sequence[Row], label: str = "") -> str:
+    """The chart as one `svg` element whose ink is that of the text around it; `label` stands above it."""
+    drawn = specification(chart, rows, "currentColor", [label])
+    return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
+
+
+def png(chart: Chart, rows: Sequence[Row], *above: str) -> bytes:
+    """The chart as a picture on white, under its label and title: it stands by itself."""
+    drawn = specification(chart, rows, INK_ON_WHITE, above) | {"background": "white", "padding": 10}
+    return bytes(vl_convert.vegalite_to_png(drawn, scale=1.25, allowed_base_urls=[]))
+
+
+def in_words(chart: Chart, rows: Sequence[Row]) -> str:
+    """The chart for those who do not see it."""
+    points, number = _points(chart, rows), FORMATS[chart.number]
+    match chart.kind:
+        case "bars":
+            named = [(p["name"] + (f" ({p['group']})" if p["group"] else ""), p["value"]) for p in points]
+            return "Bars. " + _listed(f"{name} {value:{number}}" for name, value in named)
+        case "lines":
+            lines = [[p for p in points if p["name"] == name] for name in _in_order(points, "name")]
+            return "Lines over the months. " + _listed(f"{line[0]['name']} {_ends(line, number)}" for line in lines)
+        case "stack":
+            latest = [p for p in points if p["month"] == points[-1]["month"]]
+            return f"Stacked bars over the months. In {points[-1]['month']}: " + _listed(
+                f"{p['name']} {p['value']:{number}}" for p in latest
+            )
+        case "grid":
+            largest = sorted(points, key=lambda point: -point["value"])[:TOLD]
+            return f"Grid; {chart.title}. Largest: " + _listed(
+                f"{p['name']} to {p['group']} {p['value']:{number}}" for p in largest
+            )
+
+
+def specification(chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str] = ()) -> dict[str, Any]:
+    """The chart in Vega-Lite, with the lines that stand above it."""
+    drawn = _KINDS[chart.kind](chart, _points(chart, rows), ink)
+    if lines := [plain(line) for line in above if line]:
+        heading = alt.TitleParams(lines, anchor="start", frame="bounds", fontSize=12, fontWeight="bold", color=ink)
+        drawn = drawn.properties(title=heading)
+    # The tests hold every kind of chart to the schema; to do so each time would cost a third of the drawing.
+    made: dict[str, Any] = drawn.to_dict(validate=False)
+    return {"padding": 2} | made | {"background": None, "config": _config(ink)}
+
+
+def _points(chart: Chart, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What is drawn: name, group, month, value, and the most and the text where there are any."""
+    columns = {"name": chart.name, "group": chart.group, "value": chart.value, "high": chart.high}
+    points = [
+        {
+            "month": f"{row['month']:%Y-%m}" if "month" in row else "",
+            **{name: row[column] if column else None for name, column in columns.items()},
+        }
+        for row in folded(rows, chart, chart.name)
+    ]
+    return [
+        point | {name: plain(str(point[name] or "")) for name in ("name", "group")}
+        for point in points
+        if point["value"] is not None
+    ]
+
+
+def _bars(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
+    number = FORMATS[chart.number]
+    for point in points:
+        point["high"] = max(point["value"], point["high"] or 0)
+        beyond = f" (to {point['high']:{number}})" if point["high"] > point["value"] else ""
+        point["text"] = f"{point['value']:{number}}{beyond}"
+    names, groups = _in_order(points, "name"), _in_order(points, "group")
+    label_width = _width(names, LABEL_WIDTH)
+    beside = CHARACTER_WIDTH * max(len(point["text"]) for point in points) + 8
+    largest = max(point["high"] for point in points) or 1.0
+    reach = largest * (WIDTH - label_width) / (WIDTH - label_width - beside)
+    axis = alt.Axis(domain=False, ticks=False, minExtent=label_width)
+    base = alt.Chart(_data(points)).encode(y=alt.Y("name:N", sort=names, title=None, axis=axis))
+    marks = base.mark_bar(color=COLOURS[0], opacity=0.9).encode(
+        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, reach]))
+    )
+    bounds = base.mark_rule(color=ink, strokeWidth=1.5).encode(x="value:Q", x2="high:Q")
+    text = base.mark_text(align="left", dx=5, color=ink, fontSize=12).encode(x="high:Q", text="text:N")
+    is_grouped = len(names) < len(points)
+    if len(groups) > 1:
+        legend = alt.Legend(orient="top", title=None, columns=3, offset=4, columnPadding=16)
+        colour = alt.Color("group:N", sort=groups, scale=alt.Scale(domain=groups, range=COLOURS), legend=legend)
+        marks = marks.encode(color=colour)
+    if is_grouped:
+        marks, text = (layer.encode(yOffset=alt.YOffset("group:N", sort=groups)) for layer in (marks, text))
+    has_bounds = any(point["high"] > point["value"] for point in points)
+    per_name = ROW_HEIGHT * (0.75 * len(groups) + 0.4 if is_grouped else 1)
+    return alt.layer(marks, *([bounds] if has_bounds else []), text).properties(
+        height=per_name * len(names) + (24 if len(groups) > 1 else 0), **_FIT
+    )
+
+
+def _lines(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
+    months = sorted({point["month"] for point in points})
+    base = alt.Chart().encode(x=_first_and_last(months))
+    reach = max(value for point in points for value in (point["value"], point["high"] or 0.0)) * 1.15 or 1.0
+    of_value = alt.Y(
+        "value:Q",
+        title=None,
+        scale=alt.Scale(domain=[0, reach], nice=False),
+        axis=alt.Axis(format=AXIS_FORMATS[chart.number], tickCount=3, domain=False, ticks=False),
+    )
+    # An area needs two months to be seen.
+    across = base.mark_area(opacity=0.25) if len(months) > 1 else base.mark_rule(strokeWidth=8, opacity=0.25)
+    band = across.encode(y=alt.Y("value:Q", title=None), y2="high:Q", color=alt.value(COLOURS[0]))
+    line = base.mark_line(color=COLOURS[0], strokeWidth=2).encode(y=of_value)
+    latest = base.transform_filter(alt.FieldEqualPredicate(field="month", equal=months[-1]))
+    dots = latest.mark_point(color=COLOURS[0], filled=True, size=36, opacity=1).encode(y=of_value)
+    text = latest.mark_text(align="left", dx=7, fontSize=12, color=ink).encode(
+        y=of_value, text=alt.Text("value:Q", format=FORMATS[chart.number])
+    )
+    return (
+        alt.layer(*([band] if chart.high else []), line, dots, text)
+        .properties(width=PANEL_WIDTH, height=PANEL_HEIGHT)
+        .facet(
+            alt.Facet("name:N", sort=_in_order(points, "name"), title=None),
+            columns=2,
+            spacing={"column": PANEL_SPACING, "row": 18},
+            data=_data(points),
+        )
+    )
+
+
+def _grid(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
+    for point in points:
+        point["text"] = f"{point['value']:.1%}" if point["value"] >= SMALLEST_WRITTEN else ""
+    down, across = (_largest_first(points, side) for side in ("name", "group"))
+    title: dict[str, Any] = {"titleFontSize": 12, "titleFontWeight": "normal", "domain": False, "ticks": False}
+    top = alt.Axis(orient="top", labelAngle=-45, labelLimit=110, **title)
+    side = alt.Axis(labelLimit=110, minExtent=_width(down, 116), **title)
+    base = alt.Chart(_data(points)).encode(
+        x=alt.X("group:N", sort=across, title=chart.title, axis=top),
+        y=alt.Y("name:N", sort=down, title=None, axis=side),
+    )
+    # Ink stays legible on the strongest cell of either page.
+    strength = alt.Opacity("value:Q", scale=alt.Scale(range=[0.04, 0.75]), legend=None)
+    marks = base.mark_rect(color=COLOURS[0]).encode(opacity=strength)
+    text = base.mark_text(fontSize=11, color=ink).encode(text="text:N")
+    padding = {"left": 2, "top": 2, "bottom": 2, "right": 60}
+    return alt.layer(marks, text).properties(height=30 * len(down) + 110, padding=padding, **_FIT)
+
+
+def _stack(_: Chart, points: Sequence[dict[str, Any]], __: str) -> Any:
+    names = _in_order(points, "name")
+    if len(names) > len(COLOURS):
+        names = [*names[: len(COLOURS)], "other"]
+        for point in points:
+            point["name"] = point["name"] if point["name"] in names else "other"
+    for point in points:
+        point["place"] = names.index(point["name"])
+    legend = alt.Legend(orient="top", title=None, columns=2, labelLimit=200, offset=6, columnPadding=40)
+    scale = alt.Scale(domain=names, range=[*COLOURS, "#7d7d7d"])
+    axis = alt.Axis(format=".0%", tickCount=3)
+    return (
+        alt.Chart(_data(points))
+        .mark_bar()
+        .encode(
+            x=_first_and_last(sorted({point["month"] for point in points})),
+            y=alt.Y("sum(value):Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=axis),
+            color=alt.Color("name:N", sort=names, scale=scale, legend=legend),
+            order=alt.Order("place:Q"),
+        )
+        .properties(height=230, **_FIT)
+    )
+
+
+_KINDS: Mapping[str, Callable[[Chart, Sequence[dict[str, Any]], str], Any]] = {
+    "bars": _bars,
+    "lines": _lines,
+    "grid": _grid,
+    "stack": _stack,
+}
+
+
+def _config(ink: str) -> dict[str, Any]:
+    text = {"labelColor": ink, "labelFontSize": FONT_SIZE}
+    lines = {"gridColor": ink, "gridOpacity": 0.15, "domainColor": ink, "tickColor": ink}
+    header = {"labelFontWeight": "bold", "labelAnchor": "start", "labelLimit": PANEL_WIDTH + PANEL_SPACING}
+    return {
+        "aria": False,
+        "font": FONT,
+        "axis": text | lines | {"titleColor": ink, "labelLimit": LABEL_WIDTH * 0.85},
+        "header": text | header,
+        "legend": text,
+        "view": {"stroke": None},
+    }
+
+
+def _data(points: Sequence[dict[str, Any]]) -> Any:
+    return alt.InlineData(values=points)
+
+
+def _first_and_last(months: Sequence[str]) -> Any:
+    """The months as an axis that names its ends, within its own width."""
+    ends = list(dict.fromkeys([months[0], months[-1]]))
+    flush: Any = {"condition": {"test": "datum.index == 0", "value": "left"}, "value": "right"}
+    axis = alt.Axis(values=ends, labelAngle=0, labelAlign=flush if len(ends) > 1 else "center", ticks=False)
+    return alt.X("month:O", sort=list(months), title=None, axis=axis)
+
+
+def _width(names: Sequence[str], most: float) -> float:
+    return min(most, CHARACTER_WIDTH * max(map(len, names)) + 8)
+
+
+def _in_order(points: Sequence[dict[str, Any]], name: str) -> list[str]:
+    return list(dict.fromkeys(point[name] for point in points))
+
+
+def _largest_first(points: Sequence[dict[str, Any]], side: str) -> list[str]:
+    totals: dict[str, float] = {}
+    for point in points:
+        totals[point[side]] = totals.get(point[side], 0.0) + point["value"]
+    return sorted(totals, key=lambda name: (name == "all others", -totals[name], name))
+
+
+def _ends(line: Sequence[dict[str, Any]], number: str) -> str:
+    return " to ".join(dict.fromkeys(f"{p['value']:{number}} in {p['month']}" for p in (line[0], line[-1])))
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return "; ".join(parts) + "."

@@ -1,0 +1,262 @@
+"""The declared figures, read from a publication: their rows, and what these are of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.databases import open_published, rows_to_show
+from pipeline.errors import CensusError
+from pipeline.publish.warehouse import FILE_NAME
+from pipeline.report.window import MONTH_BY_MONTH, Window, read_window
+from pipeline.report.words import ATTRIBUTION_MEANINGS, NOTHING, POPULATION_MEANINGS
+from pipeline.schema.figure import Chart, Figure
+
+LEADING_COUNTRIES = 2
+COUNTS_REPOSITORIES = "none: it counts repositories, not downloads"
+TEXTS = ("text", "prose", "code", "month", "country", "member")
+_WRITTEN = {"share": ".2%", "index": ".3f", "count": ",.0f", "number": ",.1f", "billions": ",.2f"}
+
+_OF_VIEW = "population = $population and attribution = $attribution"
+_CONDITIONS = {
+    "of_window": f'month = $month and "window" = $window and {_OF_VIEW}',
+    "of_months": f"\"window\" = 'month' and {_OF_VIEW}",
+}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a figure: what its numbers are of, the rows of its table, and those that its chart draws."""
+
+    name: str
+    window: Window
+    statement: Mapping[str, str]
+    rows: Sequence[Row]
+    drawn: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class ReadFigure:
+    """A declared figure with its values."""
+
+    figure: Figure
+    views: Sequence[View]
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether any of it is of the synthetic sample."""
+        return any(view.window.is_synthetic for view in self.views)
+
+    @property
+    def marked_title(self) -> str:
+        """The title, with a mark where it is synthetic."""
+        return f"{self.figure.title}{' (synthetic)' if self.is_synthetic else ''}"
+
+    def without(self, term: str) -> ReadFigure:
+        """The same, its statement without a term."""
+        views = [
+            replace(view, statement={name: said for name, said in view.statement.items() if name != term})
+            for view in self.views
+        ]
+        return replace(self, views=views)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The first view as plain values: a list of values for each column of the declaration."""
+        view, columns = self.views[0], self.figure.columns
+        return {
+            "key": self.figure.key,
+            "title": self.figure.title,
+            "is_synthetic": self.is_synthetic,
+            "statement": dict(view.statement),
+            "columns": [{"name": shown.column, "heading": shown.heading, "kind": shown.kind} for shown in columns],
+            "rows": [[_plain_value(row[shown.column]) for shown in columns] for row in view.rows],
+        }
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What the headline is of: a window by its name and last month, and a population."""
+
+    last_month: date
+    window: str
+    months_in_window: int
+    is_complete: bool
+    population: str
+    denominator: float
+    basis: str
+    coverage: float
+
+
+_DEFINITION = f"""
+    select {", ".join(f'"{name}"' if name != "last_month" else "month" for name in Definition.__dataclass_fields__)}
+    from country_shares
+    where "window" = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
+      and ($month is null or month = $month)
+    order by is_complete desc, month desc, population = 'new' desc
+    limit 1
+"""  # noqa: S608 - declared names
+
+
+def headline_definition(connection: duckdb.DuckDBPyConnection, last_month: date | None = None) -> Definition:
+    """The trailing year of new models that ends with a month; by default with the latest that has a complete one.
+
+    Where no year is complete it is the latest, and where no model is known to be new the population is `all`.
+
+    Raises:
+        CensusError: the month is not published.
+    """
+    found = rows_to_show(connection.sql(_DEFINITION, params={"month": last_month}))
+    if not found:
+        raise CensusError(
+            f"{last_month:%Y-%m} is not published: choose a published month"
+            if last_month
+            else "the warehouse holds no shares: run `census run` again"
+        )
+    return Definition(*found[0])
+
+
+def open_warehouse(folder: Path) -> duckdb.DuckDBPyConnection:
+    """The warehouse published in a folder.
+
+    Raises:
+        CensusError: nothing is published there.
+    """
+    if not (folder / FILE_NAME).exists():
+        raise CensusError(f"nothing is published in {folder}: run `census run` first")
+    return open_published(folder / FILE_NAME)
+
+
+class FigureReader:
+    """Reads declared figures of the headline's window and population from an open warehouse."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, definition: Definition) -> None:
+        self._connection = connection
+        self._population = definition.population
+        self._windows = {
+            "window": read_window(connection, definition.window, definition.last_month),
+            "months": read_window(connection, MONTH_BY_MONTH),
+        }
+        self._names = dict(rows_to_show(connection.sql("select country, country_name from dim_country")))
+        self._given: dict[str, Any] = {
+            "month": definition.last_month,
+            "window": definition.window,
+            "population": definition.population,
+        }
+
+    @cached_property
+    def _leading(self) -> list[str]:
+        """The countries with most downloads in the window."""
+        rows = self._rows(
+            """
+            select member from country_shares join dim_country on member = country
+            where month = $month and "window" = $window and population = $population and attribution = 'uploader'
+              and is_country and downloads > 0 order by downloads desc, member
+            """,
+            {},
+        )
+        return [row["member"] for row in rows[:LEADING_COUNTRIES]]
+
+    def read(self, figure: Figure) -> ReadFigure:
+        """The figure with its values and what they are of."""
+        return ReadFigure(figure, [self._view(figure, name, given) for name, given in figure.views.items()])
+
+    def _view(self, figure: Figure, name: str, given: Mapping[str, str]) -> View:
+        window = self._windows[figure.over]
+        rows = self._rows(figure.sql, {"months": window.months, **given})
+        statement = {
+            "Window": window.in_words(),
+            "Population": figure.population or POPULATION_MEANINGS[self._population],
+            "Attribution": figure.attribution or ATTRIBUTION_MEANINGS[given["attribution"]],
+            "Denominator": _range((row.get("denominator") for row in rows), ",.0f", figure.denominator),
+            "Coverage": _coverage(figure, rows),
+            **window.terms(),
+        }
+        if not figure.counts_downloads:
+            statement["Basis"] = COUNTS_REPOSITORIES
+            del statement["Quality"]
+        shown = [self._named(figure, row, brief=False) for row in rows]
+        return View(name, window, statement, shown, [self._named(figure, row, brief=True) for row in rows])
+
+    def _rows(self, query: str, given: Mapping[str, Any]) -> list[Row]:
+        for name, condition in _CONDITIONS.items():
+            query = query.replace(f"${name}", condition)
+        names = set(re.findall(r"\$(\w+)", query))
+        asked = {name: value for name, value in (self._given | dict(given)).items() if name in names}
+        if "leading" in names:
+            asked["leading"] = self._leading
+        found = self._connection.sql(query, params=asked)
+        return [dict(zip(found.columns, row, strict=True)) for row in rows_to_show(found)]
+
+    def _named(self, figure: Figure, row: Row, *, brief: bool) -> Row:
+        """The row with countries by name, and members as they are read.
+
+        Columns that the table does not show are the chart's: countries, where they are texts.
+        """
+        kinds = {shown.column: shown.kind for shown in figure.columns}
+        return {name: self._name(value, kinds.get(name, "country"), brief=brief) for name, value in row.items()}
+
+    def _name(self, value: Any, kind: str, *, brief: bool) -> Any:
+        if not isinstance(value, str):
+            return value
+        if kind == "country":
+            name = str(self._names.get(value, value))
+            return name.partition(" (")[0] if brief else name
+        return value.replace("_", " ") if kind == "member" else value
+
+
+def folded(rows: Sequence[Row], chart: Chart, by: str) -> list[Row]:
+    """The rows of one `by` as one: amounts are added up, and what could be added to any of them is added once."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row[by], row.get("month"), row.get(chart.group or "")), []).append(row)
+    return [these[0] if len(these) == 1 else _added(these, chart) for these in groups.values()]
+
+
+def _added(rows: Sequence[Row], chart: Chart) -> Row:
+    first = rows[0]
+    added = {
+        name: sum(row[name] or 0 for row in rows) if isinstance(value, int | float) else value
+        for name, value in first.items()
+    }
+    if chart.high:
+        added[chart.high] = added[chart.value] + max(row[chart.high] - row[chart.value] for row in rows)
+    return added
+
+
+def written(value: Any, kind: str) -> str:
+    """A value as it stands in a table; text is not made inert."""
+    if value is None:
+        return "none"
+    if kind == "month":
+        return f"{value:%Y-%m}"
+    return str(value) if kind in TEXTS else f"{value:{_WRITTEN[kind]}}"
+
+
+def _coverage(figure: Figure, rows: Sequence[Row]) -> str:
+    if not rows:
+        return NOTHING
+    if "coverage" not in rows[0]:
+        return figure.coverage
+    return _range((row["coverage"] for row in rows if row["denominator"]), ".2%", figure.coverage)
+
+
+def _range(values: Iterable[float | None], number: str, of: str) -> str:
+    """From the least to the largest, in words."""
+    known = sorted(value for value in values if value is not None)
+    if not known or not known[-1]:
+        return NOTHING if not known else f"{known[-1]:{number}} {of}"
+    ends = dict.fromkeys(f"{value:{number}}" for value in (known[0], known[-1]))
+    return f"{' to '.join(ends)} {of}"
+
+
+def _plain_value(value: Any) -> Any:
+    return f"{value:%Y-%m}" if isinstance(value, date) else value

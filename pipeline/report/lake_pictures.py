@@ -1,0 +1,62 @@
+"""The declared figures of a table's month as it is made: in Dagster, before anything is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from pipeline.databases import NO_EXTENSIONS
+from pipeline.lake.store import Lake
+from pipeline.months import add_months
+from pipeline.report.figures import Definition, FigureReader, ReadFigure
+from pipeline.schema.declaration import Table
+from pipeline.schema.figure import Figure
+from pipeline.synthetic import is_synthetic
+
+MONTHS_SHOWN = 12
+POPULATION = "new"
+_DIM_MONTH: Mapping[str, Any] = {
+    "month": pl.Date,
+    **dict.fromkeys(("source", "source_revision", "basis", "quality", "incidents"), pl.String),
+    "coverage": pl.Float64,
+    "is_synthetic": pl.Boolean,
+    **dict.fromkeys(("opened_at", "closed_at"), pl.Datetime),
+}
+
+
+def months_pictured(lake: Lake, table: Table, month: date) -> list[date]:
+    """The month, and those of the year before it that the lake holds."""
+    return [held for held in lake.months(table) if add_months(month, 1 - MONTHS_SHOWN) <= held <= month]
+
+
+def read_month(
+    lake: Lake, table: Table, facts: Sequence[Mapping[str, Any]], figures: Iterable[Figure]
+) -> list[ReadFigure]:
+    """The figures over the months that `facts` state, as if these were published; the window is the last of them.
+
+    What is not known before publication, such as incidents, is not stated. Figures without values are left out.
+    """
+    months = [stated["month"] for stated in facts]
+    rows = pl.concat([lake.scan(table, month) for month in months], how="vertical_relaxed")
+    known = [{name: stated.get(name) for name in _DIM_MONTH} for stated in facts]
+    dim_month = pl.DataFrame(known, schema=_DIM_MONTH).with_columns(
+        pl.col("source", "source_revision", "basis", "quality").fill_null("unknown"),
+        pl.col("source")
+        .map_elements(is_synthetic, return_dtype=pl.Boolean)
+        .fill_null(value=False)
+        .alias("is_synthetic"),
+    )
+    definition = Definition(
+        months[-1], "month", 1, is_complete=True, population=POPULATION, denominator=0, basis="", coverage=0
+    )
+    with duckdb.connect(config=NO_EXTENSIONS) as connection:
+        connection.register(table.name, rows.collect().to_arrow())
+        connection.register("dim_month", dim_month.to_arrow())
+        connection.sql("create table dim_country (country varchar, country_name varchar, is_country boolean)")
+        reader = FigureReader(connection, definition)
+        read = [reader.read(figure) for figure in figures]
+    return [figure.without("Incidents") for figure in read if figure.views[0].rows]

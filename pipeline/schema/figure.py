@@ -1,0 +1,85 @@
+"""The vocabulary of figures: what is shown of the published tables, declared once and rendered everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+Kind = Literal["text", "prose", "code", "month", "country", "member", "share", "index", "count", "number", "billions"]
+"""How a value is written: `country` by its name, `member` without underscores, from `share` on as a number."""
+
+UPLOADER: Mapping[str, Mapping[str, str]] = MappingProxyType({"By uploader": {"attribution": "uploader"}})
+BOTH_ATTRIBUTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"By uploader": {"attribution": "uploader"}, "By origin": {"attribution": "origin"}}
+)
+NO_VALUES = "No values: nothing was downloaded of this population in these months."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One column of a figure's table: of the query, under a heading."""
+
+    column: str
+    heading: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Chart:
+    """How a figure is drawn, by columns of its query.
+
+    `bars`: a bar per `name`, coloured by `group`. `lines`: a panel per `name`, over the column `month`. `stack`: the
+    parts of each `month` by `name`. `grid`: `name` goes down, `group` across. `high` is the most a value may be. Rows
+    of one name in one month and group are added up, so that a query can put several members into "others".
+    """
+
+    kind: Literal["bars", "lines", "stack", "grid"]
+    name: str
+    value: str
+    high: str | None = None
+    group: str | None = None
+    number: Literal["share", "index", "count", "billions"] = "share"
+    title: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """One figure: a query over published tables, and what its numbers are of.
+
+    `sql` may name `$of_window` and `$of_months` (conditions: the rows of the headline's window, or of single months,
+    of its population and of the view's attribution), `$month`, `$window`, `$population` (the headline's), `$months`
+    (those that the window holds), `$leading` (the countries with most downloads in it) and the parameters of `views`,
+    of which the first is shown where there is space for one. Where the query has columns `denominator` and `coverage`,
+    the statement gives their range before the words of `denominator` and `coverage`. `over` is the headline's window,
+    or each month by itself; over all months the query does not ask for `$month`.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    table: str
+    """The published table that it shows."""
+    place: int
+    """Figures are read in the order of their places."""
+    sql: str
+    columns: tuple[Shown, ...]
+    chart: Chart | None
+    over: Literal["window", "months"] = "window"
+    views: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: UPLOADER)
+    choice: str = "Attribution"
+    """What the reader chooses by the views."""
+    population: str = ""
+    """Where it is not the headline's."""
+    attribution: str = ""
+    """Where it is not that of the view."""
+    denominator: str = "downloads, nothing left out"
+    coverage: str = "of downloads attributed"
+    counts_downloads: bool = True
+    """Otherwise repositories, for which it does not matter how downloads were measured."""
+    if_empty: str = NO_VALUES
+    is_printed: bool = False
+    """Whether `census headline` has it."""
+    is_pictured: bool = False
+    """Whether it is also handed out as a picture, in the UI and as PNG."""

@@ -1,0 +1,174 @@
+"""Each statement about a figure is what the months say that it was read from: any months, gaps, sources and bases."""
+
+import re
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.definitions import CATALOGUE
+from pipeline.months import add_months
+from pipeline.report.explain import Asked, explain
+from pipeline.report.figures import FigureReader, headline_definition, open_warehouse
+from pipeline.report.headline import read_headline
+from pipeline.report.window import read_window
+from pipeline.report.words import BASIS_MEANINGS, NOTHING
+from tests.report.scenario import COUNTRIES, WINDOWS, Month, months_promised, publication
+
+FIRST = date(2024, 11, 1)
+
+a_month = st.builds(
+    lambda place, **facts: Month(add_months(FIRST, place), **facts),
+    st.integers(0, 17),
+    downloads=st.fixed_dictionaries({code: st.integers(0, 10**6) for code in COUNTRIES}),
+    source=st.sampled_from(["hub_stats", "weekly", "sample"]),
+    basis=st.sampled_from(["all_time_delta", "rolling_30d"]),
+    quality=st.sampled_from(["exact", "scaled", "estimated"]),
+    is_synthetic=st.booleans(),
+    incidents=st.sampled_from([None, "freeze of the hub", "a burst; freeze of the hub"]),
+)
+some_months = st.lists(a_month, min_size=1, max_size=14, unique_by=lambda month: month.month).map(
+    lambda months: sorted(months, key=lambda month: month.month)
+)
+
+
+def is_complete_year(last, months):
+    return set(months_promised("trailing_12_months", last, [])) <= {month.month for month in months}
+
+
+def months_in(text):
+    """The months that a text names, stretches counted out."""
+    found = []
+    for first, last in re.findall(r"(\d{4}-\d{2})(?: to (\d{4}-\d{2}))?", text):
+        month, end = date.fromisoformat(f"{first}-01"), date.fromisoformat(f"{last or first}-01")
+        while month <= end:
+            found.append(month)
+            month = add_months(month, 1)
+    return found
+
+
+def said_by_month(text, months):
+    """What a term says of each month: of all the same, or of those that stand before it."""
+    parts = text.split("; ")
+    if len(parts) == 1:
+        return dict.fromkeys(months, text)
+    split = [part.split(": ", 1) for part in parts]
+    return {month: said for named, said in split for month in months_in(named)}
+
+
+def expect_true(statement, window, last, published):
+    """Holds a statement to the months of the window."""
+    by_month = {month.month: month for month in published}
+    promised = months_promised(window, last, by_month)
+    held = [by_month[month] for month in promised if month in by_month]
+    months = [month.month for month in held]
+    named, _, about = statement["Window"].partition(" (")
+    assert months_in(named) == months
+    assert (", INCOMPLETE: " in about) == (months != promised)
+    assert months_in(about.partition("missing: ")[2]) == [month for month in promised if month not in months]
+    assert said_by_month(statement["Basis"], months) == {month.month: BASIS_MEANINGS[month.basis] for month in held}
+    assert said_by_month(statement["Quality"], months) == {month.month: month.quality for month in held}
+    assert said_by_month(statement["Source"], months) == {month.month: month.source for month in held}
+    happened = {(month.month, said) for month in held for said in (month.incidents or "").split("; ") if said}
+    told = [part.split(": ", 1) for part in statement["Incidents"].split("; ") if part != "none known"]
+    assert {(month, said) for named, said in told for month in months_in(named)} == happened
+    return held
+
+
+def expect_label(text, held):
+    """The text begins with a warning where any of these months is synthetic, which names them where not all are."""
+    synthetic = [month.month for month in held if month.is_synthetic]
+    assert text.startswith("SYNTHETIC SAMPLE") == (len(synthetic) == len(held))
+    assert text.startswith("PARTLY SYNTHETIC") == (0 < len(synthetic) < len(held))
+    if text.startswith("PARTLY"):
+        assert months_in(text.partition(" are of")[0]) == synthetic
+
+
+@given(some_months)
+@settings(max_examples=25)
+def test_the_headline_and_every_figure_state_the_months_that_they_hold(months):
+    with TemporaryDirectory() as folder:
+        publication(Path(folder), months)
+        headline = read_headline(Path(folder), CATALOGUE.figures)
+        last = headline.definition.last_month
+        complete = [month.month for month in months if is_complete_year(month.month, months)]
+        assert last == max(complete or [month.month for month in months])
+        first, *others = headline.figures
+        held = expect_true(first.views[0].statement, "trailing_12_months", last, months)
+        expect_label(headline.as_text(), held)
+        for figure in others:
+            for view in figure.views:
+                if figure.figure.counts_downloads:
+                    expect_true(view.statement, "trailing_12_months", last, months)
+        with open_warehouse(Path(folder)) as connection:
+            reader = FigureReader(connection, headline_definition(connection))
+            [over_time] = [figure for figure in CATALOGUE.figures if figure.key == "countries-over-time"]
+            statement = reader.read(over_time).views[0].statement
+        assert months_in(statement["Window"].partition(" (")[0]) == [month.month for month in months]
+        whole = sum(sum(month.downloads.values()) for month in held)
+        assert first.views[0].statement["Denominator"] == f"{whole:,} downloads, nothing left out"
+        assert (first.views[0].statement["Coverage"] == NOTHING) == (whole == 0)
+        printed = headline.as_dict()
+        assert sum(member["downloads"] for member in printed["members"]) == whole
+        assert [date.fromisoformat(f"{month}-01") for month in printed["months"]] == [month.month for month in held]
+        assert printed["is_synthetic"] == any(month.is_synthetic for month in held)
+
+
+@given(some_months, st.data())
+@settings(max_examples=25)
+def test_an_explanation_states_the_months_of_its_window_and_adds_up_to_them(months, data):
+    asked = data.draw(st.sampled_from(months)).month
+    window, code = data.draw(st.sampled_from(WINDOWS)), data.draw(st.sampled_from(sorted(COUNTRIES)))
+    with TemporaryDirectory() as folder:
+        publication(Path(folder), months)
+        found = explain(Path(folder), Asked("country", code, asked, window))
+    statement = found.as_dict()["statement"]
+    held = expect_true(statement, window, asked, months)
+    expect_label(found.as_text(5), held)
+    downloads, whole = sum(month.downloads[code] for month in held), sum(sum(m.downloads.values()) for m in held)
+    assert found.downloads == downloads
+    for rows in found.levels.values():
+        assert sum(row["downloads"] for row in rows) == downloads
+    assert [snapshot["month"] for snapshot in found.as_dict()["snapshots"]] == [f"{m.month:%Y-%m}" for m in held]
+    said = found.as_text(5).splitlines()[0]
+    assert said.endswith(f"{downloads / whole:.2%} of all" if whole else NOTHING)
+    assert (statement["Bounds"] == NOTHING) == (whole == 0)
+
+
+@given(some_months)
+@settings(max_examples=25)
+def test_headline_and_explanation_without_further_words_give_the_same_figure_to_the_last_digit(months):
+    with TemporaryDirectory() as folder:
+        publication(Path(folder), months)
+        headline = read_headline(Path(folder), CATALOGUE.figures)
+        stated = {member["name"]: member for member in headline.members}
+        for code, name in COUNTRIES.items():
+            explained = explain(Path(folder), Asked("country", code))
+            assert explained.downloads == stated[name]["downloads"]
+            assert (explained.share, explained.share_low) == (stated[name]["share"], stated[name]["share_low"])
+            assert explained.window.in_words() == headline.figures[0].views[0].window.in_words()
+            assert explained.denominator == headline.definition.denominator
+            assert explained.figure.population == headline.definition.population
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_window_over_a_gap_names_what_it_holds_and_what_it_lacks(tmp_path, window):
+    months = [Month(date(2026, month, 1), {"CN": 1, "US": 1, "unmapped": 0}) for month in (1, 2, 4, 5)]
+    publication(tmp_path, months)
+    with open_warehouse(tmp_path) as connection:
+        said = read_window(connection, window, date(2026, 5, 1)).in_words()
+    assert (
+        said
+        == {
+            "month": "2026-05 (month)",
+            "trailing_12_months": "2026-01 to 2026-02, 2026-04 to 2026-05 (trailing_12_months, INCOMPLETE: 4 of 12 "
+            "months; missing: 2025-06 to 2025-12, 2026-03)",
+            "year_to_date": "2026-01 to 2026-02, 2026-04 to 2026-05 (year_to_date, INCOMPLETE: 4 of 5 months; "
+            "missing: 2026-03)",
+            "cumulative": "2026-01 to 2026-02, 2026-04 to 2026-05 (cumulative, INCOMPLETE: 4 of 5 months; "
+            "missing: 2026-03)",
+        }[window]
+    )
