@@ -5,12 +5,12 @@ import polars as pl
 
 from assets.attribution.developers import DEVELOPER, METHOD, attribute
 from assets.attribution.organizations import ORGANIZATIONS
+from pipeline.checks.rules import all_found
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import RegistryResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.tables.columns import COUNTRY_PATTERN, HUB_ID, MODEL_ID, MONTH, NAMESPACE
-from pipeline.tables.coverage_rules import covers_snapshot
 from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS
 
 MODEL_ATTRIBUTION = Table(
@@ -34,10 +34,11 @@ MODEL_ATTRIBUTION = Table(
     ),
     key=("hub_id",),
     rules=(
-        covers_snapshot(
+        all_found(
             "every_model_attributed_once",
             "Every repository of the snapshot has exactly one attribution.",
-            "attribution/model_attribution",
+            "listings/hub_snapshots.hub_id",
+            among="attribution/model_attribution.hub_id",
         ),
     ),
 )

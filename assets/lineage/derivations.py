@@ -9,6 +9,7 @@ import polars as pl
 from assets.lineage.derivation_reconciliation import OUTCOME, reconciled
 from assets.lineage.parents import FOUND_BY, find_parents
 from assets.lineage.references import PLACE, read_references
+from pipeline.checks.rules import all_found, none_where
 from pipeline.schema.declaration import Column, Measure, Rule, Table
 from pipeline.tables.columns import MONTH, RELATION, RELATIONS
 
@@ -83,24 +84,17 @@ DERIVATIONS = Table(
                 .filter(pl.col("is_there").fill_null(value=False) != pl.col("parent_listed"))
             ),
         ),
-        Rule(
+        all_found(
             "children_listed",
             "Every derivative is a repository of the snapshot.",
-            lambda frames: (
-                frames.scan("lineage/derivations")
-                .select("child_hub_id", "parent_model_id")
-                .join(
-                    frames.scan("listings/hub_snapshots").select("hub_id"),
-                    left_on="child_hub_id",
-                    right_on="hub_id",
-                    how="anti",
-                )
-            ),
+            "lineage/derivations.child_hub_id",
+            among="listings/hub_snapshots.hub_id",
         ),
-        Rule(
+        none_where(
+            "lineage/derivations",
             "no_self_references",
             "No repository is its own parent.",
-            lambda frames: frames.scan("lineage/derivations").filter(pl.col("child_hub_id") == pl.col("parent_hub_id")),
+            pl.col("child_hub_id") == pl.col("parent_hub_id"),
         ),
     ),
 )

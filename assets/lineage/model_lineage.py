@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from assets.lineage.graph import Graph
+from pipeline.checks.rules import all_found
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
 from pipeline.settings import ORIGIN_RULES
 from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH
-from pipeline.tables.coverage_rules import covers_snapshot
 
 
 def wrong_roots(frames: TableFrames) -> pl.LazyFrame:
@@ -119,10 +119,11 @@ MODEL_LINEAGE = Table(
                 .filter(pl.col("has_derivation").fill_null(value=False) != pl.col("is_derivative"))
             ),
         ),
-        covers_snapshot(
+        all_found(
             "every_model_placed",
             "Every repository of the snapshot has exactly one row.",
-            "lineage/model_lineage",
+            "listings/hub_snapshots.hub_id",
+            among="lineage/model_lineage.hub_id",
         ),
         Rule(
             "roots_are_components_without_parents",

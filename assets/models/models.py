@@ -12,13 +12,13 @@ from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.models import attributes, redistribution
+from pipeline.checks.rules import all_found
 from pipeline.months import opening_of
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.attributes import AttributeWords, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
 from pipeline.tables.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
-from pipeline.tables.coverage_rules import covers_snapshot
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 
 RELATION = pl.Enum(RELATIONS)
@@ -86,7 +86,12 @@ MODELS = Table(
     key=("hub_id",),
     warnings=("Attributes are what uploaders declare: nobody checks them.",),
     rules=(
-        covers_snapshot("snapshot_covered", "Every repository of the snapshot has exactly one row.", "models/models"),
+        all_found(
+            "snapshot_covered",
+            "Every repository of the snapshot has exactly one row.",
+            "listings/hub_snapshots.hub_id",
+            among="models/models.hub_id",
+        ),
         Rule("downloads_conserved", "The downloads are those of the month, to the last digit.", _downloads_kept),
     ),
 )

@@ -39,3 +39,17 @@ def mostly_unique(table: str, column: str) -> Rule:
         pl.struct(column).is_duplicated() & pl.col(column).is_not_null(),
         "warning",
     )
+
+
+def all_found(name: str, meaning: str, column: str, among: str) -> Rule:
+    """Every value of a column stands in another, both as `group/name.column`; absent values are not looked for."""
+    (table, key), (other, there) = (path.rsplit(".", 1) for path in (column, among))
+    return Rule(
+        name,
+        meaning,
+        lambda frames: (
+            frames.scan(table)
+            .filter(pl.col(key).is_not_null())
+            .join(frames.scan(other).select(there), left_on=key, right_on=there, how="anti")
+        ),
+    )

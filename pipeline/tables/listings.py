@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
+from pipeline.checks.rules import all_found, mostly, mostly_known, mostly_unique, none_where
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.sources.observations import BASE_MODELS
 from pipeline.tables.columns import (
@@ -20,7 +20,6 @@ from pipeline.tables.columns import (
     SOURCE,
     SOURCE_REVISION,
 )
-from pipeline.tables.coverage_rules import covers_snapshot
 
 IDENTIFIED_BY = Column(
     "identified_by",
@@ -239,10 +238,11 @@ MODEL_DOWNLOADS = Table(
                 .filter(pl.col("bases") > 1)
             ),
         ),
-        covers_snapshot(
+        all_found(
             "snapshot_covered",
             "Every repository of the snapshot has exactly one row.",
-            "listings/model_downloads",
+            "listings/hub_snapshots.hub_id",
+            among="listings/model_downloads.hub_id",
         ),
     ),
     measures=(
