@@ -57,8 +57,9 @@ def month_pictures(
     figures = [figure for figure in catalogue.figures if figure.table == table.name and figure.is_pictured]
     if not figures or not table.monthly:
         return {}
+    from pipeline.report import charts  # noqa: PLC0415 - it draws: half a second of imports
     from pipeline.report.lake_pictures import months_pictured, read_month  # noqa: PLC0415 - few tables have figures
-    from pipeline.report.report import pictures_of  # noqa: PLC0415 - it draws: half a second of imports
+    from pipeline.report.report import pictures_of  # noqa: PLC0415 - see above
 
     facts = []
     for held in months_pictured(lake, table, month):
@@ -67,7 +68,9 @@ def month_pictures(
         facts.append({"month": held, "source": known.source, "source_revision": known.source_revision} | stated)
     read = read_month(lake, table, facts, figures)
     return {
-        picture.key: dg.MetadataValue.md(picture.as_markdown()) for figure in read for picture in pictures_of(figure)
+        picture.key: dg.MetadataValue.md(picture.as_markdown())
+        for figure in read
+        for picture in pictures_of(figure, charts.svg_picture)
     }
 
 

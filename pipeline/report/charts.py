@@ -49,8 +49,16 @@ def svg(chart: Chart, rows: Sequence[Row], label: str = "") -> str:
 
 def png(chart: Chart, rows: Sequence[Row], *above: str) -> bytes:
     """The chart as a picture on white, under its label and title: it stands by itself."""
-    drawn = specification(chart, rows, INK_ON_WHITE, above) | {"background": "white", "padding": 10}
-    return bytes(vl_convert.vegalite_to_png(drawn, scale=1.25, allowed_base_urls=[]))
+    return bytes(vl_convert.vegalite_to_png(_on_white(chart, rows, above), scale=1.25, allowed_base_urls=[]))
+
+
+def svg_picture(chart: Chart, rows: Sequence[Row], *above: str) -> bytes:
+    """The same as SVG: smaller, and drawn in half the time."""
+    return str(vl_convert.vegalite_to_svg(_on_white(chart, rows, above), allowed_base_urls=[])).encode()
+
+
+def _on_white(chart: Chart, rows: Sequence[Row], above: Iterable[str]) -> dict[str, Any]:
+    return specification(chart, rows, INK_ON_WHITE, above) | {"background": "white", "padding": 10}
 
 
 def in_words(chart: Chart, rows: Sequence[Row]) -> str:

@@ -12,7 +12,7 @@ REPORT_NAME = "report.html"
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure's chart as PNG: the figure's key, and the published table that it shows.
+    """A figure's chart as PNG or SVG: the figure's key, and the published table that it shows.
 
     `words` say it to those who do not see it, `statement` is what the figure is of: window, population and so on.
     """
@@ -21,9 +21,10 @@ class Picture:
     table: str
     words: str
     statement: str
-    png: bytes
+    image: bytes
 
     def as_markdown(self) -> str:
         """The picture itself and its statement, in Markdown."""
-        address = f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+        media_type = "image/png" if self.image.startswith(b"\x89PNG") else "image/svg+xml"
+        address = f"data:{media_type};base64,{base64.b64encode(self.image).decode()}"
         return f"![{in_markdown(self.words)}]({address})\n\n{in_markdown(self.statement)}"

@@ -8,7 +8,7 @@ cannot be made to run what others call their models.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import duckdb
@@ -38,14 +38,14 @@ def write_report(folder: Path, figures: Iterable[Figure]) -> list[Picture]:
     return [picture for figure in read if figure.figure.is_pictured for picture in pictures_of(figure)]
 
 
-def pictures_of(read: ReadFigure) -> list[Picture]:
-    """The figure's first view as a picture; none where it has no values."""
+def pictures_of(read: ReadFigure, draw: Callable[..., bytes] = charts.png) -> list[Picture]:
+    """The figure's first view as a picture, PNG or `charts.svg_picture`; none where it has no values."""
     view, chart = read.views[0], read.figure.chart
     if chart is None or not view.drawn:
         return []
     words = f"{read.marked_title}. {charts.in_words(chart, view.drawn)}"
     statement = ". ".join(f"{term}: {said}" for term, said in view.statement.items())
-    drawn = charts.png(chart, view.drawn, view.window.label(), read.figure.title)
+    drawn = draw(chart, view.drawn, view.window.label(), read.figure.title)
     return [Picture(read.figure.key, read.figure.table, words, f"{statement}.", drawn)]
 
 

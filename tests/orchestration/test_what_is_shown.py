@@ -3,6 +3,7 @@
 import base64
 import re
 from datetime import UTC, date, datetime
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -74,7 +75,8 @@ def test_the_pictures_of_a_mart_are_the_declared_figures_over_the_months_that_th
     shown = {key: picture.value for key, picture in month_pictures(lake, CATALOGUE, COUNTRY_SHARES, AUGUST).items()}
     assert set(shown) == {"countries", "countries-over-time"}
     for markdown in shown.values():
-        assert base64.b64decode(re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", markdown)[0])[1:4] == b"PNG"
+        (encoded,) = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", markdown)
+        assert ElementTree.fromstring(base64.b64decode(encoded)).tag.endswith("svg")
         assert "<script>" not in markdown
         assert "Incidents" not in markdown
     assert "Window: 2025-08 \\(month\\)" in shown["countries"]

@@ -264,8 +264,8 @@ def test_the_main_figures_are_handed_out_as_small_pictures(report):
     pictures = report[1]
     assert list(pictures) == [figure.key for figure in CATALOGUE.figures if figure.is_pictured]
     for picture in pictures.values():
-        assert picture.png.startswith(b"\x89PNG")
-        assert len(picture.png) < 150_000
+        assert picture.image.startswith(b"\x89PNG")
+        assert len(picture.image) < 150_000
         words, _, itself = picture.as_markdown().partition("](")
         assert "\\(synthetic\\)" in words
         assert not re.search(r"(?<!\\)[\[\]]", words.removeprefix("!["))

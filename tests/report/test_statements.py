@@ -12,11 +12,22 @@ from hypothesis import strategies as st
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.report.explain import Asked, explain
-from pipeline.report.figures import FigureReader, headline_definition, open_warehouse
+from pipeline.report.figures import COUNTS_REPOSITORIES, FigureReader, headline_definition, open_warehouse
 from pipeline.report.headline import read_headline
 from pipeline.report.window import read_window
 from pipeline.report.words import BASIS_MEANINGS, NOTHING
-from tests.report.scenario import COUNTRIES, WINDOWS, Month, months_promised, publication
+from tests.report.scenario import (
+    COUNTRIES,
+    WINDOWS,
+    Month,
+    country_shares,
+    dimensions,
+    models,
+    months_promised,
+    publication,
+    rows_of,
+    write,
+)
 
 FIRST = date(2024, 11, 1)
 
@@ -152,6 +163,39 @@ def test_headline_and_explanation_without_further_words_give_the_same_figure_to_
             assert explained.window.in_words() == headline.figures[0].views[0].window.in_words()
             assert explained.denominator == headline.definition.denominator
             assert explained.figure.population == headline.definition.population
+
+
+@given(some_months, st.data())
+@settings(max_examples=15)
+def test_figures_of_derivatives_add_up_the_months_of_the_window_and_no_others(months, data):
+    new = {month.month: data.draw(st.integers(1, 50)) for month in months}
+    whole = {month: count + data.draw(st.integers(0, 50)) for month, count in new.items()}
+    families = [
+        {"month": month, "level": "root_model", "family": "Qwen/one", "new_derivatives": float(count)}
+        | {"new_derivatives_in_all": whole[month]}
+        for month, count in new.items()
+    ]
+    flows = [
+        {"month": month, "base_country": "CN", "derivative_country": "US", "new_derivatives": float(count)}
+        for month, count in new.items()
+    ]
+    with TemporaryDirectory() as folder:
+        tables = [*dimensions(months), country_shares(months), *models(months)]
+        tables += [rows_of("family_shares", *families), rows_of("derivation_flows", *flows)]
+        with open_warehouse(write(Path(folder), tables)) as connection:
+            definition = headline_definition(connection)
+            reader = FigureReader(connection, definition)
+            read = {figure.key: reader.read(figure).views[0] for figure in CATALOGUE.figures}
+    held = [month for month in months_promised("trailing_12_months", definition.last_month, new) if month in new]
+    of_window, of_all = sum(new[month] for month in held), sum(whole[month] for month in held)
+    [built_on], [flow] = read["built-on"].rows, read["flows"].rows
+    in_window = read["qwen"].rows[0]
+    assert built_on["new"] == in_window["new"] == flow["new"] == of_window
+    assert built_on["share"] == in_window["share"] == pytest.approx(of_window / of_all)
+    assert read["built-on"].statement["Denominator"].startswith(f"{of_all:,} ")
+    assert read["flows"].statement["Denominator"].startswith(f"{of_window:,} ")
+    assert months_in(read["built-on"].statement["Window"].partition(" (")[0]) == held
+    assert read["built-on"].statement["Basis"] == COUNTS_REPOSITORIES
 
 
 @pytest.mark.parametrize("window", WINDOWS)
