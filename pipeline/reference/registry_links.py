@@ -100,6 +100,13 @@ def _persons_and_organizations(files: Files) -> pl.DataFrame:
     return both.filter((begin < pl.col("until")) & (pl.col("since") < end))
 
 
+def _in_two_spellings(files: Files) -> pl.DataFrame:
+    """Accounts whose name differs from another's by capitals alone, which the Hub does not allow."""
+    spelled = pl.concat([files["accounts"].select("namespace"), files["persons"].select("namespace")]).unique()
+    twice = spelled.filter(pl.col("namespace").str.to_lowercase().is_duplicated())
+    return files["accounts"].join(twice, on="namespace", how="semi")
+
+
 def _under_other_names(files: Files) -> pl.DataFrame:
     named = files["accounts"].filter(pl.col("basis") == OWN_NAME)
     told = named.join(files["organizations"].select("organization_id", "name", "website"), on="organization_id")
@@ -182,6 +189,13 @@ LINKS = (
         _persons_and_organizations,
         pl.lit("the account is an organisation's in accounts.csv at the same time"),
         "keep it in one of the two files, or end one row where the other begins",
+    ),
+    LinkRule(
+        "accounts",
+        _in_two_spellings,
+        pl.lit("the account is there in two spellings"),
+        "keep the one in the address of its page: the Hub has no two names that differ by capitals alone",
+        decides=False,
     ),
     LinkRule(
         "accounts",

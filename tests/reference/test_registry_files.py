@@ -164,6 +164,10 @@ DEFECTS = {
         {"accounts": [account("lab", "lab"), account("lab", "lab", valid_from="2025-01-01")]},
         "accounts.csv, line 3 (lab): the namespace is in two organisations at once",
     ),
+    "one account in two spellings": (
+        {"accounts": [account("lab", "lab"), account("Lab", "lab")]},
+        "accounts.csv, line 2 (lab): the account is there in two spellings: keep the one in the address",
+    ),
     "an unknown role": (
         {"accounts": [account("lab", "lab", role="guest")]},
         "accounts.csv, line 2 (lab): role guest is not",
