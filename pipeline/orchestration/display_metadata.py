@@ -99,12 +99,14 @@ def named_source(source: str) -> str:
 
 
 def lowest_coverage(stored: pl.LazyFrame, table: Table) -> float | None:
-    """The lowest coverage among the rows that are of everything; None where the table states none."""
+    """The lowest coverage among the rows that are of everything; None where the table states none, or of nothing."""
     if "coverage" not in table.schema:
         return None
     whole = pl.lit(value=True) if "population" not in table.schema else pl.col("population") == "all"
     if "within" in table.schema:
         whole &= pl.col("within") == "all"
+    if "denominator" in table.schema:
+        whole &= pl.col("denominator") > 0
     lowest: float | None = stored.filter(whole).select(pl.col("coverage").min()).collect().item()
     return lowest
 

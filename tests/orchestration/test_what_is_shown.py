@@ -63,6 +63,7 @@ def test_the_coverage_shown_is_the_lowest_of_the_rows_about_everything():
         share(JULY, "CN", 0.1, population="all", coverage=0.8),
         share(JULY, "CN", 0.1, population="all", coverage=0.7),
         share(JULY, "CN", 0.1, population="new", coverage=0.5),
+        share(JULY, "CN", 0.0, population="all", coverage=0.0, denominator=0),
     )
     assert lowest_coverage(stated.lazy(), COUNTRY_SHARES) == 0.7
     assert lowest_coverage(pl.LazyFrame(), MODEL_DOWNLOADS) is None

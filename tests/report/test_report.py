@@ -1,9 +1,11 @@
 """The report says what every figure is of, shows names as text, and has a place for what is not there."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from html import unescape
 from html.parser import HTMLParser
+from types import ModuleType
 
 import altair as alt
 import pytest
@@ -12,6 +14,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.report.charts import png, specification, svg
 from pipeline.report.figures import folded
 from pipeline.report.report import write_report
+from pipeline.schema.catalogue import catalogue_of
 from pipeline.schema.figure import Chart
 from pipeline.synthetic import LABEL
 from pipeline.text import in_html, in_markdown, plain
@@ -240,6 +243,14 @@ def test_rows_that_a_chart_shows_as_one_are_added_up_and_what_could_be_theirs_is
     others, one = folded(rows, Chart("bars", "name", "value", high="high"), "name")
     assert (others["value"], others["high"]) == (pytest.approx(0.3), pytest.approx(0.6))
     assert one == rows[2]
+
+
+def test_two_figures_of_one_key_are_refused():
+    package = ModuleType("census_of_two")
+    package.__path__ = []
+    package.FIGURES = [CATALOGUE.figures[0], replace(CATALOGUE.figures[0], title="Another")]
+    with pytest.raises(ValueError, match="countries is declared twice"):
+        catalogue_of(package)
 
 
 def test_sizes_stand_in_the_order_of_size_whatever_bands_there_are(report):
