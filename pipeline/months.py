@@ -47,16 +47,27 @@ def months_between(first: date, last: date) -> list[date]:
     return [add_months(first, offset) for offset in range(max(count, 0))]
 
 
+def run_again(first: date, last: date | None = None, step: str = "") -> str:
+    """The command that makes a month, or all to another one, anew, from a step on where one is named."""
+    return f"`census run --from {first:%Y-%m} --to {last or first:%Y-%m}{f' --from-step {step}' if step else ''}`"
+
+
+def stretches(months: Sequence[date]) -> list[list[date]]:
+    """The months, which are in order, cut where one is missing."""
+    found: list[list[date]] = []
+    for month in months:
+        if found and previous_month(month) == found[-1][-1]:
+            found[-1].append(month)
+        else:
+            found.append([month])
+    return found
+
+
 def in_words(months: Sequence[date]) -> str:
     """The months, which are in order, as unbroken stretches: `2024-08 to 2025-04, 2025-06`; empty for none."""
-    stretches: list[list[date]] = []
-    for month in months:
-        if stretches and previous_month(month) == stretches[-1][-1]:
-            stretches[-1].append(month)
-        else:
-            stretches.append([month])
     return ", ".join(
-        f"{stretch[0]:%Y-%m}" + (f" to {stretch[-1]:%Y-%m}" if len(stretch) > 1 else "") for stretch in stretches
+        f"{stretch[0]:%Y-%m}" + (f" to {stretch[-1]:%Y-%m}" if len(stretch) > 1 else "")
+        for stretch in stretches(months)
     )
 
 

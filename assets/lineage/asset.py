@@ -12,7 +12,8 @@ from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
 from pipeline.orchestration.table_assets import inputs, table_assets
-from pipeline.reference.lineage import digests, relations, renames
+from pipeline.publish.guards import ORIGIN_RULE
+from pipeline.reference.lineage import relations, renames
 from pipeline.tables.listings import HUB_SNAPSHOTS
 
 
@@ -35,11 +36,8 @@ def lineage(
     derived = derive(snapshot, renames=renames(), relations=relations())
     graph = graph_of(derived.derivations)
     outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
-    for table, metadata in {
-        DERIVATIONS: {"made_by": digests()},
-        DERIVATION_RECONCILIATION: {"made_by": digests(), "references": metadata_table(outcomes)},
-        ORIGIN_WEIGHTS: {"made_by": {"origin_rule": rule}},
-    }.items():
-        context.add_output_metadata(metadata, output_name=table.name)
+    references = metadata_table(outcomes)
+    context.add_output_metadata({"references": references}, output_name=DERIVATION_RECONCILIATION.name)
+    context.add_output_metadata({"made_by": {ORIGIN_RULE: rule}}, output_name=ORIGIN_WEIGHTS.name)
     weights = origin_weights(graph, rule, month_of(context))
     return derived.derivations, derived.reconciliation, model_lineage(graph, snapshot), weights

@@ -18,6 +18,7 @@ _RELATION = pl.Enum(RELATIONS)
 DERIVATIONS = Table(
     group="lineage",
     name="derivations",
+    reviewed_lists=("relations.csv", "renames.csv"),
     grain="derivative and direct parent",
     description=(
         "Direct derivations as developers declare them: from the Hub's `baseModels`, typed tags, untyped tags and "

@@ -16,7 +16,7 @@ from pipeline.checks.rules import all_found
 from pipeline.months import opening_of
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.reference.attributes import AttributeWords, attribute_words
+from pipeline.reference.attributes import REVIEWED_LISTS, AttributeWords, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
 from pipeline.tables.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
@@ -54,6 +54,7 @@ def _downloads_kept(frames: TableFrames) -> pl.LazyFrame:
 MODELS = Table(
     group="models",
     name="models",
+    reviewed_lists=REVIEWED_LISTS,
     grain="public model repository at the month's close",
     description=(
         "Everything that the marts ask of a repository: its downloads, the populations that it belongs to, its "

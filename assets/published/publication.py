@@ -10,9 +10,10 @@ from pipeline import settings
 from pipeline.checks.asset_checks import changes_judged_again
 from pipeline.checks.thresholds import Thresholds
 from pipeline.errors import CensusError
+from pipeline.months import run_again
 from pipeline.orchestration.resources import AllowancesResource, LakeResource, OriginRuleResource
 from pipeline.orchestration.table_assets import BY_HAND, OWNERS, CatalogueAssets, asset_key, in_plain_words
-from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits, run_again
+from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits
 from pipeline.publish.publication import Choices, Publication, publish
 from pipeline.publish.store_copy import StoreCopy
 from pipeline.publish.warehouse import FILE_NAME
@@ -76,6 +77,7 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         """Every month that passed its checks, with windows over months, as one version of everything that is published.
 
         Built beside the version before and switched to in one step: readers are never blocked and never see half.
+        Checks that compare with a month that was made later are judged again, so that the order changes no result.
         """
         choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed())
         make = in_plain_words(publish)
@@ -145,7 +147,7 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
 
 def _months_fit(made: Publication, stale: Mapping[date, Sequence[Defect]]) -> dg.AssetCheckResult:
     """Warns of months that are held back, and of those made from other observations than the lake holds now."""
-    found = [f"{month:%Y-%m} is not published: {reason}" for month, reason in made.held_back.items()]
+    found = [f"not published: {reason}" for reason in made.held_back]
     found += [f"{month:%Y-%m} {defect}: {run_again(month)}" for month, those in stale.items() for defect in those]
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey(WAREHOUSE),
@@ -163,7 +165,7 @@ def _form(name: str, made: Publication, origin_rule: str) -> dg.MaterializeResul
         metadata={
             "version": made.version,
             "months": [f"{month:%Y-%m}" for month in made.months],
-            "held_back": {f"{month:%Y-%m}": reason for month, reason in made.held_back.items()},
+            "held_back": made.held_back,
             "rows": made.rows,
             "origin_rule": origin_rule,
             "path": dg.MetadataValue.path(str(settings.published_folder() / FORMS[name][0])),

@@ -20,6 +20,7 @@ from pipeline.lake.store import Lake
 from pipeline.months import in_words, months_between
 from pipeline.orchestration import launch
 from pipeline.orchestration.thresholds import deployed_thresholds
+from pipeline.publish.guards import require_same_world
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.reference.registry import read_registry
 from pipeline.report.headline import Headline, read_headline
@@ -51,6 +52,7 @@ class Request:
         """
         if self.from_step:
             return self._months_of_the_lake()
+        require_same_world(Lake(settings.lake_url()), self.source)
         source = open_source(SourceChoice(self.source, self.snapshots), settings.cache_folder())
         served = source.months()
         if not served and not (self.first and self.last):

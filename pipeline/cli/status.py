@@ -11,9 +11,10 @@ import dagster as dg
 from pipeline import settings
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
+from pipeline.months import run_again
 from pipeline.orchestration.runs import last_evaluations, runs_like
 from pipeline.publish.manifest import defects as month_defects
-from pipeline.publish.manifest import misfits, run_again
+from pipeline.publish.manifest import misfits
 from pipeline.tables.listings import HUB_SNAPSHOTS
 
 

@@ -25,6 +25,7 @@ from pipeline.digest import digest_of
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, refusal, stated_digest, upload
 from pipeline.lake.provenance import Provenance, provenance_in
+from pipeline.months import run_again
 from pipeline.schema.declaration import Table, conform
 
 POLARS_PROTOCOLS = frozenset({"", "file", "local", "s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https"})
@@ -36,6 +37,7 @@ PAGE_BYTES_WITH_LISTS = 2**31 - 2**25
 """The most that Polars takes: one page for each column of a row group. Smaller pages of a column of lists end where the
 memory around the lists says, which differs with the threads that made them: the same rows would give other bytes. Other
 tables have pages that fit into a processor's cache."""
+OF_ANOTHER_VERSION = "has the columns of another version of the census"
 ABANDONED_AFTER_SECONDS = 24 * 3600
 """A temporary file this old belongs to a process that was killed."""
 
@@ -83,17 +85,22 @@ class Lake:
         Where the key is one column, its order is known to the frame, which need not be sorted by it again.
 
         Raises:
-            CensusError: the lake does not hold it.
+            CensusError: the lake does not hold it, or as another version of the census wrote it.
         """
         path = self.path(table, month)
         if not path.exists():
             when = f" for {month:%Y-%m}" if month else ""
             raise CensusError(f"the lake at {self.url} has no {table.path}{when}: materialise it first")
-        if path.protocol in POLARS_PROTOCOLS:
-            stored = pl.scan_parquet(_native(path))
-        else:
-            stored = pl.scan_parquet(path.read_bytes())
+        stored = _scan(path)
+        if stored.collect_schema() != table.schema:
+            again = run_again(month) if month else "`census publish`"
+            raise CensusError(f"{table.path} {OF_ANOTHER_VERSION}: {again}")
         return stored.set_sorted(*table.key) if len(table.key) == 1 else stored
+
+    @in_words
+    def is_of_this_version(self, table: Table, month: date | None = None) -> bool:
+        """Whether the table's month is stored in the columns that are declared."""
+        return _scan(self.path(table, month)).collect_schema() == table.schema
 
     @in_words
     def write(
@@ -188,8 +195,10 @@ def _digest_of_state(path: UPath, _state: str) -> str:
     return digest_of(path)
 
 
-def _native(path: UPath) -> str:
-    return path.path if path.protocol in ("", "file", "local") else str(path)
+def _scan(path: UPath) -> pl.LazyFrame:
+    if path.protocol not in POLARS_PROTOCOLS:
+        return pl.scan_parquet(path.read_bytes())
+    return pl.scan_parquet(path.path if path.protocol in ("", "file", "local") else str(path))
 
 
 _NO_ROOM_FOR_THE_FOOTER = "Invalid thrift: transport error"

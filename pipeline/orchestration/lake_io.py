@@ -13,6 +13,8 @@ from pipeline.lake.store import Lake
 from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import column_lineage, in_plain_words
+from pipeline.publish.guards import require_same_world
+from pipeline.reference.lists import list_digests
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 
@@ -45,11 +47,14 @@ class LakeIOManager(dg.IOManager):
         """Stores the frame in place of what was there.
 
         Raises:
-            Failure: a file that the frame was made from was replaced meanwhile.
+            Failure: a file that the frame was made from was replaced meanwhile, or the month is synthetic in a lake of
+                real ones, or the other way round.
         """
         table, lake = self._table(context.asset_key), self._lake.store()
         month = _month(table, context)
         provenance = self._provenance(context, lake, month)
+        if provenance.source is not None:
+            require_same_world(lake, provenance.source, month)
         stored = lake.write(table, month, obj, provenance)
         rows = lake.scan(table, month)
         made_from = [self._catalogue[path] for path in provenance.inputs]
@@ -94,7 +99,9 @@ class LakeIOManager(dg.IOManager):
                 )
             inputs[table.path] = digest
         behind = [lake.provenance(self._catalogue[path], month) for path in sorted(inputs)]
-        return Provenance(inputs, **_said_by_the_step(context.output_metadata)).after(filter(None, behind))
+        said = _said_by_the_step(context.output_metadata)
+        said[MADE_BY] = list_digests(*self._table(context.asset_key).reviewed_lists) | said.get(MADE_BY, {})
+        return Provenance(inputs, **said).after(filter(None, behind))
 
     def _table(self, asset_key: dg.AssetKey) -> Table:
         return self._catalogue["/".join(asset_key.path)]

@@ -13,7 +13,7 @@ from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.publish.folder import PublishedFolder
-from pipeline.publish.manifest import FinishedMonths, different, made_by, manifest_rows, run_again
+from pipeline.publish.manifest import MONTH_MANIFEST, FinishedMonths, different, made_by, manifest_rows
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.catalogue import Catalogue
 from pipeline.synthetic import is_synthetic
@@ -35,12 +35,28 @@ def split_by_rule(lake: Lake, finished: FinishedMonths, rule: str) -> FinishedMo
     """Holds back the months whose derivatives are split by another rule: windows over different rules do not add up."""
     rules = {month: made_by(lake, month).get(ORIGIN_RULE, rule) for month in finished.publishable}
     others = {
-        month: f"its derivatives are split by {other}, and this publication's by {rule}: "
-        f"{run_again(month, 'lineage')}, or publish by {other}"
+        month: f"derivatives are split by {other}, and in this publication by {rule}: publish by {other}, or run again"
         for month, other in rules.items()
         if other != rule
     }
     return FinishedMonths([month for month in finished.publishable if month not in others], finished.held_back | others)
+
+
+def require_same_world(lake: Lake, source: str, month: date | None = None) -> None:
+    """Refuses a month of a synthetic source in a lake of real months, and the other way round.
+
+    Raises:
+        CensusError: months other than `month` are of the other kind.
+    """
+    others = [other for other in lake.months(MONTH_MANIFEST) if other != month]
+    known = manifest_rows(lake, others[-1])["source"][0] if others else source
+    if is_synthetic(known) != is_synthetic(source):
+        kinds = ("synthetic", "real") if is_synthetic(known) else ("real", "synthetic")
+        raise CensusError(
+            f"the lake at {lake.url} holds {kinds[0]} months (source {known}), and source {source} is {kinds[1]}: they "
+            f"never meet in one home, so give {kinds[1]} data its own: CENSUS_HOME=~/census-{kinds[1]} census run "
+            f"--source {source}"
+        )
 
 
 def require_one_world(lake: Lake, months: Sequence[date]) -> None:
@@ -98,12 +114,10 @@ def require_no_fewer_months(folder: PublishedFolder, finished: FinishedMonths, a
         return
     published = [month for (month,) in _rows(current, "select month from dim_month order by month")]
     if lost := [month for month in published if month not in finished.publishable]:
-        reasons = "; ".join(
-            f"{month:%Y-%m}: {finished.held_back.get(month, 'the lake has none of it')}" for month in lost
-        )
+        known = {month: finished.held_back.get(month, "the lake has none of it") for month in lost}
         raise CensusError(
-            f"{len(lost)} of {len(published)} published months would no longer be published ({reasons}): run them again"
-            f"{_allow(FEWER_MONTHS)}"
+            f"{len(lost)} of {len(published)} published months would no longer be published "
+            f"({'; '.join(FinishedMonths([], known).reasons())}){_allow(FEWER_MONTHS)}"
         )
 
 

@@ -18,8 +18,8 @@ from polars.exceptions import PanicException, PolarsError
 
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import OBSERVATION, Provenance
-from pipeline.lake.store import Lake
-from pipeline.months import previous_month
+from pipeline.lake.store import OF_ANOTHER_VERSION, Lake
+from pipeline.months import in_words, previous_month, run_again, stretches
 from pipeline.publish.system_limits import processors
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
@@ -64,6 +64,17 @@ class FinishedMonths:
     publishable: list[date]
     held_back: dict[date, str]
 
+    def reasons(self) -> list[str]:
+        """A sentence for each stretch of months that are held back for one reason, with the command that mends it."""
+        by_reason: dict[str, list[date]] = {}
+        for month, reason in sorted(self.held_back.items()):
+            by_reason.setdefault(reason, []).append(month)
+        return [
+            f"{in_words(months)}: {reason}: {run_again(months[0], months[-1])}"
+            for reason, found in by_reason.items()
+            for months in stretches(found)
+        ]
+
 
 @dataclass(frozen=True)
 class Defect:
@@ -78,11 +89,6 @@ class Defect:
 
     def __str__(self) -> str:
         return f"{self.table} {self.problem}"
-
-
-def run_again(month: date, step: str = "") -> str:
-    """The command that makes a month anew, from a step on where one is named."""
-    return f"`census run --from {month:%Y-%m} --to {month:%Y-%m}{f' --from-step {step}' if step else ''}`"
 
 
 def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
@@ -132,7 +138,8 @@ def manifest_rows(lake: Lake, month: date) -> pl.DataFrame:
     """
     if not lake.holds(MONTH_MANIFEST, month):
         raise CensusError(
-            "is missing: a step or a blocking check of the month's run failed, or it did not run to the end"
+            "is missing: the month did not run to its end, a blocking check of it failed, or another version of the "
+            "census made it"
         )
     try:
         return lake.scan(MONTH_MANIFEST, month).collect()
@@ -155,7 +162,7 @@ def finished_months(lake: Lake, catalogue: Catalogue) -> FinishedMonths:
         if defect is None:
             publishable.append(month)
         else:
-            held_back[month] = f"{defect}: {run_again(month)}"
+            held_back[month] = str(defect)
     return FinishedMonths(publishable, held_back)
 
 
@@ -180,6 +187,8 @@ def defects(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[Defect]:
             yield Defect(table.path, "is not in the month's manifest")
         elif listed is not None and digests[table.path] != listed[table.path]:
             yield Defect(table.path, "has changed since the month was finished")
+        elif listed is not None and not lake.is_of_this_version(table, month):
+            yield Defect(table.path, OF_ANOTHER_VERSION)
     known: dict[str, Provenance | None] = {}
     for table in held:
         try:

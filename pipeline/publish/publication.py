@@ -39,11 +39,11 @@ class Choices:
 
 @dataclass(frozen=True)
 class Publication:
-    """What was published, and which months were not and why."""
+    """What was published, and which months were not, why, and what mends it."""
 
     version: str
     months: tuple[date, ...]
-    held_back: dict[date, str]
+    held_back: list[str]
     rows: dict[str, int]
     pictures: list[Picture]
 
@@ -65,8 +65,8 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
         states = file_states(lake, catalogue)
         finished = split_by_rule(lake, finished_months(lake, catalogue), choices.origin_rule)
         if not finished.publishable:
-            reasons = "; ".join(f"{month:%Y-%m}: {reason}" for month, reason in finished.held_back.items())
-            raise CensusError(f"no month can be published ({reasons or 'the lake is empty'}): run one first")
+            reasons = "; ".join(finished.reasons()) or f"the lake at {lake.url} is empty: `census run`"
+            raise CensusError(f"no month can be published ({reasons})")
         require_one_world(lake, finished.publishable)
         require_made_alike(lake, catalogue, finished.publishable, choices.allowed)
         require_no_fewer_months(published, finished, choices.allowed)
@@ -84,4 +84,4 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
         require_unchanged(lake, catalogue, states, made_from)
         write_digests(draft.path, made_from)
     rows = {exported.made.name: exported.rows for exported in tables}
-    return Publication(draft.version, months.months, finished.held_back, rows, pictures)
+    return Publication(draft.version, months.months, finished.reasons(), rows, pictures)

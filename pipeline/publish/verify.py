@@ -10,9 +10,10 @@ from typing import Any
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from pipeline.months import run_again
 from pipeline.publish.digests import OF_THE_LAKE, OF_THE_VERSION, file_digests, read_digests, table_and_month
 from pipeline.publish.folder import PublishedFolder
-from pipeline.publish.manifest import MONTH_MANIFEST, defects, misfits, months_held, run_again
+from pipeline.publish.manifest import MONTH_MANIFEST, defects, misfits, months_held
 from pipeline.schema.catalogue import Catalogue
 
 

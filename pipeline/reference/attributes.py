@@ -26,6 +26,15 @@ class AttributeWords:
     """Parameters of repositories whose files or names mislead."""
 
 
+REVIEWED_LISTS = (
+    "licences.csv",
+    "modalities.csv",
+    "numeric_formats.csv",
+    "expert_architectures.csv",
+    "model_sizes.csv",
+)
+
+
 @cache
 def attribute_words() -> AttributeWords:
     """The reviewed lists of `pipeline/reference`."""

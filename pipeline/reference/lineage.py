@@ -7,8 +7,6 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.digest import digest_of
-
 
 def relations() -> pl.LazyFrame:
     """The words that developers use for a relation, and the relation that each stands for."""
@@ -18,11 +16,6 @@ def relations() -> pl.LazyFrame:
 def renames() -> pl.LazyFrame:
     """Repositories and namespaces that go by another name today."""
     return pl.read_csv(_file("renames"), infer_schema=False).lazy()
-
-
-def digests() -> dict[str, str]:
-    """The digests of both lists, by name."""
-    return {name: digest_of(_file(name)) for name in ("relations", "renames")}
 
 
 def _file(name: str) -> Path:

@@ -148,8 +148,9 @@ class Table:
 
     `grain` completes the sentence "one row per ..."; `key` is unique within a month (or within the table,
     where `monthly` is false). Rows are stored sorted by `key`. `continues` names the table whose observation of the
-    month before must be this one's. `made_of` names, for the columns whose values come from
-    other tables, the columns there that they are made of (see `columns_of`).
+    month before must be this one's. `reviewed_lists` are the files of `pipeline/reference` that its step reads.
+    `made_of` names, for the columns whose values come from other tables, the columns there that they are made of (see
+    `columns_of`).
     """
 
     group: str
@@ -160,6 +161,7 @@ class Table:
     key: tuple[str, ...]
     monthly: bool = True
     continues: str | None = None
+    reviewed_lists: tuple[str, ...] = ()
     may_be_empty: bool = False
     warnings: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()

@@ -179,6 +179,7 @@ ACCOUNT_CASES = (*FLOW_CASES, "disappeared")
 MODEL_DOWNLOADS = Table(
     group="listings",
     name="model_downloads",
+    reviewed_lists=("flagged_models.csv", "language_tasks.csv"),
     grain="public model repository at the month's close",
     description=(
         "Downloads in the month. From the cumulative counter at both boundaries, scaled to the month's length; in a "

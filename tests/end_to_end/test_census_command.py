@@ -71,18 +71,31 @@ SPOILT = {
 """Empty, truncated, and without a column that names."""
 
 
-def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(census, own_sample, dumps):
+def test_real_months_are_refused_in_a_home_of_synthetic_ones(asked, own_sample, dumps):
     before = files_under(own_sample)
+    dump(dumps / "2026-05-31.parquet", {"id": "Qwen/model"})
+    finished = asked(own_sample, "run", "--source", "folder", "--snapshots", dumps)
+    assert finished.returncode == 2
+    assert "source folder is real: they never meet in one home" in finished.stderr
+    assert "CENSUS_HOME=~/census-real census run --source folder" in finished.stderr
+    assert files_under(own_sample) == before
+
+
+def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(census, tmp_path, dumps):
+    home = tmp_path / "home"
+    dump(dumps / "2026-02-28.parquet", {"id": "Qwen/model"}, {"id": "jane/tune"})
+    assert census(home, "run", "--source", "folder", "--snapshots", dumps).returncode == 0
+    before = files_under(home)
     for day, (spoil, _) in SPOILT.items():
         dump(dumps / f"{day}.parquet", {"id": "Qwen/model"})
         spoil(dumps / f"{day}.parquet")
-    finished = census(own_sample, "run", "--source", "folder", "--snapshots", dumps)
+    finished = census(home, "run", "--source", "folder", "--snapshots", dumps, "--from", "2026-03")
     assert finished.returncode == 1
     for day, (_, sentence) in SPOILT.items():
         failed = rf"^failed: {day[:7]} listings__hub_snapshots: .*{day}\.parquet.* {sentence}"
         assert re.search(failed, finished.stderr, re.MULTILINE), finished.stderr
     assert "Traceback" not in finished.stderr
-    assert before.items() <= files_under(own_sample).items()
+    assert before.items() <= files_under(home).items()
 
 
 def test_ones_own_dumps_and_old_listing_records_run_to_the_end(census, tmp_path, dumps):

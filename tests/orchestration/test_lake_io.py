@@ -1,5 +1,6 @@
 """What the lake's files say of where they come from, and what happens when an input is replaced under a step."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -12,6 +13,7 @@ from pipeline.lake.store import Lake
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.reference.lists import list_digests
 from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS
 from tests.lake.object_store import ObjectStoreServer
 
@@ -59,6 +61,23 @@ def test_a_table_says_what_it_was_made_from_and_who_observed_it_when(lake):
     assert (known.source, known.source_revision, known.observed_at) == ("hub", "r", OBSERVED.isoformat())
     assert run(lake).success
     assert lake.provenance(HUB_ACCOUNTS, AUGUST) == known
+
+
+def test_a_table_says_by_which_reviewed_lists_and_choices_it_was_made(lake):
+    with_lists = replace(HUB_ACCOUNTS, reviewed_lists=("renames.csv",))
+    catalogue = replace(CATALOGUE, tables={**CATALOGUE.tables, HUB_ACCOUNTS.path: with_lists})
+
+    @table_asset(with_lists)
+    def hub_accounts(context: dg.AssetExecutionContext) -> pl.LazyFrame:
+        context.add_output_metadata({"made_by": {"rule": "majority"}})
+        return rows(HUB_ACCOUNTS, namespace="a")
+
+    dg.materialize(
+        [hub_accounts],
+        partition_key=AUGUST.isoformat(),
+        resources={"lake": LakeResource(url=lake.url), "lake_io": lake_io_manager(catalogue)},
+    )
+    assert lake.provenance(HUB_ACCOUNTS, AUGUST).made_by == {"rule": "majority", **list_digests("renames.csv")}
 
 
 def test_a_step_whose_input_another_run_replaces_stops_in_words_and_writes_nothing(lake):

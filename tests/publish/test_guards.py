@@ -77,7 +77,7 @@ def test_the_published_registry_is_the_one_that_the_months_were_made_with(lake):
 
 def test_a_publication_without_a_published_month_is_refused_with_the_reason(folder):
     published(folder, months=(JUNE, JULY, AUGUST))
-    fewer = FinishedMonths([JUNE, AUGUST], {JULY: "a table is missing: `census run --from 2025-07 --to 2025-07`"})
+    fewer = FinishedMonths([JUNE, AUGUST], {JULY: "a table is missing"})
     with pytest.raises(CensusError, match=r"1 of 3 published months .* \(2025-07: a table is missing: `census run"):
         guards.require_no_fewer_months(folder, fewer)
     guards.require_no_fewer_months(folder, fewer, {guards.FEWER_MONTHS})
@@ -155,7 +155,7 @@ def test_a_month_split_by_another_rule_is_held_back_with_the_reason(made_by_rule
     chosen = guards.split_by_rule(made_by_rules, FinishedMonths([JUNE, JULY, AUGUST], {}), rule)
     assert chosen.publishable == kept
     assert list(chosen.held_back) == [held_back]
-    assert f"this publication's by {rule}" in chosen.held_back[held_back]
+    assert f"in this publication by {rule}" in chosen.held_back[held_back]
 
 
 def test_the_rule_is_the_one_asked_for_else_the_environments_else_ours(monkeypatch):
@@ -170,3 +170,16 @@ def test_a_rule_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv("CENSUS_ORIGIN_RULE", "lottery")
     with pytest.raises(CensusError, match="there is no origin rule 'lottery': choose one of equal_parts"):
         settings.origin_rule()
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "kind"),
+    [("sample", "hub_stats", "real"), ("hub", "sample", "synthetic"), ("hub", "hub (synthetic)", "synthetic")],
+)
+def test_a_month_of_the_other_world_is_refused_with_the_way_to_a_home_of_its_own(lake, there, asked, kind):
+    guards.require_same_world(lake, asked)
+    make_month(lake, JULY, source=there)
+    with pytest.raises(CensusError, match=f"CENSUS_HOME=~/census-{kind} census run --source"):
+        guards.require_same_world(lake, asked, AUGUST)
+    guards.require_same_world(lake, asked, JULY)
+    guards.require_same_world(lake, there, AUGUST)

@@ -12,7 +12,7 @@ from pipeline.lake.store import Lake
 from pipeline.publish.manifest import MONTH_MANIFEST, finished_months, made_by, manifest_of, manifest_rows, misfits
 from pipeline.schema.catalogue import Catalogue
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
-from tests.publish.scenario import AUGUST, CATALOGUE, JULY, change_one_byte, finish, make_month, write
+from tests.publish.scenario import AUGUST, CATALOGUE, JULY, JUNE, change_one_byte, finish, make_month, write
 
 
 @pytest.fixture
@@ -34,13 +34,39 @@ def test_a_month_that_did_not_run_to_its_end_is_held_back_and_others_are_not(lak
     make_month(lake, AUGUST)
     months = finished_months(lake, CATALOGUE)
     assert months.publishable == [AUGUST]
-    assert "did not run to the end" in months.held_back[JULY]
+    assert "did not run to its end" in months.held_back[JULY]
 
 
 def test_what_is_held_back_comes_with_the_command_that_mends_it(lake):
     make_month(lake, AUGUST)
     lake.path(MONTH_MANIFEST, AUGUST).unlink()
-    assert held_back(lake).endswith(": `census run --from 2025-08 --to 2025-08`")
+    [reason] = finished_months(lake, CATALOGUE).reasons()
+    assert reason.startswith("2025-08: published/month_manifest is missing")
+    assert reason.endswith(": `census run --from 2025-08 --to 2025-08`")
+
+
+def test_months_that_are_held_back_for_one_reason_are_told_together(lake):
+    for month in (JUNE, JULY, AUGUST):
+        write(lake, HUB_SNAPSHOTS, month)
+    [reason] = finished_months(lake, CATALOGUE).reasons()
+    assert reason.startswith("2025-06 to 2025-08: ")
+    assert reason.endswith(": `census run --from 2025-06 --to 2025-08`")
+
+
+def test_a_month_of_another_version_of_the_census_is_held_back_and_never_read_by_half(lake):
+    make_month(lake, AUGUST)
+    rows = lake.scan(MODEL_ATTRIBUTION, AUGUST).collect()
+    rows.drop("country").write_parquet(str(lake.path(MODEL_ATTRIBUTION, AUGUST)))
+    with pytest.raises(CensusError, match="has the columns of another version of the census: `census run"):
+        lake.scan(MODEL_ATTRIBUTION, AUGUST)
+    listed = manifest_rows(lake, AUGUST).with_columns(
+        pl.when(table=MODEL_ATTRIBUTION.path)
+        .then(pl.lit(lake.digest(MODEL_ATTRIBUTION, AUGUST)))
+        .otherwise("sha256")
+        .alias("sha256")
+    )
+    lake.write(MONTH_MANIFEST, AUGUST, listed)
+    assert held_back(lake) == "attribution/model_attribution has the columns of another version of the census"
 
 
 def test_a_table_written_again_afterwards_holds_the_month_back(lake):
