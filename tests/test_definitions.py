@@ -10,6 +10,7 @@ import pytest
 from dagster import AssetKey
 
 from pipeline.definitions import CATALOGUE, defs
+from pipeline.orchestration.jobs import from_step
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.table_assets import MONTH_IS_DUE, column_lineage
 
@@ -88,6 +89,12 @@ def test_the_chain_is_straight():
     for key in GRAPH.get_all_asset_keys():
         for parent in GRAPH.get(key).parent_keys:
             assert CHAIN.index(GRAPH.get(parent).group_name) <= CHAIN.index(GRAPH.get(key).group_name), (key, parent)
+
+
+def test_from_attribution_on_no_lineage_is_made_again():
+    made = {key.path[0] for key in from_step("attribution").resolve(GRAPH)}
+    assert {"attribution", "shares"} <= made
+    assert not made & {"listings", "lineage"}
 
 
 def test_the_manifest_waits_for_every_table_of_the_month():
