@@ -53,8 +53,8 @@ class Request:
         if self.from_step:
             return self._months_of_the_lake()
         source = open_source(SourceChoice(self.source, self.snapshots), settings.cache_folder())
-        require_same_world(Lake(settings.lake_url()), source.name)
         served = source.months()
+        require_same_world(Lake(settings.lake_url()), source.name)
         if not served and not (self.first and self.last):
             raise CensusError(f"source {self.source} serves no month now: {source.remedy}")
         months = months_between(self.first or served[0], self.last or served[-1])
