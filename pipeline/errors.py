@@ -6,7 +6,7 @@ import re
 
 _STORAGE = re.compile(
     r"No space left on device|Disk quota exceeded|Read-only file system|File too large|Permission denied|"
-    r"database or disk is full|attempt to write a readonly database"
+    r"database or disk is full|attempt to write a readonly database|unable to open database file"
 )
 
 _OBJECT_STORE = (

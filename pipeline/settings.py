@@ -36,6 +36,16 @@ def published_url() -> str:
     return os.environ.get("CENSUS_PUBLISHED_URL", "")
 
 
+def source() -> str:
+    """`CENSUS_SOURCE`: where snapshots of the Hub are read, unless a launch says otherwise; the sample if not set."""
+    return os.environ.get("CENSUS_SOURCE") or "sample"
+
+
+def snapshots() -> str:
+    """`CENSUS_SNAPSHOTS`: the folder of dumps that source `folder` reads; empty where there is none."""
+    return os.environ.get("CENSUS_SNAPSHOTS", "")
+
+
 def data_docs_folder() -> Path:
     """Where Great Expectations' Data Docs go."""
     return census_home() / "data_docs"

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from types import FrameType
 
 import click
 
 from pipeline.errors import CensusError, storage_trouble
+from pipeline.secrets import hidden
 
 
 def main() -> None:
     """Runs the command; a census error is one sentence and exit code 2."""
-    from pipeline.cli.commands import census  # noqa: PLC0415 - keeps `import pipeline.cli` free of side effects
+    from pipeline.cli.commands import census
 
     for stopping in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(stopping, _stop)
     try:
         census(standalone_mode=False)
     except CensusError as error:
-        click.echo(f"census: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:
-        trouble = storage_trouble(error)
-        if trouble is None:
-            raise
-        click.echo(f"census: {trouble}", err=True)
+        click.echo(f"census: {hidden(str(error))}", err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except click.Abort:
-        click.echo("census: interrupted; months that were finished are kept, run again for the others", err=True)
+        click.echo("census: interrupted; what was finished is kept", err=True)
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - what is raised on would be printed with secrets
+        trouble = storage_trouble(error)
+        told = f"census: {trouble}\n" if trouble else "".join(traceback.format_exception(error))
+        click.echo(hidden(told), err=True, nl=False)
+        sys.exit(2 if trouble else 1)
 
 
 def _stop(signal_number: int, _frame: FrameType | None) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from pipeline.definitions import defs
+from pipeline.schema.groups import CHAIN
 
-CHAIN = ("listings", "lineage", "attribution", "models", "shares", "published")
+GRAPH = defs.resolve_asset_graph()
+GROUPS = [group for group in CHAIN if any(GRAPH.get(key).group_name == group for key in GRAPH.get_all_asset_keys())]
 """The groups in the order in which a month passes through them."""
 
 HEAD = """# Architecture
@@ -19,19 +21,18 @@ published table: [docs/tables](tables/README.md); operating it: [operations](ope
 
 def architecture_page() -> str:
     """Markdown with one diagram of all tables and their dependencies, and a list of jobs, schedules and sensors."""
-    graph = defs.resolve_asset_graph()
     lines = ["flowchart TB"]
-    for group in CHAIN:
+    for group in GROUPS:
         lines.append(f"  subgraph {group}")
-        nodes = sorted(key for key in graph.get_all_asset_keys() if graph.get(key).group_name == group)
+        nodes = sorted(key for key in GRAPH.get_all_asset_keys() if GRAPH.get(key).group_name == group)
         for key in nodes:
-            box = "[{}]" if graph.get(key).partitions_def else "([{}])"
+            box = "[{}]" if GRAPH.get(key).partitions_def else "([{}])"
             lines.append(f"    {_node(key)}{box.format(key.path[-1])}")
         lines.append("  end")
     lines += [
         f"  {_node(parent)} --> {_node(key)}"
-        for key in sorted(graph.get_all_asset_keys())
-        for parent in sorted(graph.get(key).parent_keys)
+        for key in sorted(GRAPH.get_all_asset_keys())
+        for parent in sorted(GRAPH.get(key).parent_keys)
         if key.path != ["published", "month_manifest"]
     ]
     lines.append("  shares -- digests of every table, after all blocking checks --> published_month_manifest")
@@ -45,24 +46,23 @@ WIDTH, GAP, LINE, TOP = 172, 44, 17, 84
 
 def graph_picture() -> str:
     """The groups with their tables as a drawing (SVG), and arrows where a group is made from another."""
-    graph = defs.resolve_asset_graph()
     tables = {
-        group: [key for key in sorted(graph.get_all_asset_keys()) if graph.get(key).group_name == group]
-        for group in CHAIN
+        group: [key for key in sorted(GRAPH.get_all_asset_keys()) if GRAPH.get(key).group_name == group]
+        for group in GROUPS
     }
     tall = 34 + LINE * max(len(keys) for keys in tables.values())
     bottom = TOP + tall
     arrows = sorted(
         {
-            (CHAIN.index(graph.get(parent).group_name), place)
-            for place, group in enumerate(CHAIN)
+            (GROUPS.index(GRAPH.get(parent).group_name), place)
+            for place, group in enumerate(GROUPS)
             for key in tables[group]
-            for parent in graph.get(key).parent_keys
-            if graph.get(parent).group_name not in {group, None} and key.path != ["published", "month_manifest"]
+            for parent in GRAPH.get(key).parent_keys
+            if GRAPH.get(parent).group_name not in {group, None} and key.path != ["published", "month_manifest"]
         }
-        | {(CHAIN.index("shares"), CHAIN.index("published"))}
+        | {(GROUPS.index("shares"), GROUPS.index("published"))}
     )
-    width, height = len(CHAIN) * (WIDTH + GAP) - GAP + 20, bottom + 46
+    width, height = len(GROUPS) * (WIDTH + GAP) - GAP + 20, bottom + 46
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'font-family="sans-serif" font-size="13">',
@@ -70,7 +70,7 @@ def graph_picture() -> str:
         '<path d="M0,0 L8,4 L0,8 z" fill="#555"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
-    for place, group in enumerate(CHAIN):
+    for place, group in enumerate(GROUPS):
         left = 10 + place * (WIDTH + GAP)
         drawn.append(
             f'<rect x="{left}" y="{TOP}" width="{WIDTH}" height="{tall}" rx="6" fill="#f2f6fa" '

@@ -1,21 +1,22 @@
-"""What the checks of a month expected and found, as `census checks` shows it."""
+"""What the checks of months expected and found, as `census checks` shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from pipeline.errors import CensusError
-from pipeline.orchestration.runs import last_evaluations, runs_like
+from pipeline.orchestration.runs import last_evaluations, latest_runs, report_of
+from pipeline.wording import counted
 
 
 @dataclass(frozen=True)
 class CheckStatus:
-    """The last verdict of one check."""
+    """The last result of one check."""
 
     table: str
     check: str
@@ -26,47 +27,70 @@ class CheckStatus:
     declared: str = ""
     """What the declaration expects, where a threshold was set for the run or the deployment."""
 
+
+@dataclass(frozen=True)
+class ChecksOfMonth:
+    """The checks that looked at a month, those that failed first, and why its latest run failed, if it did."""
+
+    month: date
+    checks: list[CheckStatus]
+    looked_at: int
+    failures: list[str] = field(default_factory=list)
+
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
-        return asdict(self)
+        return asdict(self) | {"month": f"{self.month:%Y-%m}"}
+
+    def as_text(self) -> str:
+        """A line for each check; under a failed one what was expected, and what was declared where that was set."""
+        failed = sum(not check.passed for check in self.checks)
+        lines = [f"{self.month:%Y-%m}: {counted(self.looked_at, 'check')}, {failed} failed"]
+        lines += [f"  the run failed: {failure}" for failure in self.failures]
+        for check in self.checks:
+            result = "ok" if check.passed else check.severity
+            lines.append(f"  {result:5}  {check.table:34} {check.check:48} {check.observed}")
+            if check.declared or not check.passed:
+                lines.append(f"         expected: {check.expected}")
+            if check.declared:
+                lines.append(f"         declared: {check.declared} (another threshold was set)")
+        return "\n".join(lines)
 
 
-def check_statuses(month: date) -> list[CheckStatus]:
-    """Every check that looked at the month, those that failed first.
+def checks_of_months(
+    instance: dg.DagsterInstance, wanted: date | None, *, failed_only: bool = False
+) -> list[ChecksOfMonth]:
+    """The checks of the wanted month, or of every month that was ever run, in order; all, or those that failed.
 
     Raises:
-        CensusError: no check ever looked at it.
+        CensusError: nothing was run.
     """
-    instance = dg.DagsterInstance.get()
-    verdicts = last_evaluations(instance, runs_like(instance, None, month))
-    if not verdicts:
-        raise CensusError(f"no check has looked at {month:%Y-%m}: run the month first")
-    statuses = [_status(key, verdict) for key, verdict in verdicts.items()]
-    return sorted(statuses, key=lambda status: (status.passed, status.table, status.check))
+    runs = latest_runs(instance)
+    if wanted is not None and wanted not in runs:
+        raise CensusError(f"{wanted:%Y-%m} was never run, so no check has looked at it: run the month first")
+    if not runs:
+        raise CensusError("no month was ever run, so no check has looked at one: run a month first")
+    months = [wanted] if wanted else sorted(runs)
+    return [_of_month(instance, month, runs[month], failed_only=failed_only) for month in months]
 
 
-def as_text(month: date, statuses: Sequence[CheckStatus]) -> str:
-    """A line for each check, what was expected under those that failed, and what was declared where that was set."""
-    failed = sum(not status.passed for status in statuses)
-    lines = [f"{month:%Y-%m}: {len(statuses)} checks, {failed} failed"]
-    for status in statuses:
-        verdict = "ok" if status.passed else status.severity
-        lines.append(f"  {verdict:5}  {status.table:34} {status.check:48} {status.observed}")
-        if status.declared or not status.passed:
-            lines.append(f"         expected: {status.expected}")
-        if status.declared:
-            lines.append(f"         declared: {status.declared} (another threshold was set)")
-    return "\n".join(lines)
+def _of_month(
+    instance: dg.DagsterInstance, month: date, runs: Sequence[dg.DagsterRun], *, failed_only: bool
+) -> ChecksOfMonth:
+    latest, found = runs[0], last_evaluations(instance, runs)
+    failures = [] if latest.is_success or not latest.is_finished else report_of(instance, latest.run_id).failures
+    checks = [_status(key, evaluation) for key, evaluation in found.items() if not (failed_only and evaluation.passed)]
+    checks.sort(key=lambda one: (one.passed, one.table, one.check))
+    return ChecksOfMonth(month, checks, len(found), failures)
 
 
-def _status(key: dg.AssetCheckKey, verdict: dg.AssetCheckEvaluation) -> CheckStatus:
-    facts = {name: str(value.value) for name, value in verdict.metadata.items()}
+def _status(key: dg.AssetCheckKey, evaluation: dg.AssetCheckEvaluation) -> CheckStatus:
+    facts = {name: str(value.value) for name, value in evaluation.metadata.items()}
     return CheckStatus(
         table=key.asset_key.to_user_string(),
         check=key.name,
-        severity=verdict.severity.value,
-        passed=verdict.passed,
+        severity=evaluation.severity.value,
+        passed=evaluation.passed,
         expected=facts.get("expected", ""),
-        observed=facts.get("observed", verdict.description or ""),
+        observed=facts.get("observed", evaluation.description or ""),
         declared=facts.get("declared", ""),
     )

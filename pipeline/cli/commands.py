@@ -1,46 +1,37 @@
-"""The commands: what they take and what they print. The work is done elsewhere in `pipeline`."""
+"""The commands: what they take and what they print. Each loads what it needs when it is called."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import shlex
 import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
 
 from pipeline import settings
-from pipeline.cli.types import MonthType
-from pipeline.lake.store import Lake
-from pipeline.orchestration.home import home_environment, prepare_home
-from pipeline.publish import push as pushing
-from pipeline.publish import verify as verifying
-from pipeline.publish.dictionary import pages, schema_page
-from pipeline.publish.folder import PublishedFolder
-from pipeline.publish.guards import ALLOWANCES
-from pipeline.report import explain as explaining
-from pipeline.report.compare import FIGURES, as_text, compare, published_figures
-from pipeline.report.headline import read_headline
-from pipeline.schema.catalogue import Catalogue
+from pipeline.cli.types import COUNTRIES, MonthType, PublishedType, SourceType
+from pipeline.publish.allowances import ALLOWANCES
+from pipeline.schema.groups import STEPS
 from pipeline.tables.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
 from pipeline.version import __version__
 
-
-def loaded(module: str) -> ModuleType:
-    """A module beside this one that needs Dagster, which takes a second to load: the other commands do without."""
-    return importlib.import_module(f"pipeline.cli.{module}")
-
-
-def catalogue() -> Catalogue:
-    """Every table of the census, for the commands that look at all of them."""
-    from pipeline.definitions import CATALOGUE  # noqa: PLC0415 - see `loaded`
-
-    return CATALOGUE
+ALLOWANCE = click.option(
+    "--allow",
+    multiple=True,
+    type=click.Choice(sorted(ALLOWANCES)),
+    help="Publish all the same: " + "; ".join(f"{name}: {meaning}" for name, meaning in ALLOWANCES.items()) + ".",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+SNAPSHOTS = click.option(
+    "--snapshots",
+    type=click.Path(path_type=Path),
+    envvar="CENSUS_SNAPSHOTS",
+    help="For source folder: the folder of dated dumps.  [default: CENSUS_SNAPSHOTS]",
+)
 
 
 class CensusGroup(click.Group):
@@ -54,19 +45,17 @@ class CensusGroup(click.Group):
         """The command of that name; the census is loaded only where the machine has none."""
         return super().get_command(ctx, cmd_name) or _declared_commands().get(cmd_name)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every command with the whole of its first sentence."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in found if command])
+
 
 def _declared_commands() -> dict[str, click.Command]:
-    from pipeline.definitions import COMMANDS  # noqa: PLC0415 - see `loaded`
+    from pipeline.definitions import COMMANDS
 
     return COMMANDS
-
-
-allowances = click.option(
-    "--allow",
-    multiple=True,
-    type=click.Choice(sorted(ALLOWANCES)),
-    help="Publish all the same: " + "; ".join(f"{name}: {meaning}" for name, meaning in ALLOWANCES.items()) + ".",
-)
 
 
 @click.group(cls=CensusGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,10 +65,16 @@ def census() -> None:
 
 
 @census.command()
-@click.option("--source", default="sample", show_default=True, help="Where snapshots of the Hub are read.")
+@click.option(
+    "--source",
+    type=SourceType(),
+    envvar="CENSUS_SOURCE",
+    default="sample",
+    help="Where snapshots of the Hub are read, see `census sources`.  [default: CENSUS_SOURCE, else sample]",
+)
 @click.option("--from", "first", type=MonthType(), help="First month, e.g. 2024-09.  [default: the source's first]")
 @click.option("--to", "last", type=MonthType(), help="Last month, e.g. 2025-08.  [default: the source's last]")
-@click.option("--snapshots", type=click.Path(path_type=Path), help="For source folder: the folder of dated dumps.")
+@SNAPSHOTS
 @click.option("--registry", type=click.Path(path_type=Path), help="Another registry's CSV instead of ours.")
 @click.option(
     "--origin-rule",
@@ -89,42 +84,47 @@ def census() -> None:
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 32), help="Months run at the same time.")
 @click.option(
     "--from-step",
-    type=click.Choice(["downloads", "attribution", "lineage", "shares"]),
+    type=click.Choice(STEPS),
     help="Make only what follows from this step anew, from what the lake holds; nothing is read from a Hub.",
 )
-@allowances
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines; no progress.")
+@ALLOWANCE
+@JSON
 def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
-    """Materialises months through Dagster, then publishes them.
+    """Makes months through Dagster, then publishes them.
 
     Exit code 0: every month ran and passed its blocking checks, and was published. 1: at least one did not; what it
     would have replaced is kept. 2: the request cannot be met; nothing was changed.
     """
-    prepare_home()
-    running = loaded("run")
+    _prepared_home()
+    from pipeline.cli import run as running
+
     reporter = running.JsonReporter() if as_json else running.TerminalReporter()
     sys.exit(running.run(running.Request(**request), reporter))
 
 
 @census.command()
-@allowances
+@ALLOWANCE
 @click.option("--registry", type=click.Path(path_type=Path), help="The registry that the months were made with.")
 @click.option("--origin-rule", type=click.Choice(settings.ORIGIN_RULES), help="Of months that were split by it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines; no progress.")
+@JSON
 def publish(as_json: bool, **asked: Any) -> None:  # noqa: FBT001
     """Publishes the months of the lake that are finished, in the place of what is published now."""
-    prepare_home()
-    running = loaded("run")
+    _prepared_home()
+    from pipeline.cli import run as running
+
     reporter = running.JsonReporter() if as_json else running.TerminalReporter()
     sys.exit(running.publish(running.publication_resources(**asked), reporter))
 
 
 @census.command()
 @click.option("--last-month", type=MonthType(), help="End of the year shown.  [default: the latest complete one]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+@JSON
 def headline(last_month: date | None, as_json: bool) -> None:  # noqa: FBT001
     """Prints the headline from the published warehouse."""
-    found = read_headline(settings.published_folder(), catalogue().figures, last_month)
+    from pipeline.definitions import CATALOGUE
+    from pipeline.report.headline import read_headline
+
+    found = read_headline(settings.published_folder(), CATALOGUE.figures, last_month)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
 
 
@@ -134,7 +134,9 @@ def headline(last_month: date | None, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--window", type=click.Choice(WINDOWS), help="[default: the headline's]")
 @click.option("--population", type=click.Choice(POPULATION_NAMES), help="[default: the headline's]")
 @click.option("--attribution", default="uploader", show_default=True, type=click.Choice(ATTRIBUTIONS))
-@click.option("--country", help="A country's code (CN), international, unaffiliated or unmapped.")
+@click.option(
+    "--country", type=PublishedType(COUNTRIES), help="A country's code (CN), international, unaffiliated or unmapped."
+)
 @click.option("--organization", help="An organisation as the tables name it.")
 @click.option("--top", default=15, show_default=True, type=click.IntRange(0), help="Rows shown of each table.")
 @click.option("--json", "form", flag_value="json", help="Print one JSON object with all rows and the SQL.")
@@ -146,6 +148,8 @@ def explain(
 
     Without further options it is the share that `census headline` prints.
     """
+    from pipeline.report import explain as explaining
+
     if (country is None) == (organization is None):
         raise click.UsageError("name either --country or --organization")
     dimension, member = ("country", country) if country is not None else ("organization", organization)
@@ -168,7 +172,9 @@ def push(repository: str, upload: bool) -> None:  # noqa: FBT001
 
     A dataset that is not there yet is made private. The token is that of HF_TOKEN, and goes to HF_ENDPOINT only.
     """
-    planned = pushing.plan_upload(settings.published_folder(), repository)
+    from pipeline.publish.push import plan_upload
+
+    planned = plan_upload(settings.published_folder(), repository)
     for path, size in planned.files.items():
         click.echo(f"{size:>12,}  {path}")
     total = f"{len(planned.files)} files, {sum(planned.files.values()):,} bytes, version {planned.version}"
@@ -182,6 +188,8 @@ def push(repository: str, upload: bool) -> None:  # noqa: FBT001
 @click.argument("version", required=False)
 def restore(version: str | None) -> None:
     """Makes a kept VERSION of what is published the current one; without it, lists those that are kept."""
+    from pipeline.publish.folder import PublishedFolder
+
     folder = PublishedFolder(settings.published_folder())
     if version is not None:
         folder.restore(version)
@@ -190,46 +198,66 @@ def restore(version: str | None) -> None:
 
 
 @census.command()
-@click.option("--snapshots", type=click.Path(path_type=Path), help="For source folder: the folder of dated dumps.")
+@SNAPSHOTS
 def sources(snapshots: Path | None) -> None:
     """Lists the sources and the months that each can serve."""
-    prepare_home()
-    for line in loaded("run").describe_sources(snapshots):
+    _prepared_home()
+    from pipeline.cli.sources import describe_sources
+
+    for line in describe_sources(snapshots):
         click.echo(line)
 
 
 @census.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+@JSON
 def status(as_json: bool) -> None:  # noqa: FBT001
-    """Shows each month of the lake: its tables, where it was read and when it was observed, its checks."""
-    prepare_home()
-    months = loaded("status").month_statuses()
-    click.echo(
-        json.dumps([month.as_dict() for month in months], indent=2) if as_json else loaded("status").as_text(months)
-    )
+    """Shows every month that was asked for or is missing: made, held back or failed, from where, and its checks.
+
+    Files are believed to be what they were sealed as where they were not written since; `census verify` reads them.
+    Exit code 0: nothing is wrong. 1: something is, named with the command that mends it.
+    """
+    _prepared_home()
+    from dagster import DagsterInstance
+
+    from pipeline.cli.status import as_text, month_statuses
+    from pipeline.definitions import CATALOGUE
+    from pipeline.lake.store import Lake
+
+    months = month_statuses(Lake(settings.lake_url()), CATALOGUE, DagsterInstance.get())
+    click.echo(json.dumps([month.as_dict() for month in months], indent=2) if as_json else as_text(months))
+    sys.exit(1 if any(month.problems for month in months) else 0)
 
 
 @census.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+@JSON
 def verify(as_json: bool) -> None:  # noqa: FBT001
     """Re-computes the digests of lake and publications, and names what does not match or was made from other files.
 
     Exit code 0: everything matches. 1: something does not.
     """
-    found = verifying.verify(Lake(settings.lake_url()), catalogue(), settings.published_folder())
+    from pipeline.definitions import CATALOGUE
+    from pipeline.lake.store import Lake
+    from pipeline.publish import verify as verifying
+
+    found = verifying.verify(Lake(settings.lake_url()), CATALOGUE, settings.published_folder())
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
     sys.exit(1 if found.findings else 0)
 
 
 @census.command()
-@click.option("--month", required=True, type=MonthType(), help="e.g. 2025-08.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
-def checks(month: date, as_json: bool) -> None:  # noqa: FBT001
-    """Shows what every check of a month expected and found, those that failed first."""
-    prepare_home()
-    shown = loaded("checks")
-    found = shown.check_statuses(month)
-    click.echo(json.dumps([check.as_dict() for check in found], indent=2) if as_json else shown.as_text(month, found))
+@click.option("--month", type=MonthType(), help="e.g. 2025-08.  [default: every month that was run]")
+@click.option("--failed", is_flag=True, help="Only those that failed.")
+@JSON
+def checks(month: date | None, failed: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Shows what the checks of a month, or of every month, expected and found, those that failed first."""
+    _prepared_home()
+    from dagster import DagsterInstance
+
+    from pipeline.cli.checks import checks_of_months
+
+    found = checks_of_months(DagsterInstance.get(), month, failed_only=failed)
+    text = "\n".join(of_month.as_text() for of_month in found)
+    click.echo(json.dumps([of_month.as_dict() for of_month in found], indent=2) if as_json else text)
 
 
 @census.command("serve-sample")
@@ -237,38 +265,62 @@ def checks(month: date, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--models", default=20_000, show_default=True, type=click.IntRange(1000), help="Size of the world.")
 def serve_sample(port: int, models: int) -> None:
     """Serves the local Hub, a synthetic world, on 127.0.0.1 until interrupted."""
-    prepare_home()
-    loaded("run").serve_sample(port, models)
+    _prepared_home()
+    from synthetic_hub.server import serve
+    from synthetic_hub.world import WorldSettings, ensure_world
+
+    world = ensure_world(settings.cache_folder() / "sample" / "worlds", WorldSettings(models=models))
+    if port:
+        click.echo(f"a synthetic Hub (nothing was measured): HF_ENDPOINT=http://127.0.0.1:{port} (end with Ctrl-C)")
+    serve(world, port)
 
 
 @census.command("compare-published")
-@click.option("--figures", type=click.Path(path_type=Path), default=FIGURES, help="Another list of published figures.")
-def compare_published(figures: Path) -> None:
+@click.option("--figures", type=click.Path(path_type=Path), help="Another list of published figures.")
+def compare_published(figures: Path | None) -> None:
     """Prints what others published beside ours for the same definition, with what differs."""
-    click.echo(as_text(*compare(settings.published_folder(), published_figures(figures))))
+    from pipeline.report.compare import FIGURES, as_text, compare, published_figures
+
+    click.echo(as_text(*compare(settings.published_folder(), published_figures(figures or FIGURES))))
 
 
 @census.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("docs"), show_default=True)
 def docs(folder: Path) -> None:
     """Writes what follows from the code: a page on each published table, one on the architecture, its picture."""
-    tables = folder / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
-    published = catalogue().published
-    for name, text in pages(published).items():
-        (tables / name).write_text(text, encoding="utf-8")
-    schema = folder / "published-schema.md"
-    schema.write_text(schema_page(schema.read_text(encoding="utf-8"), published), encoding="utf-8")
-    architecture = loaded("architecture")
-    (folder / "architecture.md").write_text(architecture.architecture_page(), encoding="utf-8")
-    (folder / "images").mkdir(exist_ok=True)
-    (folder / "images" / "graph.svg").write_text(architecture.graph_picture(), encoding="utf-8")
+    from pipeline.cli.architecture import architecture_page, graph_picture
+    from pipeline.definitions import CATALOGUE
+    from pipeline.publish.dictionary import pages, schema_page
+
+    schema = "published-schema.md"
+    before = (folder / schema).read_text(encoding="utf-8")
+    written = {f"tables/{name}": text for name, text in pages(CATALOGUE.published).items()}
+    written |= {schema: schema_page(before, CATALOGUE.published)}
+    written |= {"architecture.md": architecture_page(), "images/graph.svg": graph_picture()}
+    for name, text in written.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+@census.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Prints what makes SHELL complete what one writes after `census`: eval "$(census completion bash)".
+
+    It knows commands, options, sources, and the months, countries and models that are published.
+    """
+    from click.shell_completion import get_completion_class
+
+    if completes := get_completion_class(shell):
+        click.echo(completes(census, {}, "census", "_CENSUS_COMPLETE").source())
 
 
 @census.command()
 def env() -> None:
     """Prints the environment for Dagster's own commands: eval "$(census env)"."""
-    for name, value in home_environment(prepare_home()).items():
+    from pipeline.orchestration.home import home_environment
+
+    for name, value in home_environment(_prepared_home()).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -276,7 +328,13 @@ def env() -> None:
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 def ui(port: int) -> None:
     """Opens the Dagster UI and daemon on 127.0.0.1 over the same instance."""
-    prepare_home()
-    from pipeline.orchestration.web import serve_ui  # noqa: PLC0415 - see `loaded`
+    _prepared_home()
+    from pipeline.orchestration.web import serve_ui
 
     serve_ui(port)
+
+
+def _prepared_home() -> Path:
+    from pipeline.orchestration.home import prepare_home
+
+    return prepare_home()

@@ -1,89 +1,151 @@
-"""What is there, month by month: the lake's tables and manifests, and the last verdict of each check."""
+"""Every month that was asked for or is missing, and what is wrong with it, as `census status` shows it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from pipeline import settings
-from pipeline.definitions import CATALOGUE
+from pipeline.errors import CensusError
+from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
-from pipeline.months import run_again
-from pipeline.orchestration.runs import last_evaluations, runs_like
-from pipeline.publish.manifest import defects as month_defects
-from pipeline.publish.manifest import misfits
-from pipeline.tables.listings import HUB_SNAPSHOTS
+from pipeline.months import months_between, run_again
+from pipeline.orchestration.runs import last_evaluations, latest_runs, report_of
+from pipeline.publish.manifest import defects, digest_as_listed, misfits, months_held
+from pipeline.schema.catalogue import Catalogue
+from pipeline.wording import counted
 
 
 @dataclass(frozen=True)
 class MonthStatus:
-    """One month of the lake.
+    """One month: where it stands (`made`, `held back`, `failed`, `running`, `missing`) and what is known of it.
 
     `stale` says what was made from other files or observations than the lake holds now. `checks_failed` names those
-    whose last evaluation failed, errors and warnings alike.
+    whose last evaluation failed, errors and warnings alike; `problems` has a sentence for all that needs a hand.
     """
 
     month: date
-    source: str
-    source_revision: str
-    observed_at: datetime
-    tables: int
-    tables_missing: list[str]
-    held_back: str | None
-    stale: list[str]
-    checks_passed: int
-    checks_failed: list[str]
+    state: str
+    source: str | None = None
+    source_revision: str | None = None
+    observed_at: str | None = None
+    tables: int = 0
+    tables_missing: list[str] = field(default_factory=list)
+    held_back: str | None = None
+    stale: list[str] = field(default_factory=list)
+    checks_passed: int = 0
+    checks_failed: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
-        return asdict(self) | {"month": f"{self.month:%Y-%m}", "observed_at": self.observed_at.isoformat()}
+        return asdict(self) | {"month": f"{self.month:%Y-%m}"}
 
 
-def month_statuses() -> list[MonthStatus]:
-    """Every month of which the lake holds a snapshot, in order."""
-    lake, instance = Lake(settings.lake_url()), dg.DagsterInstance.get()
-    defects = {month: list(month_defects(lake, CATALOGUE, month)) for month in lake.months(HUB_SNAPSHOTS)}
-    stale = misfits(lake, CATALOGUE, [month for month, found in defects.items() if not found])
+def month_statuses(lake: Lake, catalogue: Catalogue, instance: dg.DagsterInstance) -> list[MonthStatus]:
+    """Every month from the first to the last that was asked for or is in the lake."""
+    runs = latest_runs(instance)
+    stored = months_held(lake, catalogue)
+    known = sorted({*stored, *runs})
+    if not known:
+        return []
+    digest = digest_as_listed(lake)
+    found = {month: [*defects(lake, catalogue, month, digest)] for month in stored}
+    unfit = misfits(lake, catalogue, [month for month, of_month in found.items() if not of_month])
     statuses = []
-    for month, of_month in defects.items():
-        observed = lake.scan(HUB_SNAPSHOTS, month).select("source", "source_revision", "observed_at").head(1).collect()
-        held = [table.path for table in CATALOGUE.monthly if lake.holds(table, month)]
-        verdicts = {
-            f"{key.asset_key.to_user_string()} {key.name}": verdict.passed
-            for key, verdict in last_evaluations(instance, runs_like(instance, None, month)).items()
-        }
+    for month in months_between(known[0], known[-1]):
+        of_month = found.get(month, [])
         statuses.append(
-            MonthStatus(
-                month=month,
-                **observed.row(0, named=True),
-                tables=len(held),
-                tables_missing=[table.path for table in CATALOGUE.monthly if table.path not in held],
-                held_back=next((f"{defect}: {run_again(month)}" for defect in of_month), None),
-                stale=[str(defect) for defect in (*of_month, *stale.get(month, ())) if defect.is_stale],
-                checks_passed=sum(verdicts.values()),
-                checks_failed=sorted(check for check, passed in verdicts.items() if not passed),
+            _status(
+                _Known(lake, catalogue, instance, month),
+                runs.get(month, []),
+                held_back=next(map(str, of_month), None) if month in stored else None,
+                stale=[str(defect) for defect in (*of_month, *unfit.get(month, ())) if defect.is_stale],
             )
         )
     return statuses
 
 
-def as_text(months: list[MonthStatus]) -> str:
-    """A table for people, with a line more for what is wrong."""
+def as_text(months: Sequence[MonthStatus]) -> str:
+    """A table for people, with a line more for what is wrong, and one for the whole."""
     if not months:
         return "the lake holds no month: run one with `census run`"
-    lines = [f"{'month':8} {'source':10} {'observed (UTC)':17} {'tables':>7} {'checks':>11}  revision"]
+    lines = [f"{'month':8} {'state':10} {'source':10} {'observed (UTC)':17} {'tables':>7} {'checks':>9}  revision"]
     for month in months:
         tables = f"{month.tables}/{month.tables + len(month.tables_missing)}"
         checks = f"{month.checks_passed}/{month.checks_passed + len(month.checks_failed)}"
         lines.append(
-            f"{month.month:%Y-%m}  {month.source:10} {month.observed_at:%Y-%m-%d %H:%M}  {tables:>7} {checks:>11}  "
-            f"{month.source_revision[:40]}"
+            f"{month.month:%Y-%m}  {month.state:10} {month.source or '-':10} {(month.observed_at or '-')[:16]:17} "
+            f"{tables:>7} {checks:>9}  {(month.source_revision or '-')[:40]}"
         )
-        if month.held_back:
-            lines.append(f"         not published: {month.held_back}")
-        lines += [f"         stale: {stale}" for stale in month.stale]
-        lines += [f"         failed: {check}" for check in month.checks_failed]
-    return "\n".join(lines)
+        lines += [f"         {problem}" for problem in month.problems]
+        lines += [f"         check failed: {check}" for check in month.checks_failed]
+    wrong = sum(bool(month.problems) for month in months)
+    return "\n".join([*lines, f"{counted(len(months), 'month')}, {wrong} with something wrong"])
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Where to look a month up."""
+
+    lake: Lake
+    catalogue: Catalogue
+    instance: dg.DagsterInstance
+    month: date
+
+    def tables(self) -> Mapping[str, bool]:
+        """Whether the lake holds each table of the month."""
+        return {table.path: self.lake.holds(table, self.month) for table in self.catalogue.monthly}
+
+    def provenance(self) -> Provenance:
+        """What is said of the month's origin by the first of its tables that knows it."""
+        for table in self.catalogue.monthly:
+            try:
+                known = self.lake.provenance(table, self.month) if self.lake.holds(table, self.month) else None
+            except CensusError:
+                continue  # told as a defect
+            if known is not None and known.source is not None:
+                return known
+        return Provenance()
+
+
+def _status(known: _Known, runs: Sequence[dg.DagsterRun], *, held_back: str | None, stale: list[str]) -> MonthStatus:
+    tables, origin = known.tables(), known.provenance()
+    checks = {
+        f"{key.asset_key.to_user_string()} {key.name}": evaluation.passed
+        for key, evaluation in last_evaluations(known.instance, runs).items()
+    }
+    state, problems = _state(known, runs, held_back)
+    return MonthStatus(
+        month=known.month,
+        state=state,
+        source=origin.source,
+        source_revision=origin.source_revision,
+        observed_at=origin.observed_at,
+        tables=sum(tables.values()),
+        tables_missing=[path for path, is_there in tables.items() if not is_there],
+        held_back=held_back,
+        stale=stale,
+        checks_passed=sum(checks.values()),
+        checks_failed=sorted(check for check, passed in checks.items() if not passed),
+        problems=[*problems, *(f"stale: {sentence}" for sentence in stale)],
+    )
+
+
+def _state(known: _Known, runs: Sequence[dg.DagsterRun], held_back: str | None) -> tuple[str, list[str]]:
+    again = run_again(known.month)
+    latest = runs[0] if runs else None
+    if latest is not None and not latest.is_finished:
+        return "running", []
+    held = [f"not published: {held_back}: {again}"] if held_back else []
+    if latest is not None and latest.status != dg.DagsterRunStatus.SUCCESS:
+        failures = report_of(known.instance, latest.run_id).failures or ["its run was cancelled"]
+        return "failed", [*(f"failed: {failure}" for failure in failures), *held]
+    if held_back:
+        return "held back", held
+    if not any(known.tables().values()):
+        return "missing", [f"missing: {again}"]
+    return "made", []

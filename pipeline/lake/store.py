@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 from upath import UPath
 
 from pipeline.atomic_file import replacing
@@ -172,18 +172,12 @@ class Lake:
         Raises:
             CensusError: the file cannot be read as Parquet.
         """
-        import pyarrow as pa  # noqa: PLC0415 - slow to import, and whoever reads the definitions needs none
-        from pyarrow import parquet  # noqa: PLC0415
-
         try:
             with self.path(table, month).open("rb") as file:
-                said = parquet.read_metadata(file).metadata or {}
-        except (pa.ArrowException, OSError) as error:
+                return provenance_in(pl.read_parquet_metadata(file))
+        except (PolarsError, PanicException, OSError) as error:
             unreadable = f"{table.path} cannot be read as Parquet: run the month again"
             raise CensusError(refusal(self.url, error) or unreadable) from error
-        return provenance_in(
-            {key.decode(errors="replace"): value.decode(errors="replace") for key, value in said.items()}
-        )
 
 
 def _state(path: UPath) -> str:

@@ -13,11 +13,6 @@ from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, READS_HUB, ass
 from pipeline.publish.manifest import MONTH_MANIFEST
 
 WHOLE_MONTH = dg.AssetSelection.tag(*MONTHLY)
-STEPS = {
-    "downloads": dg.AssetSelection.groups("listings"),
-    **{group: dg.AssetSelection.groups(group) for group in ("attribution", "lineage", "shares")},
-}
-"""Where a month can be begun again without reading the Hub again: with these assets, and all that follow from them."""
 BACKFILL_TAG = "dagster/backfill"
 RUNS_LOOKED_AT = 50
 
@@ -35,8 +30,9 @@ PUBLISH = dg.define_asset_job(
 
 
 def from_step(step: str) -> dg.AssetSelection:
-    """The monthly assets from a step on, with those that are made in one step with them."""
-    first = (STEPS[step] & WHOLE_MONTH) - dg.AssetSelection.tag(*READS_HUB)
+    """The monthly assets from a step (see `STEPS`) on, with those that are made in one step with them."""
+    group = dg.AssetSelection.groups("listings" if step == "downloads" else step)
+    first = (group & WHOLE_MONTH) - dg.AssetSelection.tag(*READS_HUB)
     return first.downstream().required_multi_asset_neighbors().downstream() & WHOLE_MONTH
 
 

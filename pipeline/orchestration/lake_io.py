@@ -109,7 +109,7 @@ class LakeIOManager(dg.IOManager):
 
 def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What the step itself has stated of its origin."""
-    said = {name: metadata[name].value for name in (*OBSERVATION, MADE_BY) if name in metadata}
+    said: dict[str, Any] = {name: metadata[name].value for name in (*OBSERVATION, MADE_BY) if name in metadata}
     if "observed_at" in said:
         said["observed_at"] = datetime.fromtimestamp(said["observed_at"], UTC).isoformat()
     return said

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ class Launch:
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def run_all(launches: Sequence[Launch], processes: int) -> Iterator[Progress | RunOutcome]:
+def run_all(launches: Sequence[Launch], processes: int) -> Generator[Progress | RunOutcome]:
     """Makes the runs, at most `processes` at a time, in any order.
 
     Yields the progress of those under way and, once each, how they ended. Closed or interrupted before the end, it

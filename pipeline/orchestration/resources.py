@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import date, timedelta
+from enum import Enum
 from pathlib import Path
 
 import dagster as dg
@@ -14,9 +15,10 @@ from pydantic import Field
 from pipeline import settings
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.publish.guards import ALLOWANCES
+from pipeline.publish.allowances import ALLOWANCES
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.schema.declaration import Table
+from pipeline.sources.catalog import described_sources
 from pipeline.sources.snapshots import SnapshotSource, SourceChoice
 
 
@@ -38,12 +40,18 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self.store().scan(table, month)
 
 
+SOURCES = described_sources() | {"local": "`folder`, by its old name"}
+Source = Enum("Source", {name: name for name in SOURCES})  # type: ignore[misc]
+OriginRule = Enum("OriginRule", {name: name for name in settings.ORIGIN_RULES})  # type: ignore[misc]
+
+
 class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where snapshots of the Hub are read."""
 
-    source: str = Field(
-        default="",
-        description="sample, hub, hub_stats, weekly or folder; by default CENSUS_SOURCE, else sample (synthetic).",
+    source: Source | None = Field(
+        default=None,
+        description="By default CENSUS_SOURCE, else sample.\n\n"
+        + "\n".join(f"- `{name}`: {sentence}." for name, sentence in SOURCES.items()),
     )
     snapshots: str = Field(
         default="", description="For source folder: the folder of dated dumps; by default CENSUS_SNAPSHOTS."
@@ -61,9 +69,9 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         # With its clients and the sample's world, half a second to load: only steps that read a source need them.
         from pipeline.sources.catalog import open_source  # noqa: PLC0415
 
-        folder = self.snapshots or os.environ.get("CENSUS_SNAPSHOTS", "")
+        folder = self.snapshots or settings.snapshots()
         choice = SourceChoice(
-            name=self.source or os.environ.get("CENSUS_SOURCE") or "sample",
+            name=self.source.value if self.source else settings.source(),
             snapshots=Path(folder) if folder else None,
             tolerance=timedelta(days=self.tolerance_days),
             tell=tell,
@@ -74,10 +82,7 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class OriginRuleResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """How a derivative is split over its roots."""
 
-    rule: str = Field(
-        default="",
-        description="equal_parts, first_parent or majority; by default CENSUS_ORIGIN_RULE, else equal_parts.",
-    )
+    rule: OriginRule | None = Field(default=None, description="By default CENSUS_ORIGIN_RULE, else equal_parts.")
 
     def choice(self) -> str:
         """The chosen rule's name.
@@ -85,7 +90,7 @@ class OriginRuleResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             CensusError: there is no such rule.
         """
-        return settings.origin_rule(self.rule)
+        return settings.origin_rule(self.rule.value if self.rule else None)
 
 
 class AllowancesResource(dg.ConfigurableResource):  # type: ignore[type-arg]

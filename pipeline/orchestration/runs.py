@@ -16,6 +16,7 @@ from pipeline import settings
 
 PARTITION_TAG = "dagster/partition"
 RUNS_LOOKED_AT = 10
+MOST_RUNS = 2000
 PROCESS_GONE = "the process of the run ended before it did (killed, or out of memory): run again"
 UNDER_WAY = (
     dg.DagsterRunStatus.QUEUED,
@@ -92,6 +93,8 @@ def last_evaluations(
         for event in reversed(list(_events(instance, run.run_id, {dg.DagsterEventType.ASSET_CHECK_EVALUATION}))):
             evaluation = event.asset_check_evaluation_data
             found.setdefault(evaluation.asset_check_key, evaluation)
+        if run.is_success and run.asset_selection is None:
+            break  # it had every check
     return found
 
 
@@ -99,6 +102,15 @@ def runs_like(instance: dg.DagsterInstance, job: str | None, month: date | None)
     """The latest runs of a job, or of a month by whatever job, newest first."""
     tags = {PARTITION_TAG: month.isoformat()} if month else None
     return instance.get_runs(dg.RunsFilter(job_name=job, tags=tags), limit=RUNS_LOOKED_AT)
+
+
+def latest_runs(instance: dg.DagsterInstance) -> dict[date, list[dg.DagsterRun]]:
+    """By month, its latest runs of whatever job, newest first, as far as Dagster still knows them."""
+    found: dict[date, list[dg.DagsterRun]] = {}
+    for run in instance.get_runs(limit=MOST_RUNS):
+        if month := month_of_run(run):
+            found.setdefault(month, []).append(run)
+    return {month: runs[:RUNS_LOOKED_AT] for month, runs in found.items()}
 
 
 def month_of_run(run: dg.DagsterRun) -> date | None:

@@ -9,14 +9,14 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import dagster as dg
-import duckdb
-from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.pools import HUB_POOL, pool_of
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Column, Table
+from pipeline.schema.groups import CHAIN
+from pipeline.secrets import hidden, holds_a_secret
 from pipeline.version import __version__
 
 Body = TypeVar("Body", bound=Callable[..., Any])
@@ -35,15 +35,6 @@ READS_HUB = ("reads", "hub")
 BY_HAND = ("made", "by_hand")
 """The tag of assets that no job makes."""
 OWNERS = ["team:open-model-census"]
-DOCS_OF_GROUP = {
-    "listings": "docs/methodology.md#downloads-in-a-month",
-    "attribution": "docs/methodology.md#who-made-it",
-    "lineage": "docs/methodology.md#derivations",
-    "models": "docs/methodology.md#what-the-models-are",
-    "shares": "docs/methodology.md#shares",
-    "published": "docs/adr/0001-manifests-decide-what-is-published.md",
-}
-"""Where the method of a group's tables is explained, in the repository."""
 MONTH_IS_DUE = dg.FreshnessPolicy.cron("20 0 2 * *", lower_bound_delta=timedelta(hours=24), timezone="UTC")
 """A day after its close a month should have been made. Dagster looks at the latest materialisation, of whatever month;
 whether the month itself is there is told by the sensor `standing_failures_alert`."""
@@ -140,7 +131,7 @@ def asset_facts(table: Table, *, reads_network: bool = False) -> dict[str, Any]:
             "dagster/column_schema": column_schema(table),
             "dagster/table_name": table.path,
             "key": ", ".join(table.key),
-            "docs": dg.MetadataValue.path(DOCS_OF_GROUP[table.group]),
+            "docs": dg.MetadataValue.path(CHAIN[table.group]),
         },
     }
 
@@ -191,7 +182,7 @@ def _made_of(table: Table, column: Column) -> list[str]:
 
 
 def in_plain_words(body: Body) -> Body:
-    """The body, with the census' own errors, and disks that take no more, shown as one sentence.
+    """The body, with the census' own errors, and disks that take no more, shown as one sentence without secrets.
 
     Only causes that may pass are tried again.
     """
@@ -200,12 +191,12 @@ def in_plain_words(body: Body) -> Body:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return body(*args, **kwargs)
-        except CensusError as error:
-            raise dg.Failure(str(error), allow_retries=isinstance(error, TemporaryError)) from error
-        except (OSError, PolarsError, duckdb.Error) as error:
-            trouble = storage_trouble(error)
-            if trouble is None:
+        except Exception as error:
+            sentence = str(error) if isinstance(error, CensusError) else storage_trouble(error)
+            secret = holds_a_secret(error)
+            if sentence is None and not secret:
                 raise
-            raise dg.Failure(trouble, allow_retries=False) from error
+            said = hidden(sentence or f"{type(error).__name__}: {error}")
+            raise dg.Failure(said, allow_retries=isinstance(error, TemporaryError)) from None if secret else error
 
     return run  # type: ignore[return-value]

@@ -12,19 +12,13 @@ import duckdb
 from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from pipeline.publish.allowances import CHANGED_HEADLINE, FEWER_MONTHS, MIXED_LISTS
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, FinishedMonths, different, made_by, manifest_rows
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.catalogue import Catalogue
 from pipeline.synthetic import is_synthetic
 
-FEWER_MONTHS, MIXED_LISTS, CHANGED_HEADLINE = "fewer-months", "mixed-lists", "changed-headline"
-ALLOWANCES = {
-    FEWER_MONTHS: "a version without some of the months that are published now",
-    MIXED_LISTS: "months that were made by different reviewed lists",
-    CHANGED_HEADLINE: "a headline that corrections changed",
-}
-"""What is refused unless it is allowed."""
 NOTABLE = 0.005
 """Shares of the headline that move by more than half a percentage point are a change."""
 ORIGIN_RULE = "origin_rule"

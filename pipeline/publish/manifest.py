@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -171,15 +172,21 @@ def months_held(lake: Lake, catalogue: Catalogue) -> list[date]:
     return sorted({month for table in catalogue.monthly for month in lake.months(table)})
 
 
-def defects(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[Defect]:
-    """What keeps the month from being published: files against the manifest, then against what they were made from."""
+def defects(
+    lake: Lake, catalogue: Catalogue, month: date, digest: Callable[[Table, date], str] | None = None
+) -> Iterator[Defect]:
+    """What keeps the month from being published: files against the manifest, then against what they were made from.
+
+    Every file is read to its last byte, unless `digest` knows another way; see `digest_as_listed`.
+    """
     try:
         listed = dict(manifest_rows(lake, month).select("table", "sha256").iter_rows())
     except CensusError as error:
         yield Defect(MONTH_MANIFEST.path, str(error))
         listed = None
     held = [table for table in catalogue.monthly if lake.holds(table, month)]
-    digests = _digests(held, lambda table: lake.digest(table, month))
+    look = digest or lake.digest
+    digests = _digests(held, lambda table: look(table, month))
     for table in catalogue.monthly:
         if table not in held:
             yield Defect(table.path, "is missing")
@@ -196,6 +203,25 @@ def defects(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[Defect]:
         except CensusError:
             continue  # The file has changed, which is told above.
     yield from _stale(known, digests)
+
+
+def digest_as_listed(lake: Lake) -> Callable[[Table, date], str]:
+    """Digests for a quick look: those of the manifest, but for files that were written since."""
+
+    @cache
+    def listed(month: date) -> tuple[datetime, Mapping[str, str]] | None:
+        try:
+            rows = manifest_rows(lake, month)
+        except CensusError:
+            return None
+        return lake.modified(MONTH_MANIFEST, month), dict(rows.select("table", "sha256").iter_rows())
+
+    def digest(table: Table, month: date) -> str:
+        if (found := listed(month)) and table.path in found[1] and lake.modified(table, month) <= found[0]:
+            return found[1][table.path]
+        return lake.digest_while_unchanged(table, month)
+
+    return digest
 
 
 def misfits(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> dict[date, list[Defect]]:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import pipeline.sources
 from pipeline.errors import CensusError
 from pipeline.sources.snapshots import SnapshotSource, SourceChoice
+
+_FIRST_LINE = re.compile(r'"""Source `(?P<name>\w+)`: (?P<sentence>.+)\."""')
+
+
+def described_sources() -> dict[str, str]:
+    """The name of every source with a sentence, by the first lines of this package's modules: none is imported."""
+    described = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        with path.open(encoding="utf-8") as module:
+            if found := _FIRST_LINE.match(module.readline()):
+                described[found["name"]] = found["sentence"]
+    return described
 
 
 def source_classes() -> dict[str, type[SnapshotSource]]:

@@ -1,4 +1,4 @@
-"""Months from a folder of dated dumps: bring your own."""
+"""Source `folder`: your own dumps of the listing, dated files in one folder."""
 
 from __future__ import annotations
 

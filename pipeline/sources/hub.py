@@ -1,4 +1,4 @@
-"""The public Hub itself: the month that has just closed, and no other."""
+"""Source `hub`: the public Hub itself, for the month that has just closed and no other."""
 
 from __future__ import annotations
 

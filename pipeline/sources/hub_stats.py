@@ -1,4 +1,4 @@
-"""Months from the dataset that keeps a daily copy of the Hub's model listing."""
+"""Source `hub_stats`: the dataset that keeps a daily copy of the Hub's model listing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded default: a synthetic world on our own local Hub, read as the real one is read."""
+"""Source `sample`: the embedded default, a synthetic world on our own local Hub; nothing in it was measured."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pipeline.sources.listing_crawl import ListingCrawl
 from pipeline.sources.snapshots import Snapshot, SnapshotSource, SourceChoice
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 from synthetic_hub.server import LocalHub
+from synthetic_hub.timeline import MONTHS
 from synthetic_hub.world import WorldFiles, WorldSettings, ensure_world
 
 UNLIMITED_REQUESTS = 1_000_000
@@ -40,7 +41,7 @@ class SampleSource(SnapshotSource):
 
     def months(self) -> list[date]:
         """The months of the synthetic world."""
-        return self.world().months
+        return list(MONTHS)
 
     def closing_snapshot(self, month: date) -> Snapshot:
         """See `SnapshotSource`; the month before the first can be read too, as the first one's opening."""

@@ -61,6 +61,11 @@ class SnapshotSource(ABC):
             CensusError: the choice lacks what the source needs.
         """
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the Hub that it reads has said that it is synthetic."""
+        return False
+
     @abstractmethod
     def months(self) -> list[date]:
         """The months that the source can close, in order, as far as it can tell without reading them."""

@@ -1,4 +1,4 @@
-"""Months from the dataset that keeps a weekly copy of the Hub's model listing."""
+"""Source `weekly`: the dataset that keeps a weekly copy of the Hub's model listing."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """What a user meets at the command line: one sentence, an exit code, nothing spoilt."""
 
+import errno
 import json
 import os
 import re
@@ -38,7 +39,7 @@ def dump(path, *rows):
 BAD_REQUESTS = {
     "an unknown source": (["--source", "nope"], "there is no source 'nope': choose one of"),
     "a month that the source does not serve": (["--from", "2020-01", "--to", "2020-01"], "does not serve 2020-01"),
-    "months the wrong way round": (["--from", "2025-08", "--to", "2025-07"], "exchange --from and --to"),
+    "months the wrong way round": (["--from", "2025-08", "--to", "2025-07"], "swap --from and --to"),
     "something that is no month": (["--from", "soon"], "'soon' is not a month"),
     "a local source without its folder": (["--source", "folder"], "name it with --snapshots"),
     "a folder that is not there": (["--source", "folder", "--snapshots", "nowhere"], "does not exist"),
@@ -56,6 +57,35 @@ def test_a_request_that_cannot_be_met_is_one_sentence_and_changes_nothing(asked,
     assert files_under(sample[0]) == before
 
 
+def test_real_months_and_the_samples_never_meet_in_one_home(asked, own_dumps, sample, dumps):
+    dump(dumps / "2026-05-31.parquet", {"id": "Qwen/model"})
+    real = asked(sample[0], "run", "--source", "folder", "--snapshots", dumps)
+    synthetic = asked(own_dumps[0], "run", "--source", "sample")
+    assert (real.returncode, synthetic.returncode) == (2, 2)
+    assert "CENSUS_HOME=~/census-real census run --source folder" in real.stderr
+    assert "CENSUS_HOME=~/census-synthetic census run --source sample" in synthetic.stderr
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(asked, tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)  # a superuser may write anywhere
+    finished = asked(tmp_path / "home", "status")
+    assert finished.returncode == 2
+    assert finished.stderr.count("\n") == 1
+    assert "permission denied" in finished.stderr
+
+
+def test_the_sources_are_told_at_once_without_a_network(asked, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    begun = time.monotonic()
+    said = asked(tmp_path, "sources").stdout
+    assert time.monotonic() - begun < 5
+    assert "2024-08 to 2025-09 (14 months)" in said
+    assert said.count("not known now: the Hub does not answer") == 2
+
+
 def test_a_hub_that_cannot_be_reached_is_one_sentence(census, tmp_path):
     finished = census(tmp_path, "run", "--source", "hub_stats", HF_ENDPOINT="http://127.0.0.1:9")
     assert finished.returncode == 2
@@ -64,32 +94,20 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(census, tmp_path):
 
 
 SPOILT = {
-    "2026-03-31": (lambda path: path.write_bytes(b""), "cannot be read as Parquet"),
-    "2026-04-30": (lambda path: path.write_bytes(path.read_bytes()[:-200]), "cannot be read as Parquet"),
-    "2026-05-31": (lambda path: pl.DataFrame({"x": [1]}).write_parquet(path), "has no column `id`"),
+    "2025-12-31": (lambda path: path.write_bytes(b""), "cannot be read as Parquet"),
+    "2026-01-31": (lambda path: path.write_bytes(path.read_bytes()[:-200]), "cannot be read as Parquet"),
+    "2026-02-28": (lambda path: pl.DataFrame({"x": [1]}).write_parquet(path), "has no column `id`"),
 }
 """Empty, truncated, and without a column that names."""
 
 
-def test_real_months_are_refused_in_a_home_of_synthetic_ones(asked, own_sample, dumps):
-    before = files_under(own_sample)
-    dump(dumps / "2026-05-31.parquet", {"id": "Qwen/model"})
-    finished = asked(own_sample, "run", "--source", "folder", "--snapshots", dumps)
-    assert finished.returncode == 2
-    assert "source folder is real: they never meet in one home" in finished.stderr
-    assert "CENSUS_HOME=~/census-real census run --source folder" in finished.stderr
-    assert files_under(own_sample) == before
-
-
-def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(census, tmp_path, dumps):
-    home = tmp_path / "home"
-    dump(dumps / "2026-02-28.parquet", {"id": "Qwen/model"}, {"id": "jane/tune"})
-    assert census(home, "run", "--source", "folder", "--snapshots", dumps).returncode == 0
+def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(census, own_dumps, dumps):
+    home, _ = own_dumps
     before = files_under(home)
     for day, (spoil, _) in SPOILT.items():
         dump(dumps / f"{day}.parquet", {"id": "Qwen/model"})
         spoil(dumps / f"{day}.parquet")
-    finished = census(home, "run", "--source", "folder", "--snapshots", dumps, "--from", "2026-03")
+    finished = census(home, "run", "--source", "folder", "--snapshots", dumps)
     assert finished.returncode == 1
     for day, (_, sentence) in SPOILT.items():
         failed = rf"^failed: {day[:7]} listings__hub_snapshots: .*{day}\.parquet.* {sentence}"
@@ -97,8 +115,19 @@ def test_a_spoilt_dump_fails_its_month_in_words_and_keeps_what_is_published(cens
     assert "Traceback" not in finished.stderr
     assert before.items() <= files_under(home).items()
 
+    status = census(home, "status")
+    assert status.returncode == 1
+    for day, (_, sentence) in SPOILT.items():
+        told = rf"^{day[:7]}  failed .*\n +failed: listings__hub_snapshots: .*{sentence}"
+        assert re.search(told, status.stdout, re.MULTILINE)
+    checks = census(home, "checks", "--failed", "--month", "2025-12")
+    assert "2025-12: 0 checks, 0 failed\n  the run failed: listings__hub_snapshots" in checks.stdout
 
-def test_ones_own_dumps_and_old_listing_records_run_to_the_end(census, tmp_path, dumps):
+
+@pytest.fixture(scope="module")
+def own_dumps(census, tmp_path_factory):
+    """A home with two months of one's own dumps, one of them an old listing; and how its run ended."""
+    home, dumps = tmp_path_factory.mktemp("own") / "home", tmp_path_factory.mktemp("dumps")
     records = [
         {"modelId": "bert-base-uncased", "downloads": None},
         {"id": "Qwen/model", "downloads": 5, "tags": ["license:mit"]},
@@ -111,7 +140,11 @@ def test_ones_own_dumps_and_old_listing_records_run_to_the_end(census, tmp_path,
         {"id": "jane/tune", "tags": ["base_model:Qwen/model", "base_model:finetune:Qwen/model"]},
         {"id": "bert-base-uncased", "tags": []},
     )
-    finished = census(tmp_path / "home", "run", "--source", "folder", "--snapshots", dumps, "--json")
+    return home, census(home, "run", "--json", CENSUS_SOURCE="local", CENSUS_SNAPSHOTS=str(dumps))
+
+
+def test_ones_own_dumps_and_old_listing_records_run_to_the_end(own_dumps):
+    _, finished = own_dumps
     assert finished.returncode == 0, finished.stdout + finished.stderr
     headline = json.loads(finished.stdout)["headline"]
     assert not headline["is_synthetic"]

@@ -11,7 +11,7 @@ from pipeline.months import FIRST_MONTH, months_between
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS, HUB_SNAPSHOTS, MODEL_DOWNLOADS, MONTH_ACCOUNTS, OPENING_COUNTERS
 from synthetic_hub.world import WorldSettings, ensure_world
 
-AUGUST = date(2025, 8, 1)
+MARCH, AUGUST = date(2025, 3, 1), date(2025, 8, 1)
 MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
 
 
@@ -24,20 +24,39 @@ def truth_of(sample, name):
 
 
 def test_the_status_names_each_month_its_source_its_observation_and_its_checks(asked, sample):
-    months = json.loads(asked(sample[0], "status", "--json").stdout)
+    finished = asked(sample[0], "status", "--json")
+    months = json.loads(finished.stdout)
+    assert finished.returncode == 0
     assert [month["month"] for month in months] == [f"{month:%Y-%m}" for month in MONTHS]
     for month in months:
         assert (month["source"], month["tables"], month["tables_missing"]) == ("sample", len(CATALOGUE.monthly), [])
-        assert month["held_back"] is None
+        assert (month["state"], month["held_back"], month["problems"]) == ("made", None, [])
         assert month["checks_passed"] > 60
     observed = pl.Series([month["observed_at"] for month in months]).str.to_datetime(time_zone="UTC")
     assert observed.to_list() == truth_of(sample, "months").sort("month")["closing_observed_at"].to_list()
 
 
 def test_the_status_says_what_is_missing_and_why_a_month_is_held_back(asked, own_sample):
-    Lake(str(own_sample / "lake")).path(MODEL_DOWNLOADS, AUGUST).unlink()
+    lake = Lake(str(own_sample / "lake"))
+    lake.path(MODEL_DOWNLOADS, AUGUST).unlink()
+    for table in CATALOGUE.tables.values():
+        if table.monthly:
+            lake.path(table, MARCH).unlink()
+    finished = asked(own_sample, "status")
+    assert finished.returncode == 1
+    assert (
+        "not published: listings/model_downloads is missing: `census run --from 2025-08 --to 2025-08`"
+        in finished.stdout
+    )
+    assert "missing: `census run --from 2025-03 --to 2025-03`" in finished.stdout
+    assert "14 months, 2 with something wrong" in finished.stdout
+
+
+def test_a_file_that_was_written_since_its_month_was_finished_is_looked_at(asked, own_sample):
+    path = Lake(str(own_sample / "lake")).path(MODEL_DOWNLOADS, AUGUST)
+    pl.read_parquet(str(path)).head(5).write_parquet(str(path))
     said = asked(own_sample, "status").stdout
-    assert "not published: listings/model_downloads is missing: `census run --from 2025-08 --to 2025-08`" in said
+    assert "not published: listings/model_downloads has changed since the month was finished" in said
 
 
 def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(census, own_sample, sample):
@@ -55,7 +74,7 @@ def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(census, own
 def test_a_correction_of_a_month_that_was_never_read_is_refused(asked, own_sample):
     finished = asked(own_sample, "run", "--from-step", "shares", "--from", "2026-01", "--to", "2026-01")
     assert finished.returncode == 2
-    assert "the lake holds no snapshot of 2026-01: run them from the start first" in finished.stderr
+    assert "the lake does not hold what shares are made from in 2026-01: run them from the start" in finished.stderr
 
 
 CASES = {

@@ -8,7 +8,9 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from pipeline.definitions import CATALOGUE, defs
-from pipeline.orchestration.jobs import PUBLISHED_BY_TAG, STEPS, from_step, publish_after_months
+from pipeline.orchestration.jobs import from_step, publish_after_months
+from pipeline.orchestration.launch import PUBLISHED_BY_TAG
+from pipeline.schema.groups import STEPS
 
 SUCCESS, FAILURE, STARTED, NOT_STARTED = (
     dg.DagsterRunStatus.SUCCESS,
