@@ -2,18 +2,20 @@
 
 import polars as pl
 
-from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
-from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.models.models import MODELS
+from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.tables.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OBSERVATIONS
-from pipeline.tables.published import REMAINDER, downloads_column
-from pipeline.tables.shares import COUNTRY_SHARES, POPULATION_NAMES
-from pipeline.transform import model_facts
+from pipeline.tables.shares import COUNTRY_SHARES, POPULATION_NAMES, POPULATIONS
 
+LISTED_SHARE = 0.999
+"""The models of a month that are listed one by one make up at least this part of its downloads."""
+FLAGS = ("is_new", "is_language_model", "is_flagged")
+"""What says of a repository to which populations it belongs."""
 _DOWNLOADS_BY_POPULATION = tuple(
     Column(
         downloads_column(population),
@@ -44,24 +46,115 @@ _REFERENCES = {
 }
 
 
-def _uploader_facts(months: PublishedMonths) -> pl.DataFrame:
-    listed = model_facts.listed_models(months.scan(MODEL_DOWNLOADS))
-    return model_facts.uploader_facts(listed, months.scan(MODEL_ATTRIBUTION), months.scan(MODEL_LINEAGE))
+def listed_models(models: pl.LazyFrame) -> pl.LazyFrame:
+    """The most downloaded models that together make up 99.9 % of the month; models of equal downloads stay together.
+
+    `models` is `models/models`. Adds the downloads by population.
+    """
+    amount = pl.col("downloads")
+    is_needed = (amount.cum_sum() - amount).cast(pl.Float64) < LISTED_SHARE * amount.sum().cast(pl.Float64)
+    least = models.select(amount.sort(descending=True)).filter(is_needed).select(least=amount.min())
+    return (
+        models.join(least, how="cross", maintain_order="left")
+        .filter((amount >= pl.col("least")) & (amount > 0))
+        .with_columns(_in_populations())
+    )
 
 
-def _with_remainder(months: PublishedMonths, facts: pl.DataFrame, attribution: str) -> pl.LazyFrame:
-    countries = months.scan(COUNTRY_SHARES).filter(pl.col("attribution") == attribution)
-    return model_facts.with_remainder(facts, countries.collect()).lazy()
+def _in_populations() -> list[pl.Expr]:
+    """The part of `downloads` that belongs to each population, a column each."""
+    parts = []
+    for population in POPULATIONS:
+        belongs = pl.col(population.has) if population.has else pl.lit(value=True)
+        if not population.counts_flagged:
+            belongs &= ~pl.col("is_flagged")
+        part = pl.when(belongs).then(pl.col("downloads")).otherwise(0)
+        parts.append(part.alias(downloads_column(population.name)))
+    return parts
 
 
-def _by_uploader(months: PublishedMonths) -> pl.LazyFrame:
-    return _with_remainder(months, _uploader_facts(months), "uploader")
+def by_uploader(listed: pl.LazyFrame) -> pl.LazyFrame:
+    """`model_month` without the remainder: each listed model wholly its uploader's."""
+    return listed.with_columns(pl.lit(1, pl.Int64).alias("models"), pl.col("root_model_id").alias("family"))
 
 
-def _by_origin(months: PublishedMonths) -> pl.LazyFrame:
-    by_uploader = _uploader_facts(months)
-    facts = model_facts.origin_facts(by_uploader, months.scan(ORIGIN_WEIGHTS), months.scan(ROOT_ATTRIBUTION))
-    return _with_remainder(months, facts, "origin")
+def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.LazyFrame:
+    """`model_origin_month` without the remainder: each listed model its roots' by weight, to the last digit.
+
+    `weights` and `roots` are `lineage/origin_weights` and `attribution/root_attribution`. Parts are cut to six places;
+    the rest is the heaviest root's, of equals the first by name.
+    """
+    owners = roots.select("root_model_id", "organization", "country", "method")
+    derivatives = listed.select("month", "hub_id", "downloads", *FLAGS)
+    split = (
+        weights.select("hub_id", "root_model_id", "weight")
+        .join(derivatives, on="hub_id", how="inner")
+        .join(owners, on="root_model_id", how="left")
+        .sort("hub_id", "weight", "root_model_id", descending=[False, True, False])
+        .with_columns(_part_of_root())
+        .rename({"root_model_id": "family"})
+    )
+    whole = listed.join(weights, on="hub_id", how="anti").with_columns(
+        pl.lit(1, ORIGIN_WEIGHTS.schema["weight"]).alias("weight"), pl.col("model_id").alias("family")
+    )
+    columns = ["month", "hub_id", "family", "organization", "country", "method", "weight", "downloads", *FLAGS]
+    parts = pl.concat([whole.select(columns), split.select(columns)])
+    return parts.with_columns(pl.lit(1, pl.Int64).alias("models"), *_in_populations())
+
+
+def _part_of_root() -> pl.Expr:
+    """A root's part of its derivative's downloads; rows stand by derivative, the heaviest root first."""
+    part = (pl.col("downloads") * pl.col("weight")).truncate(DECIMAL.scale).cast(DECIMAL)
+    is_heaviest = pl.col("hub_id").ne_missing(pl.col("hub_id").shift())
+    return part + pl.when(is_heaviest).then(pl.col("downloads") - part.sum().over("hub_id")).otherwise(0)
+
+
+def with_remainder(rows: pl.LazyFrame, country_shares: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows with one per country for all models that are not among them.
+
+    `country_shares` are the month's rows of `shares/country_shares` of one attribution, which hold every model.
+    """
+    amounts = ["models", *(downloads_column(population) for population in POPULATION_NAMES)]
+    in_population = {
+        downloads_column(name): pl.col("downloads").filter(pl.col("population") == name).sum()
+        for name in POPULATION_NAMES
+    }
+    whole = country_shares.group_by("month", pl.col("member").alias("country")).agg(
+        pl.col("models").filter(pl.col("population") == "all").sum(),
+        *(amount.alias(column) for column, amount in in_population.items()),
+    )
+    listed = rows.group_by("country").agg(
+        pl.col("hub_id").n_unique().cast(pl.Int64).alias("models"), pl.col(amounts[1:]).sum()
+    )
+    rest = (
+        whole.join(listed, on="country", how="left", suffix="_listed")
+        .select(
+            "month",
+            "country",
+            pl.lit(REMAINDER).alias("hub_id"),
+            *((pl.col(name) - pl.col(f"{name}_listed").fill_null(0)).clip(0).alias(name) for name in amounts),
+        )
+        .filter(pl.col("models") > 0)
+    )
+    return pl.concat([rows, rest], how="diagonal")
+
+
+def _of_attribution(months: PublishedMonths, attribution: str) -> pl.LazyFrame:
+    return months.scan(COUNTRY_SHARES).filter(pl.col("attribution") == attribution)
+
+
+def _model_month(months: PublishedMonths) -> pl.LazyFrame:
+    rows = by_uploader(listed_models(months.scan(MODELS)))
+    columns = [name for name in MODEL_MONTH.table.schema.names() if name != "month"]
+    return with_remainder(rows.select("month", *columns), _of_attribution(months, "uploader"))
+
+
+def _model_origin_month(months: PublishedMonths) -> pl.LazyFrame:
+    listed = listed_models(months.scan(MODELS)).collect().lazy()
+    rows = by_origin(listed, months.scan(ORIGIN_WEIGHTS), months.scan(ROOT_ATTRIBUTION)).collect().lazy()
+    columns = [name for name in MODEL_ORIGIN_MONTH.table.schema.names() if name != "month"]
+    whole = with_remainder(rows.select("month", *columns), _of_attribution(months, "origin"))
+    return whole.with_columns(pl.col("family").fill_null(REMAINDER))
 
 
 MODEL_MONTH = PublishedTable(
@@ -88,7 +181,7 @@ MODEL_MONTH = PublishedTable(
         key=("hub_id", "country"),
         warnings=(_REMAINDER_WARNING,),
     ),
-    _by_uploader,
+    _model_month,
     _REFERENCES,
     adds_up_to={"downloads": (MODEL_DOWNLOADS, "downloads")},
 )
@@ -118,7 +211,7 @@ MODEL_ORIGIN_MONTH = PublishedTable(
         key=("hub_id", "family", "country"),
         warnings=(_REMAINDER_WARNING, "The same downloads as in `model_month`: never add the two up."),
     ),
-    _by_origin,
+    _model_origin_month,
     _REFERENCES,
     adds_up_to={"downloads": (MODEL_DOWNLOADS, "downloads")},
 )

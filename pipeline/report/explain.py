@@ -18,11 +18,11 @@ import duckdb
 from pipeline.databases import rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import in_words
+from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.publish.warehouse import quoted
 from pipeline.report.figures import Row, headline_definition, open_warehouse
 from pipeline.report.window import Window, read_window
 from pipeline.report.words import ATTRIBUTION_MEANINGS, NOTHING, POPULATION_MEANINGS, counted, part, terms_as_text
-from pipeline.tables.published import REMAINDER, downloads_column
 from pipeline.text import plain
 
 LEVELS = {

@@ -17,11 +17,9 @@ from pipeline.months import add_months, closing_of, days_in, opening_of
 from pipeline.reference.flagged import FlaggedModels
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 from pipeline.tables.measures import INTERMEDIARIES, MODEL_SIZES, RELEASE_DAYS
-from pipeline.tables.published import LISTED_SHARE
 from pipeline.tables.shares import WINDOWS
-from pipeline.transform import concentration, model_facts
+from pipeline.transform import concentration
 from pipeline.transform.accounts import KnownOfMonth, month_accounts
-from pipeline.transform.alignment import of_models
 from pipeline.transform.downloads import Populations, download_accounts, model_downloads, month_basis
 from pipeline.transform.intermediaries import intermediary_windows
 from pipeline.transform.normalise import opening_counters
@@ -99,40 +97,6 @@ class MonthOfModels:
             [{"root_model_id": f"{space}/root", "method": "registry"} | owner for space, owner in known.items()],
         )
         self.total = sum(row["downloads"] for row in listed)
-
-
-@given(MODELS)
-@settings(max_examples=20)
-def test_the_listed_models_are_the_fewest_that_make_up_999_of_a_thousand_and_stand_in_their_rows(models):
-    month = MonthOfModels(models)
-    listed = model_facts.listed_models(month.downloads)
-    assert listed["hub_id"].is_sorted()
-    assert listed["hub_id"].to_list() == [month.models[row]["hub_id"] for row in listed["row"]]
-    assert listed["downloads"].sum() >= LISTED_SHARE * month.total
-    others = [row["downloads"] for row in month.models if row["hub_id"] not in set(listed["hub_id"])]
-    assert max(others, default=0.0) <= listed["downloads"].min() if listed.height else not any(others)
-    found = of_models(listed, month.snapshot, ["license"])
-    assert dict(found.iter_rows()) == dict(listed.select("hub_id", "model_id").iter_rows())
-    described = model_facts.described_models(listed, month.snapshot)
-    assert described["license"].to_list() == described["model_id"].to_list() == listed["model_id"].to_list()
-
-
-@given(MODELS)
-@settings(max_examples=20)
-def test_a_listed_model_is_wholly_its_uploaders_and_wholly_its_roots(models):
-    month = MonthOfModels(models)
-    listed = model_facts.listed_models(month.downloads)
-    uploaded = model_facts.uploader_facts(listed, month.attribution, month.lineage)
-    originated = model_facts.origin_facts(
-        uploaded.with_columns(pl.lit("registry").alias("method")), month.weights, month.roots
-    )
-    assert uploaded["hub_id"].to_list() == listed["hub_id"].to_list()
-    for column in model_facts.DOWNLOADS:
-        assert uploaded[column].sum() == listed[column].sum()
-        assert originated[column].sum() == pytest.approx(listed[column].sum())
-    assert originated.group_by("hub_id").agg(pl.col("weight").sum())["weight"].to_list() == pytest.approx(
-        [1] * listed.height
-    )
 
 
 @given(MODELS)

@@ -11,10 +11,7 @@ from assets.attribution.developers import attribute
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.registry_review import compare_maps
 from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.tables.published import REMAINDER
-from pipeline.tables.shares import POPULATION_NAMES
 from pipeline.transform.alignment import beside, rows_of
-from pipeline.transform.model_facts import DOWNLOADS, with_remainder
 from pipeline.transform.normalise import hub_snapshot
 from pipeline.transform.sums import coded, totals_by
 
@@ -133,23 +130,3 @@ def test_two_maps_are_compared_namespace_by_namespace_once_each(registry, other)
     found = compare_maps(registry_of(registry), theirs, groups)
     assert found["namespace"].is_unique().all()
     assert set(found["namespace"]) >= {name for name, _ in other}
-
-
-@given(st.lists(st.tuples(st.sampled_from(["CN", "US"]), st.floats(0.1, 1e9)), min_size=2, max_size=40), st.randoms())
-@settings(max_examples=50)
-def test_what_remains_beside_the_listed_models_is_the_same_to_the_last_bit(models, chance):
-    rows = [
-        {"month": AUGUST, "hub_id": f"{number:03}", "country": country, "models": 1} | dict.fromkeys(DOWNLOADS, amount)
-        for number, (country, amount) in enumerate(models)
-    ]
-    shares = pl.DataFrame(
-        [
-            {"month": AUGUST, "member": country, "population": population, "downloads": 1e12, "models": 1000}
-            for country in ("CN", "US")
-            for population in POPULATION_NAMES
-        ]
-    )
-    remainder = with_remainder(pl.DataFrame(rows), shares).filter(pl.col("hub_id") == REMAINDER).sort("country")
-    chance.shuffle(rows)
-    again = with_remainder(pl.DataFrame(rows), shares).filter(pl.col("hub_id") == REMAINDER).sort("country")
-    assert again.equals(remainder)
