@@ -42,13 +42,16 @@ def hub_accounts(
     return answers.lazy().with_columns(pl.lit(month_of(context)).alias("month"))
 
 
-@table_asset(listings.OPENING_COUNTERS, reads_network=True)
+@table_asset(listings.OPENING_COUNTERS, reads_network=True, ins=inputs(closing=listings.HUB_SNAPSHOTS))
 def opening_counters(
-    context: dg.AssetExecutionContext, snapshot_source: SnapshotSourceResource, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    closing: pl.LazyFrame,
+    snapshot_source: SnapshotSourceResource,
+    lake: LakeResource,
 ) -> pl.LazyFrame:
     """The counters at the month's opening, from the lake or from the source."""
     month = month_of(context)
-    return normalise.opening_counters(opening_snapshot(month, snapshot_source.open(), lake), month)
+    return normalise.opening_counters(opening_snapshot(month, snapshot_source.open(), lake), closing, month)
 
 
 @table_asset(listings.MODEL_DOWNLOADS, ins=inputs(closing=listings.HUB_SNAPSHOTS, opening=listings.OPENING_COUNTERS))

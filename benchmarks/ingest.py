@@ -23,7 +23,7 @@ from benchmarks.stages import Peer, Stage
 from pipeline.lake.store import Lake
 from pipeline.sources.client import HubClient
 from pipeline.sources.listing_crawl import EXPANDED_FIELDS, ListingCrawl, packed
-from pipeline.sources.record_parsers import read_parquet
+from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import Snapshot
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.opening import snapshot_rows
@@ -77,7 +77,7 @@ def pages(folder: Path) -> dict[str, int]:
 
 def archive(folder: Path) -> dict[str, int]:
     """The archive's file into the lake."""
-    return _into_the_lake(folder, read_parquet(folder / "models.parquet"))
+    return _into_the_lake(folder, read_parquet([folder / "models.parquet"]).rows)
 
 
 def _into_the_lake(folder: Path, rows: pl.LazyFrame) -> dict[str, int]:

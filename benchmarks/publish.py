@@ -136,7 +136,7 @@ def _measure_month(lake: Lake, month: dt.date, listing: pl.DataFrame, registry: 
     )
     accounts = known.select("namespace").unique().sort("namespace").head(ASKED_ABOUT)
     lake.write(listings.HUB_SNAPSHOTS, month, closing)
-    lake.write(listings.OPENING_COUNTERS, month, opening_counters(opening.lazy(), month))
+    lake.write(listings.OPENING_COUNTERS, month, opening_counters(opening.lazy(), closing.lazy(), month))
     lake.write(
         listings.HUB_ACCOUNTS,
         month,

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 
 from pipeline.errors import CensusError
 
-FIRST_MONTH = date(2024, 8, 1)
-"""The first month of the census: archives of the Hub begin on 2024-07-29."""
+FIRST_MONTH = date(2020, 1, 1)
+"""The first month that can be made: the Hub is hardly older. The public archives begin on 2024-07-29."""
 
 
 def parse_month(text: str) -> date:

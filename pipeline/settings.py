@@ -128,6 +128,22 @@ def account_requests() -> int | None:
     return int(written) if written else None
 
 
+def fewest_still_listed() -> float:
+    """`CENSUS_FEWEST_STILL_LISTED`: the share of a month's first repositories that its close must have; 0.95 if unset.
+
+    Raises:
+        CensusError: it is no share.
+    """
+    written = os.environ.get("CENSUS_FEWEST_STILL_LISTED") or "0.95"
+    try:
+        share = float(written)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise CensusError(f"CENSUS_FEWEST_STILL_LISTED is {written!r}: write a share from 0 to 1, or unset it")
+    return share
+
+
 def heavy_steps() -> int:
     """`CENSUS_HEAVY_STEPS`: how many steps over large tables may run at a time, over all runs; 2 where not set.
 

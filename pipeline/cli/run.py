@@ -32,7 +32,7 @@ from pipeline.reference.registry import read_registry
 from pipeline.report.headline import Headline, read_headline
 from pipeline.report.picture import REPORT_NAME
 from pipeline.sources.catalog import open_source
-from pipeline.sources.snapshots import SourceChoice, require_served
+from pipeline.sources.snapshots import SourceChoice, months_to_read
 from pipeline.synthetic import MARK
 from pipeline.wording import counted
 
@@ -64,13 +64,8 @@ class Request:
         if self.from_step:
             return self._months_of_the_lake(lake, self.from_step)
         source = open_source(SourceChoice(self.source, self.snapshots), settings.cache_folder())
-        served = source.months()
         require_same_world(lake, f"{source.name}{MARK}" if source.is_synthetic else source.name)
-        if not served and not (self.first and self.last):
-            raise CensusError(f"source {self.source} serves no month now: {source.remedy}")
-        months = months_between(self.first or served[0], self.last or served[-1])
-        require_served(source, months)
-        return months
+        return months_to_read(source, self.first, self.last)
 
     def _months_of_the_lake(self, lake: Lake, step: str) -> list[date]:
         """The months of which the lake holds everything that the step does not make."""
@@ -121,6 +116,8 @@ class Reporter(Protocol):
 def run(request: Request, reporter: Reporter) -> int:
     """Runs the request's months, then publishes; the exit code."""
     months = request.months()
+    if gaps := [month for month in months_between(months[0], months[-1]) if month not in months]:
+        click.echo(f"left out, because source {request.source} does not have them: {in_words(gaps)}", err=True)
     read_registry(request.registry)
     settings.origin_rule(request.origin_rule)
     deployed_thresholds(CATALOGUE)

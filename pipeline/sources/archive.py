@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
 from filelock import FileLock
@@ -28,7 +28,7 @@ from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import add_months, closing_of, months_between
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient, RemoteFile
-from pipeline.sources.record_parsers import absent_columns, read_parquet
+from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import (
     DEFAULT_TOLERANCE,
     Snapshot,
@@ -93,6 +93,11 @@ class ArchiveSource(SnapshotSource):
     def observed_at(self, edition: Edition) -> datetime:
         """When the copy's content was observed."""
 
+    @property
+    def is_synthetic(self) -> bool:
+        """See `SnapshotSource`."""
+        return bool(self._kept()["is_synthetic"])
+
     def months(self) -> list[date]:
         """Every month with a copy within tolerance of its close; whether it is usable shows when it is read."""
         editions = self._editions()
@@ -108,15 +113,12 @@ class ArchiveSource(SnapshotSource):
         for observed_at, edition in self._candidates(month, editions):
             reason = self._unusable(edition, editions)
             if reason is None:
-                path = self._download(edition)
-                notes = {"refused": "; ".join(refused), "absent_columns": ", ".join(absent_columns(path))}
-                return Snapshot(
-                    read_parquet(path),
-                    observed_at,
-                    self.name,
-                    edition.revision,
-                    {name: note for name, note in notes.items() if note},
-                )
+                observed = read_parquet([self._download(edition)])
+                notes = observed.notes(f"{self.repository} at {edition.commit[:8]}")
+                if refused:
+                    notes["refused"] = "; ".join(refused)
+                source = self.recorded_as(is_synthetic=self.is_synthetic)
+                return Snapshot(observed.rows, observed_at, source, edition.revision, notes)
             refused.append(f"{observed_at:%Y-%m-%d %H:%M} {reason}")
         found = f"the revisions near it are unusable ({'; '.join(refused)})" if refused else _reach(editions)
         raise MonthNotServedError(
@@ -188,20 +190,25 @@ class ArchiveSource(SnapshotSource):
         return path
 
     def _editions(self) -> list[Edition]:
-        """The archive's copies, oldest first; listed once, then kept for an hour."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        kept = self.cache / "editions.json"
-        with FileLock(f"{kept}.lock"):
-            if not kept.exists() or time.time() - kept.stat().st_mtime > LISTED_FOR_SECONDS:
-                listed = [asdict(edition) for edition in self.list_editions()]
-                if not listed:
-                    return []
-                write_atomically(kept, json.dumps(listed, default=datetime.isoformat).encode())
-            listed_again = json.loads(kept.read_text())
+        """The archive's copies, oldest first."""
         return [
             Edition(**edition | {time: datetime.fromisoformat(edition[time]) for time in ("earliest", "latest")})
-            for edition in listed_again
+            for edition in self._kept()["editions"]
         ]
+
+    def _kept(self) -> dict[str, Any]:
+        """The copies and whether the Hub is synthetic that keeps them; asked once, then kept for an hour."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        kept = self.cache / "archive.json"
+        with FileLock(f"{kept}.lock"):
+            if not kept.exists() or time.time() - kept.stat().st_mtime > LISTED_FOR_SECONDS:
+                editions = [asdict(edition) for edition in self.list_editions()]
+                found = {"is_synthetic": self.client.is_synthetic, "editions": editions}
+                if not editions:
+                    return found
+                write_atomically(kept, json.dumps(found, default=datetime.isoformat).encode())
+            listed: dict[str, Any] = json.loads(kept.read_text())
+        return listed
 
 
 def _reach(editions: list[Edition]) -> str:

@@ -18,15 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pyarrow as pa
-from huggingface_hub import HfApi, HfFileSystem, hf_hub_download, set_client_factory
+from huggingface_hub import HfApi, HfFileSystem, hf_hub_download, is_offline_mode, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers, http_backoff  # type: ignore[attr-defined]
 from huggingface_hub.utils import logging as hub_logging
-from huggingface_hub.utils._http import default_client_factory, parse_ratelimit_headers
+from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
 from pyarrow import parquet
 
 from pipeline.errors import CensusError, TemporaryError
@@ -40,7 +41,62 @@ UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError
 """What libraries raise where an answer is well-formed HTTP and nothing of what was asked for."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
+LARGEST_BODY_BYTES = 64 * 2**20
+"""More than any answer takes that is read into memory: a page of a thousand models has some 5 MB."""
+SYNTHETIC_HEADER = "X-Synthetic-Hub"
+"""By which our own local Hub says in every answer that nothing in it was measured."""
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
 _home_of_token: dict[str, tuple[str, str]] = {}
+_synthetic: set[tuple[str, str]] = set()
+"""Scheme and host of every Hub that has said that it is synthetic."""
+
+
+class _Session(httpx2.Client):
+    """The session of `huggingface_hub`: no body larger than `LARGEST_BODY_BYTES` is unpacked into memory."""
+
+    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        """Sends a request; what is not asked for as a stream is read, piece by piece.
+
+        Raises:
+            CensusError: the body is too large.
+        """
+        response = super().send(request, stream=True, **options)
+        if response.headers.get(SYNTHETIC_HEADER):
+            _synthetic.add(_origin(str(request.url)))
+        if stream:
+            return response
+        try:
+            body = _bounded_body(response)
+        finally:
+            response.close()
+        headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER]
+        return httpx2.Response(
+            response.status_code,
+            headers=headers,
+            content=body,
+            request=response.request,
+            history=response.history,
+            extensions={"http_version": response.extensions.get("http_version", b"HTTP/1.1")},
+        )
+
+
+_OF_THE_TRANSFER = ("content-encoding", "content-length", "transfer-encoding")
+
+
+def _bounded_body(response: httpx2.Response) -> bytes:
+    # One packing only, of which the worst is a thousand times as large unpacked: a piece of it stays small.
+    if response.headers.get("content-encoding", "identity") not in ("identity", "gzip", "deflate"):
+        raise CensusError(f"{response.url.host} packs an answer in a way that was not asked for: check HF_ENDPOINT")
+    body = bytearray()
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > LARGEST_BODY_BYTES:
+            raise CensusError(
+                f"{response.url.host} answered {response.url.path} with more than {LARGEST_BODY_BYTES // 2**20} MB, "
+                "which no Hub does: check HF_ENDPOINT"
+            )
+    return bytes(body)
 
 
 def _keep_token_at_home(request: httpx2.Request) -> None:
@@ -51,23 +107,42 @@ def _keep_token_at_home(request: httpx2.Request) -> None:
     """
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     home = _home_of_token.get(token)
-    if home is not None and home != (request.url.scheme, request.url.netloc.decode()):
+    if home is not None and home != _origin(str(request.url)):
         raise CensusError(
             f"a link of the Hub leads to {request.url.scheme}://{request.url.host}, which is not the configured "
             f"{home[0]}://{home[1]}: refusing to send HF_TOKEN there; set HF_ENDPOINT if that host is the one you mean"
         )
 
 
-def _guarded_session() -> httpx2.Client:
-    session = default_client_factory()
-    session.event_hooks = {
-        **session.event_hooks,
-        "request": [*session.event_hooks.get("request", []), _keep_token_at_home],
-    }
-    return session
+def _as_the_library_does(request: httpx2.Request) -> None:
+    """The library's own preparation of a request; its offline mode does not concern this machine."""
+    try:
+        hf_request_event_hook(request)
+    except OfflineModeIsEnabled:
+        if not _is_loopback(str(request.url)):
+            raise
 
 
-set_client_factory(_guarded_session)
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in [host.strip("[]") for host in LOOPBACK]
+
+
+def _session() -> httpx2.Client:
+    return _Session(
+        event_hooks={"request": [_as_the_library_does, _keep_token_at_home]},
+        headers={"Accept-Encoding": "gzip"},
+        follow_redirects=True,
+        timeout=None,
+        mounts={f"all://{host}": None for host in LOOPBACK},  # whatever proxy the environment names
+    )
+
+
+set_client_factory(_session)
 
 
 @dataclass(frozen=True)
@@ -118,8 +193,12 @@ class HubClient:
 
     def __post_init__(self) -> None:
         if self.token:
-            own = urlsplit(self.endpoint)
-            _home_of_token[self.token] = (own.scheme, own.netloc)
+            _home_of_token[self.token] = _origin(self.endpoint)
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the Hub has said, in an answer to this process, that it is synthetic."""
+        return _origin(self.endpoint) in _synthetic
 
     def archive_revisions(self, repository: str) -> list[ArchiveRevision]:
         """The dataset repository's commits, newest first."""
@@ -270,8 +349,8 @@ class HubClient:
         return build_hf_headers(token=self._credential(), library_name="open-model-census")
 
     def _require_own_address(self, url: str) -> None:
-        own, other = urlsplit(self.endpoint), urlsplit(url)
-        if (own.scheme, own.netloc) != (other.scheme, other.netloc):
+        if _origin(self.endpoint) != _origin(url):
+            other = urlsplit(url)
             raise CensusError(
                 f"the listing's next page is at {other.scheme}://{other.hostname}, not at the configured "
                 f"{self.endpoint}: refusing to follow it; set HF_ENDPOINT if that host is the one you mean"
@@ -280,6 +359,11 @@ class HubClient:
     @contextmanager
     def _speaking(self, about: str) -> Iterator[None]:
         """Turns the libraries' failures into one sentence each; the token is in none of them."""
+        if is_offline_mode() and not _is_loopback(self.endpoint):
+            raise CensusError(
+                f"HF_HUB_OFFLINE is set, so that the Hub at {self.endpoint} is not asked for {about}: unset it, or "
+                "choose another source with --source"
+            )
         try:
             yield
         except HfHubHTTPError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -13,9 +15,10 @@ import polars as pl
 
 from pipeline.digest import digest_of
 from pipeline.errors import CensusError, MonthNotServedError
-from pipeline.months import add_months
+from pipeline.months import FIRST_MONTH, add_months, closing_of
 from pipeline.sources.accounts import AccountDirectory
-from pipeline.sources.record_parsers import read_json_lines, read_parquet
+from pipeline.sources.json_records import read_json
+from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import (
     DEFAULT_TOLERANCE,
     Snapshot,
@@ -24,17 +27,49 @@ from pipeline.sources.snapshots import (
     distance_from_closing,
 )
 
-FILE_NAME = re.compile(
-    r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})-(?P<minute>\d{2}))?\.(?P<format>parquet|(?:jsonl|ndjson|json)(?:\.gz)?)"
-)
-"""`2026-05-31.parquet`, or with the time in UTC `2026-05-31T23-50.jsonl.gz`."""
+FORMAT = r"\.(?P<format>parquet|jsonl|ndjson|json)(?:(?<!parquet)\.(?:gz|zst))?"
+OBSERVED = r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})-?(?P<minute>\d{2}))?"
+PART = r"(?P<part>[-_.](?:part)?[-_.]?\d+(?:[-_]of[-_](?P<parts>\d+))?)?"
+DUMP = re.compile(f"{OBSERVED}{PART}{FORMAT}")
+"""`2026-05-31.parquet`, or with the time in UTC `2026-05-31T23-50.jsonl.gz`; `2026-05-31-1-of-3.parquet` is a part."""
+FOLDER = re.compile(f"{OBSERVED}(?:{FORMAT})?")
+"""A folder of part files, as Spark and Dask write them."""
+PART_FILE = re.compile(f"{FORMAT}$")
+LOOKS_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Dump:
+    """One observation in a folder: a file, or the parts that were written of one."""
+
+    observed_at: datetime
+    name: str
+    files: tuple[Path, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file; of the parts' names and digests where there are several."""
+        digests = [digest_of(path) for path in self.files]
+        if len(digests) == 1:
+            return digests[0]
+        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is Parquet; else it is JSON."""
+        return self.files[0].suffix == ".parquet"
+
+    def is_copy_of(self, other: Dump) -> bool:
+        """Whether both hold the same bytes."""
+        sizes, others = ([path.stat().st_size for path in dump.files] for dump in (self, other))
+        return sizes == others and self.digest == other.digest
 
 
 @dataclass(frozen=True)
 class FolderSource(SnapshotSource):
-    """Monthly snapshots from the dated files in `folder`.
+    """Monthly snapshots from the dated dumps in `folder`.
 
-    A file whose name gives no time was observed at some moment of that day: noon is assumed.
+    A dump whose name gives no time was observed at some moment of that day: noon is assumed.
     """
 
     name = "folder"
@@ -51,52 +86,140 @@ class FolderSource(SnapshotSource):
         return cls(choice.snapshots, AccountDirectory.opened(cache), choice.tolerance)
 
     def months(self) -> list[date]:
-        """Every month with a file within tolerance of its close."""
-        near: set[date] = set()
-        for observed_at in self._files():
-            month = observed_at.date().replace(day=1)
-            near.update(
-                candidate
-                for candidate in (add_months(month, -1), month)
-                if distance_from_closing(candidate, observed_at) <= self.tolerance
-            )
-        return sorted(near)
+        """Every month of the census with a dump within tolerance of its close."""
+        return sorted({month for dump in self._dumps() for month in self._closed_by(dump) if month >= FIRST_MONTH})
+
+    def reach(self) -> str:
+        """See `SnapshotSource`; where no dump closes a month, which comes nearest to it."""
+        if self.months():
+            return super().reach()
+        dumps = self._dumps()
+        if any(self._closed_by(dump) for dump in dumps):
+            return f"its dumps are of months before {FIRST_MONTH:%Y-%m}, the first of the census"
+        month, dump = min(
+            ((month, dump) for dump in dumps for month in _around(dump)),
+            key=lambda near: distance_from_closing(near[0], near[1].observed_at),
+        )
+        return f"{self._too_far(month, dump)}; name dumps by the day on which the Hub was observed, or add one"
 
     def closing_snapshot(self, month: date) -> Snapshot:
-        """The file nearest to the month's close; see `SnapshotSource`."""
-        files = self._files()
-        nearest = min(files, key=lambda observed_at: (distance_from_closing(month, observed_at), observed_at))
-        if distance_from_closing(month, nearest) > self.tolerance:
-            raise MonthNotServedError(
-                f"source {self.name} cannot close {month:%Y-%m}: no file in {self.folder} is dated within "
-                f"{self.tolerance / timedelta(days=1):g} days of the month's end, the nearest is "
-                f"{files[nearest].name}; add one, or choose another month"
-            )
-        path = files[nearest]
-        rows = read_parquet(path) if path.suffix == ".parquet" else read_json_lines([path])
-        return Snapshot(rows, nearest, self.name, f"sha256:{digest_of(path)}")
+        """The dump nearest to the month's close that is no copy of the one before it; see `SnapshotSource`."""
+        dumps = self._dumps()
+        nearest = sorted(dumps, key=lambda dump: (distance_from_closing(month, dump.observed_at), dump.observed_at))
+        refused: list[str] = []
+        for dump in nearest:
+            if month not in self._closed_by(dump):
+                break
+            original = next((earlier for earlier in dumps[: dumps.index(dump)] if dump.is_copy_of(earlier)), None)
+            if original is None:
+                return self._snapshot(dump, refused)
+            refused.append(f"{dump.name} is byte for byte a copy of {original.name}")
+        raise MonthNotServedError(
+            f"source {self.name} cannot close {month:%Y-%m}: "
+            f"{'; '.join(refused) or 'of the dumps in ' + str(self.folder) + ', ' + self._too_far(month, nearest[0])}; "
+            "add a dump, or choose other months"
+        )
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """What was remembered: dumps do not know accounts."""
         return self.directory.remembered(namespaces)
 
-    def _files(self) -> dict[datetime, Path]:
+    def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
+        observed = read_parquet(dump.files) if dump.is_parquet else read_json(dump.files)
+        more = {"refused": "; ".join(refused), "not_read": ", ".join(self._not_read())}
+        if len(dump.files) > 1:
+            more["files"] = f"{len(dump.files)} parts"
+        notes = observed.notes(dump.name) | {note: said for note, said in more.items() if said}
+        return Snapshot(observed.rows, dump.observed_at, self.name, f"sha256:{dump.digest}", notes=notes)
+
+    def _closed_by(self, dump: Dump) -> list[date]:
+        return [month for month in _around(dump) if distance_from_closing(month, dump.observed_at) <= self.tolerance]
+
+    def _too_far(self, month: date, dump: Dump) -> str:
+        days = distance_from_closing(month, dump.observed_at) / timedelta(days=1)
+        return (
+            f"the nearest to a month's end is {dump.name}, {days:.1f} days from {closing_of(month):%Y-%m-%d %H:%M} UTC "
+            f"(at most {self.tolerance / timedelta(days=1):g} are tolerated)"
+        )
+
+    def _dumps(self) -> list[Dump]:
+        """The dumps, oldest first."""
         if not self.folder.is_dir():
             raise CensusError(f"the snapshots' folder {self.folder} does not exist: name one with --snapshots")
-        files = {}
+        found: dict[datetime, list[tuple[re.Match[str], Path]]] = {}
         for path in sorted(self.folder.iterdir()):
-            if match := FILE_NAME.fullmatch(path.name):
-                files[_observed_at(match, path.name)] = path
-        if not files:
+            if match := (FOLDER if path.is_dir() else DUMP).fullmatch(path.name):
+                found.setdefault(_observed_at(match), []).append((match, path))
+        if not found:
+            others = f" (it holds {', '.join(self._not_read()[:3])})" if self._not_read() else ""
             raise CensusError(
-                f"the folder {self.folder} holds no dated dumps: name them like 2026-05-31.parquet or 2026-05-31.jsonl"
+                f"the folder {self.folder} holds no dated dumps{others}: name them like 2026-05-31.parquet or "
+                "2026-05-31.jsonl"
             )
-        return files
+        return [_dump(observed_at, found[observed_at]) for observed_at in sorted(found)]
+
+    def _not_read(self) -> list[str]:
+        """Files that look like dumps and are none."""
+        return [
+            path.name
+            for path in sorted(self.folder.iterdir())
+            if LOOKS_DATED.search(path.name) and not (FOLDER if path.is_dir() else DUMP).fullmatch(path.name)
+        ]
 
 
-def _observed_at(match: re.Match[str], name: str) -> datetime:
+def _around(dump: Dump) -> list[date]:
+    """The month that was running when the dump was made, and the one before."""
+    running = dump.observed_at.date().replace(day=1)
+    return [add_months(running, -1), running]
+
+
+def _dump(observed_at: datetime, found: list[tuple[re.Match[str], Path]]) -> Dump:
+    """The one dump of a moment.
+
+    Raises:
+        CensusError: there are several, or not all of its parts.
+    """
+    match, path = found[0]
+    if len(found) == 1:
+        return Dump(observed_at, path.name, _parts_in(path) if path.is_dir() else (path,))
+    paths = tuple(path for _, path in found)
+    if not all(match["part"] and path.is_file() and path.suffix == paths[0].suffix for match, path in found):
+        raise CensusError(
+            f"{' and '.join(path.name for path in paths)} are of the same time: keep one, or say in the names at what "
+            "time each was observed, like 2026-05-31T23-50.parquet"
+        )
+    if match["parts"] and int(match["parts"]) != len(found):
+        raise CensusError(
+            f"{path.name} is one of {match['parts']} parts, and {len(found)} are there: add the others, or remove it"
+        )
+    return Dump(observed_at, f"{path.name} and {len(found) - 1} more", paths)
+
+
+def _parts_in(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder of parts; what tools put beside them begins with a dot or a low line.
+
+    Raises:
+        CensusError: there are none, or the folder is still being written.
+    """
+    if (folder / "_temporary").exists():
+        raise CensusError(f"{folder.name} is still being written, or was given up: finish it, or remove it")
+    parts = tuple(
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(name.startswith((".", "_")) for name in path.relative_to(folder).parts)
+    )
+    formats = {match["format"] if (match := PART_FILE.search(path.name)) else None for path in parts}
+    if len(formats) != 1 or None in formats:
+        raise CensusError(
+            f"the folder {folder.name} holds something else than the Parquet or JSON parts of one dump: leave nothing "
+            "else in it"
+        )
+    return parts
+
+
+def _observed_at(match: re.Match[str]) -> datetime:
     try:
         day = date.fromisoformat(match["day"])
         return datetime(day.year, day.month, day.day, int(match["hour"] or 12), int(match["minute"] or 0), tzinfo=UTC)
     except ValueError as error:
-        raise CensusError(f"the dump {name} is named by a date that does not exist: rename it") from error
+        raise CensusError(f"the dump {match[0]} is named by a date that does not exist: rename it") from error

@@ -58,6 +58,12 @@ class HubSource(SnapshotSource):
         client = HubClient(token=os.environ.get("HF_TOKEN"))
         return cls(client, cache / cls.name, AccountDirectory.opened(cache), choice.tolerance, choice.tell)
 
+    @property
+    def is_synthetic(self) -> bool:
+        """See `SnapshotSource`; asked of the Hub once."""
+        self.client.model_count()
+        return self.client.is_synthetic
+
     def months(self) -> list[date]:
         """The month just closed, while the tolerance lasts, and those of which a finished crawl is kept."""
         kept = {parse_month(path.parent.name) for path in self.cache.glob(f"*/{FINISHED}")}
@@ -78,12 +84,13 @@ class HubSource(SnapshotSource):
             self._require_open(month)
             self._crawl(crawl, finished)
         ended = json.loads(finished.read_text())
+        observed = crawl.observed()
         return Snapshot(
-            crawl.rows(),
+            observed.rows,
             datetime.fromisoformat(ended["finished_at"]),
-            self.name,
+            self.recorded_as(is_synthetic=ended["is_synthetic"]),
             f"listing:{ended['finished_at']}",
-            {"crawl": ended["summary"]},
+            {"crawl": ended["summary"]} | observed.notes(f"the listing of {self.client.endpoint}"),
         )
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
@@ -103,7 +110,8 @@ class HubSource(SnapshotSource):
         try:
             with FileLock(crawl.folder / ".lock", timeout=0):
                 ended = crawl.run(tell)
-                content = {"finished_at": self.clock().isoformat(timespec="seconds"), "summary": str(ended)}
+                finished_at = self.clock().isoformat(timespec="seconds")
+                content = {"finished_at": finished_at, "summary": str(ended), "is_synthetic": self.client.is_synthetic}
                 write_atomically(finished, json.dumps(content).encode())
         except Timeout as error:
             raise TemporaryError(

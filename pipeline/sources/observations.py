@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import polars as pl
+
+from pipeline.errors import UnusableSnapshotError
 
 BASE_MODELS = pl.List(pl.Struct({"hub_id": pl.String, "model_id": pl.String}))
 """The parents that the Hub's `baseModels` states."""
@@ -25,6 +30,92 @@ OBSERVATION_SCHEMA = pl.Schema(
         "base_model_relation": pl.String(),
         "base_models": BASE_MODELS,
         "card_base_models": pl.List(pl.String()),
+        "unreadable": pl.List(pl.String()),
     }
 )
-"""The columns of a snapshot's rows, before any interpretation. All but `model_id` may be null."""
+"""The columns of a snapshot's rows, before any interpretation. All but `model_id` may be null.
+
+`unreadable` lists the fields that are there and cannot be read, as `field: value`, the value shortened.
+"""
+
+COLUMN_OF_FIELD = {
+    "createdAt": "created_at",
+    "downloads": "downloads_30d",
+    "downloadsAllTime": "downloads_all_time",
+    "likes": "likes",
+    "tags": "tags",
+    "safetensors": "safetensors_parameters",
+    "gguf": "gguf_parameters",
+    "baseModels": "base_models",
+    "cardData": "card_base_models",
+}
+"""The column that a field of a listing record becomes, for those that may hold something unreadable."""
+
+MOST_UNREADABLE = 0.01
+"""With a larger share of unreadable values in one field, a snapshot is not what its names say."""
+ALWAYS_TOLERATED = 2
+"""So many unreadable values condemn no dump, however small it is, if others of the field can be read."""
+VALUE_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was read: `rows` in `OBSERVATION_SCHEMA`, and the columns for which there is no field at all.
+
+    `nameless` records named no repository and are not among the rows.
+    """
+
+    rows: pl.LazyFrame
+    absent_columns: frozenset[str]
+    nameless: int = 0
+
+    @classmethod
+    def of_records(cls, count: int, rows: pl.LazyFrame, absent_columns: frozenset[str], name: str) -> Self:
+        """What so many records say, if they name repositories.
+
+        Raises:
+            UnusableSnapshotError: more than 1 % of the records name none.
+        """
+        named = rows.select(pl.len()).collect().item()
+        if count and (named == 0 or count - named > max(ALWAYS_TOLERATED, MOST_UNREADABLE * count)):
+            raise UnusableSnapshotError(
+                f"{name} has {count:,} records, of which {count - named:,} name no repository in a field `id`: write "
+                "them as the listing API does"
+            )
+        return cls(rows, absent_columns, count - named)
+
+    def notes(self, name: str) -> dict[str, str]:
+        """What should be known of the values, for people; `name` is that of the file or listing.
+
+        Raises:
+            UnusableSnapshotError: more than 1 % of the values of a field cannot be read.
+        """
+        absent = [column for column in OBSERVATION_SCHEMA if column in self.absent_columns - {"unreadable"}]
+        found = {"absent_columns": ", ".join(absent), "unreadable": "; ".join(_unreadable(self, name))}
+        return {note: said for note, said in found.items() if said}
+
+
+def _unreadable(observed: Observed, name: str) -> list[str]:
+    """A sentence for each field that has values that cannot be read, most first."""
+    said = [f"{observed.nameless:,} records name no repository"] if observed.nameless else []
+    entry = pl.col("unreadable").str.splitn(": ", 2).struct.rename_fields(["field", "value"])
+    by_field = (
+        observed.rows.select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
+        .select(entry.alias("entry"))
+        .unnest("entry")
+        .group_by("field")
+        .agg(pl.len().alias("count"), pl.col("value").first())
+        .sort("count", "field", descending=[True, False])
+        .collect(engine="streaming")
+    )
+    if by_field.is_empty():
+        return said
+    columns = [COLUMN_OF_FIELD[field] for field in by_field["field"]]
+    readable = observed.rows.select(pl.col(columns).count()).collect(engine="streaming").row(0, named=True)
+    for field, count, value in by_field.iter_rows():
+        there = count + readable[COLUMN_OF_FIELD[field]]
+        told = f"{count:,} of {there:,} values of `{field}` cannot be read, for example {value!r}"
+        if count == there or count > max(ALWAYS_TOLERATED, MOST_UNREADABLE * there):
+            raise UnusableSnapshotError(f"{name}: {told}: write them as the listing API does, or leave them out")
+        said.append(told)
+    return said

@@ -11,8 +11,9 @@ from typing import ClassVar, Self
 
 import polars as pl
 
-from pipeline.errors import MonthNotServedError
-from pipeline.months import closing_of
+from pipeline.errors import CensusError, MonthNotServedError
+from pipeline.months import closing_of, in_words
+from pipeline.synthetic import MARK
 
 DEFAULT_TOLERANCE = timedelta(days=3.5)
 """How far from the boundary an observation may be and still close the month."""
@@ -33,7 +34,10 @@ class SourceChoice:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One observation of the whole Hub; `rows` has the columns of `OBSERVATION_SCHEMA`."""
+    """One observation of the whole Hub; `rows` has the columns of `OBSERVATION_SCHEMA`.
+
+    The name of the `source` ends in `pipeline.synthetic.MARK` where the Hub is synthetic.
+    """
 
     rows: pl.LazyFrame
     observed_at: datetime
@@ -66,9 +70,18 @@ class SnapshotSource(ABC):
         """Whether the Hub that it reads has said that it is synthetic."""
         return False
 
+    def recorded_as(self, *, is_synthetic: bool) -> str:
+        """The name by which months of the source are recorded."""
+        return f"{self.name}{MARK}" if is_synthetic else self.name
+
     @abstractmethod
     def months(self) -> list[date]:
         """The months that the source can close, in order, as far as it can tell without reading them."""
+
+    def reach(self) -> str:
+        """Which months the source has, as a clause for people."""
+        months = self.months()
+        return f"it has {in_words(months)}" if months else "it has none"
 
     @abstractmethod
     def closing_snapshot(self, month: date) -> Snapshot:
@@ -94,6 +107,21 @@ def distance_from_closing(month: date, observed_at: datetime) -> timedelta:
     return abs(observed_at - closing_of(month))
 
 
+def months_to_read(source: SnapshotSource, first: date | None, last: date | None) -> list[date]:
+    """The source's months from `first` to `last`, by default all; months between them that it lacks are left out.
+
+    Raises:
+        CensusError: it has none, or not the `first` or the `last` that was asked for.
+    """
+    if first and last and first > last:
+        raise CensusError(f"there is no month from {first:%Y-%m} to {last:%Y-%m}: exchange --from and --to")
+    served = source.months()
+    if not served and not (first or last):
+        raise MonthNotServedError(f"source {source.name} serves no month now: {source.reach()}; {source.remedy}")
+    require_served(source, [month for month in (first, last) if month])
+    return [month for month in served if (first or month) <= month <= (last or month)]
+
+
 def require_served(source: SnapshotSource, months: list[date]) -> None:
     """Refuses months that a source does not have, before anything is read.
 
@@ -103,5 +131,6 @@ def require_served(source: SnapshotSource, months: list[date]) -> None:
     served = source.months()
     missing = [f"{month:%Y-%m}" for month in months if month not in served]
     if missing:
-        reach = f"it has {served[0]:%Y-%m} to {served[-1]:%Y-%m}" if served else "it has none"
-        raise MonthNotServedError(f"source {source.name} does not serve {', '.join(missing)}: {reach}; {source.remedy}")
+        raise MonthNotServedError(
+            f"source {source.name} does not serve {', '.join(missing)}: {source.reach()}; {source.remedy}"
+        )

@@ -21,6 +21,9 @@ from pipeline.tables.columns import (
     SOURCE_REVISION,
 )
 
+STRETCH = 1000
+"""Repositories on a page of the listing."""
+
 IDENTIFIED_BY = Column(
     "identified_by",
     pl.String,
@@ -51,9 +54,21 @@ OBSERVATIONS = (
     ),
     Column("gguf_parameters", pl.Int64, "Parameters stated by the GGUF header.", "parameters", nullable=True),
     Column("tags", pl.List(pl.String), "All tags, as the Hub lists them.", nullable=True),
-    Column("base_model_relation", pl.String, "The relation that the Hub's `baseModels` states.", nullable=True),
+    Column(
+        "base_model_relation",
+        pl.String,
+        "The relation that the Hub's `baseModels` or, failing that, the card states.",
+        nullable=True,
+    ),
     Column("base_models", BASE_MODELS, "The parents that the Hub's `baseModels` states.", nullable=True),
     Column("card_base_models", pl.List(pl.String), "`base_model` as the model card declares it.", nullable=True),
+    Column(
+        "unreadable",
+        pl.List(pl.String),
+        "The fields that are there and cannot be read, as `field: value`, the value shortened. With more than 1 % of a "
+        "field's values unreadable, the source refuses the month.",
+        nullable=True,
+    ),
 )
 """What a snapshot source reports of one repository beside its id and name, before any interpretation."""
 
@@ -98,6 +113,20 @@ HUB_SNAPSHOTS = Table(
                 .select("hub_id", "model_id", "created_at", "observed_at")
             ),
             severity="warning",
+        ),
+        Rule(
+            "values_readable",
+            "No field holds a value that cannot be read.",
+            lambda frames: (
+                frames.scan("listings/hub_snapshots")
+                .select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
+                .with_columns(pl.col("unreadable").str.extract("^([^:]*): ", 1).alias("field"))
+                .group_by("field")
+                .agg(pl.len().alias("values"), pl.col("unreadable").min().alias("example"))
+                .sort("field")
+            ),
+            severity="warning",
+            quoted=("example", "values"),
         ),
         mostly_unique("listings/hub_snapshots", "model_id"),
         none_where(
@@ -148,6 +177,30 @@ HUB_ACCOUNTS = Table(
     warnings=("Namespaces that are not listed here were not asked about: their type is unknown.",),
 )
 
+
+def _with_presence(frames: TableFrames) -> pl.LazyFrame:
+    """The repositories of the opening in the order of their ids, and whether each is listed at the close."""
+    listed = frames.scan("listings/hub_snapshots").select("hub_id", pl.lit(value=True).alias("is_there"))
+    opening = frames.scan("listings/opening_counters").select("hub_id", "model_id")
+    return (
+        opening.join(listed, on="hub_id", how="left")
+        .with_columns(pl.col("is_there").fill_null(value=False))
+        .sort("hub_id")
+    )
+
+
+def _too_many_gone(frames: TableFrames) -> pl.LazyFrame:
+    from pipeline import settings  # noqa: PLC0415 - which knows the origin rules that tables declare
+
+    most_gone = pl.max_horizontal((1 - settings.fewest_still_listed()) * pl.col("models"), pl.lit(2))
+    return _gone(frames).filter(pl.col("gone") > most_gone)
+
+
+def _gone(frames: TableFrames) -> pl.LazyFrame:
+    """One row: the repositories of the opening, and how many of them are not listed at the close."""
+    return _with_presence(frames).select(pl.len().alias("models"), (~pl.col("is_there")).sum().alias("gone"))
+
+
 OPENING_COUNTERS = Table(
     group="listings",
     name="opening_counters",
@@ -161,6 +214,7 @@ OPENING_COUNTERS = Table(
         MONTH,
         HUB_ID,
         MODEL_ID,
+        IDENTIFIED_BY,
         CREATED_AT.optional(),
         DOWNLOADS_ALL_TIME.optional(),
         OBSERVED_AT,
@@ -169,7 +223,54 @@ OPENING_COUNTERS = Table(
     ),
     key=("hub_id",),
     may_be_empty=True,
+    rules=(
+        Rule(
+            "still_listed",
+            "At least 95 % of the repositories of the opening (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed at "
+            "the close: with fewer the observation is cut.",
+            _too_many_gone,
+            quoted=("gone", "models"),
+        ),
+        Rule(
+            "no_stretch_gone",
+            "Nowhere in the order of creation are a thousand repositories of the opening, as many as a page of the "
+            "listing has, missing at the close one after the other.",
+            lambda frames: (
+                _with_presence(frames)
+                .with_columns(pl.col("is_there").rle_id().alias("stretch"))
+                .filter(~pl.col("is_there"))
+                .group_by("stretch")
+                .agg(pl.len().alias("models"), pl.col("hub_id").first(), pl.col("model_id").first())
+                .filter(pl.col("models") >= STRETCH)
+                .sort("stretch")
+            ),
+            quoted=("models", "model_id"),
+        ),
+        Rule(
+            "identity_unchanged",
+            "Both observations identify repositories alike; those for which one of them has no id are matched by name.",
+            lambda frames: (
+                frames.scan("listings/opening_counters")
+                .join(frames.scan("listings/hub_snapshots").select("hub_id", "identified_by"), on="hub_id")
+                .filter(pl.col("identified_by") != pl.col("identified_by_right"))
+                .group_by("identified_by")
+                .agg(pl.len().alias("matched_by_name"))
+            ),
+            severity="warning",
+            quoted=("matched_by_name",),
+        ),
+    ),
+    measures=(
+        Measure(
+            "gone_share",
+            "Share of the repositories of the opening that are not listed at the close.",
+            lambda frames: _gone(frames).select(pl.col("gone") / pl.col("models")).fill_nan(0.0),
+            maximum=0.02,
+            severity="warning",
+        ),
+    ),
 )
+
 
 QUALITIES = ("exact", "scaled", "estimated")
 FLOW_CASES = ("continued", "created", "late_arrival", "counter_reset", "not_counted", "estimated")
@@ -238,6 +339,21 @@ MODEL_DOWNLOADS = Table(
                 .agg(pl.col("basis").n_unique().alias("bases"))
                 .filter(pl.col("bases") > 1)
             ),
+        ),
+        Rule(
+            "counters_moved",
+            "Of ten repositories or more that are counted at both ends, one at least was downloaded: otherwise the "
+            "close is a copy of the opening.",
+            lambda frames: (
+                frames.scan("listings/model_downloads")
+                .filter(pl.col("flow_case").is_in(["continued", "counter_reset"]))
+                .select(
+                    pl.len().alias("models"),
+                    ((pl.col("downloads") > 0) | (pl.col("downloads_lost") > 0)).sum().alias("moved"),
+                )
+                .filter((pl.col("models") >= 10) & (pl.col("moved") == 0))
+            ),
+            quoted=("models",),
         ),
         all_found(
             "snapshot_covered",

@@ -76,8 +76,37 @@ def namespace_of(model_id: pl.Expr) -> pl.Expr:
     return model_id.str.extract(r"^([^/]+)/", 1)
 
 
-def opening_counters(snapshot: pl.LazyFrame, month: date) -> pl.LazyFrame:
-    """`listings/opening_counters` of a month from the closing snapshot of the month before."""
-    return snapshot.select(
-        "hub_id", "model_id", "created_at", "downloads_all_time", "observed_at", "source", "source_revision"
-    ).with_columns(pl.lit(month).alias("month"))
+def opening_counters(snapshot: pl.LazyFrame, closing: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """`listings/opening_counters` of a month from the closing snapshot of the month before and its own.
+
+    A repository that only one of the two identifies by an id is the one of the same name: it gets the `hub_id` of the
+    close. `identified_by` stays what it was at the opening.
+    """
+    opening = snapshot.select(
+        "hub_id",
+        "model_id",
+        "identified_by",
+        "created_at",
+        "downloads_all_time",
+        "observed_at",
+        "source",
+        "source_revision",
+    )
+    kinds = pl.concat([opening.select("identified_by"), closing.select("identified_by")]).unique().collect()
+    if kinds.height > 1:
+        opening = _with_ids_of(closing, opening)
+    return opening.with_columns(pl.lit(month).alias("month"))
+
+
+def _with_ids_of(closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
+    named = closing.select(
+        "model_id", pl.col("hub_id").alias("id_at_close"), pl.col("identified_by").alias("by_at_close")
+    ).unique("model_id", keep="first", maintain_order=True)
+    is_by_name = (pl.col("identified_by") == "name") | (pl.col("by_at_close") == "name")
+    found = opening.join(named, on="model_id", how="left", maintain_order="left")
+    matched = pl.when(is_by_name).then(pl.coalesce("id_at_close", "hub_id")).otherwise("hub_id").alias("hub_id")
+    return (
+        found.with_columns(matched)
+        .unique("hub_id", keep="first", maintain_order=True)
+        .drop("id_at_close", "by_at_close")
+    )

@@ -10,6 +10,7 @@ from pipeline.errors import MonthNotServedError
 from pipeline.lake.readable import ReadableLake
 from pipeline.months import previous_month
 from pipeline.sources.snapshots import Snapshot, SnapshotSource
+from pipeline.synthetic import MARK
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import hub_snapshot
 
@@ -38,7 +39,7 @@ def opening_snapshot(month: date, source: SnapshotSource, lake: ReadableLake) ->
     before = previous_month(month)
     kept = lake.scan(HUB_SNAPSHOTS, before) if lake.holds(HUB_SNAPSHOTS, before) else None
     read_from = kept.select(pl.col("source").first()).collect().item() if kept is not None else None
-    if kept is not None and read_from == source.name:
+    if kept is not None and read_from in (source.name, f"{source.name}{MARK}"):
         return kept
     try:
         return snapshot_rows(source.closing_snapshot(before), before)

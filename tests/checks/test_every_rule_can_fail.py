@@ -151,6 +151,21 @@ def new_derivatives(count: int) -> Month:
 
 LINEAGE = {"hub_id": ["1", "2"], "is_derivative": [False, True], "root_hub_id": ["1", "1"]}
 EDGE = {"child_hub_id": ["2"], "parent_hub_id": ["1"], "parent_model_id": ["x/1"], "parent_listed": [True]}
+
+
+def gone(allowed: int, whole: int, first: int = 0) -> Callable[[str], Scenario]:
+    """An opening of which as many repositories are missing at the close as are allowed; then one more, in a row."""
+
+    def scenario(path: str) -> Scenario:
+        names = [f"{number:06}" for number in range(whole)]
+        opening = rows(path, hub_id=names)
+        closing = (rows(SNAPSHOT, hub_id=names[:first] + names[first + count :]) for count in (allowed, allowed + 1))
+        passes, fails = (opening | snapshot for snapshot in closing)
+        return Scenario(passes, (fails,))
+
+    return scenario
+
+
 LISTED = rows(SNAPSHOT, hub_id=["1", "2"])
 DECLARED = {"base_models": [[{"hub_id": "1", "model_id": "x/1"}]], "lineage_tags": [["base_model:x/1"]]}
 
@@ -231,6 +246,21 @@ SCENARIOS: Mapping[str, Callable[[str], Scenario]] = {
     ),
     "cycle_share": lambda path: share_of(path, "is_in_cycle", True, False, 1),
     "orphan_share": lambda path: share_of(path, "is_orphan", True, False, 10, is_derivative=[True] * 100),
+    "values_readable": lambda path: either(path, {"unreadable": [None, []]}, {"unreadable": [None, ["likes: 3k"]]}),
+    "still_listed": gone(5, 100),
+    "no_stretch_gone": gone(999, 3000, first=20),
+    "gone_share": gone(2, 100),
+    "identity_unchanged": lambda path: either(
+        path,
+        {"hub_id": ["1", "2"], "identified_by": ["hub_id", "hub_id"]},
+        {"identified_by": ["hub_id", "name"]},
+        also=rows(SNAPSHOT, hub_id=["1", "2"], identified_by=["hub_id", "hub_id"]),
+    ),
+    "counters_moved": lambda path: either(
+        path,
+        {"flow_case": ["continued"] * 10, "downloads": [0.1] + [0] * 9, "downloads_lost": [0] * 10},
+        {"downloads": [0] * 10},
+    ),
     "weights_sum_to_one": lambda path: either(
         path, {"hub_id": ["2", "2"], "weight": [0.5, 0.5]}, {"weight": [0.5, 0.499999999999]}
     ),
@@ -311,3 +341,17 @@ def test_an_unmapped_namespace_that_was_large_before_is_not_new():
 def test_no_scenario_is_of_a_check_that_is_gone():
     names = {check for _, check in CHECKS} | {f"{path}/{check}" for path, check in CHECKS}
     assert set(SCENARIOS) <= names
+
+
+@pytest.mark.parametrize(("whole", "allowed"), [(3, 2), (40, 2), (60, 3), (1000, 50)])
+def test_of_a_small_opening_two_may_be_gone(whole, allowed):
+    scenario = gone(allowed, whole)("listings/opening_counters")
+    assert outcome("listings/opening_counters", "still_listed", scenario.passes, {})
+    assert not outcome("listings/opening_counters", "still_listed", scenario.fails[0], {})
+
+
+def test_another_share_may_be_told(monkeypatch):
+    scenario = gone(40, 100)("listings/opening_counters")
+    monkeypatch.setenv("CENSUS_FEWEST_STILL_LISTED", "0.6")
+    assert outcome("listings/opening_counters", "still_listed", scenario.passes, {})
+    assert not outcome("listings/opening_counters", "still_listed", scenario.fails[0], {})

@@ -12,12 +12,12 @@ import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.months import FIRST_MONTH, months_between
+from pipeline.months import months_between
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import Launch, run_all
 from synthetic_hub.world import WorldSettings, ensure_world
 
-MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
+MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
 EVERY_MONTH = pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
 
 

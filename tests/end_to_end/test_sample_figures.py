@@ -11,12 +11,12 @@ import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.months import FIRST_MONTH, months_between
+from pipeline.months import months_between
 from pipeline.report.compare import published_figures
 from synthetic_hub.accounts import facts
 from synthetic_hub.world import WorldSettings, ensure_world
 
-MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
+MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
 YEAR = months_between(date(2024, 9, 1), date(2025, 8, 1))
 
 

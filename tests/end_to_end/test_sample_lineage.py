@@ -9,12 +9,12 @@ from polars import selectors as cs
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.months import FIRST_MONTH, months_between
+from pipeline.months import months_between
 from synthetic_hub.world import WorldSettings, ensure_world
 
 SINCE_BASE_MODELS = [date(2025, 7, 1), date(2025, 8, 1), date(2025, 9, 1)]
 """From here on the archive has the Hub's `baseModels`, and with it the ids of renamed parents."""
-MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
+MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
 EXACT = pytest.mark.parametrize("month", SINCE_BASE_MODELS, ids=lambda month: f"{month:%Y-%m}")
 EVERY_MONTH = pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
 NOT_STATED = {"unspecified": "unknown", "other": "unknown"}

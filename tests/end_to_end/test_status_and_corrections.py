@@ -7,12 +7,12 @@ import polars as pl
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.months import FIRST_MONTH, months_between
+from pipeline.months import months_between
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS, HUB_SNAPSHOTS, MODEL_DOWNLOADS, MONTH_ACCOUNTS, OPENING_COUNTERS
 from synthetic_hub.world import WorldSettings, ensure_world
 
 MARCH, AUGUST = date(2025, 3, 1), date(2025, 8, 1)
-MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
+MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
 
 
 def lake_of(sample):

@@ -6,12 +6,12 @@ from datetime import date
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.months import FIRST_MONTH, months_between
+from pipeline.months import months_between
 from pipeline.publish.verify import verify
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.tables.shares import COUNTRY_SHARES
 
-MONTHS = months_between(FIRST_MONTH, date(2025, 9, 1))
+MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
 AUGUST = date(2025, 8, 1)
 
 

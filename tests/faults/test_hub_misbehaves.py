@@ -119,22 +119,25 @@ OF_THE_LISTING = {
     "a next link to the same page": (next_page_at("/api/models?limit=250"), "refusing to follow it"),
     "records without what names them": (rows(lambda row: {"likes": 1}), "not made of listing records"),
     "records with an id that is a list": (rows(lambda row: row | {"id": [1]}), ("model_id",)),
-    "every counter as text": (rows(lambda row: row | {"downloads": "many"}), "not made of listing records"),
-    "every counter beyond 64 bits, which is as good as none": (
+    "every counter as text": (rows(lambda row: row | {"downloads": "many"}), "values of `downloads` cannot be read"),
+    "every counter beyond 64 bits": (
         rows(lambda row: row | {"downloads": 10**30}),
-        ("downloads_30d",),
+        "values of `downloads` cannot be read",
     ),
-    "tags that are no list, which is one tag": (rows(lambda row: row | {"tags": "license:mit"}), ("tags", "license")),
-    "creation times that are none": (rows(lambda row: row | {"createdAt": "soon"}), ("created_at",)),
+    "tags that are no list": (rows(lambda row: row | {"tags": "license:mit"}), "values of `tags` cannot be read"),
+    "creation times that are none": (rows(lambda row: row | {"createdAt": "soon"}), "not made of listing records"),
     "base models of every wrong shape": (
         rows(lambda row: row | {"baseModels": {"relation": ["x"], "models": "y"}}),
         ("base_model_relation", "base_models"),
     ),
     "a card of another type": (
         rows(lambda row: row | {"cardData": [1, "x", {"base_model": {"a": 1}}]}),
-        ("card_base_models",),
+        "values of `cardData` cannot be read",
     ),
-    "parameters that are text": (rows(lambda row: row | {"safetensors": "huge"}), ("safetensors_parameters",)),
+    "parameters that are text": (
+        rows(lambda row: row | {"safetensors": "huge"}),
+        "values of `safetensors` cannot be read",
+    ),
     "a field of ten megabytes": (rows(lambda row: row | {"pipeline_tag": "x" * 40_000}), ("pipeline_tag",)),
 }
 OF_THE_COMMITS = {
@@ -283,7 +286,7 @@ SHAPES = {
                 frame.with_columns(pl.lit(value).first().alias(column))
                 for column in ("_id", "id", "createdAt", "downloads", "likes", "tags", "pipeline_tag")
             ],
-            "in its column `",
+            "in its column `|cannot be read",
         )
         for dtype, value in {
             "numbers in lists": pl.Series([[1]]),
@@ -315,7 +318,7 @@ def test_a_parquet_file_of_another_shape_gives_the_same_rows_but_for_what_it_lac
         assert not wrong
         assert not counted["unclear"], said
         assert (said is None) == (outcome is SURVIVES or bool(aside)), said
-        assert said is None or outcome in said
+        assert said is None or any(part in said for part in outcome.split("|")), said
 
 
 def rows_of_a_dump(frame, folder):

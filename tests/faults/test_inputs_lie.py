@@ -64,7 +64,7 @@ LIES = {
     "likes below nothing": ([liar(likes=-5)], PASSES),
     "downloads below nothing": ([liar(downloads=-1000)], "downloads_30d"),
     "downloads since ever below nothing": ([liar(downloadsAllTime=-1)], "downloads_all_time"),
-    "a counter that is no whole number": ([liar(downloads=1e30)], "cannot be read as listing records"),
+    "a counter that is no whole number": ([liar(downloads=1e30)], PASSES),
     "a creation to come": ([liar(createdAt="2999-01-01T00:00:00.000Z")], PASSES),
     "a creation long before the Hub": ([liar(createdAt="0001-01-01T00:00:00.000Z")], PASSES),
     "a creation that is no date": ([liar(createdAt="yesterday")], PASSES),
@@ -97,7 +97,7 @@ LIES = {
     "parameters beyond belief": ([liar(safetensors={"total": 10**18}), liar(id="n/m", gguf={"total": -5})], PASSES),
     "every field of another type": (
         [liar(tags="x", pipeline_tag=[1], gated={"a": 1}, likes="many")],
-        "cannot be read as listing records",
+        PASSES,
     ),
 }
 TOGETHER = [record for records, outcome in LIES.values() if outcome is PASSES for record in records]

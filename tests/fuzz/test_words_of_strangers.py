@@ -20,9 +20,10 @@ from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lineage import relations, renames
 from pipeline.schema.declaration import conform
+from pipeline.sources.json_records import read_json
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.sources.record_parsers import read_json_lines, read_pages, read_parquet
+from pipeline.sources.parquet_records import read_parquet
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import hub_snapshot
 
@@ -105,7 +106,7 @@ def assert_lineage_adds_up(snapshot):
 def hold_records(records):
     """Records of a listing become rows and edges that add up, or are refused in one sentence."""
     lines = "\n".join(json.dumps(record) for record in records).encode()
-    rows = read_back(".jsonl", lines, lambda path: read_json_lines([path]))
+    rows = read_back(".jsonl", lines, lambda path: read_json([path]).rows)
     if rows is None:
         return REFUSED
     assert rows.schema == pl.Schema(OBSERVATION_SCHEMA)
@@ -140,7 +141,7 @@ def test_listing_records_become_rows_and_edges(records):
 @example(b'[{"id":"a/b"},')
 @example(b'{"id":' + b"[" * 200)
 def test_a_listing_of_any_bytes_is_read_or_refused(content):
-    rows = read_back(".jsonl", content, lambda path: read_json_lines([path]))
+    rows = read_back(".jsonl", content, lambda path: read_json([path]).rows)
     assert rows is None or rows.schema == pl.Schema(OBSERVATION_SCHEMA)
 
 
@@ -152,7 +153,7 @@ def hold_pages(pages):
         for path, content in zip(paths, pages, strict=True):
             path.write_bytes(packed(content))
         try:
-            rows = read_pages(paths).collect()
+            rows = read_json(paths).rows.collect()
         except UnusableSnapshotError as error:
             refused = str(error)
     if refused:
@@ -178,7 +179,7 @@ def hold_cards(cards):
         pl.DataFrame({"id": ids, "cardData": cards}, schema={"id": pl.String, "cardData": pl.String}).write_parquet(
             path
         )
-        rows = read_parquet(path).collect()
+        rows = read_parquet([path]).rows.collect()
     assert rows["model_id"].to_list() == ids
     assert_lineage_adds_up(snapshot_of(rows))
 

@@ -183,13 +183,13 @@ READING_A_DUMP = """
 import datetime as dt
 import sys
 from pathlib import Path
-from pipeline.sources.record_parsers import read_parquet
+from pipeline.sources.parquet_records import read_parquet
 from pipeline.lake.store import Lake
 from pipeline.tables.listings import HUB_SNAPSHOTS
 from pipeline.transform.normalise import hub_snapshot
 
 month, observed_at = dt.date(2025, 8, 1), dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
-rows = read_parquet(Path(sys.argv[1]))
+rows = read_parquet([Path(sys.argv[1])]).rows
 snapshot = hub_snapshot(rows, month, observed_at=observed_at, source="local", source_revision="1")
 Lake(sys.argv[2]).write(HUB_SNAPSHOTS, month, snapshot)
 """

@@ -23,6 +23,7 @@ class ArchiveOf:
 
     folder: Path
     revisions: dict[datetime, tuple[int, str]]
+    is_synthetic = False
     listed: int = field(default=0)
 
     def archive_revisions(self, repository):

@@ -42,7 +42,7 @@ def test_the_month_just_closed_is_crawled_and_observed_when_the_crawl_ends(sourc
     assert (snapshot.source, snapshot.source_revision) == ("hub", "listing:2025-10-01T00:20:00+00:00")
     assert snapshot.rows.select(pl.col("hub_id").is_unique().all()).collect().item()
     assert told[0].startswith("crawl: 1 pages, 1,000 models of about 4,")
-    assert told[-1].startswith("crawl ended: 5 pages")
+    assert told[-1].startswith("crawl ended: 6 pages")
 
 
 @pytest.mark.parametrize("month", [date(2025, 8, 1), date(2024, 9, 1)])

@@ -29,8 +29,9 @@ def backfilled(lake, source, months):
     digests = {}
     for month in months:
         lake.write(HUB_SNAPSHOTS, month, snapshot_rows(source.closing_snapshot(month), month))
-        lake.write(OPENING_COUNTERS, month, opening_counters(opening_snapshot(month, source, lake), month))
-        closing, opening = lake.scan(HUB_SNAPSHOTS, month), lake.scan(OPENING_COUNTERS, month)
+        closing = lake.scan(HUB_SNAPSHOTS, month)
+        lake.write(OPENING_COUNTERS, month, opening_counters(opening_snapshot(month, source, lake), closing, month))
+        opening = lake.scan(OPENING_COUNTERS, month)
         basis = month_basis(month, closing, opening)
         populations = Populations(["text-generation"], flagged_models(month))
         lake.write(MODEL_DOWNLOADS, month, model_downloads(basis, closing, opening, populations))

@@ -180,7 +180,7 @@ def snapshot_of(counters, at, renamed=()):
 @settings(max_examples=15)
 def test_the_accounts_of_a_month_say_what_its_rows_do(opened, closed, renamed, flagged, late, plausible):
     closing = snapshot_of(closed, closing_of(AUGUST) + timedelta(days=late), renamed)
-    opening = opening_counters(snapshot_of(opened, opening_of(AUGUST)), AUGUST)
+    opening = opening_counters(snapshot_of(opened, opening_of(AUGUST)), closing, AUGUST)
     assert set(opening.collect_schema().names()) == set(OPENING_COUNTERS.schema)
     basis = month_basis(AUGUST, closing, opening)
     rows = model_downloads(basis, closing, opening, Populations([], FlaggedModels(tuple(flagged), ())))

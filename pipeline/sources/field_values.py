@@ -1,0 +1,135 @@
+"""Values of listing records, in the types in which tools write them, become the canonical ones.
+
+Naive times are UTC. What is there and cannot be read is null, and listed in the column `unreadable`.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.sources.base_models import card_base_models, card_relation
+from pipeline.sources.observations import COLUMN_OF_FIELD, OBSERVATION_SCHEMA, VALUE_SHOWN
+
+COUNTS = ("downloads", "downloadsAllTime", "likes")
+TEXTS = {"_id": "hub_id", "pipeline_tag": "pipeline_tag", "library_name": "library_name", "gated": "gated"}
+ODD = "odd "
+"""How a column is named that holds a field's text where that is of no shape that the field may have."""
+
+
+def observations(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows in `OBSERVATION_SCHEMA` from records, of which each field may be absent but `id`.
+
+    Counters and `createdAt` may have any type; `tags` is a list of texts, `baseModels` is `DECLARED`, `safetensors` and
+    `gguf` are numbers of parameters, and `base_model` and `base_model_relation` are those of the card, as text. Records
+    that name no repository are left out.
+    """
+    schema = records.collect_schema()
+    values = _values(schema)
+    values["unreadable"] = _unreadable(schema, values)
+    return records.filter(pl.col("id").is_not_null()).select(
+        values.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in OBSERVATION_SCHEMA.items()
+    )
+
+
+def absent_columns(records: pl.Schema) -> tuple[str, ...]:
+    """The columns that records with these fields cannot fill."""
+    values = _values(records)
+    return tuple(column for column in OBSERVATION_SCHEMA if column not in values and column != "unreadable")
+
+
+def moment(field: str, dtype: pl.DataType) -> pl.Expr:
+    """A time in UTC; null where it cannot be read."""
+    value = pl.col(field)
+    if isinstance(dtype, pl.Datetime):
+        in_utc = value.dt.convert_time_zone("UTC") if dtype.time_zone else value.dt.replace_time_zone("UTC")
+        return in_utc.dt.cast_time_unit("us")
+    if dtype == pl.Date:
+        return value.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    text = value.cast(pl.String)
+    read = _parsed(text)
+    for completed in ("Z", ":00Z", "T00:00:00Z"):
+        read = pl.coalesce(read, _parsed(pl.when(read.is_null()).then(pl.concat_str(text, pl.lit(completed)))))
+    return read
+
+
+def whole_number(field: str, dtype: pl.DataType) -> pl.Expr:
+    """A number without fraction that 64 bits hold; null where it is none."""
+    value = pl.col(field)
+    if dtype.is_integer():
+        return value.cast(pl.Int64, strict=False)
+    if dtype.is_float():
+        return _if_whole(value)
+    text = value.cast(pl.String)
+    number = text.cast(pl.Int64, strict=False)
+    rest = pl.when(number.is_null()).then(text.str.strip_chars()).cast(pl.Float64, strict=False)
+    return pl.coalesce(number, _if_whole(rest))
+
+
+def parameters(text: pl.Expr) -> pl.Expr:
+    """The number of parameters that the JSON of `safetensors` or `gguf` states.
+
+    A total below the sum of its own parameters by type cannot be right: the sum counts. Above it may be, because packed
+    types hold several parameters in one.
+    """
+    total = text.str.json_path_match("$.total").cast(pl.Int64, strict=False)
+    number = pl.element().str.extract(r"(\d+)").cast(pl.Int64, strict=False)
+    by_type = text.str.json_path_match("$.parameters").str.extract_all(r":\s*\d+").list.eval(number).list.sum()
+    return pl.when(total < by_type).then(by_type).otherwise(total)
+
+
+def _values(schema: pl.Schema) -> dict[str, pl.Expr]:
+    """How each column is made from the fields that are there."""
+    values = {"model_id": pl.col("id")}
+    values |= {column: pl.col(field) for field, column in TEXTS.items() if field in schema}
+    values |= {COLUMN_OF_FIELD[field]: whole_number(field, schema[field]) for field in COUNTS if field in schema}
+    values |= {COLUMN_OF_FIELD[field]: pl.col(field) for field in ("safetensors", "gguf") if field in schema}
+    if "createdAt" in schema:
+        values["created_at"] = moment("createdAt", schema["createdAt"])
+    if "tags" in schema:
+        values["tags"] = pl.col("tags")
+        values["license"] = _tag_value("license")
+    relations = []
+    if "baseModels" in schema:
+        values["base_models"] = pl.col("baseModels").struct.field("models")
+        relations.append(pl.col("baseModels").struct.field("relation"))
+    if "base_model" in schema:
+        values["card_base_models"] = card_base_models(pl.col("base_model"))
+        relations += [pl.col("base_model_relation"), card_relation(pl.col("base_model"))]
+    if relations:
+        values["base_model_relation"] = pl.coalesce(relations)
+    return values
+
+
+def _unreadable(schema: pl.Schema, values: dict[str, pl.Expr]) -> pl.Expr:
+    found: list[pl.Expr] = [_entry(name.removeprefix(ODD), pl.col(name)) for name in schema if name.startswith(ODD)]
+    for field in (*COUNTS, "createdAt"):
+        if field in schema and not _always_readable(schema[field]):
+            text = pl.col(field).cast(pl.String)
+            found.append(pl.when(values[COLUMN_OF_FIELD[field]].is_null() & (text != "")).then(_entry(field, text)))
+    if not found:
+        return pl.lit(None, pl.List(pl.String))
+    return pl.when(pl.any_horizontal(one.is_not_null() for one in found)).then(pl.concat_list(found).list.drop_nulls())
+
+
+def _always_readable(dtype: pl.DataType) -> bool:
+    return dtype.is_temporal() or (dtype.is_integer() and dtype != pl.UInt64) or dtype == pl.Null
+
+
+def _entry(field: str, text: pl.Expr) -> pl.Expr:
+    return pl.when(text.is_not_null()).then(pl.concat_str(pl.lit(f"{field}: "), text.str.slice(0, VALUE_SHOWN)))
+
+
+def _parsed(text: pl.Expr) -> pl.Expr:
+    return text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+
+
+def _if_whole(number: pl.Expr) -> pl.Expr:
+    is_whole = number.is_between(-(2.0**63), 2.0**63, closed="left") & (number == number.floor())
+    return pl.when(is_whole).then(number).cast(pl.Int64, strict=False)
+
+
+def _tag_value(prefix: str) -> pl.Expr:
+    """The value of the first tag `prefix:value`."""
+    tag = pl.element()
+    has_value = tag.str.starts_with(f"{prefix}:") & (tag.str.len_bytes() > len(prefix) + 1)
+    return pl.col("tags").list.filter(has_value).list.first().str.slice(len(prefix) + 1)

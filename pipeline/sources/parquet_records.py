@@ -1,0 +1,161 @@
+"""Reads listing records from Parquet, in the archive's schema of any era and in those that other tools write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from polars.exceptions import PanicException, PolarsError
+
+from pipeline.errors import UnusableSnapshotError
+from pipeline.sources.field_values import COUNTS, TEXTS, absent_columns, moment, observations, parameters
+from pipeline.sources.json_records import NAMES, observed_in
+from pipeline.sources.observations import Observed
+
+TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+
+
+def read_parquet(paths: Sequence[Path]) -> Observed:
+    """Repositories of Parquet files, which are parts of one listing where there are several.
+
+    Columns are found by name; one that a file lacks becomes null.
+
+    Raises:
+        UnusableSnapshotError: a file is empty, truncated, not Parquet, or has no column that names repositories.
+    """
+    parts = [_read(path) for path in paths]
+    absent = frozenset.intersection(*(part.absent_columns for part in parts))
+    return Observed(pl.concat([part.rows for part in parts]), absent, sum(part.nameless for part in parts))
+
+
+def newest_creation(created: pa.ChunkedArray | None) -> datetime | None:
+    """The latest of the creation times, as archives write them; None where there is none."""
+    if created is None:
+        return None
+    column = pl.DataFrame({"createdAt": pl.from_arrow(created)})
+    newest = column.select(moment("createdAt", column.schema["createdAt"]).max()).item()
+    return newest if isinstance(newest, datetime) else None
+
+
+def _read(path: Path) -> Observed:
+    try:
+        raw = pl.scan_parquet(path, glob=False)
+        schema = raw.collect_schema()
+        count = raw.select(pl.len()).collect().item()
+    except (PolarsError, PanicException, OSError) as error:
+        raise UnusableSnapshotError(
+            f"{path.name} cannot be read as Parquet ({str(error).strip().splitlines()[0][:200]}): fetch it again or "
+            "remove it"
+        ) from error
+    by_name = {_plain(column): column for column in reversed(schema.names())}
+    columns = {
+        field: [by_name[_plain(name)] for name in names if _plain(name) in by_name] for field, names in NAMES.items()
+    }
+    if not columns["id"]:
+        raise UnusableSnapshotError(
+            f"{path.name} has no column `id` that names the repositories: write it in the hub-stats or listing schema"
+        )
+    there = {field: found[0] for field, found in columns.items() if found}
+    for field, column in there.items():
+        if not _is_understood(field, schema[column]):
+            raise UnusableSnapshotError(
+                f"{path.name} has {schema[column]} in its column `{column}`: write it in the hub-stats or the listing "
+                "schema"
+            )
+    if not all(_is_native(field, schema[column]) for field, column in there.items()):
+        quoted = {
+            field: [f'to_json("{name.replace(chr(34), chr(34) * 2)}")' for name in found]
+            for field, found in columns.items()
+        }
+        fields = {field: f"coalesce({', '.join(found)})" if found else "null::json" for field, found in quoted.items()}
+        return observed_in([path], fields, "read_parquet($files)", {})
+    records = raw.select(
+        pl.coalesce(pl.col(columns["id"]).cast(pl.String)).alias("id"),
+        *(
+            value
+            for field, column in there.items()
+            if field != "id"
+            for value in _native(field, column, schema[column])
+        ),
+    )
+    absent = frozenset(absent_columns(records.collect_schema()))
+    return Observed.of_records(count, observations(records), absent, path.name)
+
+
+def _plain(column: str) -> str:
+    """A column's name however a tool writes it: `createdAt`, `created_at`, `createdat`."""
+    return column if column.startswith("_") else column.replace("_", "").lower()
+
+
+def _is_understood(field: str, dtype: pl.DataType) -> bool:
+    """Whether the column's type can mean what its name says; of the other fields, each value is judged by itself."""
+    if field == "tags" and isinstance(dtype, pl.List | pl.Array):
+        return dtype.inner in TEXT_TYPES
+    if field in (*TEXTS, "id"):
+        return dtype in TEXT_TYPES or (field == "gated" and dtype == pl.Boolean)
+    return dtype not in (pl.Duration, pl.Time, pl.Binary)
+
+
+def _is_native(field: str, dtype: pl.DataType) -> bool:
+    """Whether a column has a type that needs no detour over JSON."""
+    if field in COUNTS:
+        return dtype.is_numeric() or dtype in TEXT_TYPES
+    if field == "createdAt":
+        return dtype in (pl.Datetime, pl.Date) or dtype in TEXT_TYPES
+    if field == "tags":
+        return dtype == pl.Null or (isinstance(dtype, pl.List) and dtype.inner in TEXT_TYPES)
+    if field == "baseModels":
+        return _is_declaration(dtype)
+    if field in ("safetensors", "gguf"):
+        return isinstance(dtype, pl.Struct) or dtype in TEXT_TYPES
+    return dtype in TEXT_TYPES or field in (*TEXTS, "id")
+
+
+def _is_declaration(dtype: pl.DataType) -> bool:
+    """Whether it says which models a repository is derived from, and how."""
+    fields = dict(dtype) if isinstance(dtype, pl.Struct) else {}
+    models = fields.get("models")
+    named = dict(models.inner) if isinstance(models, pl.List) and isinstance(models.inner, pl.Struct) else {}
+    return all(said in TEXT_TYPES for said in (fields.get("relation"), named.get("_id"), named.get("id")))
+
+
+def _native(field: str, column: str, dtype: pl.DataType) -> list[pl.Expr]:
+    """The field as `observations` takes it."""
+    value = pl.col(column)
+    if field in TEXTS:
+        return [value.cast(pl.String).alias(field)]
+    if field == "tags":
+        return [value.cast(pl.List(pl.String)).alias(field)]
+    if field in ("safetensors", "gguf"):
+        return [_parameters(value, dtype).alias(field)]
+    if field == "cardData":
+        text = value.cast(pl.String)
+        return [_card_value(text, name).alias(name) for name in ("base_model", "base_model_relation")]
+    if field == "baseModels":
+        model = pl.element().struct
+        named = pl.struct(
+            model.field("_id").cast(pl.String).alias("hub_id"), model.field("id").cast(pl.String).alias("model_id")
+        )
+        stated = pl.struct(
+            value.struct.field("relation").cast(pl.String), value.struct.field("models").list.eval(named)
+        )
+        return [pl.when(value.is_not_null()).then(stated).alias(field)]
+    return [value.alias(field)]
+
+
+def _parameters(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    members = dict(dtype) if isinstance(dtype, pl.Struct) else {}
+    if members and "parameters" not in members:
+        return (
+            value.struct.field("total").cast(pl.Int64, strict=False) if "total" in members else pl.lit(None, pl.Int64)
+        )
+    return parameters(value.struct.json_encode() if members else value.cast(pl.String))
+
+
+def _card_value(text: pl.Expr, name: str) -> pl.Expr:
+    """A card's field: its text, or JSON where it is more than that; null where the card has none."""
+    has_it = text.str.contains(f'"{name}"', literal=True)
+    return pl.when(has_it).then(text).str.json_path_match(f"$.{name}")

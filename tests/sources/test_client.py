@@ -1,0 +1,106 @@
+"""The client keeps what strangers answer within bounds, and to this machine what is of this machine."""
+
+import gzip
+import os
+import subprocess
+import sys
+import zlib
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.errors import CensusError
+from pipeline.sources.accounts import AccountDirectory
+from pipeline.sources.client import LARGEST_BODY_BYTES, HubClient
+from pipeline.sources.hub import HubSource
+from tests.sources.listing_server import ListingServer, model, serving
+
+MODELS = [model(number) for number in range(5)]
+ROOT = Path(__file__).parents[2]
+
+
+def deflated(size):
+    return zlib.compress(b" " * size, 9)
+
+
+def zipped(size):
+    return gzip.compress(b" " * size)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "said"),
+    [
+        ("gzip", zipped(2 * 2**30), f"more than {LARGEST_BODY_BYTES // 2**20} MB, which no Hub does"),
+        ("deflate", deflated(2 * 2**30), "more than 64 MB, which no Hub does"),
+        ("identity", b" " * (LARGEST_BODY_BYTES + 1), "more than 64 MB, which no Hub does"),
+        ("gzip, gzip", gzip.compress(zipped(2**30)), "packs an answer in a way that was not asked for"),
+        ("br", b"whatever", "packs an answer in a way that was not asked for"),
+    ],
+)
+def test_a_body_that_unpacks_to_gigabytes_is_refused_before_it_is_in_memory(encoding, body, said):
+    server = ListingServer(MODELS)
+    server.headers = {"Content-Encoding": encoding}
+    before = psutil.Process().memory_info().rss
+    with serving(server, body) as address, pytest.raises(CensusError, match=said):
+        HubClient(address, retries=0).page(f"{address}/api/models?limit=5")
+    assert psutil.Process().memory_info().rss - before < 400 * 2**20
+
+
+def test_a_large_page_is_read(tmp_path):
+    large = [one | {"pipeline_tag": "x" * 5_000_000} for one in MODELS]
+    with serving(ListingServer(large)) as address:
+        assert len(HubClient(address).page(f"{address}/api/models?limit=5").body) > 25_000_000
+
+
+ASKED = """
+from pipeline.sources.client import HubClient
+import sys
+client = HubClient(sys.argv[1], retries=0)
+page = client.page(f"{sys.argv[1]}/api/models?limit=5")
+print(len(page.body) > 100, client.is_synthetic)
+"""
+
+
+def asked(address, **environment):
+    """What a process of its own says that asks the server, with such an environment."""
+    return subprocess.run(
+        [sys.executable, "-c", ASKED, address],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_proxy_stands_between_us_and_this_machine(variable, host):
+    with serving(ListingServer(MODELS)) as address:
+        ended = asked(address.replace("127.0.0.1", host), **{variable: "http://127.0.0.1:9"})
+    assert ended.stdout.split() == ["True", "False"], ended.stderr
+
+
+def test_the_offline_mode_of_the_library_leaves_this_machine_alone_and_is_named_for_others():
+    with serving(ListingServer(MODELS)) as address:
+        assert asked(address, HF_HUB_OFFLINE="1").stdout.split() == ["True", "False"]
+    said = asked("http://hub.invalid", HF_HUB_OFFLINE="1").stderr.strip().splitlines()[-1]
+    assert "HF_HUB_OFFLINE is set, so that the Hub at http://hub.invalid is not asked for the model listing" in said
+
+
+@pytest.mark.parametrize("is_synthetic", [False, True])
+def test_a_hub_that_says_that_it_is_synthetic_makes_synthetic_months_by_whatever_address(tmp_path, is_synthetic):
+    server = ListingServer(MODELS)
+    server.headers = {"X-Synthetic-Hub": "1"} if is_synthetic else {}
+    now = datetime(2026, 6, 1, 1, tzinfo=UTC)
+    name = "hub (synthetic)" if is_synthetic else "hub"
+
+    def source(address):
+        return HubSource(HubClient(address), tmp_path, AccountDirectory(tmp_path / "accounts"), clock=lambda: now)
+
+    with serving(server) as address:
+        assert source(address).closing_snapshot(date(2026, 5, 1)).source == name
+        assert source(address).is_synthetic == is_synthetic
+    # Later, from the pages that were kept, by a process that has asked nothing.
+    assert source("http://127.0.0.1:9").closing_snapshot(date(2026, 5, 1)).source == name
