@@ -213,7 +213,7 @@ def sources(snapshots: Path | None) -> None:
 def status(as_json: bool) -> None:  # noqa: FBT001
     """Shows every month that was asked for or is missing: made, held back or failed, from where, and its checks.
 
-    Files are believed to be what they were sealed as where they were not written since; `census verify` reads them.
+    Files are believed to be what their manifest lists where they were not written since; `census verify` reads them.
     Exit code 0: nothing is wrong. 1: something is, named with the command that mends it.
     """
     _prepared_home()

@@ -218,10 +218,10 @@ def test_long_lists_are_cut_with_a_count_of_what_is_hidden():
 def finished_lake(tmp_path, *months, source="hub"):
     lake = Lake(str(tmp_path / "lake"))
     for month in months:
-        seal = pl.DataFrame({name: [None] for name in MONTH_MANIFEST.schema}).with_columns(
+        manifest = pl.DataFrame({name: [None] for name in MONTH_MANIFEST.schema}).with_columns(
             pl.lit(month).alias("month"), pl.lit(source).alias("source")
         )
-        lake.write(MONTH_MANIFEST, month, seal)
+        lake.write(MONTH_MANIFEST, month, manifest)
     return lake
 
 

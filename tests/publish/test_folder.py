@@ -67,6 +67,16 @@ def test_a_file_of_an_earlier_layout_gives_way_to_the_pointer(folder):
     assert read(folder, "warehouse") == "one"
 
 
+def test_what_others_leave_beside_the_versions_is_neither_listed_nor_removed(folder):
+    first = publish(folder, warehouse="one")
+    (folder.path / "versions" / ".DS_Store").write_text("")
+    (folder.path / "versions" / "notes.txt").write_text("mine")
+    (folder.path / "versions" / "20250101").mkdir()
+    second = publish(folder, warehouse="two")
+    assert folder.versions() == [second, first]
+    assert (folder.path / "versions" / "notes.txt").read_text() == "mine"
+
+
 def test_a_folder_in_the_place_of_a_pointer_is_refused_by_name(folder):
     (folder.path / "warehouse").mkdir(parents=True)
     with pytest.raises(CensusError, match="move it away"):
