@@ -20,7 +20,7 @@ from pipeline.cli.status import month_statuses
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.months import months_between
+from pipeline.months import in_words, months_between
 from pipeline.orchestration.jobs import from_step
 from pipeline.orchestration.launch import Launch, RunOutcome, run_all
 from pipeline.orchestration.launch import Progress as Advance

@@ -226,8 +226,8 @@ OPENING_COUNTERS = Table(
     rules=(
         Rule(
             "still_listed",
-            "At least 95 % of the repositories of the opening (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed at "
-            "the close: with fewer the observation is cut.",
+            "At least 95 % of the repositories of the opening (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed "
+            "at the close: with fewer the observation is cut.",
             _too_many_gone,
             quoted=("gone", "models"),
         ),
