@@ -12,12 +12,12 @@ from pipeline.secrets import ADDRESSES, SECRETS, hidden
 
 SECRET = "hunter2pass"
 MALFORMED = (
-    "postgresql://census:hunter2pass@db:notaport/census",
-    "postgresql//census:hunter2pass@db/census",
-    "postgresql://census:hun/hunter2pass@db/census",
-    "postgresql://census:hunter2pass%ZZ@db/census",
-    "host=db user=census password=hunter2pass port=none",
-    "://:hunter2pass@",
+    f"postgresql://census:{SECRET}@db:notaport/census",
+    f"postgresql//census:{SECRET}@db/census",
+    f"postgresql://census:hun/{SECRET}@db/census",
+    f"postgresql://census:{SECRET}%ZZ@db/census",
+    f"host=db user=census password={SECRET} port=none",
+    f"://:{SECRET}@",
 )
 
 

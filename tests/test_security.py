@@ -1,6 +1,5 @@
 """No secret is in what is published as source, and nothing listens beyond this machine."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.cli import run
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldFiles, WorldSettings
 
@@ -62,14 +60,6 @@ def test_the_local_hub_listens_on_loopback_only():
     host, _ = hub._socket.getsockname()
     hub._socket.close()
     assert host == "127.0.0.1"
-
-
-def test_the_ui_is_asked_to_listen_on_loopback_only(monkeypatch, tmp_path):
-    asked = []
-    monkeypatch.setattr(os, "execv", lambda _, arguments: asked.extend(arguments))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    run.start_ui(3000)
-    assert asked[asked.index("--host") + 1] == "127.0.0.1"
 
 
 def test_a_deployment_publishes_on_loopback_only_and_gives_the_token_to_one_service():
