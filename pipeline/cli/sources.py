@@ -41,7 +41,11 @@ def _months(name: str, snapshots: Path | None, *, is_away: bool) -> str:
 
 def _reach(source: SnapshotSource) -> str:
     months = source.months()
-    return f"{in_words(months)} ({counted(len(months), 'month')})" if months else f"no month now: {source.remedy}"
+    return (
+        f"{in_words(months)} ({counted(len(months), 'month')})"
+        if months
+        else f"no month now: {source.reach()}; {source.remedy}"
+    )
 
 
 def _answers(endpoint: str) -> bool:

@@ -46,7 +46,7 @@ def _observed(world, month):
 
 def test_what_an_older_file_lacks_is_null_and_noted(source):
     snapshot = source.closing_snapshot(date(2024, 10, 1))
-    assert snapshot.notes["absent_columns"] == "downloads_all_time, gated, base_model_relation, base_models"
+    assert snapshot.notes["absent_columns"] == "downloads_all_time, gated, base_models"
     assert snapshot.rows.collect()["downloads_all_time"].null_count() == snapshot.rows.collect().height
 
 
