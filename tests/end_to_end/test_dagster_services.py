@@ -2,7 +2,10 @@
 
 import shutil
 import socket
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -51,6 +54,43 @@ def test_the_ui_is_served_on_loopback_only(services):
     if not outside.startswith("127."):
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((outside, services.port), timeout=5)
+
+
+ATTACK = """<form id="attack" method="post" enctype="text/plain"
+ action="http://127.0.0.1:{port}/graphql?query={query}"></form><script>attack.submit()</script>"""
+STARTS_A_SENSOR = """mutation {startSensor(sensorSelector: {repositoryName: "__repository__",
+ repositoryLocationName: "open-model-census", sensorName: "abandoned_runs"}) {__typename}}"""
+
+
+def test_another_sites_page_cannot_change_anything_in_a_browser(services, page):
+    """A page of another port posts a form to the UI, as any page on the web could."""
+
+    class Evil(BaseHTTPRequestHandler):
+        def do_GET(self):
+            attack = ATTACK.format(port=services.port, query=quote(STARTS_A_SENSOR)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(attack)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Evil)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        expect(page.get_by_text("refused: the request comes from a page of another site")).to_be_visible()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_second_ui_of_a_home_says_where_the_first_is_and_leaves_it_alone(services, asked):
+    finished = asked(services.home, "ui", "--port", services.port + 1)
+    assert finished.returncode == 2
+    assert f"is open already, at http://127.0.0.1:{services.port}" in finished.stderr
+    assert services.ask("{ version }")
 
 
 @pytest.fixture
