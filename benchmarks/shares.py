@@ -8,6 +8,7 @@ the same files for the same populations, once on strings and once on categories;
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,20 +17,23 @@ import numpy as np
 import polars as pl
 
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.models.models import MODELS, Upstream, models_of
+from assets.shares.adoption import ADOPTION_MARKS, marks_of
+from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, shares_by
+from assets.shares.concentration import CONCENTRATION, concentration_of_members, concentration_of_models
+from assets.shares.country_shares import COUNTRY_SHARES
+from assets.shares.derivation_flows import DERIVATION_FLOWS, flows_of
+from assets.shares.family_shares import FAMILY_SHARES, families_of
+from assets.shares.intermediaries import INTERMEDIARIES, intermediaries_of
+from assets.shares.members import developers, member_shares
+from assets.shares.model_sizes import MODEL_SIZES, sizes_of
+from assets.shares.organization_shares import ORGANIZATION_SHARES, shares_of_organizations
+from assets.shares.release_cadence import RELEASE_DAYS, days_of
 from benchmarks.stages import Peer, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.reference.attributes import attribute_words
-from pipeline.schema.declaration import DECIMAL, Table
-from pipeline.tables import attributes, measures, shares
-from pipeline.transform.adoption import adoption_marks
-from pipeline.transform.attributes import attribute_shares
-from pipeline.transform.concentration import concentration_of_members, concentration_of_models
-from pipeline.transform.intermediaries import find_intermediaries, intermediaries, with_intermediaries
-from pipeline.transform.releases import release_days
-from pipeline.transform.shares import member_shares
-from pipeline.transform.sizes import model_sizes
-from pipeline.transform.traits import counted_models
+from pipeline.schema.declaration import DECIMAL, Table, conform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,16 +45,7 @@ ORGANIZATIONS = 1_200
 FAMILIES = 50_000
 COUNTRIES = [f"{first}{second}" for first in "ABCDE" for second in "ABCDEFGHIJ"]
 TAGS = ["transformers", "safetensors", "llama", "text-generation", "conversational", "en", "region:us"]
-MARTS = (
-    shares.COUNTRY_SHARES,
-    shares.ORGANIZATION_SHARES,
-    measures.CONCENTRATION,
-    attributes.ATTRIBUTE_SHARES,
-    measures.MODEL_SIZES,
-    measures.RELEASE_DAYS,
-    measures.ADOPTION_MARKS,
-    measures.INTERMEDIARIES,
-)
+OPENED_AT = dt.datetime(2025, 8, 1, tzinfo=dt.UTC)
 
 
 def write_month(folder: Path, repositories: int) -> None:
@@ -136,7 +131,8 @@ def write_month(folder: Path, repositories: int) -> None:
         pl.lit(0, pl.Int32).alias("position"),
     ).write_parquet(folder / "derivations.parquet")
     one = pl.lit(1, ORIGIN_WEIGHTS.column("weight").type)
-    edges.select("hub_id", pl.col("root").alias("root_model_id"), one.alias("weight")).write_parquet(
+    root_hub_id = base["hub_id"].gather(parents).alias("root_hub_id")
+    edges.select("hub_id", pl.col("root").alias("root_model_id"), root_hub_id, one.alias("weight")).write_parquet(
         folder / "weights.parquet"
     )
     developer.filter(pl.col("model_id").is_in(edges["root"].unique().implode())).select(
@@ -145,54 +141,49 @@ def write_month(folder: Path, repositories: int) -> None:
     base.select("hub_id", pl.Series("is_derivative", derives), pl.col("model_id").alias("root_model_id")).write_parquet(
         folder / "lineage.parquet"
     )
-    opened = dt.datetime(2025, 8, 1, tzinfo=dt.UTC)
-    base.select(pl.lit(opened).alias("observed_at")).write_parquet(folder / "opening.parquet")
 
 
-def month_marts(folder: Path) -> dict[str, pl.DataFrame]:
-    """All marts of the month, as the assets make them."""
-    names = ("snapshot", "downloads", "attribution", "derivations", "weights", "roots", "lineage", "opening")
-    read = {name: pl.scan_parquet(folder / f"{name}.parquet") for name in names}
-    countries, organizations = member_shares(read["downloads"], read["attribution"], read["weights"], read["roots"])
-    concentrated = pl.concat(
-        [
-            concentration_of_models(read["downloads"]),
-            concentration_of_members(countries),
-            concentration_of_members(organizations),
-        ],
-        how="diagonal_relaxed",
-    )
-    models = counted_models(
-        read["snapshot"], read["downloads"], read["attribution"], read["derivations"], attribute_words()
-    )
-    found = find_intermediaries(models, read["lineage"])
-    made = (
-        countries,
-        organizations,
-        concentrated,
-        attribute_shares(with_intermediaries(models, found)),
-        model_sizes(models),
-        release_days(models, read["lineage"], read["opening"]),
-        adoption_marks(models),
-        intermediaries(models, found),
-    )
-    return {table.name: frame for table, frame in zip(MARTS, made, strict=True)}
+def marts_of(
+    models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
+) -> Iterator[tuple[Table, pl.DataFrame | pl.LazyFrame]]:
+    """Every mart of the month, as the assets make them."""
+    countries = member_shares(models, developers(models, weights, roots), "country")
+    organizations = shares_of_organizations(models, weights, roots)
+    yield COUNTRY_SHARES, countries
+    yield ORGANIZATION_SHARES, organizations
+    over_members = (concentration_of_members(shares.lazy()) for shares in (countries, organizations))
+    over_models = concentration_of_models(models).lazy()
+    yield CONCENTRATION, pl.concat([over_models, *over_members], how="diagonal_relaxed")
+    yield ATTRIBUTE_SHARES, shares_by(models, DIMENSIONS)
+    yield MODEL_SIZES, sizes_of(models)
+    yield RELEASE_DAYS, days_of(models)
+    yield ADOPTION_MARKS, marks_of(models)
+    yield INTERMEDIARIES, intermediaries_of(models)
+    yield FAMILY_SHARES, families_of(models, weights, roots)
+    yield DERIVATION_FLOWS, flows_of(models, weights, roots)
 
 
 def make_marts(folder: Path) -> None:
-    """Makes and writes the month's marts."""
-    for name, frame in month_marts(folder).items():
-        frame.write_parquet(folder / f"mart_{name}.parquet")
+    """Makes and writes the month's models and its marts."""
+    names = ("downloads", "snapshot", "attribution", "roots", "lineage", "derivations", "weights")
+    read = {name: pl.scan_parquet(folder / f"{name}.parquet") for name in names}
+    upstream = Upstream(*(read[name] for name in names[:-1]), OPENED_AT)
+    path = folder / "models.parquet"
+    conform(models_of(upstream, attribute_words()).lazy(), MODELS).collect().write_parquet(path)
+    models = pl.scan_parquet(path).set_sorted("hub_id")
+    for table, frame in marts_of(models, read["weights"], read["roots"]):
+        conform(frame.lazy(), table).collect().write_parquet(folder / f"mart_{table.name}.parquet")
 
 
 def make_windows(folder: Path) -> None:
     """The windows of 24 months like this one."""
-    month = {table: pl.read_parquet(folder / f"mart_{table.name}.parquet") for table in MARTS}
     lake = {
         table: pl.concat(
-            frame.with_columns(pl.lit(add_months(MONTH, later)).alias("month")) for later in range(WINDOW_MONTHS)
+            pl.read_parquet(path).with_columns(pl.lit(add_months(MONTH, later)).alias("month"))
+            for later in range(WINDOW_MONTHS)
         )
-        for table, frame in month.items()
+        for table in CATALOGUE.tables.values()
+        if (path := folder / f"mart_{table.name}.parquet").exists()
     }
     months = _Months(tuple(add_months(MONTH, later) for later in range(WINDOW_MONTHS)), lake)
     for made in CATALOGUE.published.values():
@@ -224,9 +215,11 @@ def members_by_pandas(folder: Path, *, categories: bool) -> None:
     developer = ["country", "organization"]
     flags = ["is_new", "is_language_model", "is_flagged"]
     downloads = pd.read_parquet(folder / "downloads.parquet", columns=["hub_id", "downloads", *flags])
+    downloads["downloads"] = downloads["downloads"].astype(float)
     attribution = pd.read_parquet(folder / "attribution.parquet", columns=["hub_id", *developer])
     roots = pd.read_parquet(folder / "roots.parquet", columns=["root_model_id", *developer])
     weights = pd.read_parquet(folder / "weights.parquet", columns=["hub_id", "root_model_id", "weight"])
+    weights["weight"] = weights["weight"].astype(float)
     if categories:
         for name in developer:
             both = pd.CategoricalDtype(sorted(set(attribution[name].unique()) | set(roots[name].unique())))
@@ -259,8 +252,9 @@ def _require_agreement(folder: Path, found: dict[tuple[str, str, str], pd.Series
 
 def members_by_us(folder: Path) -> None:
     """The country and organisation tables by uploader and by origin, as the asset makes them."""
-    names = ("downloads", "attribution", "weights", "roots")
-    member_shares(*(pl.scan_parquet(folder / f"{name}.parquet") for name in names))
+    models, weights, roots = (pl.scan_parquet(folder / f"{name}.parquet") for name in ("models", "weights", "roots"))
+    member_shares(models, developers(models, weights, roots), "country")
+    shares_of_organizations(models, weights, roots)
 
 
 def on_strings(folder: Path) -> None:

@@ -12,7 +12,7 @@ from dagster import AssetKey
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.orchestration.jobs import from_step
 from pipeline.orchestration.partitions import MONTHS
-from pipeline.orchestration.table_assets import MONTH_IS_DUE, column_lineage
+from pipeline.orchestration.table_assets import MONTH_IS_DUE
 
 GRAPH = defs.resolve_asset_graph()
 ROOT = Path(__file__).parents[1]
@@ -52,22 +52,6 @@ def test_a_month_is_overdue_a_day_after_its_close():
         assert (policy is not None) == table.monthly
     due = MONTH_IS_DUE
     assert (due.deadline_cron, due.lower_bound_delta) == ("20 0 2 * *", timedelta(hours=24))
-
-
-MARTS = [table for table in CATALOGUE.tables.values() if table.group == "shares"]
-SAID_BY_THE_TABLE = {"window", "months_in_window", "is_complete", "attribution", "dimension", "level"}
-
-
-@pytest.mark.parametrize("table", MARTS, ids=lambda table: table.path)
-def test_a_mart_says_of_every_column_which_upstream_columns_it_is_made_of(table):
-    assert set(table.made_of) == set(table.schema) - SAID_BY_THE_TABLE
-    upstream = {key.to_user_string() for key in GRAPH.get(AssetKey([table.group, table.name])).parent_keys}
-    lineage = column_lineage(table)
-    for column, others in lineage.deps_by_column.items():
-        assert others, column
-        for other in others:
-            assert other.asset_key.to_user_string() in upstream, column
-            assert other.column_name in CATALOGUE.tables[other.asset_key.to_user_string()].schema, column
 
 
 def test_monthly_tables_are_partitioned_by_month_and_others_are_not():

@@ -11,6 +11,8 @@ MOSTLY = 0.5
 _KINDS = {"re_uploader": "re_uploaded", "quantizer": "quantized", "adapter_publisher": "adapted"}
 """What a namespace is that mostly hands models on in one way; in several ways it is `mixed`."""
 
+INTERMEDIARY_KINDS = (*_KINDS, "mixed")
+
 REDISTRIBUTED_AS = Column(
     "redistributed_as",
     pl.Enum(tuple(_KINDS.values())),
@@ -19,7 +21,7 @@ REDISTRIBUTED_AS = Column(
 )
 INTERMEDIARY = Column(
     "intermediary",
-    pl.Enum((*_KINDS, "mixed")),
+    pl.Enum(INTERMEDIARY_KINDS),
     f"What the namespace is if more than half of its repositories, of {FEWEST_REPOSITORIES} or more, hand models on.",
     nullable=True,
 )

@@ -9,14 +9,15 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.lineage.origin_weights import ORIGIN_RULE
+from assets.shares.share_table import IS_COMPLETE, MONTHS_IN_WINDOW, WINDOW
+from assets.shares.windows import Window, windows_over
 from pipeline.months import in_words
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.synthetic import is_synthetic_source
 from pipeline.tables.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
 from pipeline.tables.listings import MONTH_ACCOUNTS
-from pipeline.tables.shares import IS_COMPLETE, MONTHS_IN_WINDOW, WINDOW, WINDOWS
-from pipeline.transform.windows import Window, windows_over
+from pipeline.tables.shares import WINDOWS
 
 IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a synthetic Hub, not of the real one.")
 QUALITY = Column(

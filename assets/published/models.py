@@ -5,17 +5,18 @@ import polars as pl
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
+from assets.shares.country_shares import COUNTRY_SHARES
+from assets.shares.origin import by_root
+from assets.shares.populations import FLAGS, belongs
 from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.tables.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OBSERVATIONS
-from pipeline.tables.shares import COUNTRY_SHARES, POPULATION_NAMES, POPULATIONS
+from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS
 
 LISTED_SHARE = 0.999
 """The models of a month that are listed one by one make up at least this part of its downloads."""
-FLAGS = ("is_new", "is_language_model", "is_flagged")
-"""What says of a repository to which populations it belongs."""
 _DOWNLOADS_BY_POPULATION = tuple(
     Column(
         downloads_column(population),
@@ -63,14 +64,10 @@ def listed_models(models: pl.LazyFrame) -> pl.LazyFrame:
 
 def _in_populations() -> list[pl.Expr]:
     """The part of `downloads` that belongs to each population, a column each."""
-    parts = []
-    for population in POPULATIONS:
-        belongs = pl.col(population.has) if population.has else pl.lit(value=True)
-        if not population.counts_flagged:
-            belongs &= ~pl.col("is_flagged")
-        part = pl.when(belongs).then(pl.col("downloads")).otherwise(0)
-        parts.append(part.alias(downloads_column(population.name)))
-    return parts
+    return [
+        pl.when(belongs(population)).then(pl.col("downloads")).otherwise(0).alias(downloads_column(population.name))
+        for population in POPULATIONS
+    ]
 
 
 def by_uploader(listed: pl.LazyFrame) -> pl.LazyFrame:
@@ -81,17 +78,12 @@ def by_uploader(listed: pl.LazyFrame) -> pl.LazyFrame:
 def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.LazyFrame:
     """`model_origin_month` without the remainder: each listed model its roots' by weight, to the last digit.
 
-    `weights` and `roots` are `lineage/origin_weights` and `attribution/root_attribution`. Parts are cut to six places;
-    the rest is the heaviest root's, of equals the first by name.
+    `weights` and `roots` are `lineage/origin_weights` and `attribution/root_attribution`.
     """
-    owners = roots.select("root_model_id", "organization", "country", "method")
     derivatives = listed.select("month", "hub_id", "downloads", *FLAGS)
     split = (
-        weights.select("hub_id", "root_model_id", "weight")
-        .join(derivatives, on="hub_id", how="inner")
-        .join(owners, on="root_model_id", how="left")
-        .sort("hub_id", "weight", "root_model_id", descending=[False, True, False])
-        .with_columns(_part_of_root())
+        by_root(derivatives, weights, roots)
+        .join(roots.select("root_model_id", "method"), on="root_model_id", how="left")
         .rename({"root_model_id": "family"})
     )
     whole = listed.join(weights, on="hub_id", how="anti").with_columns(
@@ -100,13 +92,6 @@ def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) 
     columns = ["month", "hub_id", "family", "organization", "country", "method", "weight", "downloads", *FLAGS]
     parts = pl.concat([whole.select(columns), split.select(columns)])
     return parts.with_columns(pl.lit(1, pl.Int64).alias("models"), *_in_populations())
-
-
-def _part_of_root() -> pl.Expr:
-    """A root's part of its derivative's downloads; rows stand by derivative, the heaviest root first."""
-    part = (pl.col("downloads") * pl.col("weight")).truncate(DECIMAL.scale).cast(DECIMAL)
-    is_heaviest = pl.col("hub_id").ne_missing(pl.col("hub_id").shift())
-    return part + pl.when(is_heaviest).then(pl.col("downloads") - part.sum().over("hub_id")).otherwise(0)
 
 
 def with_remainder(rows: pl.LazyFrame, country_shares: pl.LazyFrame) -> pl.LazyFrame:

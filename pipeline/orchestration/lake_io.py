@@ -12,7 +12,7 @@ from pipeline.lake.provenance import MADE_BY, OBSERVATION, Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.table_assets import column_lineage, in_plain_words
+from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.publish.guards import require_same_world
 from pipeline.reference.lists import list_digests
 from pipeline.schema.catalogue import Catalogue
@@ -61,7 +61,6 @@ class LakeIOManager(dg.IOManager):
         shown = {
             "coverage": lowest_coverage(rows, table),
             "largest": largest_rows(rows, table),
-            "dagster/column_lineage": column_lineage(table),
         }
         context.add_output_metadata(
             {

@@ -149,36 +149,15 @@ def column_schema(table: Table) -> dg.TableSchema:
     return dg.TableSchema([_column(column, table) for column in table.columns])
 
 
-def column_lineage(table: Table) -> dg.TableColumnLineage | None:
-    """The declared columns with the columns of other tables that they are made of; None where none are stated."""
-    if not table.made_of:
-        return None
-    return dg.TableColumnLineage(
-        {
-            name: [dg.TableColumnDep(dg.AssetKey(other.table.split("/")), other.column) for other in others]
-            for name, others in table.made_of.items()
-        }
-    )
-
-
 def _column(column: Column, table: Table) -> dg.TableColumn:
     meaning = column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]"
     return dg.TableColumn(
         column.name,
         str(column.type),
-        "\n\n".join([meaning, *_made_of(table, column)]),
+        meaning,
         constraints=dg.TableColumnConstraints(nullable=column.nullable),
         tags={"key": ""} if column.name in table.key else {},
     )
-
-
-def _made_of(table: Table, column: Column) -> list[str]:
-    """The column's lineage in words: Dagster's own UI does not draw it."""
-    by_table: dict[str, list[str]] = {}
-    for other in table.made_of.get(column.name, ()):
-        by_table.setdefault(other.table, []).append(f"`{other.column}`")
-    named = (f"{', '.join(columns)} of `{other}`" for other, columns in by_table.items())
-    return [f"Made of {'; '.join(named)}."] if by_table else []
 
 
 def in_plain_words(body: Body) -> Body:

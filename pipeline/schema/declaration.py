@@ -6,7 +6,7 @@ table (see `assets`), and how what is declared is checked (see `pipeline.checks`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, Protocol
@@ -70,19 +70,6 @@ class Column:
         if self.pattern is not None and not is_text:
             return f"a pattern, which does not apply to {dtype}: drop it"
         return None
-
-
-@dataclass(frozen=True)
-class ColumnOf:
-    """A column of another table (`group/name`) that a column is made of."""
-
-    table: str
-    column: str
-
-
-def columns_of(table: str, *columns: str) -> tuple[ColumnOf, ...]:
-    """Columns of one table (`group/name`), for `Table.made_of`."""
-    return tuple(ColumnOf(table, column) for column in columns)
 
 
 class MonthAbsentError(LookupError):
@@ -149,8 +136,6 @@ class Table:
     `grain` completes the sentence "one row per ..."; `key` is unique within a month (or within the table,
     where `monthly` is false). Rows are stored sorted by `key`. `continues` names the table whose observation of the
     month before must be this one's. `reviewed_lists` are the files of `pipeline/reference` that its step reads.
-    `made_of` names, for the columns whose values come from other tables, the columns there that they are made of (see
-    `columns_of`).
     """
 
     group: str
@@ -166,7 +151,6 @@ class Table:
     warnings: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     measures: tuple[Measure, ...] = ()
-    made_of: Mapping[str, tuple[ColumnOf, ...]] = field(default_factory=dict)
     _names: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -174,8 +158,6 @@ class Table:
         object.__setattr__(self, "_names", frozenset(names))
         if len(self._names) != len(names):
             raise ValueError(f"table {self.path} declares a column twice: keep one of each of {sorted(names)}")
-        if unknown := set(self.made_of) - self._names:
-            raise ValueError(f"table {self.path} says what columns are made of that it lacks: {sorted(unknown)}")
         if missing := set(self.key) - self._names:
             raise ValueError(f"table {self.path} has key columns that it does not declare: {sorted(missing)}")
         for column in self.columns:

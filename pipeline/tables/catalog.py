@@ -1,14 +1,8 @@
-"""Every table of the census, in the order of the chain."""
+"""The tables of the lake that are not declared in `assets` yet."""
 
 from __future__ import annotations
 
 from pipeline.schema.declaration import Table
-from pipeline.tables import attributes, families, listings, measures, shares
+from pipeline.tables import listings
 
-TABLES: tuple[Table, ...] = (
-    *listings.TABLES,
-    *shares.TABLES,
-    *attributes.TABLES,
-    *measures.TABLES,
-    *families.TABLES,
-)
+TABLES: tuple[Table, ...] = listings.TABLES

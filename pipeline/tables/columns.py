@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.reference import registry_rules
-from pipeline.schema.declaration import TIMESTAMP, Column, columns_of
+from pipeline.schema.declaration import TIMESTAMP, Column
 
 DEVELOPER_KINDS = registry_rules.KINDS
 MEMBERS_NOT_COUNTRIES = registry_rules.MEMBERS_NOT_COUNTRIES
@@ -85,22 +85,3 @@ RELATION = Column(
     "How the derivative was made: finetune, adapter, merge, quantized or unknown.",
     values=RELATIONS,
 )
-
-MEASURED = columns_of("listings/model_downloads", "downloads")
-"""What every figure of downloads adds up."""
-WEIGHTED = columns_of("lineage/origin_weights", "weight")
-"""By what they are split over roots, where the attribution is by origin."""
-ANY_COUNTRY = (
-    *columns_of("attribution/model_attribution", "country"),
-    *columns_of("attribution/root_attribution", "country"),
-)
-ANY_ORGANIZATION = (
-    *columns_of("attribution/model_attribution", "organization"),
-    *columns_of("attribution/root_attribution", "organization"),
-)
-OF_POPULATION = {
-    "month": columns_of("listings/model_downloads", "month"),
-    "population": columns_of("listings/model_downloads", "is_new", "is_language_model", "is_flagged"),
-    "basis": columns_of("listings/model_downloads", "basis"),
-}
-"""What the columns are made of that every mart by population has."""

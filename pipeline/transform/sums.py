@@ -1,4 +1,4 @@
-"""Sums by group, and words as numbers."""
+"""Sums by group, and parts of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,3 @@ def totals_by(rows: pl.DataFrame, keys: Sequence[str], values: Sequence[str]) ->
 def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
     """`part` / `whole` as a double, 0 where the whole is nothing. Decimals alone would be divided to six places."""
     return pl.when(whole > 0).then(part.cast(pl.Float64) / whole.cast(pl.Float64)).otherwise(0.0)
-
-
-def coded(values: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The words that occur, in their order, and each value's place among them (null for null)."""
-    members = values.drop_nulls().unique().sort().cast(pl.String)
-    return members, values.cast(pl.Enum(members)).to_physical()

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.checks.declared import declared_checks
 from pipeline.definitions import CATALOGUE
-from pipeline.tables.shares import COUNTRY_SHARES
 
 MONTHS = ["2025-07-01", "2025-08-01"]
 BROWSED_MONTH = "2025-06-01"

@@ -1,5 +1,8 @@
 """No change that was not meant to change a figure changes one: every number of the sample's lake adds up as recorded.
 
+Recorded anew when downloads became exact decimals: no sum moved by more than 1e-13 of itself. Ranks of members with
+equal downloads, which rounding had told apart, go by name since.
+
 Where a figure was meant to change, say why in the commit and record the sums of a new run of the sample:
 
     census run --source sample && python tests/end_to_end/test_golden_sums.py .census

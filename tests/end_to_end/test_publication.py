@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
+from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.cli.commands import census as commands
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError, TemporaryError
@@ -33,7 +34,6 @@ from pipeline.publish.postgres import load_postgres
 from pipeline.publish.publication import Choices, publish
 from pipeline.publish.relations import number_columns, references_of
 from pipeline.publish.verify import verify
-from pipeline.tables.shares import COUNTRY_SHARES
 
 OLD_DUCKDB = Path(sys.prefix) / "duckdb-1.4"
 BIN = Path(sys.executable).parent

@@ -11,10 +11,10 @@ from datetime import date
 import polars as pl
 import pytest
 
+from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.publish.manifest import MONTH_MANIFEST
-from pipeline.tables.shares import COUNTRY_SHARES
 from tests.faults.figures import keep
 
 MONTH = date(2026, 5, 1)

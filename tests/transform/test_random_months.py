@@ -13,18 +13,12 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from pipeline.months import add_months, closing_of, days_in, opening_of
+from pipeline.months import closing_of, days_in, opening_of
 from pipeline.reference.flagged import FlaggedModels
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
-from pipeline.tables.measures import INTERMEDIARIES, MODEL_SIZES, RELEASE_DAYS
-from pipeline.tables.shares import WINDOWS
-from pipeline.transform import concentration
 from pipeline.transform.accounts import KnownOfMonth, month_accounts
 from pipeline.transform.downloads import Populations, download_accounts, model_downloads, month_basis
-from pipeline.transform.intermediaries import intermediary_windows
 from pipeline.transform.normalise import opening_counters
-from pipeline.transform.releases import release_cadence
-from pipeline.transform.sizes import size_windows
 
 AUGUST = date(2025, 8, 1)
 NAMESPACES = st.sampled_from("abcde")
@@ -110,48 +104,6 @@ def test_coverage_holds_every_download_and_the_unmapped_theirs(models):
     unmapped = attribution_coverage.unmapped_namespaces(month.downloads, month.attribution).collect()
     by_hand = sum(row["downloads"] for row in month.models if row["namespace"] == "d")
     assert unmapped["downloads"].sum() == pytest.approx(by_hand)
-
-
-@given(MODELS)
-@settings(max_examples=20)
-def test_concentration_of_models_lies_between_none_and_one_model(models):
-    found = concentration.concentration_of_models(MonthOfModels(models).downloads)
-    assert found["population"].is_unique().all()
-    assert found.select(pl.col("hhi", "gini", "top_1_share", "top_10_share").is_between(0, 1 + 1e-9).all()).row(0) == (
-        True,
-        True,
-        True,
-        True,
-    )
-    assert (found["top_1_share"] <= found["top_10_share"] + 1e-9).all()
-
-
-@given(st.dictionaries(st.sampled_from(sorted(MEMBERS.values())), AMOUNTS, min_size=1))
-@settings(max_examples=20)
-def test_concentration_of_members_counts_those_that_are_known(amounts):
-    whole = float(sum(amounts.values()))
-    shares = pl.DataFrame(
-        [
-            {
-                "month": AUGUST,
-                "window": "month",
-                "months_in_window": 1,
-                "is_complete": True,
-                "basis": "all_time_delta",
-                "dimension": "country",
-                "population": "all",
-                "attribution": "uploader",
-                "member": member,
-                "downloads": float(amount),
-                "denominator": whole,
-            }
-            for member, amount in amounts.items()
-        ]
-    )
-    [found] = concentration.concentration_of_members(shares).to_dicts()
-    known = [amount for member, amount in amounts.items() if member not in {"unmapped", "unaffiliated"}]
-    assert found["coverage"] == pytest.approx(sum(known) / whole if whole else 0)
-    assert found["top_1_share"] == pytest.approx(max(known) / sum(known) if sum(known) else 0)
 
 
 COUNTERS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 10**12), min_size=1)
@@ -268,76 +220,3 @@ def test_a_month_keeps_its_downloads_whatever_it_is_held_against(models, registe
     grouped = registry_review.in_the_groups_of(both, theirs.collect(), groups)
     assert grouped["downloads"].sum() == pytest.approx(both["downloads"].sum())
     assert grouped.height == both.height
-
-
-MONTHS = st.lists(st.integers(0, 15), min_size=1, max_size=4, unique=True).map(
-    lambda numbers: [add_months(AUGUST, number) for number in sorted(numbers)]
-)
-
-
-@given(MONTHS, st.lists(st.tuples(NAMESPACES, st.integers(1, 28), st.integers(1, 9)), max_size=8))
-@settings(max_examples=20)
-def test_every_release_of_the_months_of_a_window_is_in_its_cadence(months, released):
-    days = rows_of(
-        RELEASE_DAYS,
-        {
-            (month, space, day): {"month": month, "organization": f"The {space}", "country": MEMBERS[space]}
-            | {"released_on": month.replace(day=day), "new_repositories": count}
-            for month in months
-            for space, day, count in released
-        }.values(),
-    ).collect()
-    cadence = release_cadence(days, months)
-    for (last, dimension), rows in cadence.group_by("month", "dimension"):
-        held = [month for month in months if add_months(last, -11) <= month <= last]
-        inside = days.filter(pl.col("month").is_in(held))
-        known = inside.filter(~pl.col("country").is_in(["unmapped", "unaffiliated"]))
-        assert rows["new_repositories"].sum() == known["new_repositories"].sum(), dimension
-        assert (rows["release_days"] <= rows["new_repositories"]).all()
-
-
-@given(MONTHS, st.lists(st.tuples(AMOUNTS, AMOUNTS), min_size=4, max_size=4))
-@settings(max_examples=20)
-def test_sizes_over_a_window_are_the_sums_of_its_months(months, amounts):
-    monthly = rows_of(
-        MODEL_SIZES,
-        [
-            {"month": month, "window": "month", "months_in_window": 1, "is_complete": True, "basis": "all_time_delta"}
-            | {"population": "all", "within": "all", "downloads": float(known + unknown), "denominator": float(known)}
-            | {"parameters_downloaded": 7e9 * known, "models": 1, "mean_parameters": 7e9, "coverage": 0.5}
-            for month, (known, unknown) in zip(months, amounts, strict=False)
-        ],
-    ).collect()
-    for row in size_windows(monthly).filter(pl.col("window") == "trailing_12_months").to_dicts():
-        held = monthly.filter(pl.col("month").is_between(add_months(row["month"], -11), row["month"]))
-        assert row["downloads"] == pytest.approx(held["downloads"].sum())
-        assert row["is_complete"] == (held.height == 12)
-        if row["denominator"]:
-            assert row["mean_parameters"] == pytest.approx(7e9)
-
-
-@given(MONTHS, st.lists(st.dictionaries(NAMESPACES, st.integers(1, 10**6)), min_size=4, max_size=4))
-@settings(max_examples=20)
-def test_an_intermediarys_downloads_over_a_window_are_those_of_its_months(months, amounts):
-    monthly = [
-        {"month": month, "window": "month", "basis": "all_time_delta", "population": "all", "namespace": space}
-        | {"intermediary": "quantizer", "downloads": float(amount), "denominator": 1e9, "share": amount / 1e9}
-        for month, by_namespace in zip(months, amounts, strict=False)
-        for space, amount in by_namespace.items()
-    ]
-    denominators = pl.DataFrame(
-        [
-            {"month": month, "window": window, "months_in_window": 1, "is_complete": True, "population": "all"}
-            | {"denominator": 1e9, "basis": "all_time_delta"}
-            for month in months
-            for window in WINDOWS
-        ]
-    )
-    found = intermediary_windows(rows_of(INTERMEDIARIES, monthly).collect(), denominators)
-    for row in found.filter(pl.col("window") == "trailing_12_months").to_dicts():
-        held = [
-            one["downloads"]
-            for one in monthly
-            if one["namespace"] == row["namespace"] and add_months(row["month"], -11) <= one["month"] <= row["month"]
-        ]
-        assert row["downloads"] == pytest.approx(sum(held))

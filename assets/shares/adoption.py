@@ -1,0 +1,131 @@
+"""`shares/adoption_marks` and `adoption`: how fast models are taken up, relative to the leaders of their size band."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from assets.models.models import MODELS
+from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
+from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, TRAILING, months_held
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.declaration import Column, Table
+from pipeline.schema.published import PublishedTable
+from pipeline.tables.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, ORGANIZATION
+
+MARKS = (1, 3, 6, 12)
+FEWEST_DOWNLOADS_AT_MARK = 1_000
+REFERENCE_MODELS = 10
+_GROUP = ("last", "size_band", "months_after_creation")
+
+_OF_MODEL = (
+    HUB_ID,
+    MODEL_ID,
+    ORGANIZATION,
+    COUNTRY,
+    CREATED_AT,
+    Column(
+        "size_band",
+        pl.String,
+        "As in `attribute_shares`; models of unknown size are left out.",
+        values=tuple(SIZE_BANDS),
+    ),
+    Column(
+        "months_after_creation",
+        pl.Int32,
+        "Whole calendar months since the month of creation.",
+        "months",
+        values=MARKS,
+    ),
+    Column(
+        "downloads_at_mark",
+        pl.Int64,
+        "The cumulative counter at the close of the month that is so many months after the month of creation.",
+        "downloads",
+        minimum=FEWEST_DOWNLOADS_AT_MARK,
+    ),
+)
+ADOPTION_MARKS = Table(
+    group="shares",
+    name="adoption_marks",
+    grain="repository that reached a mark in the month",
+    description=(
+        "How often models were downloaded 1, 3, 6 and 12 months after their month of creation, by the cumulative "
+        f"counter: models of known size with at least {FEWEST_DOWNLOADS_AT_MARK:,} downloads by then. Empty where the "
+        "source has no cumulative counter (before March 2025)."
+    ),
+    columns=(MONTH, *_OF_MODEL),
+    key=("hub_id",),
+    may_be_empty=True,
+)
+
+
+def adoption(marks: pl.LazyFrame) -> pl.LazyFrame:
+    """`adoption` from `shares/adoption_marks` of all months."""
+    months = marks.select("month").unique().collect()["month"].to_list()
+    inside = marks.join(months_held(months).filter(pl.col("window") == TRAILING), on="month")
+    downloads = pl.col("downloads_at_mark")
+    leaders = inside.group_by(_GROUP).agg(
+        downloads.top_k(REFERENCE_MODELS).median().alias("reference_downloads"),
+        pl.len().clip(0, REFERENCE_MODELS).cast(pl.Int32).alias("reference_models"),
+    )
+    return (
+        inside.with_columns(downloads.rank("min", descending=True).over(_GROUP).cast(pl.Int32).alias("rank"))
+        .filter(pl.col("month") == pl.col("last"))
+        .join(leaders, on=_GROUP)
+        .with_columns((downloads / pl.col("reference_downloads")).alias("relative_adoption"))
+    )
+
+
+PUBLISHED = PublishedTable(
+    Table(
+        group="published",
+        name="adoption",
+        grain="month and repository that reached a mark in it",
+        description=(
+            "Adoption relative to the leaders of the size band: a model's cumulative downloads 1, 3, 6 and 12 months "
+            f"after its month of creation, over the median of the {REFERENCE_MODELS} most downloaded that reached the "
+            "same mark in the same band within the twelve months that end with `month`. After the relative adoption "
+            "metric of the ATOM project (arXiv 2604.07190), by months instead of days and over all models instead of a "
+            f"chosen list. Models with fewer than {FEWEST_DOWNLOADS_AT_MARK:,} downloads at the mark are left out."
+        ),
+        columns=(
+            *IN_LONGER_WINDOWS,
+            *_OF_MODEL,
+            Column("reference_downloads", pl.Float64, "Median of the reference models' downloads.", "downloads"),
+            Column(
+                "reference_models",
+                pl.Int32,
+                f"Models behind the reference, {REFERENCE_MODELS} where there are so many.",
+                "repositories",
+            ),
+            Column("relative_adoption", pl.Float64, "`downloads_at_mark` / `reference_downloads`.", "ratio"),
+            Column("rank", pl.Int32, "Place within the band and mark over the window, 1 for the most; ties share it."),
+        ),
+        key=("month", "hub_id"),
+        monthly=False,
+        warnings=("A window of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
+    ),
+    lambda months: adoption(months.scan(ADOPTION_MARKS)),
+    {**OF_WINDOW, "country": OF_COUNTRY},
+)
+
+
+@table_asset(ADOPTION_MARKS, ins=inputs(models=MODELS))
+def adoption_marks(models: pl.LazyFrame) -> pl.LazyFrame:
+    """The models that reach a mark at the month's close."""
+    return marks_of(models)
+
+
+def marks_of(models: pl.LazyFrame) -> pl.LazyFrame:
+    """`shares/adoption_marks` of a month, from `models/models`."""
+    created, month = pl.col("created_at").dt, pl.col("month").dt
+    age = (month.year() - created.year()).cast(pl.Int32) * 12 + month.month() - created.month()
+    return models.with_columns(
+        age.alias("months_after_creation"),
+        SIZE_BAND.alias("size_band"),
+        pl.col("downloads_all_time").alias("downloads_at_mark"),
+    ).filter(
+        pl.col("months_after_creation").is_in(MARKS),
+        pl.col("downloads_at_mark") >= FEWEST_DOWNLOADS_AT_MARK,
+        pl.col("parameters").is_not_null(),
+    )

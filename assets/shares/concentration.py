@@ -1,0 +1,166 @@
+"""`shares/concentration`: how concentrated downloads are over models, organisations and countries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from assets.models.models import MODELS
+from assets.shares.country_shares import COUNTRY_SHARES
+from assets.shares.organization_shares import ORGANIZATION_SHARES
+from assets.shares.populations import FLAGS, POPULATION, belongs
+from assets.shares.share_table import ATTRIBUTION, DENOMINATOR, GROUP, IN_WINDOW, NOBODY, in_month
+from assets.shares.windows import OF_WINDOW, over_windows
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.declaration import Column, Table
+from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.tables.columns import BASIS
+from pipeline.tables.shares import POPULATIONS
+from pipeline.transform.sums import ratio
+
+TOP = (1, 10, 100, 1000)
+_ROUNDED_ONE = 1.000000001
+CONCENTRATION = Table(
+    group="shares",
+    name="concentration",
+    grain="population, attribution and dimension",
+    description=(
+        "How concentrated downloads are over models, organisations and countries. Members that are no organisation or "
+        "country (`unmapped`, `unaffiliated`) are left out of both sums; `coverage` says what part that leaves. "
+        "`international` counts as one country."
+    ),
+    columns=(
+        *IN_WINDOW,
+        POPULATION,
+        ATTRIBUTION,
+        Column("dimension", pl.String, "`model`, `organization` or `country`."),
+        Column("members", pl.Int64, "Members, those without downloads included.", "members"),
+        replace(DENOMINATOR, meaning="Downloads of these members."),
+        Column(
+            "hhi",
+            pl.Float64,
+            "Herfindahl-Hirschman index: sum of squared shares, from 1/members to 1.",
+            "index",
+            minimum=0,
+            maximum=_ROUNDED_ONE,
+        ),
+        Column(
+            "effective_number",
+            pl.Float64,
+            "Reciprocal of `hhi`: as many equal members would be as concentrated.",
+            "members",
+        ),
+        Column(
+            "gini",
+            pl.Float64,
+            "Gini coefficient over the members, 0 where all are equal.",
+            "index",
+            minimum=0,
+            maximum=_ROUNDED_ONE,
+        ),
+        *(
+            Column(
+                f"top_{count}_share",
+                pl.Float64,
+                f"Share of the {count:,} most downloaded.",
+                "fraction",
+                minimum=0 if place == 0 else f"top_{TOP[place - 1]}_share",
+                maximum=_ROUNDED_ONE,
+            )
+            for place, count in enumerate(TOP)
+        ),
+        Column(
+            "coverage",
+            pl.Float64,
+            "Part of the population's downloads that these members have.",
+            "fraction",
+            minimum=0,
+            maximum=_ROUNDED_ONE,
+        ),
+        BASIS,
+    ),
+    key=("window", "population", "attribution", "dimension"),
+    warnings=(
+        "Over models there are months only: longer windows would need every model of every month.",
+        "A Gini over models counts the many that nobody downloads, so it is near 1 whoever leads.",
+    ),
+)
+
+
+def _over_windows(months: PublishedMonths) -> pl.LazyFrame:
+    over_models = months.scan(CONCENTRATION).filter(pl.col("dimension") == "model")
+    members = (months.published(name) for name in ("country_shares", "organization_shares"))
+    return pl.concat([over_models, *map(concentration_of_members, members)], how="diagonal_relaxed")
+
+
+PUBLISHED = PublishedTable(over_windows(CONCENTRATION), _over_windows, OF_WINDOW)
+
+
+@table_asset(CONCENTRATION, ins=inputs(models=MODELS, countries=COUNTRY_SHARES, organizations=ORGANIZATION_SHARES))
+def concentration(models: pl.LazyFrame, countries: pl.LazyFrame, organizations: pl.LazyFrame) -> pl.LazyFrame:
+    """Concentration of the month over models, organisations and countries."""
+    over_models = concentration_of_models(models).lazy()
+    members = map(concentration_of_members, (countries, organizations))
+    return pl.concat([over_models, *members], how="diagonal_relaxed")
+
+
+def concentration_of_models(models: pl.LazyFrame) -> pl.DataFrame:
+    """The rows over models, from `models/models`."""
+    rising = models.select("downloads", *FLAGS).sort("downloads").collect()
+    found = [
+        rising.filter(belongs(population)).select(
+            pl.lit(population.name).alias("population"), *_amounts(pl.col("downloads"))
+        )
+        for population in POPULATIONS
+    ]
+    stated = _indices(pl.concat(found)).with_columns(
+        pl.lit("model").alias("dimension"), pl.lit("uploader").alias("attribution"), pl.lit(1.0).alias("coverage")
+    )
+    return in_month(stated, models)
+
+
+def concentration_of_members(shares: pl.LazyFrame, group: Sequence[str] = GROUP) -> pl.LazyFrame:
+    """Rows from a table of shares by country or organisation, of whatever windows."""
+    attributed = pl.col("downloads").filter(~pl.col("member").is_in(NOBODY))
+    facts = (
+        shares.sort("downloads")
+        .group_by(*group, "months_in_window", "is_complete", "basis")
+        .agg(*_amounts(attributed), pl.col("denominator").first().alias("population_downloads"))
+        .collect()
+    )
+    part = ratio(pl.col("denominator"), pl.col("population_downloads"))
+    return _indices(facts).with_columns(part.alias("coverage")).drop("population_downloads").lazy()
+
+
+def _amounts(rising: pl.Expr) -> list[pl.Expr]:
+    """Exact sums over amounts that rise: of the amounts, their squares, their places, and the largest."""
+    # The Gini coefficient weighs each amount by its place: from 1 - members to members - 1.
+    place = 2 * pl.int_range(rising.len()) - rising.len() + 1
+    return [
+        rising.len().cast(pl.Int64).alias("members"),
+        rising.sum().alias("denominator"),
+        (rising * rising).sum().alias("squares"),
+        (rising * place).sum().alias("places"),
+        *(rising.tail(count).sum().alias(_top(count)) for count in TOP),
+    ]
+
+
+def _indices(sums: pl.DataFrame) -> pl.DataFrame:
+    """`hhi`, `effective_number`, `gini` and top shares; all are 0 where there is nothing to share."""
+    total, members = pl.col("denominator"), pl.col("members")
+    square = total.cast(pl.Float64) * total.cast(pl.Float64)
+    return (
+        sums.with_columns(
+            ratio(pl.col("squares"), square).alias("hhi"),
+            ratio(pl.col("places"), total * members).alias("gini"),
+            *(ratio(pl.col(_top(count)), total).alias(_top(count)) for count in TOP),
+        )
+        .with_columns(ratio(pl.lit(1.0), pl.col("hhi")).alias("effective_number"))
+        .drop("squares", "places")
+    )
+
+
+def _top(count: int) -> str:
+    return f"top_{count}_share"

@@ -1,0 +1,85 @@
+"""`shares/derivation_flows`: who builds on whom, country by country."""
+
+import polars as pl
+
+from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.models.models import MODELS
+from assets.shares.families import (
+    DERIVATIVES,
+    NEW_DERIVATIVES,
+    NEW_DERIVATIVES_IN_ALL,
+    SHARE_OF_NEW,
+    derivatives_by_root,
+    derivatives_conserved,
+    with_denominator,
+)
+from assets.shares.windows import OF_COUNTRY, OF_MONTH
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.published import PublishedTable
+from pipeline.tables.columns import COUNTRY_PATTERN, MONTH
+
+DERIVATION_FLOWS = Table(
+    group="shares",
+    name="derivation_flows",
+    grain="country of the root and country of the derivative",
+    description=(
+        "Who builds on whom: derivatives by the country of the organisation behind their roots and the country of "
+        "their own developer. A derivative of several roots is split by its weights."
+    ),
+    columns=(
+        MONTH,
+        Column(
+            "base_country",
+            pl.String,
+            "Country behind the root, or a member that is no country.",
+            pattern=COUNTRY_PATTERN,
+        ),
+        Column(
+            "derivative_country",
+            pl.String,
+            "Country of the derivative's developer, or a member that is no country.",
+            pattern=COUNTRY_PATTERN,
+        ),
+        NEW_DERIVATIVES,
+        DERIVATIVES,
+        NEW_DERIVATIVES_IN_ALL,
+        SHARE_OF_NEW,
+        Column("downloads", DECIMAL, "Downloads of the derivatives in the month.", "downloads"),
+    ),
+    key=("base_country", "derivative_country"),
+    may_be_empty=True,
+    rules=(
+        derivatives_conserved(
+            "shares/derivation_flows",
+            ["month"],
+            "The flows' new derivatives add up to the new derivatives there are.",
+        ),
+    ),
+)
+PUBLISHED = PublishedTable(
+    DERIVATION_FLOWS,
+    lambda months: months.scan(DERIVATION_FLOWS),
+    {**OF_MONTH, "base_country": OF_COUNTRY, "derivative_country": OF_COUNTRY},
+)
+
+
+@table_asset(DERIVATION_FLOWS, ins=inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION))
+def derivation_flows(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
+    """Derivatives by the country of their roots and by their own."""
+    return flows_of(models, weights, roots)
+
+
+def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
+    """`shares/derivation_flows` of a month, unsorted."""
+    sums = (
+        derivatives_by_root(models, weights, roots)
+        .group_by(pl.col("country").alias("base_country"), "derivative_country")
+        .agg(
+            pl.col("new").sum().alias("new_derivatives"),
+            pl.col("weight").sum().alias("derivatives"),
+            pl.col("downloads").sum(),
+        )
+    )
+    return with_denominator(sums, models).collect(engine="streaming")

@@ -1,0 +1,135 @@
+"""`shares/model_sizes`: how large the downloaded models are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from assets.models.models import MODELS
+from assets.shares.populations import FLAGS, POPULATION, belongs, by_population
+from assets.shares.share_table import DENOMINATOR, IN_WINDOW, WHOLE, WITHIN, in_month
+from assets.shares.windows import OF_WINDOW, over_windows, sums_over_windows
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.published import PublishedTable
+from pipeline.tables.columns import BASIS
+from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS
+from pipeline.transform.sums import ratio
+
+_SUMS = ("downloads", "denominator", "parameters_downloaded")
+MODEL_SIZES = Table(
+    group="shares",
+    name="model_sizes",
+    grain="population and country, or all",
+    description=(
+        "How large the downloaded models are: mean and median parameters, each model weighted by its downloads. Models "
+        "of unknown size are left out of the means; `coverage` says what part of the downloads is known."
+    ),
+    columns=(
+        *IN_WINDOW,
+        POPULATION,
+        replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
+        replace(DENOMINATOR, meaning="Downloads of models of known size."),
+        Column(
+            "parameters_downloaded",
+            pl.Float64,
+            "Numerator of the mean: sum of downloads times parameters.",
+            "parameters",
+        ),
+        Column(
+            "mean_parameters",
+            pl.Float64,
+            "`parameters_downloaded` / `denominator`.",
+            "parameters",
+            nullable=True,
+            minimum=0,
+            maximum=1e13,
+        ),
+        Column(
+            "median_parameters",
+            pl.Float64,
+            "Half of the downloads are of models at most this large; of single months only, for medians do not add up.",
+            "parameters",
+            nullable=True,
+        ),
+        Column(
+            "coverage",
+            pl.Float64,
+            "Part of all downloads whose model's size is known.",
+            "fraction",
+            minimum=0,
+            maximum=1.000000001,
+        ),
+        Column("downloads", DECIMAL, "All downloads, those of models of unknown size included.", "downloads"),
+        BASIS,
+    ),
+    key=("window", "population", "within"),
+)
+
+
+def size_windows(monthly: pl.LazyFrame) -> pl.LazyFrame:
+    """`shares/model_sizes` over every window; longer ones have no median."""
+    sums = [pl.col(name).cast(DECIMAL).sum() for name in _SUMS]
+    of_month = pl.col("median_parameters").filter(pl.col("window") == "month").first()
+    return _with_means(sums_over_windows(monthly, ["population", "within"], [*sums, of_month])).select(
+        MODEL_SIZES.schema.names()
+    )
+
+
+PUBLISHED = PublishedTable(over_windows(MODEL_SIZES), lambda months: size_windows(months.scan(MODEL_SIZES)), OF_WINDOW)
+
+
+@table_asset(MODEL_SIZES, ins=inputs(models=MODELS))
+def model_sizes(models: pl.LazyFrame) -> pl.DataFrame:
+    """Mean and median sizes of the month, in all and by country."""
+    return sizes_of(models)
+
+
+def sizes_of(models: pl.LazyFrame) -> pl.DataFrame:
+    """`shares/model_sizes` of a month, from `models/models`.
+
+    The median is the smallest size at which half of the downloads of models of known size are reached.
+    """
+    downloads, parameters = pl.col("downloads"), pl.col("parameters")
+    rows = models.select("downloads", *FLAGS, "parameters", "country").with_columns(
+        pl.when(parameters.is_not_null()).then(downloads).otherwise(0).alias("denominator"),
+        (downloads * parameters.fill_null(0)).alias("parameters_downloaded"),
+    )
+    rising = rows.filter(parameters.is_not_null(), downloads > 0).sort("parameters").collect()
+    found = [_sums_and_medians(rows, rising, within) for within in (pl.lit(WHOLE), pl.col("country"))]
+    return _with_means(in_month(pl.concat(found), models).lazy()).collect()
+
+
+def _sums_and_medians(rows: pl.LazyFrame, rising: pl.DataFrame, within: pl.Expr) -> pl.DataFrame:
+    """By `within` and every population, those included that have nothing in it."""
+    named = within.alias("within")
+    sums = by_population(rows.with_columns(named), ["within"], _SUMS).drop("models")
+    medians = pl.concat(
+        rising.filter(belongs(population))
+        .group_by(named)
+        .agg(_median())
+        .with_columns(pl.lit(population.name).alias("population"))
+        for population in POPULATIONS
+    )
+    groups = sums.select("within").unique().join(pl.DataFrame({"population": POPULATION_NAMES}), how="cross")
+    keys = ["population", "within"]
+    return (
+        groups.join(sums, on=keys, how="left")
+        .with_columns(pl.col(_SUMS).fill_null(0))
+        .join(medians, on=keys, how="left")
+    )
+
+
+def _median() -> pl.Expr:
+    """The size at which half of the downloads are reached, over models of rising size."""
+    reached = pl.col("downloads").cum_sum() * 2 >= pl.col("downloads").sum()
+    return pl.col("parameters").filter(reached).first().cast(pl.Float64).alias("median_parameters")
+
+
+def _with_means(sums: pl.LazyFrame) -> pl.LazyFrame:
+    known = pl.col("denominator")
+    mean = ratio(pl.col("parameters_downloaded"), known)
+    return sums.with_columns(
+        pl.when(known > 0).then(mean).alias("mean_parameters"), ratio(known, pl.col("downloads")).alias("coverage")
+    )

@@ -1,0 +1,130 @@
+"""`shares/release_days` and `release_cadence`: how often developers release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from assets.models.models import MODELS
+from assets.shares.share_table import NOBODY
+from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, TRAILING, months_held
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.declaration import Column, Table
+from pipeline.schema.published import PublishedTable
+from pipeline.tables.columns import COUNTRY, MONTH, ORGANIZATION
+from pipeline.transform.sums import ratio
+
+_NEW = Column("new_repositories", pl.Int64, "First-party repositories created.", "repositories", minimum=1)
+RELEASE_DAYS = Table(
+    group="shares",
+    name="release_days",
+    grain="organisation and day of release",
+    description=(
+        "On which days each developer created first-party repositories, those that derive from nothing or from the "
+        "same organisation's models only, between the observations at the month's opening and close. From this follows "
+        "the cadence of releases."
+    ),
+    columns=(
+        MONTH,
+        ORGANIZATION,
+        COUNTRY,
+        Column("released_on", pl.Date, "The day (UTC) on which the repositories were created."),
+        _NEW,
+    ),
+    key=("organization", "released_on"),
+    may_be_empty=True,
+    warnings=("The day of creation precedes the release where a repository was kept private at first.",),
+)
+
+
+def release_cadence(days: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
+    """`release_cadence` by organisation and by country; `days` are `shares/release_days` of the months."""
+    window = ["window", "last", "months_in_window", "is_complete"]
+    inside = days.join(months_held(months).filter(pl.col("window") == TRAILING), on="month").with_columns(
+        (~pl.col("country").is_in(NOBODY)).alias("is_known")
+    )
+    count, is_known = pl.col("new_repositories"), pl.col("is_known")
+    wholes = inside.group_by("last").agg(
+        count.sum().alias("new_repositories_in_all"), count.filter(is_known).sum().alias("known")
+    )
+    found = [
+        inside.filter(is_known)
+        .group_by(*window, pl.col(dimension).alias("member"), "released_on")
+        .agg(count.sum())
+        .sort("released_on")
+        .group_by(*window, "member")
+        .agg(
+            count.sum(),
+            pl.len().cast(pl.Int64).alias("release_days"),
+            pl.col("released_on").diff().dt.total_days().median().alias("median_days_between"),
+        )
+        .with_columns(pl.lit(dimension).alias("dimension"))
+        for dimension in ("organization", "country")
+    ]
+    return (
+        pl.concat(found)
+        .join(wholes, on="last")
+        .with_columns(
+            ratio(count, pl.col("release_days")).alias("variants_per_release"),
+            ratio(pl.col("known"), pl.col("new_repositories_in_all")).alias("coverage"),
+        )
+        .rename({"last": "month"})
+    )
+
+
+PUBLISHED = PublishedTable(
+    Table(
+        group="published",
+        name="release_cadence",
+        grain="month, window, and organisation or country",
+        description=(
+            "How often developers release: first-party repositories created in the twelve months that end with "
+            "`month`, the days on which any was, and what lies between. One day's repositories are variants of one "
+            "release."
+        ),
+        columns=(
+            *IN_LONGER_WINDOWS,
+            Column("dimension", pl.String, "`organization` or `country`."),
+            Column("member", pl.String, "The organisation or the country; persons and unmapped ones are left out."),
+            _NEW,
+            Column("release_days", pl.Int64, "Days with at least one of them.", "days"),
+            Column(
+                "median_days_between",
+                pl.Float64,
+                "Median of the days from one release day to the next; absent with fewer than two.",
+                "days",
+                nullable=True,
+            ),
+            Column("variants_per_release", pl.Float64, "`new_repositories` / `release_days`.", "repositories"),
+            Column(
+                "new_repositories_in_all",
+                pl.Int64,
+                "First-party repositories that anybody created in the window: the denominator of `coverage`.",
+                "repositories",
+            ),
+            Column("coverage", pl.Float64, "Part of them that known organisations created.", "fraction"),
+        ),
+        key=("month", "window", "dimension", "member"),
+        monthly=False,
+        warnings=RELEASE_DAYS.warnings,
+    ),
+    lambda months: release_cadence(months.scan(RELEASE_DAYS), months.months),
+    {**OF_WINDOW, "member": OF_COUNTRY},
+)
+
+
+@table_asset(RELEASE_DAYS, ins=inputs(models=MODELS))
+def release_days(models: pl.LazyFrame) -> pl.LazyFrame:
+    """The month's releases by organisation and day."""
+    return days_of(models)
+
+
+def days_of(models: pl.LazyFrame) -> pl.LazyFrame:
+    """`shares/release_days` of a month, from `models/models`."""
+    return (
+        models.filter("is_release")
+        .group_by("month", "organization", pl.col("created_at").dt.date().alias("released_on"))
+        .agg(pl.col("country").min(), pl.len().cast(pl.Int64).alias("new_repositories"))
+    )

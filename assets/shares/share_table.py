@@ -1,0 +1,194 @@
+"""What every share table has: its columns, the rules that it must fulfil, and the arithmetic of shares.
+
+The method is `docs/methodology.md`, section "Shares".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from assets.shares.populations import POPULATION
+from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
+from pipeline.tables.columns import BASIS, MONTH
+from pipeline.tables.shares import ATTRIBUTIONS
+from pipeline.transform.sums import ratio
+
+NOT_KNOWN = ("unmapped", "unknown", "none")
+"""Members that stand for what is not known or not declared, in whatever dimension."""
+NOBODY = (*NOT_KNOWN, "unaffiliated")
+"""Members that are no organisation and no country."""
+WHOLE = "all"
+
+WINDOW = Column(
+    "window",
+    pl.String,
+    "`month`, `trailing_12_months`, `year_to_date` or `cumulative` (since the first published month), ending with "
+    "`month`.",
+    values=("month",),
+)
+MONTHS_IN_WINDOW = Column("months_in_window", pl.Int32, "Months that the window really holds.", "months")
+IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the window holds every month that its name promises.")
+IN_WINDOW = (MONTH, WINDOW, MONTHS_IN_WINDOW, IS_COMPLETE)
+ATTRIBUTION = Column(
+    "attribution",
+    pl.String,
+    "`uploader`: the account that published the repository; `origin`: the roots that it derives from.",
+    values=ATTRIBUTIONS,
+)
+DIMENSION = Column("dimension", pl.String, "What the members are, such as `country`, `organization` or `licence`.")
+MEMBER = Column("member", pl.String, "The member of the dimension; those that stand for what is not known included.")
+WITHIN = Column(
+    "within",
+    pl.String,
+    "Whose downloads are shared out: `all`, or those of one country by uploader.",
+    pattern=r"^(all|[A-Z]{2}|[a-z]+)$",
+)
+DENOMINATOR = Column("denominator", DECIMAL, "All downloads that are shared out.", "downloads", minimum=0)
+SHARE = Column("share", pl.Float64, "`downloads` / `denominator`.", "fraction", minimum=0, maximum=1)
+COLUMNS = (
+    *IN_WINDOW,
+    POPULATION,
+    ATTRIBUTION,
+    DIMENSION,
+    MEMBER,
+    Column("downloads", DECIMAL, "Numerator: the member's downloads in the window.", "downloads", minimum=0),
+    Column(
+        "models",
+        pl.Int64,
+        "Repositories behind the numerator (by origin: those that derive from the member at least in part); in a "
+        "longer window, those of its last month.",
+        "repositories",
+    ),
+    DENOMINATOR,
+    SHARE,
+    Column(
+        "share_of_attributed",
+        pl.Float64,
+        "`downloads` / (`denominator` without what is not known and without `unaffiliated`); absent for these.",
+        "fraction",
+        nullable=True,
+    ),
+    Column(
+        "share_low",
+        pl.Float64,
+        "Share if none of the downloads of members not known were this one's.",
+        "fraction",
+        maximum="share",
+    ),
+    Column(
+        "share_high",
+        pl.Float64,
+        "Share if all of the downloads of members not known were this one's.",
+        "fraction",
+        minimum="share",
+    ),
+    Column("rank", pl.Int32, "Place by downloads within the group, 1 for the most; ties by name."),
+    Column(
+        "coverage",
+        pl.Float64,
+        "Part of the denominator whose member is known (not `unmapped`, `unknown` or `none`).",
+        "fraction",
+        minimum=0,
+        maximum=1,
+    ),
+    BASIS,
+)
+GROUP = ("month", "window", "population", "attribution", "dimension")
+"""What a denominator is stated for: shares sum to 1 within each combination."""
+
+
+def share_table(
+    dimension: str,
+    description: str,
+    *,
+    member_pattern: str = r"\S",
+    further: Sequence[Column] = (),
+    rules: Sequence[Rule] = (),
+) -> Table:
+    """The table `shares/<dimension>_shares` of a dimension by uploader, and by origin where its rows have both."""
+    path = f"shares/{dimension}_shares"
+    columns = (replace(column, pattern=member_pattern) if column is MEMBER else column for column in COLUMNS)
+    return Table(
+        group="shares",
+        name=f"{dimension}_shares",
+        grain=f"population, attribution and {dimension}",
+        description=description,
+        columns=(*columns, *further),
+        key=("window", "population", "attribution", "dimension", "member"),
+        warnings=("Shares are not additive: add `downloads` and `denominator`, divide last.",),
+        rules=(sums_to_one(path), nothing_dropped(path), *rules),
+    )
+
+
+def sums_to_one(table: str, group: Sequence[str] = GROUP) -> Rule:
+    """Shares of every stated denominator sum to 1."""
+
+    def violations(frames: TableFrames) -> pl.LazyFrame:
+        return (
+            frames.scan(table)
+            .group_by(group)
+            .agg(pl.col("share").sum(), pl.col("denominator").first())
+            .filter(((pl.col("share") - 1).abs() > 1e-9) & (pl.col("denominator") > 0))
+        )
+
+    return Rule("shares_sum_to_one", "The shares of each stated denominator sum to 1.", violations)
+
+
+def nothing_dropped(table: str) -> Rule:
+    """The denominator of population `all` is the sum of the month's downloads, to the last digit."""
+
+    def violations(frames: TableFrames) -> pl.LazyFrame:
+        measured = frames.scan("listings/model_downloads").select(pl.col("downloads").sum().alias("measured"))
+        stated = frames.scan(table)
+        whole = pl.col("population") == "all"
+        if "within" in stated.collect_schema():
+            whole &= pl.col("within") == WHOLE
+        denominators = stated.filter(whole).select("attribution", "dimension", "denominator").unique()
+        return denominators.join(measured, how="cross").filter(pl.col("denominator") != pl.col("measured"))
+
+    return Rule("nothing_dropped", "The denominator holds every download of the month.", violations)
+
+
+def in_month(totals: pl.DataFrame, models: pl.LazyFrame) -> pl.DataFrame:
+    """The totals of a month as a window of that month alone; month and basis are those of its models."""
+    stated = models.select("month", "basis").head(1).collect()
+    return totals.join(stated, how="cross").with_columns(
+        pl.lit("month").alias("window"),
+        pl.lit(1, pl.Int32).alias("months_in_window"),
+        pl.lit(value=True).alias("is_complete"),
+    )
+
+
+def with_shares(totals: pl.DataFrame, group: Sequence[str] = GROUP) -> pl.DataFrame:
+    """Adds denominator, share, bounds, coverage and rank to the downloads of each group's members.
+
+    Within a group the downloads of members not known (`NOT_KNOWN`) could all be, or none of them, any one member's:
+    that gives the bounds. Where nothing was downloaded all shares are 0.
+    """
+    downloads, is_unknown = pl.col("downloads"), pl.col("member").is_in(NOT_KNOWN)
+    is_attributed = ~pl.col("member").is_in(NOBODY)
+
+    def in_group(counts: pl.Expr) -> pl.Expr:
+        return pl.when(counts).then(downloads).otherwise(0).sum().over(group)
+
+    in_order = totals.sort(*group, "downloads", "member", descending=[*[False] * len(group), True, False])
+    sums = in_order.with_columns(
+        in_group(pl.lit(value=True)).alias("denominator"),
+        in_group(is_unknown).alias("unknown"),
+        in_group(is_attributed).alias("attributed"),
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(group).alias("rank"),
+    )
+    whole, unknown, share = pl.col("denominator"), pl.col("unknown"), pl.col("share")
+    return (
+        sums.with_columns(ratio(downloads, whole).alias("share"))
+        .with_columns(
+            pl.when(is_attributed).then(ratio(downloads, pl.col("attributed"))).alias("share_of_attributed"),
+            pl.when(is_unknown).then(0.0).otherwise(share).alias("share_low"),
+            pl.when(is_unknown).then(share).otherwise(ratio(downloads + unknown, whole)).alias("share_high"),
+            (1.0 - ratio(unknown, whole)).alias("coverage"),
+        )
+        .drop("unknown", "attributed")
+    )

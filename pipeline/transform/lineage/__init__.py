@@ -1,1 +1,0 @@
-"""Families of models, and flows between countries: derivatives and downloads added up over roots."""

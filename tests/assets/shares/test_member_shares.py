@@ -1,0 +1,168 @@
+"""Shares of countries and organisations: denominators, bounds, and the same downloads by whatever attribution."""
+
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from assets.shares.members import developers, member_shares
+from assets.shares.organization_shares import shares_of_organizations
+from assets.shares.origin import by_root
+from assets.shares.share_table import GROUP
+from pipeline.tables.shares import POPULATION_NAMES
+from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
+
+
+def shares_of(*models, attribution="uploader", dimension="country", **more):
+    month = month_of(*models, owners=ROOTS, **more)
+    shares = member_shares(month.models, developers(*month.by_origin), dimension)
+    return shares.filter(attribution=attribution)
+
+
+def share_of(shares, member, population="all"):
+    return shares.row(by_predicate=(pl.col("member") == member) & (pl.col("population") == population), named=True)
+
+
+def model(country, downloads, **more):
+    return {"country": country, "downloads": Decimal(downloads)} | more
+
+
+def test_a_share_is_stated_with_numerator_denominator_and_bounds():
+    china = share_of(shares_of(model("CN", 60), model("US", 30), model("unmapped", 10)), "CN")
+    assert (china["downloads"], china["denominator"], china["share"]) == (60, 100, 0.6)
+    assert china["share_of_attributed"] == 60 / 90
+    assert (china["share_low"], china["share_high"]) == (0.6, 0.7)
+    assert china["coverage"] == 0.9
+    assert china["rank"] == 1
+
+
+def test_members_not_known_have_no_share_of_the_attributed_and_may_be_nothing():
+    shares = shares_of(model("CN", 60), model("unaffiliated", 30), model("unmapped", 10))
+    assert share_of(shares, "unmapped")["share_of_attributed"] is None
+    assert share_of(shares, "unaffiliated")["share_of_attributed"] is None
+    assert (share_of(shares, "unmapped")["share_low"], share_of(shares, "unmapped")["share_high"]) == (0.0, 0.1)
+
+
+def test_each_population_has_its_own_denominator():
+    shares = shares_of(model("CN", 60, is_language_model=False), model("US", 30, is_new=False))
+    assert share_of(shares, "CN", "new")["share"] == 1
+    assert share_of(shares, "US", "language_models")["denominator"] == 30
+
+
+def test_flagged_traffic_counts_except_where_the_population_leaves_it_out():
+    shares = shares_of(model("CN", 60), model("US", 30), model("US", 900, is_flagged=True))
+    for population in ("all", "new", "language_models"):
+        assert share_of(shares, "CN", population)["denominator"] == 990
+        assert share_of(shares, "CN", f"{population}_unflagged")["denominator"] == 90
+
+
+def test_ranks_go_by_downloads_and_ties_by_name():
+    shares = shares_of(model("US", 5), model("CN", 5), model("FR", 9))
+    assert {member: share_of(shares, member)["rank"] for member in ("FR", "CN", "US")} == {"FR": 1, "CN": 2, "US": 3}
+
+
+def test_a_derivative_of_two_origins_is_split_by_weight():
+    split = model("US", 100, roots={"root/CN": "0.75", "root/US": "0.25"})
+    shares = shares_of(split, model("FR", 50), attribution="origin")
+    downloads = {member: share_of(shares, member)["downloads"] for member in ("CN", "US", "FR")}
+    assert downloads == {"CN": 75, "US": 25, "FR": 50}
+
+
+def test_what_no_split_can_share_out_is_the_heaviest_roots():
+    thirds = {"root/CN": "0.333333333334", "root/FR": "0.333333333333", "root/US": "0.333333333333"}
+    shares = shares_of(model("US", "0.000001", roots=thirds), attribution="origin")
+    assert dict(shares.filter(population="all").select("member", "downloads").iter_rows()) == {
+        "CN": Decimal("0.000001"),
+        "FR": 0,
+        "US": 0,
+    }
+
+
+def test_a_root_that_nobody_attributed_is_unmapped():
+    shares = shares_of(model("US", 10, roots={"gone/away": 1}), attribution="origin")
+    assert shares["member"].unique().to_list() == ["unmapped"]
+
+
+def test_an_organisation_is_shown_with_its_country():
+    month = month_of({"organization": "Alibaba", "country": "CN", "roots": {"root/US": 1}}, owners=ROOTS)
+    found = shares_of_organizations(*month.by_origin)
+    assert set(found.select("member", "country").rows()) == {("Alibaba", "CN"), ("The US", "US")}
+
+
+@settings(max_examples=40)
+@given(WORLDS)
+def test_the_parts_of_a_derivative_sum_to_its_downloads_to_the_last_digit_and_none_is_negative(world):
+    month = month_of(*world, owners=ROOTS)
+    parts = by_root(month.models.select("hub_id", "downloads"), month.weights, month.roots).collect()
+    whole = month.models.filter("is_derivative").select("hub_id", "downloads").collect()
+    assert_frame_equal(parts.group_by("hub_id").agg(pl.col("downloads").sum()), whole, check_row_order=False)
+    assert (parts["downloads"] >= 0).all()
+
+
+@settings(max_examples=40)
+@given(WORLDS, st.sampled_from(["country", "organization"]))
+def test_uploader_and_origin_share_out_the_same_downloads_to_the_last_digit(world, dimension):
+    sums = [
+        dict(shares.group_by("population").agg(pl.col("downloads").sum()).iter_rows())
+        for shares in (shares_of(*world, attribution=name, dimension=dimension) for name in ("uploader", "origin"))
+    ]
+    assert sums[0] == sums[1]
+    assert sums[0]["all"] == sum(model["downloads"] for model in world)
+
+
+@settings(max_examples=40)
+@given(WORLDS)
+def test_shares_are_all_of_the_denominator_and_lie_within_their_bounds(world):
+    shares = shares_of(*world)
+    for _, group in shares.group_by(GROUP):
+        assert group["downloads"].sum() == group["denominator"][0]
+        assert group["share"].sum() == pytest.approx(1 if group["denominator"][0] else 0)
+        assert sorted(group["rank"]) == list(range(1, group.height + 1))
+    assert shares.filter((pl.col("share") < pl.col("share_low")) | (pl.col("share") > pl.col("share_high"))).is_empty()
+    for row in shares.filter(pl.col("denominator") > 0).iter_rows(named=True):
+        assert row["share"] == float(row["downloads"]) / float(row["denominator"])
+
+
+@settings(max_examples=30)
+@given(WORLDS, st.randoms())
+def test_the_order_of_rows_changes_nothing(world, chance):
+    month = month_of(*world, owners=ROOTS)
+    keys = ["population", "attribution", "member"]
+    made = member_shares(month.models, developers(*month.by_origin), "organization").sort(keys)
+    shuffled = [
+        frame.collect().sample(fraction=1, shuffle=True, seed=chance.randint(0, 99)).lazy() for frame in month.by_origin
+    ]
+    again = member_shares(shuffled[0], developers(*shuffled), "organization").sort(keys)
+    assert again.equals(made.select(again.columns))
+
+
+@settings(max_examples=40)
+@given(WORLDS)
+def test_the_bounds_contain_the_share_whoever_the_unmapped_were(world):
+    world = [*world, model("CN", 0)]
+    truth = [one | {"country": "CN"} if one["country"] == "unmapped" else one for one in world]
+    measured, true = share_of(shares_of(*world), "CN"), share_of(shares_of(*truth), "CN")
+    assert measured["share_low"] <= true["share"] <= measured["share_high"]
+
+
+@settings(max_examples=30)
+@given(WORLDS)
+def test_models_without_downloads_change_no_share(world):
+    idle = world[0] | {"downloads": Decimal(0), "roots": {}}
+    columns = ["population", "member", "downloads", "share"]
+    before, after = (shares_of(*models).filter(population="all").select(columns) for models in (world, [*world, idle]))
+    assert after.equals(before)
+
+
+@settings(max_examples=30)
+@given(WORLDS)
+def test_merging_two_members_adds_their_downloads(world):
+    merged = [one | {"country": "CN"} if one["country"] == "FR" else one for one in world]
+    apart = shares_of(*world).filter(pl.col("member").is_in(["CN", "FR"]))
+    joined = shares_of(*merged).filter(member="CN")
+    for population in POPULATION_NAMES:
+        both, one = (shares.filter(population=population)["downloads"].sum() for shares in (apart, joined))
+        assert one == both
