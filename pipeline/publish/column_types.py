@@ -42,7 +42,7 @@ def type_names(column: Column) -> TypeNames:
     """
     if isinstance(column.type, pl.Decimal):
         digits = f"({column.type.precision},{column.type.scale})"
-        return TypeNames(f"DECIMAL{digits}", f"numeric{digits}", "number", "sc:Number", "number")
+        return TypeNames(f"DECIMAL{digits}", f"numeric{digits}", "number", "sc:Float", "number")
     names = _NAMES.get(str(column.type))
     if names is None:
         raise CensusError(f"column {column.name} has type {column.type}, which is not published: add it to {__name__}")

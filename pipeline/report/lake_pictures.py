@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import duckdb
 import polars as pl
 
-from pipeline.databases import NO_EXTENSIONS
+from pipeline.databases import open_files
 from pipeline.lake.store import Lake
 from pipeline.months import add_months
 from pipeline.report.figures import Definition, FigureReader, ReadFigure
@@ -53,7 +52,7 @@ def read_month(
     definition = Definition(
         months[-1], "month", 1, is_complete=True, population=POPULATION, denominator=0, basis="", coverage=0
     )
-    with duckdb.connect(config=NO_EXTENSIONS) as connection:
+    with open_files([]) as connection:
         connection.register(table.name, rows.collect().to_arrow())
         connection.register("dim_month", dim_month.to_arrow())
         connection.sql("create table dim_country (country varchar, country_name varchar, is_country boolean)")

@@ -169,6 +169,7 @@ def test_the_same_rows_are_the_same_bytes_however_many_threads_write_them(tmp_pa
             "month": pl.repeat(AUGUST, len(rows), eager=True),
             "hub_id": rows.cast(pl.String).str.zfill(24),
             "model_id": "someone/model-" + rows.cast(pl.String),
+            "identified_by": pl.repeat("hub_id", len(rows), eager=True),
             "created_at": pl.repeat(None, len(rows), dtype=TIMESTAMP, eager=True),
             "downloads_all_time": rows,
             "observed_at": pl.repeat(datetime(2025, 8, 1, tzinfo=UTC), len(rows), eager=True),
