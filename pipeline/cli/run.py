@@ -64,8 +64,9 @@ class Request:
         if self.from_step:
             return self._months_of_the_lake(lake, self.from_step)
         source = open_source(SourceChoice(self.source, self.snapshots), settings.cache_folder())
+        months = months_to_read(source, self.first, self.last)
         require_same_world(lake, f"{source.name}{MARK}" if source.is_synthetic else source.name)
-        return months_to_read(source, self.first, self.last)
+        return months
 
     def _months_of_the_lake(self, lake: Lake, step: str) -> list[date]:
         """The months of which the lake holds everything that the step does not make."""

@@ -144,4 +144,4 @@ def test_a_person_finds_the_groups_launches_a_month_and_sees_its_checks_with_the
 
     page.goto("/assets/shares/country_shares?view=checks&checkDetail=shares_sum_to_one")
     expect(page.get_by_text("Passed").first).to_be_visible()
-    expect(page.get_by_text("0 exceptions").first).to_be_visible()
+    expect(page.get_by_text("0 rows failed").first).to_be_visible()
