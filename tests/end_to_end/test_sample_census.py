@@ -44,20 +44,13 @@ def with_unknown_accounts_together(frame):
     return named.group_by("population", "attribution", "member").agg(pl.col("downloads").sum())
 
 
-ROUNDING = 5.1e-7
-"""Half of the last of a repository's six decimal places."""
-
-
 def differences(found, planted, keys):
-    """Rows whose downloads differ by more than one part in a billion and the rounding to six places, or that only one
-    side has.
-    """
+    """Rows whose downloads differ by more than one part in a million, or that only one side has."""
     both = found.join(planted, on=keys, how="full", coalesce=True, suffix="_planted").with_columns(
         pl.col("downloads", "downloads_planted").fill_null(0)
     )
     largest = pl.max_horizontal("downloads", "downloads_planted", pl.lit(1.0))
-    differ = (pl.col("downloads") - pl.col("downloads_planted")).abs()
-    return both.filter(differ > 1e-9 * largest + ROUNDING)
+    return both.filter((pl.col("downloads") - pl.col("downloads_planted")).abs() > 1e-6 * largest)
 
 
 def test_every_month_ran_and_was_published(sample):
