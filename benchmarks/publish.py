@@ -20,6 +20,7 @@ import polars as pl
 from benchmarks.lineage import SHAPES, snapshot
 from benchmarks.stages import Stage
 from pipeline.definitions import CATALOGUE, defs
+from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, opening_of
 from pipeline.orchestration.table_assets import asset_key
@@ -135,7 +136,10 @@ def _measure_month(lake: Lake, month: dt.date, listing: pl.DataFrame, registry: 
         pl.Series("downloads_all_time", downloads + np.where(is_older, before, 0)),
     )
     accounts = known.select("namespace").unique().sort("namespace").head(ASKED_ABOUT)
-    lake.write(listings.HUB_SNAPSHOTS, month, closing)
+    observed = Provenance(source="benchmark", source_revision="1", observed_at=closed_at.isoformat())
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in listings.HUB_SNAPSHOTS.schema.items()]
+    unstated = [column for column in absent if column.meta.output_name() not in closing.columns]
+    lake.write(listings.HUB_SNAPSHOTS, month, closing.with_columns(unstated), observed)
     lake.write(listings.OPENING_COUNTERS, month, opening_counters(opening.lazy(), closing.lazy(), month))
     lake.write(
         listings.HUB_ACCOUNTS,
@@ -174,7 +178,9 @@ def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> N
             shutil.copyfile(str(lake.path(table, made)), path)
         else:
             grown = [
-                column.name for column in table.columns if column.unit == "downloads" and column.type == pl.Float64
+                column.name
+                for column in table.columns
+                if column.unit == "downloads" and not table.schema[column.name].is_integer()
             ]
             lake.write(
                 table,
