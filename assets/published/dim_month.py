@@ -26,7 +26,13 @@ QUALITY = Column(
     "`exact`: both observations within 36 hours of the month's boundaries; `scaled`: not; `estimated`: from 30-day "
     "counters; `mixed` in a window whose months differ.",
 )
-_COVERAGE = Column("coverage", pl.Float64, "Part of the downloads that is attributed (not unmapped).", "fraction")
+_COVERAGE = Column(
+    "coverage",
+    pl.Float64,
+    "Part of the downloads that is attributed (not unmapped); empty where nothing was downloaded.",
+    "fraction",
+    nullable=True,
+)
 _MEASURED = (
     "models",
     "downloads",
@@ -46,6 +52,7 @@ def _months(months: PublishedMonths) -> pl.LazyFrame:
         months.scan(MONTH_ACCOUNTS)
         .join(attributed, on="month", how="left")
         .with_columns(
+            pl.when(pl.col("downloads") > 0).then(pl.col("coverage")).alias("coverage"),
             is_synthetic_source(pl.col("source")).alias("is_synthetic"),
             pl.lit(months.edition.origin_rule).alias("origin_rule"),
         )
@@ -86,7 +93,7 @@ def _windows(months: PublishedMonths) -> pl.LazyFrame:
 
 def _window(window: Window, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
     downloads = sum(month["downloads"] for month in held)
-    attributed = sum(float(month["downloads"]) * month["coverage"] for month in held)
+    attributed = sum(float(month["downloads"]) * (month["coverage"] or 0) for month in held)
     return {
         "month": window.last,
         "window": window.name,
@@ -137,7 +144,7 @@ DIM_WINDOW = PublishedTable(
             replace(BASIS, values=(*BASES, "mixed")),
             QUALITY,
             Column("source", pl.String, "The snapshot sources that were read, by commas."),
-            _COVERAGE.optional("Part of the downloads that is attributed; absent where nothing was downloaded."),
+            _COVERAGE,
             IS_SYNTHETIC,
             MONTH_ACCOUNTS.column("incidents"),
             MONTH_ACCOUNTS.column("incidents_at_observation"),

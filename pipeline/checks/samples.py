@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import polars as pl
 
+from pipeline.text import plain
+
 Cell = str | int | float | bool | None
 
 MOST_ROWS = 20
@@ -26,9 +28,7 @@ def sample(offending: pl.LazyFrame) -> list[dict[str, Cell]]:
 def inert(text: str, most_characters: int = MOST_CHARACTERS) -> str:
     """The text cut to a length, with everything escaped that does not print: controls, line breaks, turned text."""
     cut = text if len(text) <= most_characters else f"{text[: most_characters - 1]}…"
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in cut
-    )
+    return plain(cut)
 
 
 def _shown(row: Mapping[str, object]) -> dict[str, Cell]:

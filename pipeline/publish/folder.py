@@ -152,7 +152,8 @@ class PublishedFolder:
     def _remove_abandoned(self) -> None:
         """Removes what killed publishers left; nobody else publishes now."""
         for leftover in self._versions.glob(".*.tmp"):
-            shutil.rmtree(leftover)
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
 
     def _remove_oldest(self) -> None:
         others = [version for version in self.versions() if version != self.current()]

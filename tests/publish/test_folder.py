@@ -71,6 +71,7 @@ def test_what_others_leave_beside_the_versions_is_neither_listed_nor_removed(fol
     first = publish(folder, warehouse="one")
     (folder.path / "versions" / ".DS_Store").write_text("")
     (folder.path / "versions" / "notes.txt").write_text("mine")
+    (folder.path / "versions" / ".saved.tmp").write_text("mine")
     (folder.path / "versions" / "20250101").mkdir()
     second = publish(folder, warehouse="two")
     assert folder.versions() == [second, first]

@@ -1,0 +1,80 @@
+"""What is said of a window is said of all the months that it holds, and the missing ones are named."""
+
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.published.dim_month import DIM_MONTH, DIM_WINDOW
+from pipeline.months import add_months, in_words, months_between
+
+A_MONTH = st.fixed_dictionaries(
+    {
+        "source": st.sampled_from(["hub", "hub_stats", "sample"]),
+        "basis": st.sampled_from(["all_time_delta", "rolling_30d"]),
+        "quality": st.sampled_from(["exact", "scaled", "estimated"]),
+        "is_synthetic": st.booleans(),
+        "downloads": st.integers(0, 1000).map(Decimal),
+        "coverage": st.sampled_from([0.25, 0.5, 1.0, None]),
+        "incidents": st.sampled_from([None, "freeze 2025-07-16 (hub)", "freeze 2025-07-16 (hub); burst (x)"]),
+    }
+)
+SERIES = st.dictionaries(st.integers(0, 30).map(lambda later: add_months(date(2024, 8, 1), later)), A_MONTH, min_size=1)
+
+
+class Months:
+    """The published months, of which `dim_month` says what it is given."""
+
+    def __init__(self, known):
+        self.months = tuple(sorted(known))
+        rows = [
+            {name: (known[month] | {"month": month}).get(name) for name in DIM_MONTH.table.schema} for month in known
+        ]
+        self._rows = pl.LazyFrame(rows, schema=DIM_MONTH.table.schema)
+
+    def published(self, name):
+        assert name == "dim_month"
+        return self._rows
+
+
+def promised(window, last, first_of_all):
+    first = {
+        "month": last,
+        "trailing_12_months": add_months(last, -11),
+        "year_to_date": last.replace(month=1),
+        "cumulative": first_of_all,
+    }[window]
+    return months_between(first, last)
+
+
+@given(SERIES)
+def test_a_window_is_the_months_that_it_holds(known):
+    rows = DIM_WINDOW.make(Months(known)).collect().rows(named=True)
+    assert len(rows) == 4 * len(known)
+    for row in rows:
+        wanted = promised(row["window"], row["month"], min(known))
+        held = [month for month in wanted if month in known]
+        assert row["first_month"] == wanted[0]
+        assert row["months"] == in_words(held)
+        assert row["months_missing"] == (in_words([month for month in wanted if month not in known]) or None)
+        assert (row["months_in_window"], row["is_complete"]) == (len(held), held == wanted)
+
+
+@given(SERIES)
+def test_basis_quality_sources_coverage_and_incidents_are_those_of_all_its_months(known):
+    for row in DIM_WINDOW.make(Months(known)).collect().rows(named=True):
+        held = [known[month] for month in promised(row["window"], row["month"], min(known)) if month in known]
+        for name in ("basis", "quality"):
+            values = {month[name] for month in held}
+            assert row[name] == (values.pop() if len(values) == 1 else "mixed")
+        assert row["source"].split(", ") == sorted({month["source"] for month in held})
+        assert row["is_synthetic"] == any(month["is_synthetic"] for month in held)
+        total = sum(month["downloads"] for month in held)
+        attributed = sum(float(month["downloads"]) * (month["coverage"] or 0) for month in held)
+        assert row["coverage"] == (attributed / float(total) if total else None)
+        told = (row["incidents"] or "").split("; ")
+        for month in held:
+            assert set((month["incidents"] or "").split("; ")) <= {*told, ""}
+        assert len(told) == len(set(told))
