@@ -169,7 +169,9 @@ def _sentence(event: dg.DagsterEvent) -> str:
 
 
 def _between_steps(event: dg.DagsterEvent) -> str:
-    cause = _first_cause(event.job_failure_data.error)
+    # A run that another process declares failed has no failure of its own.
+    data = event.job_failure_data
+    cause = _first_cause(data.error) if data else None
     return f"the run ended between its steps ({cause}): run it again" if cause else event.message or "the run failed"
 
 
