@@ -53,7 +53,7 @@ _synthetic: set[tuple[str, str]] = set()
 
 
 class _Session(httpx2.Client):
-    """The session of `huggingface_hub`: no body larger than `LARGEST_BODY_BYTES` is unpacked into memory."""
+    """The session of `huggingface_hub`: no answer larger than `LARGEST_BODY_BYTES` is unpacked into memory."""
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         """Sends a request; what is not asked for as a stream is read, piece by piece.
@@ -88,6 +88,8 @@ def _bounded_body(response: httpx2.Response) -> bytes:
     # One packing only, of which the worst is a thousand times as large unpacked: a piece of it stays small.
     if response.headers.get("content-encoding", "identity") not in ("identity", "gzip", "deflate"):
         raise CensusError(f"{response.url.host} packs an answer in a way that was not asked for: check HF_ENDPOINT")
+    if "octet-stream" in response.headers.get("content-type", ""):
+        return response.read()  # part of a file, as large as was asked for
     body = bytearray()
     for piece in response.iter_bytes():
         body += piece

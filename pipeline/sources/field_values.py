@@ -31,10 +31,9 @@ def observations(records: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def absent_columns(records: pl.Schema) -> tuple[str, ...]:
+def absent_columns(records: pl.Schema) -> frozenset[str]:
     """The columns that records with these fields cannot fill."""
-    values = _values(records)
-    return tuple(column for column in OBSERVATION_SCHEMA if column not in values and column != "unreadable")
+    return frozenset(OBSERVATION_SCHEMA).difference(_values(records), ["unreadable"])
 
 
 def moment(field: str, dtype: pl.DataType) -> pl.Expr:

@@ -30,18 +30,8 @@ from pipeline.sources.observations import Observed
 
 PAGE_SIZE = 1000
 EXPANDED_FIELDS = (
-    "baseModels",
-    "cardData",
-    "createdAt",
-    "downloads",
-    "downloadsAllTime",
-    "gated",
-    "gguf",
-    "library_name",
-    "likes",
-    "pipeline_tag",
-    "safetensors",
-    "tags",
+    *("baseModels", "cardData", "createdAt", "downloads", "downloadsAllTime", "gated", "gguf", "library_name", "likes"),
+    *("pipeline_tag", "safetensors", "tags"),
 )
 FEWEST_OF_STATED = 0.99
 """A crawl with fewer of the models that the Hub says it has is not whole."""

@@ -65,24 +65,16 @@ def _read(path: Path) -> Observed:
                 f"{path.name} has {schema[column]} in its column `{column}`: write it in the hub-stats or the listing "
                 "schema"
             )
-    if not all(_is_native(field, schema[column]) for field, column in there.items()):
-        quoted = {
-            field: [f'to_json("{name.replace(chr(34), chr(34) * 2)}")' for name in found]
+    native = {field: _native(field, column, schema[column]) for field, column in there.items()}
+    if not all(native.values()):
+        fields = {
+            field: f"coalesce({', '.join(f'to_json({column})' for column in found)})" if found else "null::json"
             for field, found in columns.items()
         }
-        fields = {field: f"coalesce({', '.join(found)})" if found else "null::json" for field, found in quoted.items()}
         return observed_in([path], fields, "read_parquet($files)", {})
-    records = raw.select(
-        pl.coalesce(pl.col(columns["id"]).cast(pl.String)).alias("id"),
-        *(
-            value
-            for field, column in there.items()
-            if field != "id"
-            for value in _native(field, column, schema[column])
-        ),
-    )
-    absent = frozenset(absent_columns(records.collect_schema()))
-    return Observed.of_records(count, observations(records), absent, path.name)
+    values = {name: value for made in native.values() for name, value in made.items()}
+    records = raw.select(**values | {"id": pl.coalesce(pl.col(columns["id"]).cast(pl.String))})
+    return Observed.of_records(count, observations(records), absent_columns(records.collect_schema()), path.name)
 
 
 def _plain(column: str) -> str:
@@ -99,19 +91,29 @@ def _is_understood(field: str, dtype: pl.DataType) -> bool:
     return dtype not in (pl.Duration, pl.Time, pl.Binary)
 
 
-def _is_native(field: str, dtype: pl.DataType) -> bool:
-    """Whether a column has a type that needs no detour over JSON."""
-    if field in COUNTS:
-        return dtype.is_numeric() or dtype in TEXT_TYPES
-    if field == "createdAt":
-        return dtype in (pl.Datetime, pl.Date) or dtype in TEXT_TYPES
-    if field == "tags":
-        return dtype == pl.Null or (isinstance(dtype, pl.List) and dtype.inner in TEXT_TYPES)
-    if field == "baseModels":
-        return _is_declaration(dtype)
-    if field in ("safetensors", "gguf"):
-        return isinstance(dtype, pl.Struct) or dtype in TEXT_TYPES
-    return dtype in TEXT_TYPES or field in (*TEXTS, "id")
+def _native(field: str, column: str, dtype: pl.DataType) -> dict[str, pl.Expr]:
+    """The field as `observations` takes it; nothing where its type needs a detour over JSON."""
+    value, is_text = pl.col(column), dtype in TEXT_TYPES
+    read: dict[str, pl.Expr] = {}
+    if field in (*TEXTS, "id"):
+        read = {field: value.cast(pl.String)}
+    elif (field in COUNTS and (is_text or dtype.is_numeric())) or (
+        field == "createdAt" and (is_text or dtype in (pl.Datetime, pl.Date))
+    ):
+        read = {field: value}
+    elif field == "tags" and (dtype == pl.Null or isinstance(dtype, pl.List)):
+        read = {field: value.cast(pl.List(pl.String))}
+    elif field == "cardData" and is_text:
+        read = {name: _card_value(value.cast(pl.String), name) for name in ("base_model", "base_model_relation")}
+    elif field in ("safetensors", "gguf") and (is_text or isinstance(dtype, pl.Struct)):
+        read = {field: _parameters(value, dtype)}
+    elif field == "baseModels" and _is_declaration(dtype):
+        model = pl.element().struct
+        named = pl.struct(hub_id=model.field("_id").cast(pl.String), model_id=model.field("id").cast(pl.String))
+        models = value.struct.field("models").list.eval(named)
+        stated = pl.struct(relation=value.struct.field("relation").cast(pl.String), models=models)
+        read = {field: pl.when(value.is_not_null()).then(stated)}
+    return read
 
 
 def _is_declaration(dtype: pl.DataType) -> bool:
@@ -122,36 +124,10 @@ def _is_declaration(dtype: pl.DataType) -> bool:
     return all(said in TEXT_TYPES for said in (fields.get("relation"), named.get("_id"), named.get("id")))
 
 
-def _native(field: str, column: str, dtype: pl.DataType) -> list[pl.Expr]:
-    """The field as `observations` takes it."""
-    value = pl.col(column)
-    if field in TEXTS:
-        return [value.cast(pl.String).alias(field)]
-    if field == "tags":
-        return [value.cast(pl.List(pl.String)).alias(field)]
-    if field in ("safetensors", "gguf"):
-        return [_parameters(value, dtype).alias(field)]
-    if field == "cardData":
-        text = value.cast(pl.String)
-        return [_card_value(text, name).alias(name) for name in ("base_model", "base_model_relation")]
-    if field == "baseModels":
-        model = pl.element().struct
-        named = pl.struct(
-            model.field("_id").cast(pl.String).alias("hub_id"), model.field("id").cast(pl.String).alias("model_id")
-        )
-        stated = pl.struct(
-            value.struct.field("relation").cast(pl.String), value.struct.field("models").list.eval(named)
-        )
-        return [pl.when(value.is_not_null()).then(stated).alias(field)]
-    return [value.alias(field)]
-
-
 def _parameters(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     members = dict(dtype) if isinstance(dtype, pl.Struct) else {}
-    if members and "parameters" not in members:
-        return (
-            value.struct.field("total").cast(pl.Int64, strict=False) if "total" in members else pl.lit(None, pl.Int64)
-        )
+    if "total" in members and "parameters" not in members:
+        return value.struct.field("total").cast(pl.Int64, strict=False)
     return parameters(value.struct.json_encode() if members else value.cast(pl.String))
 
 

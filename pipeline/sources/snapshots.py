@@ -118,19 +118,9 @@ def months_to_read(source: SnapshotSource, first: date | None, last: date | None
     served = source.months()
     if not served and not (first or last):
         raise MonthNotServedError(f"source {source.name} serves no month now: {source.reach()}; {source.remedy}")
-    require_served(source, [month for month in (first, last) if month])
-    return [month for month in served if (first or month) <= month <= (last or month)]
-
-
-def require_served(source: SnapshotSource, months: list[date]) -> None:
-    """Refuses months that a source does not have, before anything is read.
-
-    Raises:
-        MonthNotServedError: at least one month is not among those served.
-    """
-    served = source.months()
-    missing = [f"{month:%Y-%m}" for month in months if month not in served]
+    missing = dict.fromkeys(f"{month:%Y-%m}" for month in (first, last) if month and month not in served)
     if missing:
         raise MonthNotServedError(
             f"source {source.name} does not serve {', '.join(missing)}: {source.reach()}; {source.remedy}"
         )
+    return [month for month in served if (first or month) <= month <= (last or month)]

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import CensusError, MonthNotServedError
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.folder import FolderSource
-from pipeline.sources.snapshots import months_to_read, require_served
+from pipeline.sources.snapshots import months_to_read
 
 MAY = date(2026, 5, 1)
 
@@ -140,7 +140,7 @@ def test_a_month_without_a_dump_near_its_close_is_refused_with_the_nearest_and_t
     with pytest.raises(MonthNotServedError, match=f"serves no month now: the {nearest}"):
         months_to_read(source, None, None)
     with pytest.raises(MonthNotServedError, match=f"does not serve 2026-05: the {nearest}"):
-        require_served(source, [MAY])
+        months_to_read(source, MAY, MAY)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pipeline.errors import MonthNotServedError
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub import HubSource
-from pipeline.sources.snapshots import require_served
+from pipeline.sources.snapshots import months_to_read
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -54,7 +54,7 @@ def test_the_past_is_refused_with_the_remedy(source_at, month):
     with pytest.raises(
         MonthNotServedError, match="the listing API cannot be asked about the past; use --source hub_stats"
     ):
-        require_served(source_at(SOON_AFTER), [month])
+        months_to_read(source_at(SOON_AFTER), month, month)
 
 
 def test_a_month_that_has_not_ended_is_refused(source_at):
