@@ -5,6 +5,7 @@ import polars as pl
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
 from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.tables.columns import MONTH
 from pipeline.tables.listings import DOWNLOAD_ACCOUNTS
@@ -78,4 +79,42 @@ COVERAGE = PublishedTable(
     ),
     _coverage,
     references={"month": ("dim_month", "month")},
+)
+
+
+COVERAGE_FIGURE = Figure(
+    "coverage",
+    "Coverage",
+    "How much of each month's downloads is attributed to an organisation, to persons, or to nobody that the registry "
+    "knows; and how they were measured: as the growth of a counter, or estimated from a 30-day counter.",
+    table="coverage",
+    place=130,
+    sql="""
+        with measured as (
+          select month, member, share_of_downloads, coverage.downloads, coverage.models,
+            dim_month.downloads as denominator, dim_month.coverage
+          from coverage join dim_month using (month) where aspect = $aspect
+        )
+        select * from measured where denominator > 0
+        order by month, list_position(
+          ['organization', 'unaffiliated', 'unmapped', 'continued', 'estimated', 'created', 'late_arrival'], member
+        ) nulls last, member
+    """,
+    columns=(
+        IN_MONTH,
+        Shown("member", "what", "member"),
+        Shown("share_of_downloads", "share", "share"),
+        Shown("downloads", "downloads", "count"),
+        Shown("models", "models", "count"),
+    ),
+    chart=Chart("stack", "member", "share_of_downloads"),
+    over="months",
+    views={
+        "Attributed to": {"attribution": "uploader", "aspect": "attributed_to"},
+        "Measured as": {"attribution": "uploader", "aspect": "measurement"},
+    },
+    choice="What of",
+    population="all models",
+    denominator="downloads",
+    is_pictured=True,
 )

@@ -13,11 +13,12 @@ from assets.shares.share_table import IS_COMPLETE, MONTHS_IN_WINDOW, WINDOW
 from assets.shares.windows import Window, windows_over
 from pipeline.months import in_words
 from pipeline.schema.declaration import Column, Table
+from pipeline.schema.figure import IN_MONTH, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.shares import WINDOWS
 from pipeline.synthetic import is_synthetic_source
 from pipeline.tables.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
 from pipeline.tables.listings import MONTH_ACCOUNTS
-from pipeline.tables.shares import WINDOWS
 
 IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a synthetic Hub, not of the real one.")
 QUALITY = Column(
@@ -160,4 +161,33 @@ DIM_WINDOW = PublishedTable(
         "months_held": "months",
         "months_missing": "months_missing",
     },
+)
+
+
+MONTHS_FIGURE = Figure(
+    "months",
+    "Months and incidents",
+    "What each month was measured from, and what is known to have happened to the Hub's counters or to the source in "
+    "it. Days are scaled to the month where the snapshots do not lie on its boundaries.",
+    table="dim_month",
+    place=140,
+    sql="select *, downloads as denominator from dim_month order by month",
+    columns=(
+        IN_MONTH,
+        Shown("incidents", "incidents", "prose"),
+        Shown("incidents_at_observation", "incidents when observed", "prose"),
+        Shown("quality", "quality", "text"),
+        Shown("basis", "basis", "text"),
+        Shown("days_observed", "days observed", "number"),
+        Shown("scaling", "scaled by", "index"),
+        Shown("downloads", "downloads", "count"),
+        Shown("downloads_flagged", "of flagged models", "count"),
+        Shown("coverage", "coverage", "share"),
+        Shown("source", "source", "text"),
+        Shown("source_revision", "revision", "code"),
+    ),
+    chart=None,
+    over="months",
+    population="all models",
+    denominator="downloads",
 )

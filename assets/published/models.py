@@ -11,9 +11,9 @@ from assets.shares.populations import FLAGS, belongs
 from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
 from pipeline.tables.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
 from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OBSERVATIONS
-from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS
 
 LISTED_SHARE = 0.999
 """The models of a month that are listed one by one make up at least this part of its downloads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from assets.shares.share_table import COLUMNS, GROUP, WHOLE, WITHIN, in_month, n
 from assets.shares.windows import CHANGES, OF_WINDOW, over_windows, share_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Rule, Table, TableFrames
+from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.tables.columns import DEVELOPER_KINDS, RELATIONS
 
@@ -201,3 +203,68 @@ def _totals(models: pl.LazyFrame, dimension: Dimension, within: pl.Expr) -> pl.D
     return by_population(rows, ["within", "member"]).select(
         pl.col("member").cast(pl.String), pl.lit(dimension.name).alias("dimension"), pl.exclude("member")
     )
+
+
+_of_attribute = partial(
+    Figure,
+    table="attribute_shares",
+    chart=Chart("bars", "member", "share"),
+    denominator="downloads",
+    is_printed=True,
+)
+
+_ATTRIBUTE = """
+    select member, share, downloads, models, denominator, coverage from attribute_shares
+    where $of_window and dimension = $dimension and within = 'all'
+"""
+
+_BY_SIZE = "member = 'unknown', member not like 'below%', try_cast(regexp_extract(member, '^[0-9]+') as integer)"
+"""Bands are named by the size from which they begin: `below_1B`, `1B_to_5B`, `250B_and_above`."""
+
+LICENCES_FIGURE = Figure(
+    "licences",
+    "Licences",
+    "Of the downloads of the population in the window, the part under each kind of licence, for all and for the "
+    "leading countries.",
+    table="attribute_shares",
+    place=70,
+    sql="""
+        with licences as (
+          select within, member, share, downloads, models, denominator, coverage from attribute_shares
+          where $of_window and dimension = 'licence' and (within = 'all' or list_contains($leading, within))
+        )
+        select within, member, share, downloads, models,
+          max(coverage) filter (within = 'all') over () as coverage,
+          max(denominator) filter (within = 'all') over () as denominator
+        from licences
+        order by within <> 'all', list_position($leading, within),
+          max(downloads) filter (within = 'all') over (partition by member) desc, member
+    """,
+    columns=(Shown("within", "downloads of", "country"), Shown("member", "licence", "member"), SHARE, *AMOUNTS),
+    chart=Chart("bars", "member", "share", group="within"),
+    denominator="downloads; countries: of their own downloads",
+    coverage="of downloads with a declared licence",
+    is_printed=True,
+)
+
+MODALITY_FIGURE = _of_attribute(
+    "modality",
+    "Modality",
+    "Of the downloads of the population in the window, the part of each modality, by the models' declared task.",
+    place=80,
+    sql=f"{_ATTRIBUTE} order by downloads desc, member",
+    columns=(Shown("member", "modality", "member"), SHARE, *AMOUNTS),
+    views={"By uploader": {"attribution": "uploader", "dimension": "modality"}},
+    coverage="of downloads of known modality",
+)
+
+SIZES_FIGURE = _of_attribute(
+    "sizes",
+    "Model sizes",
+    "Of the downloads of the population in the window, the part of models with so many parameters (B: billion).",
+    place=90,
+    sql=f"{_ATTRIBUTE} order by {_BY_SIZE}",
+    columns=(Shown("member", "parameters", "member"), SHARE, *AMOUNTS),
+    views={"By uploader": {"attribution": "uploader", "dimension": "size_band"}},
+    coverage="of downloads of known size",
+)

@@ -15,9 +15,10 @@ from assets.shares.share_table import ATTRIBUTION, DENOMINATOR, GROUP, IN_WINDOW
 from assets.shares.windows import OF_WINDOW, over_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
+from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.shares import POPULATIONS
 from pipeline.tables.columns import BASIS
-from pipeline.tables.shares import POPULATIONS
 from pipeline.transform.sums import ratio
 
 TOP = (1, 10, 100, 1000)
@@ -164,3 +165,38 @@ def _indices(sums: pl.DataFrame) -> pl.DataFrame:
 
 def _top(count: int) -> str:
     return f"top_{count}_share"
+
+
+CONCENTRATION_FIGURE = Figure(
+    "concentration",
+    "Concentration",
+    "How unevenly each month's downloads fall on models, organisations and countries: the part of the ten largest, and "
+    "the Gini coefficient (0: all alike; 1: one has everything). Organisations and countries are those that are known.",
+    table="concentration",
+    place=110,
+    sql="""
+        select month, dimension, members, top_1_share, top_10_share, gini, hhi, effective_number, denominator, coverage,
+          case $measure when 'gini' then gini else top_10_share end as drawn
+        from concentration where $of_months
+        order by month, list_position(['model', 'organization', 'country'], dimension)
+    """,
+    columns=(
+        IN_MONTH,
+        Shown("dimension", "over", "text"),
+        Shown("members", "members", "count"),
+        Shown("top_1_share", "largest", "share"),
+        Shown("top_10_share", "ten largest", "share"),
+        Shown("gini", "Gini", "index"),
+        Shown("hhi", "Herfindahl", "index"),
+        Shown("effective_number", "effective number", "number"),
+    ),
+    chart=Chart("lines", "dimension", "drawn", number="index"),
+    over="months",
+    views={
+        "Ten largest": {"attribution": "uploader", "measure": "top_10_share"},
+        "Gini": {"attribution": "uploader", "measure": "gini"},
+    },
+    choice="Measure",
+    denominator="downloads of known organisations or countries; over models: all downloads",
+    coverage="of downloads attributed (over models: all)",
+)

@@ -9,6 +9,7 @@ from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.share_table import share_table
 from assets.shares.windows import CHANGES, OF_COUNTRY, OF_WINDOW, over_windows, share_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.tables.columns import COUNTRY_PATTERN
 
@@ -29,3 +30,60 @@ PUBLISHED = PublishedTable(
 def country_shares(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
     """Each country's part of the downloads, by uploader and by origin."""
     return member_shares(models, developers(models, weights, roots), "country")
+
+
+COUNTRIES_FIGURE = Figure(
+    "countries",
+    "Share of model downloads by country",
+    "Of all downloads of the population in the window, the part whose repository was published by an account of the "
+    "country. The line shows the most it could be, if all unmapped downloads were this country's.",
+    table="country_shares",
+    place=10,
+    sql="""
+        with placed as (
+          select *, length(member) = 2 as is_country,
+            row_number() over (partition by length(member) = 2 order by downloads desc, member) as place,
+            count(*) over (partition by length(member) = 2) - 8 as others
+          from country_shares where $of_window
+        )
+        select member, share, share_low, share_high, downloads, models, denominator, coverage,
+          case when not is_country or place <= 8 then member when others = 1 then '1 other country'
+            else others || ' other countries' end as shown
+        from placed order by is_country desc, downloads desc, member
+    """,
+    columns=(Shown("member", "country", "country"), *BOUNDED_SHARE),
+    chart=Chart("bars", "shown", "share", high="share_high"),
+    coverage="of the denominator attributed",
+    is_printed=True,
+    is_pictured=True,
+)
+
+COUNTRIES_OVER_TIME_FIGURE = Figure(
+    "countries-over-time",
+    "Countries, month by month",
+    "Each month's downloads of the population by country, for the countries with most of them. The band shows the most "
+    "it could be, if all unmapped downloads were this country's. By origin, a derivative counts for the makers of the "
+    "models it derives from.",
+    table="country_shares",
+    place=20,
+    sql="""
+        with monthly as (select * from country_shares where $of_months and length(member) = 2),
+        largest as (
+          select member, sum(downloads) as total from monthly group by member having total > 0
+          order by total desc, member limit 6
+        )
+        select month, member, share, share_low, share_high, downloads, denominator, coverage
+        from monthly join largest using (member) order by month, total desc, member
+    """,
+    columns=(
+        IN_MONTH,
+        Shown("member", "country", "country"),
+        *BOUNDED_SHARE[:4],
+        Shown("denominator", "of downloads", "count"),
+    ),
+    chart=Chart("lines", "member", "share", high="share_high"),
+    over="months",
+    views=BOTH_ATTRIBUTIONS,
+    if_empty=NO_ORIGIN,
+    is_pictured=True,
+)

@@ -9,6 +9,8 @@ from assets.shares.families import (
     DERIVATIVES,
     NEW_DERIVATIVES,
     NEW_DERIVATIVES_IN_ALL,
+    NEW_SHOWN,
+    NO_DERIVATIVES,
     SHARE_OF_NEW,
     derivatives_by_root,
     derivatives_conserved,
@@ -17,6 +19,7 @@ from assets.shares.families import (
 from assets.shares.windows import OF_COUNTRY, OF_MONTH
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.figure import SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.tables.columns import COUNTRY_PATTERN, MONTH
 
@@ -83,3 +86,47 @@ def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -
         )
     )
     return with_denominator(sums, models).collect(engine="streaming")
+
+
+FLOWS_FIGURE = Figure(
+    "flows",
+    "Who builds on whom",
+    "Of the window's new derivatives, the part that goes back to models of one country (down) and was published by "
+    "another (across); the six largest of each side, all others together.",
+    table="derivation_flows",
+    place=60,
+    sql="""
+        with pairs as (
+          select base_country as base, derivative_country as derived, sum(new_derivatives) as new
+          from derivation_flows where list_contains($months, month) group by all having sum(new_derivatives) > 0
+        ), named as (
+          select case when base in (select base from pairs group by base order by sum(new) desc, base limit 6)
+              then base else 'all others' end as base,
+            case when derived in (select derived from pairs group by derived order by sum(new) desc, derived limit 6)
+              then derived else 'all others' end as derived,
+            new, sum(new) over () as denominator,
+            1 - coalesce(sum(new) filter (base = 'unmapped' or derived = 'unmapped') over (), 0) / sum(new) over ()
+              as coverage
+          from pairs
+        )
+        select base, derived, sum(new) as new, sum(new) / any_value(denominator) as share,
+          any_value(denominator) as denominator, any_value(coverage) as coverage
+        from named group by base, derived
+        order by base = 'all others', sum(sum(new)) over (partition by base) desc, base,
+          derived = 'all others', sum(sum(new)) over (partition by derived) desc, derived
+    """,
+    columns=(
+        Shown("base", "country of the base", "country"),
+        Shown("derived", "country of the derivative", "country"),
+        NEW_SHOWN,
+        SHARE,
+    ),
+    chart=Chart("grid", "base", "share", group="derived", title="down: country of the base; across: of the derivative"),
+    is_pictured=True,
+    population="derivatives created in the window",
+    denominator="new derivatives, split over their roots",
+    attribution="the base by origin, the derivative by uploader",
+    counts_downloads=False,
+    if_empty=NO_DERIVATIVES,
+    coverage="of the declared derivatives with both ends mapped",
+)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from assets.models.models import parents_by
 from assets.shares.origin import by_root
 from pipeline.schema.declaration import Column, Rule
+from pipeline.schema.figure import Figure, Shown
 from pipeline.tables.columns import RELATIONS
 from pipeline.transform.sums import ratio
 
@@ -80,3 +83,13 @@ def derivatives_conserved(table: str, group: list[str], meaning: str) -> Rule:
             .filter((pl.col("new_derivatives") - whole).abs() > 1e-6 * pl.max_horizontal(whole, 1))
         ),
     )
+
+
+NEW_SHOWN = Shown("new", "new derivatives", "number")
+NO_DERIVATIVES = "No values: no repository created in these months names a base model."
+figure_of_derivatives = partial(
+    Figure,
+    attribution="origin: repositories that name a base model, by their roots; all uploaders",
+    counts_downloads=False,
+    if_empty=NO_DERIVATIVES,
+)

@@ -9,14 +9,17 @@ from assets.shares.families import (
     DERIVATIVES,
     NEW_DERIVATIVES,
     NEW_DERIVATIVES_IN_ALL,
+    NEW_SHOWN,
     SHARE_OF_NEW,
     derivatives_by_root,
     derivatives_conserved,
+    figure_of_derivatives,
     with_denominator,
 )
 from assets.shares.windows import OF_COUNTRY, OF_MONTH
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
+from pipeline.schema.figure import IN_MONTH, SHARE, Chart, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.tables.columns import COUNTRY_PATTERN, MONTH, RELATIONS
 
@@ -171,4 +174,96 @@ _SUMMED = (
     "derivatives",
     "downloads_derivatives",
     "downloads_quantized",
+)
+
+
+FAMILIES_OVER_TIME_FIGURE = figure_of_derivatives(
+    "families-over-time",
+    "Families of derivatives, month by month",
+    "Of the derivatives created in a month, the part that goes back to models of each organisation. A derivative of "
+    "several roots counts for each by its weight.",
+    table="family_shares",
+    place=40,
+    sql="""
+        with families as (
+          select *, sum(new_derivatives) over (partition by family) as total,
+            coalesce(sum(new_derivatives) filter (family = 'unmapped') over (), 0) as unmapped,
+            sum(new_derivatives) over () as whole
+          from family_shares where level = 'root_organization'
+        ), largest as (
+          select family from families where family not in ('unaffiliated', 'unmapped')
+          group by family, total having total > 0 order by total desc, family limit 6
+        )
+        select month, family, share_of_new_derivatives as share, new_derivatives as new,
+          new_derivatives_in_all as denominator, 1 - unmapped / nullif(whole, 0) as coverage
+        from families join largest using (family) order by month, total desc, family
+    """,
+    columns=(
+        IN_MONTH,
+        Shown("family", "organisation of the root", "text"),
+        SHARE,
+        NEW_SHOWN,
+        Shown("denominator", "of all", "count"),
+    ),
+    chart=Chart("lines", "family", "share"),
+    is_pictured=True,
+    over="months",
+    population="derivatives created in the month",
+    denominator="new derivatives of the month, split over their roots",
+    coverage="of new derivatives go back to mapped organisations and persons",
+)
+
+BUILT_ON_FIGURE = figure_of_derivatives(
+    "built-on",
+    "Models most built on",
+    "The models that most of the window's new derivatives go back to, over any number of steps.",
+    table="family_shares",
+    place=50,
+    sql="""
+        with families as (
+          select * from family_shares where level = 'root_model' and list_contains($months, month)
+        ), whole as (
+          select sum(new) as denominator
+          from (select max(new_derivatives_in_all) as new from families group by month)
+        )
+        select family, any_value(organization) as organization, sum(new_derivatives) as new,
+          sum(new_derivatives) / nullif(any_value(denominator), 0) as share, any_value(denominator) as denominator
+        from families cross join whole
+        group by family having sum(new_derivatives) > 0 order by new desc, family limit 12
+    """,
+    columns=(Shown("family", "model", "text"), Shown("organization", "organisation", "text"), NEW_SHOWN, SHARE),
+    chart=Chart("bars", "family", "share"),
+    is_pictured=True,
+    population="derivatives created in the window",
+    denominator="new derivatives, split over their roots",
+    coverage="every declared derivative",
+)
+
+FAMILY_FIGURE = figure_of_derivatives(
+    "qwen",
+    "New derivatives of Qwen's models",
+    "Of the derivatives created in the window, the part that goes back to models of the namespace Qwen: in the window, "
+    "and in its first and last month.",
+    table="family_shares",
+    place=55,
+    sql="""
+        with monthly as (
+          select month, coalesce(sum(new_derivatives) filter (family like 'Qwen/%'), 0) as new,
+            max(new_derivatives_in_all) as whole
+          from family_shares where level = 'root_model' and list_contains($months, month) group by month
+        )
+        select 'in the window' as part, sum(new) / sum(whole) as share, sum(new) as new, sum(whole) as whole,
+          sum(whole) as denominator, 0 as place
+        from monthly having sum(whole) > 0
+        union all
+        select strftime(month, '%Y-%m'), new / whole, new, whole, null, 1 from monthly
+        where whole > 0 and month in (select unnest([min(month), max(month)]) from monthly)
+        order by place, part
+    """,
+    columns=(Shown("part", "when", "text"), SHARE, NEW_SHOWN, Shown("whole", "of all", "count")),
+    chart=Chart("bars", "part", "share"),
+    is_printed=True,
+    population="derivatives created in the window",
+    denominator="new derivatives, split over their roots",
+    coverage="every declared derivative",
 )

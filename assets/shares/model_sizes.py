@@ -12,9 +12,10 @@ from assets.shares.share_table import DENOMINATOR, IN_WINDOW, WHOLE, WITHIN, in_
 from assets.shares.windows import OF_WINDOW, over_windows, sums_over_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
+from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
 from pipeline.tables.columns import BASIS
-from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS
 from pipeline.transform.sums import ratio
 
 _SUMS = ("downloads", "denominator", "parameters_downloaded")
@@ -133,3 +134,57 @@ def _with_means(sums: pl.LazyFrame) -> pl.LazyFrame:
     return sums.with_columns(
         pl.when(known > 0).then(mean).alias("mean_parameters"), ratio(known, pl.col("downloads")).alias("coverage")
     )
+
+
+MEAN_SIZE_FIGURE = Figure(
+    "mean-size",
+    "Mean model size",
+    "The mean number of parameters of a downloaded model in the window, each model counted as often as it was "
+    "downloaded.",
+    table="model_sizes",
+    place=95,
+    sql="""
+        select within, mean_parameters / 1e9 as mean, denominator, coverage from model_sizes
+        where month = $month and "window" = $window and population = $population and mean_parameters is not null
+          and (within = 'all' or list_contains($leading, within))
+        order by within <> 'all', list_position($leading, within)
+    """,
+    columns=(
+        Shown("within", "downloads of", "country"),
+        Shown("mean", "mean, billions", "billions"),
+        Shown("denominator", "downloads", "count"),
+    ),
+    chart=Chart("bars", "within", "mean", number="billions"),
+    denominator="downloads of models of known size, in all or of a country",
+    coverage="of downloads of known size",
+    if_empty="No values: the size of none of the downloaded models is known.",
+    is_printed=True,
+)
+
+SIZES_OVER_TIME_FIGURE = Figure(
+    "sizes-over-time",
+    "Mean model size, month by month",
+    "The mean number of parameters of a downloaded model, in billions, each model counted as often as it was "
+    "downloaded in the month.",
+    table="model_sizes",
+    place=100,
+    sql="""
+        select month, within, mean_parameters / 1e9 as mean, median_parameters / 1e9 as median, denominator, coverage
+        from model_sizes
+        where "window" = 'month' and population = $population and mean_parameters is not null
+          and (within = 'all' or list_contains($leading, within))
+        order by month, within <> 'all', list_position($leading, within)
+    """,
+    columns=(
+        IN_MONTH,
+        Shown("within", "downloads of", "country"),
+        Shown("mean", "mean, billions", "billions"),
+        Shown("median", "median, billions", "billions"),
+        Shown("denominator", "downloads", "count"),
+    ),
+    chart=Chart("lines", "within", "mean", number="billions"),
+    over="months",
+    denominator="downloads of models of known size, in all or of a country",
+    coverage="of downloads of known size",
+    if_empty="No values: the size of none of the downloaded models is known.",
+)

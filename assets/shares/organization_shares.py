@@ -9,6 +9,7 @@ from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.share_table import share_table
 from assets.shares.windows import CHANGES, OF_COUNTRY, OF_WINDOW, over_windows, share_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.figure import AMOUNTS, BOTH_ATTRIBUTIONS, BOUNDED_SHARE, NO_ORIGIN, SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.tables.columns import COUNTRY
 
@@ -41,3 +42,49 @@ def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: 
         .collect()
     )
     return member_shares(models, of_attribution, "organization").join(seats, on="member", how="left")
+
+
+ORGANIZATIONS_FIGURE = Figure(
+    "organisations",
+    "Organisations with most downloads",
+    "Of all downloads of the population in the window, the part of each organisation. Persons and organisations that "
+    "are not in the registry are in the denominator and not in the list.",
+    table="organization_shares",
+    place=30,
+    sql="""
+        select member, country, share, share_low, share_high, downloads, models, denominator, coverage,
+          case when list_contains($leading, country) then country else 'other' end as colour
+        from organization_shares
+        where $of_window and member not in ('unaffiliated', 'unmapped') and downloads > 0
+        order by downloads desc, member limit 12
+    """,
+    columns=(Shown("member", "organisation", "text"), Shown("country", "country", "country"), *BOUNDED_SHARE),
+    chart=Chart("bars", "member", "share", group="colour"),
+    views=BOTH_ATTRIBUTIONS,
+    if_empty=NO_ORIGIN,
+)
+
+ORGANIZATIONS_WITHIN_FIGURE = Figure(
+    "organisations-within",
+    "Organisations within the leading countries",
+    "Of the downloads of each leading country, the part of its largest organisations.",
+    table="organization_shares",
+    place=35,
+    sql="""
+        with whole as (
+          select member as country, downloads as denominator, coverage from country_shares
+          where $of_window and list_contains($leading, member)
+        ), within as (
+          select country, member, organization_shares.downloads, models, whole.coverage, whole.denominator,
+            row_number() over (partition by country order by downloads desc, member) as place
+          from organization_shares join whole using (country) where $of_window
+        )
+        select country, member, downloads / denominator as share, downloads, models, denominator, coverage
+        from within where place <= 10 and denominator > 0 order by denominator desc, country, place
+    """,
+    columns=(Shown("country", "country", "country"), Shown("member", "organisation", "text"), SHARE, *AMOUNTS),
+    chart=Chart("bars", "member", "share", group="country"),
+    denominator="downloads of a country",
+    coverage="of all downloads attributed",
+    is_printed=True,
+)

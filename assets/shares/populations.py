@@ -8,7 +8,7 @@ from itertools import product
 import polars as pl
 
 from pipeline.schema.declaration import Column
-from pipeline.tables.shares import POPULATION_NAMES, POPULATIONS, Population
+from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS, Population
 
 FLAGS = ("is_new", "is_language_model", "is_flagged")
 """The columns of `models/models` that decide the populations of a repository."""

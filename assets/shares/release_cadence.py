@@ -12,6 +12,7 @@ from assets.shares.share_table import NOBODY
 from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, TRAILING, months_held
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
+from pipeline.schema.figure import Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.tables.columns import COUNTRY, MONTH, ORGANIZATION
 from pipeline.transform.sums import ratio
@@ -128,3 +129,41 @@ def days_of(models: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("month", "organization", pl.col("created_at").dt.date().alias("released_on"))
         .agg(pl.col("country").min(), pl.len().cast(pl.Int64).alias("new_repositories"))
     )
+
+
+CADENCE_FIGURE = Figure(
+    "cadence",
+    "Release cadence",
+    "Who released on most days: days with a release, the median of the days between them, and how many repositories a "
+    "release has.",
+    table="release_cadence",
+    place=120,
+    sql="""
+        with ranked as (
+          select *, row_number() over (
+            partition by dimension order by release_days desc, new_repositories desc, member
+          ) as place
+          from release_cadence where month = $month and "window" = $window
+        )
+        select dimension, coalesce(country_name, member) as member, release_days, median_days_between,
+          variants_per_release, new_repositories, new_repositories_in_all as denominator, coverage
+        from ranked left join dim_country on dimension = 'country' and country = member
+        where place <= case dimension when 'country' then 2 else 12 end
+        order by dimension, place
+    """,
+    columns=(
+        Shown("dimension", "over", "text"),
+        Shown("member", "name", "text"),
+        Shown("release_days", "days with a release", "count"),
+        Shown("median_days_between", "days between", "number"),
+        Shown("variants_per_release", "repositories a release", "number"),
+        Shown("new_repositories", "repositories", "count"),
+    ),
+    chart=Chart("bars", "member", "release_days", number="count", group="dimension"),
+    population="repositories created in the window that derive from nothing or from the same organisation's models",
+    denominator="such repositories of all uploaders",
+    coverage="of them by known organisations",
+    counts_downloads=False,
+    if_empty="No values: no known organisation created a repository in these months.",
+    is_printed=True,
+)

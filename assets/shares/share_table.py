@@ -12,8 +12,8 @@ import polars as pl
 
 from assets.shares.populations import POPULATION
 from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
+from pipeline.schema.shares import ATTRIBUTIONS
 from pipeline.tables.columns import BASIS, MONTH
-from pipeline.tables.shares import ATTRIBUTIONS
 from pipeline.transform.sums import ratio
 
 NOT_KNOWN = ("unmapped", "unknown", "none")

@@ -16,7 +16,7 @@ from pipeline import settings
 from pipeline.cli.types import COUNTRIES, MonthType, PublishedType, SourceType
 from pipeline.publish.allowances import ALLOWANCES
 from pipeline.schema.groups import STEPS
-from pipeline.tables.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
+from pipeline.schema.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
 from pipeline.version import __version__
 
 ALLOWANCE = click.option(

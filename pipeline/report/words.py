@@ -8,7 +8,7 @@ from datetime import date
 from itertools import zip_longest
 
 from pipeline.months import in_words
-from pipeline.tables.shares import POPULATIONS
+from pipeline.schema.shares import POPULATIONS
 from pipeline.text import plain
 
 POPULATION_MEANINGS = {

@@ -15,6 +15,7 @@ BOTH_ATTRIBUTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"By uploader": {"attribution": "uploader"}, "By origin": {"attribution": "origin"}}
 )
 NO_VALUES = "No values: nothing was downloaded of this population in these months."
+NO_ORIGIN = "No values: these months have no origins, or nothing was downloaded of this population."
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,12 @@ class Shown:
     column: str
     heading: str
     kind: Kind
+
+
+IN_MONTH = Shown("month", "month", "month")
+SHARE = Shown("share", "share", "share")
+AMOUNTS = (Shown("downloads", "downloads", "count"), Shown("models", "models (last month)", "count"))
+BOUNDED_SHARE = (SHARE, Shown("share_low", "at least", "share"), Shown("share_high", "at most", "share"), *AMOUNTS)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.published.models import LISTED_SHARE, by_origin, by_uploader, listed_models, with_remainder
 from pipeline.publish.model_facts import REMAINDER, downloads_column
-from pipeline.tables.shares import POPULATION_NAMES
+from pipeline.schema.shares import POPULATION_NAMES
 
 AUGUST = date(2025, 8, 1)
 DOWNLOADS = [downloads_column(population) for population in POPULATION_NAMES]

@@ -12,7 +12,7 @@ from assets.shares.members import developers, member_shares
 from assets.shares.organization_shares import shares_of_organizations
 from assets.shares.origin import by_root
 from assets.shares.share_table import GROUP
-from pipeline.tables.shares import POPULATION_NAMES
+from pipeline.schema.shares import POPULATION_NAMES
 from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
 
 

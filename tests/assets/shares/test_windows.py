@@ -14,7 +14,7 @@ from assets.shares.model_sizes import size_windows, sizes_of
 from assets.shares.release_cadence import RELEASE_DAYS, release_cadence
 from assets.shares.windows import share_windows
 from pipeline.months import add_months
-from pipeline.tables.shares import POPULATION_NAMES, WINDOWS
+from pipeline.schema.shares import POPULATION_NAMES, WINDOWS
 from tests.assets.models.scenario import rows_of
 from tests.assets.shares.scenario import AUGUST, ROOTS, WORLDS, month_of
 
