@@ -19,14 +19,13 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 from huggingface_hub import HfApi
 
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from benchmarks.stages import Peer, Stage
 from pipeline.lake.store import Lake
 from pipeline.sources.client import HubClient
 from pipeline.sources.listing_crawl import EXPANDED_FIELDS, ListingCrawl, packed
 from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import Snapshot
-from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.opening import snapshot_rows
 from synthetic_hub.listing import Listing, Query
 from synthetic_hub.world import WorldSettings, ensure_world
 

@@ -19,8 +19,8 @@ from assets.lineage.derivations import Derived, derive
 from assets.lineage.graph import UNITS, Graph, equal_parts, graph_of
 from assets.lineage.model_lineage import model_lineage
 from assets.lineage.origin_weights import origin_weights
+from assets.listings.hub_snapshots import lineage_tags
 from benchmarks.stages import Peer, Stage
-from pipeline.transform.normalise import lineage_tags
 
 REFERENCE = Path(__file__).parents[1] / "pipeline" / "reference"
 MONTH = dt.date(2025, 8, 1)

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from benchmarks.dumps import MONTH, month_dumps
 from benchmarks.stages import Stage
 from pipeline.lake.store import Lake
@@ -20,8 +21,6 @@ from pipeline.orchestration import launch
 from pipeline.orchestration.home import prepare_home
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.folder import FolderSource
-from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.opening import snapshot_rows
 
 
 def prepare(folder: Path, models: int) -> None:

@@ -17,6 +17,9 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from assets.listings.hub_accounts import HUB_ACCOUNTS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.opening_counters import OPENING_COUNTERS, counters_at_opening
 from benchmarks.lineage import SHAPES, snapshot
 from benchmarks.stages import Stage
 from pipeline.definitions import CATALOGUE, defs
@@ -27,8 +30,6 @@ from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.manifest import MONTH_MANIFEST, manifest_of
 from pipeline.publish.publication import Choices, publish
 from pipeline.reference.registry import read_registry
-from pipeline.tables import listings
-from pipeline.transform.normalise import opening_counters
 
 FIRST = dt.date(2024, 9, 1)
 MONTHS = 24
@@ -38,9 +39,9 @@ GROWTH = 0.02
 ASKED_ABOUT = 50_000
 """Namespaces of which the lake knows the kind of account."""
 COPIED = (
-    listings.HUB_SNAPSHOTS,
-    listings.HUB_ACCOUNTS,
-    listings.OPENING_COUNTERS,
+    HUB_SNAPSHOTS,
+    HUB_ACCOUNTS,
+    OPENING_COUNTERS,
     CATALOGUE["attribution/model_attribution"],
     CATALOGUE["attribution/root_attribution"],
     CATALOGUE["lineage/derivations"],
@@ -48,7 +49,7 @@ COPIED = (
     CATALOGUE["lineage/origin_weights"],
 )
 """Large tables of which publishing does not read the month."""
-READ_FROM_THE_HUB = (listings.HUB_SNAPSHOTS, listings.HUB_ACCOUNTS, listings.OPENING_COUNTERS)
+READ_FROM_THE_HUB = (HUB_SNAPSHOTS, HUB_ACCOUNTS, OPENING_COUNTERS)
 TASKS = ["text-generation", "text-to-image", "feature-extraction", "automatic-speech-recognition", None]
 LICENCES = ["mit", "apache-2.0", "llama3.1", "other", None]
 
@@ -137,12 +138,12 @@ def _measure_month(lake: Lake, month: dt.date, listing: pl.DataFrame, registry: 
     )
     accounts = known.select("namespace").unique().sort("namespace").head(ASKED_ABOUT)
     observed = Provenance(source="benchmark", source_revision="1", observed_at=closed_at.isoformat())
-    absent = [pl.lit(None, dtype).alias(name) for name, dtype in listings.HUB_SNAPSHOTS.schema.items()]
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in HUB_SNAPSHOTS.schema.items()]
     unstated = [column for column in absent if column.meta.output_name() not in closing.columns]
-    lake.write(listings.HUB_SNAPSHOTS, month, closing.with_columns(unstated), observed)
-    lake.write(listings.OPENING_COUNTERS, month, opening_counters(opening.lazy(), closing.lazy(), month))
+    lake.write(HUB_SNAPSHOTS, month, closing.with_columns(unstated), observed)
+    lake.write(OPENING_COUNTERS, month, counters_at_opening(opening.lazy(), closing.lazy(), month))
     lake.write(
-        listings.HUB_ACCOUNTS,
+        HUB_ACCOUNTS,
         month,
         accounts.with_columns(
             pl.lit(month).alias("month"), pl.lit("person").alias("account_type"), pl.lit(month).alias("checked_on")

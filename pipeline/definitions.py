@@ -27,10 +27,9 @@ from pipeline.orchestration.resources import (
 from pipeline.orchestration.sensors import ALERTS
 from pipeline.orchestration.table_assets import CatalogueAssets, asset_key
 from pipeline.orchestration.thresholds import check_thresholds
-from pipeline.schema.catalogue import catalogue_of, declared_in, with_tables
-from pipeline.tables.catalog import TABLES
+from pipeline.schema.catalogue import catalogue_of, declared_in
 
-CATALOGUE = with_tables(catalogue_of(assets), TABLES)
+CATALOGUE = catalogue_of(assets)
 """Every table of the census, found by walking `assets`."""
 
 COMMANDS = {

@@ -5,13 +5,13 @@ import polars as pl
 
 from assets.attribution.developers import DEVELOPER, METHOD, UNMAPPED
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.columns import MONTH
+from assets.expressions import ratio
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline import settings
 from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
-from pipeline.tables.columns import MONTH
-from pipeline.tables.listings import MODEL_DOWNLOADS
-from pipeline.transform.sums import ratio
 
 LARGEST_SHOWN = 10
 LARGEST_FALL = 0.02

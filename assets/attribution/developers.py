@@ -10,8 +10,8 @@ from datetime import date
 import polars as pl
 
 from assets.attribution.organizations import current_rows
+from assets.columns import COUNTRY, DEVELOPER_KINDS, ORGANIZATION
 from pipeline.schema.declaration import Column
-from pipeline.tables.columns import COUNTRY, DEVELOPER_KINDS, ORGANIZATION
 
 UNMAPPED = "unmapped"
 METHODS = ("registry", "canonical_models", "account", UNMAPPED)

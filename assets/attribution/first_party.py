@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.transform.normalise import namespace_of
+from assets.expressions import namespace_of
 
 _STAND_FOR_MANY = ("unaffiliated", "unmapped")
 """Members that stand for many developers: two repositories of theirs are one developer's only in one namespace."""

@@ -5,13 +5,14 @@ import polars as pl
 
 from assets.attribution.developers import DEVELOPER, METHOD, attribute
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.columns import COUNTRY_PATTERN, HUB_ID, MODEL_ID, MONTH, NAMESPACE
+from assets.listings.hub_accounts import HUB_ACCOUNTS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.checks.rules import all_found
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import RegistryResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
-from pipeline.tables.columns import COUNTRY_PATTERN, HUB_ID, MODEL_ID, MONTH, NAMESPACE
-from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS
 
 MODEL_ATTRIBUTION = Table(
     group="attribution",

@@ -3,11 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from pipeline.orchestration.resources import RegistryResource
-from pipeline.orchestration.table_assets import table_asset
-from pipeline.reference.registry_rules import RULES, RegistryRule
-from pipeline.schema.declaration import Column, Rule, Table
-from pipeline.tables.columns import (
+from assets.columns import (
     ACCOUNT_BASIS,
     DEVELOPER_KIND,
     NAMESPACE,
@@ -16,6 +12,10 @@ from pipeline.tables.columns import (
     ULTIMATE_OWNER,
     ULTIMATE_OWNER_COUNTRY,
 )
+from pipeline.orchestration.resources import RegistryResource
+from pipeline.orchestration.table_assets import table_asset
+from pipeline.reference.registry_rules import RULES, RegistryRule
+from pipeline.schema.declaration import Column, Rule, Table
 
 
 def _as_rule(rule: RegistryRule) -> Rule:

@@ -16,6 +16,7 @@ from assets.attribution import registry_review as reviewing
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import current_rows
 from assets.attribution.registry_comparison import POPULATIONS, headline_under, year_of
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline import settings
 from pipeline.cli.types import MonthType
 from pipeline.errors import CensusError
@@ -23,7 +24,6 @@ from pipeline.lake.store import Lake
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
 from pipeline.reference.registry import our_registry, read_files, read_registry, registry_defects, registry_lines
-from pipeline.tables.listings import MODEL_DOWNLOADS
 
 SHOWN = 10
 REGISTRY = click.option(

@@ -10,6 +10,10 @@ import polars as pl
 
 from assets.attribution import registry_review as review
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.expressions import ratio
+from assets.listings.hub_accounts import HUB_ACCOUNTS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, in_words, months_between
@@ -18,8 +22,6 @@ from pipeline.reference.countries import country_name
 from pipeline.reference.other_map import VARIANTS, CountryMap
 from pipeline.report.words import ATTRIBUTION_MEANINGS, POPULATION_MEANINGS, basis_in_words, by_months
 from pipeline.synthetic import is_synthetic, label
-from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS, MODEL_DOWNLOADS
-from pipeline.transform.sums import ratio
 
 POPULATIONS = {"new": "is_new", "all": None, "language_models": "is_language"}
 

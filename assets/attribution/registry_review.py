@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.attribution.developers import UNMAPPED, attribute
 from assets.attribution.organizations import current_rows
-from pipeline.transform.sums import ratio
+from assets.expressions import ratio
 
 YEAR = timedelta(days=365)
 HELD_BY_THE_LARGEST = 0.95

@@ -5,15 +5,15 @@ import polars as pl
 
 from assets.attribution.developers import DEVELOPER, METHOD, attribute
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.columns import MONTH, NAMESPACE
+from assets.expressions import namespace_of
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.listings.hub_accounts import HUB_ACCOUNTS
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import RegistryResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
-from pipeline.tables.columns import MONTH, NAMESPACE
-from pipeline.tables.listings import HUB_ACCOUNTS
-from pipeline.transform.normalise import namespace_of
 
 ROOT_ATTRIBUTION = Table(
     group="attribution",

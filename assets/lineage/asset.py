@@ -8,13 +8,13 @@ from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
 from assets.lineage.model_lineage import MODEL_LINEAGE, model_lineage
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.publish.guards import ORIGIN_RULE
 from pipeline.reference.lineage import relations, renames
-from pipeline.tables.listings import HUB_SNAPSHOTS
 
 
 # One step for all: the snapshot's tags, most of its bytes, are read once, and the graph is numbered and condensed once.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from assets.columns import MONTH
 from assets.lineage.references import EVIDENCE, PLACE, WHERE
+from assets.listings.hub_snapshots import BASE_MODEL_TAG
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
-from pipeline.tables.columns import MONTH
-from pipeline.tables.listings import BASE_MODEL_TAG
 
 OUTCOMES = ("edge", "duplicate", "self_reference", "local_path", "url", "malformed")
 OUTCOME = pl.Enum(OUTCOMES)

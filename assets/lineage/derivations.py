@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from assets.columns import MONTH, RELATION, RELATIONS
 from assets.lineage.derivation_reconciliation import OUTCOME, reconciled
 from assets.lineage.parents import FOUND_BY, find_parents
 from assets.lineage.references import PLACE, read_references
 from pipeline.checks.rules import all_found, none_where
 from pipeline.schema.declaration import Column, Measure, Rule, Table
-from pipeline.tables.columns import MONTH, RELATION, RELATIONS
 
 _RELATION = pl.Enum(RELATIONS)
 

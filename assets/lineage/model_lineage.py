@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from assets.columns import HUB_ID, MODEL_ID, MONTH
 from assets.lineage.graph import Graph
 from pipeline.checks.rules import all_found
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
 from pipeline.settings import ORIGIN_RULES
-from pipeline.tables.columns import HUB_ID, MODEL_ID, MONTH
 
 
 def wrong_roots(frames: TableFrames) -> pl.LazyFrame:

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import polars as pl
 
+from assets.columns import HUB_ID, MONTH, NAMESPACE
+from assets.expressions import namespace_of
 from assets.lineage.graph import UNITS, Graph
 from pipeline.schema.declaration import Column, Rule, Table
 from pipeline.settings import ORIGIN_RULES
-from pipeline.tables.columns import HUB_ID, MONTH, NAMESPACE
-from pipeline.transform.normalise import namespace_of
 
 ORIGIN_RULE = Column(
     "origin_rule",

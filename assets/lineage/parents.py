@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from assets.expressions import namespace_of
 from assets.lineage.names import read_names
 from assets.lineage.references import EVIDENCE
-from pipeline.transform.normalise import namespace_of
 
 FOUND_BY = ("hub_id", "name", "letter_case", "rename", "former_name", "unlisted")
 """How a parent was found, the surest way first."""

@@ -11,8 +11,8 @@ from collections.abc import Collection
 
 import polars as pl
 
+from assets.listings.hub_snapshots import BASE_MODEL_TAG
 from pipeline.schema.declaration import Column
-from pipeline.tables.listings import BASE_MODEL_TAG
 
 EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
 """Where a derivation can be declared, in order of trust."""

@@ -9,8 +9,12 @@ import polars as pl
 from assets.attribution.first_party import first_party
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models import attributes, redistribution
 from pipeline.checks.rules import all_found
 from pipeline.months import opening_of
@@ -18,8 +22,6 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.attributes import REVIEWED_LISTS, AttributeWords, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
-from pipeline.tables.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 
 RELATION = pl.Enum(RELATIONS)
 _MEASURED = (

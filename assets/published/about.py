@@ -4,13 +4,13 @@ from functools import partial
 
 import polars as pl
 
+from assets.columns import MONTH, SOURCE, SOURCE_REVISION
 from pipeline.checks.declared import declared_checks
 from pipeline.publish.column_types import type_names
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.publish.relations import references_of
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.columns import MONTH, SOURCE, SOURCE_REVISION
 from pipeline.version import SCHEMA_VERSION, __version__
 
 _table = partial(Table, group="published", monthly=False)

@@ -4,23 +4,20 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
+from assets.columns import MONTH
+from assets.expressions import ratio
+from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.columns import MONTH
-from pipeline.tables.listings import DOWNLOAD_ACCOUNTS
-from pipeline.transform.sums import ratio, totals_by
 
 
 def _coverage(months: PublishedMonths) -> pl.LazyFrame:
-    return coverage(months.scan(DOWNLOAD_ACCOUNTS), months.scan(ATTRIBUTION_COVERAGE)).lazy()
+    return coverage(months.scan(DOWNLOAD_RECONCILIATION), months.scan(ATTRIBUTION_COVERAGE)).lazy()
 
 
-def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
-    """The rows of `coverage` from `listings/download_accounts` and `attribution/attribution_coverage` of all months.
-
-    Sums are the same to the last bit wherever and in however many pieces the months are stored.
-    """
+def coverage(reconciliation: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
+    """The rows of `coverage` from the reconciliation of downloads and the coverage of attribution, of all months."""
     came_to = (
         pl.when(pl.col("method") == UNMAPPED)
         .then(pl.lit(UNMAPPED))
@@ -29,7 +26,7 @@ def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
         .otherwise(pl.lit("organization"))
     )
     aspects = {
-        "measurement": accounts.select("month", pl.col("flow_case").alias("member"), "models", "downloads"),
+        "measurement": reconciliation.select("month", pl.col("flow_case").alias("member"), "models", "downloads"),
         "attribution": _by_member(attribution, pl.col("method")),
         "attributed_to": _by_member(attribution, came_to),
     }
@@ -38,7 +35,7 @@ def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
         for aspect, part in aspects.items()
     )
     counted = rows.sort("month", "aspect", "member").collect()
-    totals = totals_by(counted, ["month", "aspect"], ["downloads"]).select("month", "aspect", total="downloads")
+    totals = counted.group_by("month", "aspect").agg(pl.col("downloads").sum().alias("total"))
     return counted.join(totals, on=["month", "aspect"], how="left", maintain_order="left").select(
         *counted.columns,
         ratio(pl.col("downloads"), pl.col("total")).alias("share_of_downloads"),
@@ -46,11 +43,7 @@ def coverage(accounts: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _by_member(attribution: pl.LazyFrame, member: pl.Expr) -> pl.LazyFrame:
-    rows = attribution.sort("month", "method", "kind").select(
-        "month", member.alias("member"), "downloads", repositories="models"
-    )
-    totals = totals_by(rows.collect(), ["month", "member"], ["repositories", "downloads"])
-    return totals.select("month", "member", "downloads", models="repositories").lazy()
+    return attribution.group_by("month", member.alias("member")).agg(pl.col("models", "downloads").sum())
 
 
 COVERAGE = PublishedTable(

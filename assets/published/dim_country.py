@@ -2,10 +2,10 @@
 
 import polars as pl
 
+from assets.columns import COUNTRY, MEMBERS_NOT_COUNTRIES
 from pipeline.reference.countries import country_name
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.columns import COUNTRY, MEMBERS_NOT_COUNTRIES
 
 
 def _countries(months: PublishedMonths) -> pl.LazyFrame:

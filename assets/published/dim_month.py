@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
+from assets.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
 from assets.lineage.origin_weights import ORIGIN_RULE
+from assets.listings.month_reconciliation import MONTH_RECONCILIATION
 from assets.shares.share_table import IS_COMPLETE, MONTHS_IN_WINDOW, WINDOW
 from assets.shares.windows import Window, windows_over
 from pipeline.months import in_words
@@ -17,8 +19,6 @@ from pipeline.schema.figure import IN_MONTH, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.schema.shares import WINDOWS
 from pipeline.synthetic import is_synthetic_source
-from pipeline.tables.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
-from pipeline.tables.listings import MONTH_ACCOUNTS
 
 IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a synthetic Hub, not of the real one.")
 QUALITY = Column(
@@ -50,7 +50,7 @@ def _months(months: PublishedMonths) -> pl.LazyFrame:
     unmapped = pl.col("share_of_downloads").filter(pl.col("method") == "unmapped").sum()
     attributed = months.scan(ATTRIBUTION_COVERAGE).group_by("month").agg((1 - unmapped).alias("coverage"))
     return (
-        months.scan(MONTH_ACCOUNTS)
+        months.scan(MONTH_RECONCILIATION)
         .join(attributed, on="month", how="left")
         .with_columns(
             pl.when(pl.col("downloads") > 0).then(pl.col("coverage")).alias("coverage"),
@@ -70,10 +70,10 @@ DIM_MONTH = PublishedTable(
             MONTH,
             SOURCE,
             SOURCE_REVISION,
-            *(MONTH_ACCOUNTS.column(name) for name in _OBSERVED),
+            *(MONTH_RECONCILIATION.column(name) for name in _OBSERVED),
             BASIS,
             QUALITY,
-            *(MONTH_ACCOUNTS.column(name) for name in _MEASURED),
+            *(MONTH_RECONCILIATION.column(name) for name in _MEASURED),
             _COVERAGE,
             ORIGIN_RULE,
             IS_SYNTHETIC,
@@ -147,8 +147,8 @@ DIM_WINDOW = PublishedTable(
             Column("source", pl.String, "The snapshot sources that were read, by commas."),
             _COVERAGE,
             IS_SYNTHETIC,
-            MONTH_ACCOUNTS.column("incidents"),
-            MONTH_ACCOUNTS.column("incidents_at_observation"),
+            MONTH_RECONCILIATION.column("incidents"),
+            MONTH_RECONCILIATION.column("incidents_at_observation"),
         ),
         key=("month", "window"),
         monthly=False,

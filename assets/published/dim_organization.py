@@ -3,9 +3,7 @@
 import polars as pl
 
 from assets.attribution.organizations import ORGANIZATIONS, current_rows
-from pipeline.schema.declaration import Column, Table
-from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.columns import (
+from assets.columns import (
     ACCOUNT_BASIS,
     COUNTRY,
     DEVELOPER_KIND,
@@ -15,6 +13,8 @@ from pipeline.tables.columns import (
     ULTIMATE_OWNER,
     ULTIMATE_OWNER_COUNTRY,
 )
+from pipeline.schema.declaration import Column, Table
+from pipeline.schema.published import PublishedMonths, PublishedTable
 
 
 def _organizations(months: PublishedMonths) -> pl.LazyFrame:

@@ -3,7 +3,10 @@
 import polars as pl
 
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.origin import by_root
@@ -12,8 +15,6 @@ from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
-from pipeline.tables.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OBSERVATIONS
 
 LISTED_SHARE = 0.999
 """The models of a month that are listed one by one make up at least this part of its downloads."""

@@ -8,6 +8,7 @@ from functools import partial
 
 import polars as pl
 
+from assets.columns import DEVELOPER_KINDS, RELATIONS
 from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
 from assets.models.models import MODELS
 from assets.models.redistribution import INTERMEDIARY_KINDS
@@ -18,7 +19,6 @@ from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Rule, Table, TableFrames
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
-from pipeline.tables.columns import DEVELOPER_KINDS, RELATIONS
 
 
 @dataclass(frozen=True)

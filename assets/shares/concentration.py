@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.columns import BASIS
+from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
@@ -18,8 +20,6 @@ from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.schema.shares import POPULATIONS
-from pipeline.tables.columns import BASIS
-from pipeline.transform.sums import ratio
 
 TOP = (1, 10, 100, 1000)
 _ROUNDED_ONE = 1.000000001

@@ -3,6 +3,7 @@
 import polars as pl
 
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.columns import COUNTRY_PATTERN
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.members import developer_rules, developers, member_shares
@@ -11,7 +12,6 @@ from assets.shares.windows import CHANGES, OF_COUNTRY, OF_WINDOW, over_windows, 
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
-from pipeline.tables.columns import COUNTRY_PATTERN
 
 COUNTRY_SHARES = share_table(
     "country",

@@ -3,6 +3,7 @@
 import polars as pl
 
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.columns import COUNTRY_PATTERN, MONTH
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.families import (
@@ -21,7 +22,6 @@ from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
-from pipeline.tables.columns import COUNTRY_PATTERN, MONTH
 
 DERIVATION_FLOWS = Table(
     group="shares",

@@ -6,12 +6,12 @@ from functools import partial
 
 import polars as pl
 
+from assets.columns import RELATIONS
+from assets.expressions import ratio
 from assets.models.models import parents_by
 from assets.shares.origin import by_root
 from pipeline.schema.declaration import Column, Rule
 from pipeline.schema.figure import Figure, Shown
-from pipeline.tables.columns import RELATIONS
-from pipeline.transform.sums import ratio
 
 WEIGHT = pl.Decimal(38, 12)
 _COUNTS = tuple(map(parents_by, RELATIONS))

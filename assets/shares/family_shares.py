@@ -3,6 +3,7 @@
 import polars as pl
 
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.columns import COUNTRY_PATTERN, MONTH, RELATIONS
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.families import (
@@ -21,7 +22,6 @@ from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.schema.figure import IN_MONTH, SHARE, Chart, Shown
 from pipeline.schema.published import PublishedTable
-from pipeline.tables.columns import COUNTRY_PATTERN, MONTH, RELATIONS
 
 
 def change_of_derivative_share(frames: TableFrames) -> pl.LazyFrame:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION
+from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.models.redistribution import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS
 from assets.shares.populations import FLAGS, POPULATION, by_population
@@ -14,8 +16,6 @@ from assets.shares.windows import OF_COUNTRY, OF_WINDOW, of_last_month, over_win
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.tables.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION
-from pipeline.transform.sums import ratio
 
 _OF_NAMESPACE = ("organization", "country", "intermediary", "repositories", "re_uploaded", "quantized", "adapted")
 _PART = "Part of its repositories that are {}."

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.columns import BASIS
+from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.populations import FLAGS, POPULATION, belongs, by_population
 from assets.shares.share_table import DENOMINATOR, IN_WINDOW, WHOLE, WITHIN, in_month
@@ -15,8 +17,6 @@ from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
-from pipeline.tables.columns import BASIS
-from pipeline.transform.sums import ratio
 
 _SUMS = ("downloads", "denominator", "parameters_downloaded")
 MODEL_SIZES = Table(

@@ -7,6 +7,8 @@ from datetime import date
 
 import polars as pl
 
+from assets.columns import COUNTRY, MONTH, ORGANIZATION
+from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.share_table import NOBODY
 from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, TRAILING, months_held
@@ -14,8 +16,6 @@ from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
-from pipeline.tables.columns import COUNTRY, MONTH, ORGANIZATION
-from pipeline.transform.sums import ratio
 
 _NEW = Column("new_repositories", pl.Int64, "First-party repositories created.", "repositories", minimum=1)
 RELEASE_DAYS = Table(

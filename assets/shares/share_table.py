@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.columns import BASIS, MONTH
+from assets.expressions import ratio
 from assets.shares.populations import POPULATION
 from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
 from pipeline.schema.shares import ATTRIBUTIONS
-from pipeline.tables.columns import BASIS, MONTH
-from pipeline.transform.sums import ratio
 
 NOT_KNOWN = ("unmapped", "unknown", "none")
 """Members that stand for what is not known or not declared, in whatever dimension."""

@@ -11,11 +11,11 @@ from datetime import date
 
 import polars as pl
 
+from assets.columns import BASES, BASIS
 from assets.shares.share_table import GROUP, IN_WINDOW, WINDOW, with_shares
 from pipeline.months import add_months, months_between
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.shares import WINDOWS
-from pipeline.tables.columns import BASES, BASIS
 
 TRAILING = "trailing_12_months"
 TRAILING_MONTHS = 12

@@ -54,12 +54,6 @@ def catalogue_of(*packages: ModuleType) -> Catalogue:
     )
 
 
-def with_tables(catalogue: Catalogue, tables: Iterable[Table]) -> Catalogue:
-    """The catalogue with further tables of the lake before its own, until each of them is declared in `assets`."""
-    every = (*tables, *catalogue.tables.values())
-    return Catalogue(_by_name((table.path, table) for table in every), catalogue.published, catalogue.figures)
-
-
 def _in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:
     by_key = _by_name((figure.key, figure) for figure in figures)
     return tuple(sorted(by_key.values(), key=lambda figure: (figure.place, figure.key)))

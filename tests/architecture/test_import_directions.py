@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = ("pipeline/transform", "pipeline/tables")
+PURE = ("pipeline/schema",)
 IMPURE_MODULES = ("dagster", "duckdb", "huggingface_hub", "httpx2", "pathlib", "requests", "upath", "urllib")
 
 

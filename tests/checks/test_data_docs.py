@@ -4,10 +4,10 @@ from datetime import date
 
 import polars as pl
 
+from assets.columns import HUB_ID, MONTH
 from pipeline.checks.data_docs import write_data_docs
 from pipeline.lake.store import Lake
 from pipeline.schema.declaration import Column, Table
-from pipeline.tables.columns import HUB_ID, MONTH
 
 AUGUST = date(2025, 8, 1)
 THINGS = Table(

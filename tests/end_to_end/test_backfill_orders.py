@@ -5,12 +5,12 @@ from datetime import date
 import polars as pl
 import pytest
 
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.launch import Launch, RunOutcome, run_all
-from pipeline.tables.listings import MODEL_DOWNLOADS
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 

@@ -5,10 +5,14 @@ from datetime import date
 
 import polars as pl
 
+from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.month_reconciliation import MONTH_RECONCILIATION
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
-from pipeline.tables.listings import DOWNLOAD_ACCOUNTS, HUB_SNAPSHOTS, MODEL_DOWNLOADS, MONTH_ACCOUNTS, OPENING_COUNTERS
 from synthetic_hub.world import WorldSettings, ensure_world
 
 MARCH, AUGUST = date(2025, 3, 1), date(2025, 8, 1)
@@ -88,9 +92,9 @@ CASES = {
 def test_every_planted_case_is_in_the_accounts_of_its_month(sample):
     planted = truth_of(sample, "months").sort("month")
     for month in planted.to_dicts():
-        accounts = lake_of(sample).scan(DOWNLOAD_ACCOUNTS, month["month"]).collect()
+        accounts = lake_of(sample).scan(DOWNLOAD_RECONCILIATION, month["month"]).collect()
         found = dict(accounts.select("flow_case", "models").iter_rows())
-        whole = lake_of(sample).scan(MONTH_ACCOUNTS, month["month"]).collect().row(0, named=True)
+        whole = lake_of(sample).scan(MONTH_RECONCILIATION, month["month"]).collect().row(0, named=True)
         assert (whole["closed_at"], whole["opened_at"]) == (month["closing_observed_at"], month["opening_observed_at"])
         assert found["disappeared"] == month["disappeared"]
         if month["basis"] == "all_time":
@@ -103,7 +107,7 @@ def test_every_planted_rename_is_counted_in_its_month(sample):
     renames = truth_of(sample, "renames")
     counted = 0
     for month in truth_of(sample, "months").sort("month").to_dicts():
-        whole = lake_of(sample).scan(MONTH_ACCOUNTS, month["month"]).collect().row(0, named=True)
+        whole = lake_of(sample).scan(MONTH_RECONCILIATION, month["month"]).collect().row(0, named=True)
         between = pl.col("renamed_at").is_between(
             pl.lit(month["opening_observed_at"]), pl.lit(month["closing_observed_at"]), closed="right"
         )

@@ -4,12 +4,12 @@ import json
 from datetime import date
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.publish.verify import verify
-from pipeline.tables.listings import HUB_SNAPSHOTS
 
 MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
 AUGUST = date(2025, 8, 1)

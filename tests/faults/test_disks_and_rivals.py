@@ -14,13 +14,13 @@ import duckdb
 import polars as pl
 import pytest
 
+from assets.columns import HUB_ID, MONTH
 from pipeline.errors import storage_trouble
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.publish.folder import PublishedFolder
 from pipeline.schema.declaration import Column, Table
-from pipeline.tables.columns import HUB_ID, MONTH
 
 AUGUST = date(2025, 8, 1)
 COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
+from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import CensusError
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.hub_stats import HubStatsSource
 from pipeline.sources.listing_crawl import ListingCrawl
-from pipeline.transform.opening import snapshot_rows
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 
 MONTH = date(2025, 3, 1)

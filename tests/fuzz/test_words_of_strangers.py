@@ -17,6 +17,7 @@ from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
 from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lineage import relations, renames
 from pipeline.schema.declaration import conform
@@ -24,8 +25,7 @@ from pipeline.sources.json_records import read_json
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.parquet_records import read_parquet
-from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.normalise import hub_snapshot
+from pipeline.sources.snapshots import Snapshot
 
 MONTH = date(2025, 8, 1)
 REFUSED = object()
@@ -88,7 +88,7 @@ def read_back(suffix, content, read):
 
 def snapshot_of(rows):
     observed = datetime(2025, 8, 31, tzinfo=UTC)
-    return hub_snapshot(rows.lazy(), MONTH, observed_at=observed, source="s", source_revision="r").collect()
+    return snapshot_rows(Snapshot(rows.lazy(), observed, "s", "r"), MONTH).collect()
 
 
 def assert_lineage_adds_up(snapshot):

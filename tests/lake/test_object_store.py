@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 import s3fs
 
+from assets.columns import HUB_ID, MONTH
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.schema.declaration import Column, Table
-from pipeline.tables.columns import HUB_ID, MONTH
 from tests.lake.object_store import ObjectStoreServer, unavailable
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)

@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
+from assets.columns import HUB_ID, MONTH
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
-from pipeline.tables.columns import HUB_ID, MONTH
 
 AUGUST = date(2025, 8, 1)
 COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
@@ -139,7 +139,7 @@ WRITING = """
 import datetime as dt, sys
 import polars as pl
 from pipeline.lake.store import Lake
-from pipeline.tables.listings import OPENING_COUNTERS
+from assets.listings.opening_counters import OPENING_COUNTERS
 
 rows = pl.scan_parquet(sys.argv[1])
 sources = pl.LazyFrame({"place": range(7), "source": [f"source {place}" for place in range(7)]})
@@ -186,12 +186,13 @@ import sys
 from pathlib import Path
 from pipeline.sources.parquet_records import read_parquet
 from pipeline.lake.store import Lake
-from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.normalise import hub_snapshot
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.hub_snapshots import snapshot_rows
+from pipeline.sources.snapshots import Snapshot
 
 month, observed_at = dt.date(2025, 8, 1), dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
 rows = read_parquet([Path(sys.argv[1])]).rows
-snapshot = hub_snapshot(rows, month, observed_at=observed_at, source="local", source_revision="1")
+snapshot = snapshot_rows(Snapshot(rows, observed_at, "folder", "1"), month)
 Lake(sys.argv[2]).write(HUB_SNAPSHOTS, month, snapshot)
 """
 

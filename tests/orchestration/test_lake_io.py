@@ -8,13 +8,14 @@ import polars as pl
 import pytest
 import s3fs
 
+from assets.listings.hub_accounts import HUB_ACCOUNTS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.lists import list_digests
-from pipeline.tables.listings import HUB_ACCOUNTS, HUB_SNAPSHOTS
 from tests.lake.object_store import ObjectStoreServer
 
 AUGUST = date(2025, 8, 1)

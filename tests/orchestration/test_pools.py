@@ -44,7 +44,11 @@ def test_steps_that_grow_with_the_hub_are_in_a_pool_and_those_that_do_not_are_in
     }
     for name in ("lineage", "model_marts", "derivation_marts", "listings__hub_snapshots__checks"):
         assert found[name] == HEAVY_POOL, name
-    for name in ("published__month_manifest", "shares__concentration__checks", "listings__month_accounts__checks"):
+    for name in (
+        "published__month_manifest",
+        "shares__concentration__checks",
+        "listings__month_reconciliation__checks",
+    ):
         assert found[name] is None, name
 
 

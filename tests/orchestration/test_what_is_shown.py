@@ -8,12 +8,13 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 OBSERVED = datetime(2025, 9, 1, 3, tzinfo=UTC)

@@ -8,12 +8,14 @@ import polars as pl
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.lake.provenance import Provenance
 from pipeline.publish.digests import lake_digests, write_digests
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, finished_months, manifest_of
 from pipeline.schema.catalogue import Catalogue
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 
 JUNE, JULY, AUGUST = date(2025, 6, 1), date(2025, 7, 1), date(2025, 8, 1)
 TABLES = (HUB_SNAPSHOTS, OPENING_COUNTERS, MODEL_DOWNLOADS, MODEL_ATTRIBUTION)

@@ -6,9 +6,9 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
 from assets.published.coverage import coverage
 from assets.published.dim_organization import organizations
-from pipeline.tables.listings import DOWNLOAD_ACCOUNTS
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 
@@ -42,7 +42,7 @@ def test_coverage_says_by_which_rule_and_to_what_the_downloads_were_attributed()
         ],
         schema_overrides={name: ATTRIBUTION_COVERAGE.schema[name] for name in ("models", "downloads")},
     )
-    covered = coverage(pl.LazyFrame(schema=DOWNLOAD_ACCOUNTS.schema), attributed)
+    covered = coverage(pl.LazyFrame(schema=DOWNLOAD_RECONCILIATION.schema), attributed)
     found = {
         (aspect, member): (models, share)
         for aspect, member, models, share in covered.select(

@@ -6,12 +6,14 @@ import polars as pl
 import pytest
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.publish.manifest import MONTH_MANIFEST, finished_months, made_by, manifest_of, manifest_rows, misfits
 from pipeline.schema.catalogue import Catalogue
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
 from tests.publish.scenario import AUGUST, CATALOGUE, JULY, JUNE, change_one_byte, finish, make_month, write
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
+from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.lake.store import Lake
 from pipeline.publish import digests
 from pipeline.publish import verify as verification
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import verify
-from pipeline.tables.listings import MODEL_DOWNLOADS, OPENING_COUNTERS
 from tests.publish.scenario import AUGUST, CATALOGUE, JULY, change_one_byte, finish, make_month, publish, write
 
 

@@ -5,10 +5,10 @@ from collections import defaultdict
 import polars as pl
 import pytest
 
+from assets.columns import HUB_ID, MONTH
 from pipeline.definitions import CATALOGUE
 from pipeline.publish.relations import references_of
 from pipeline.schema.declaration import Column, Measure, Table, conform
-from pipeline.tables.columns import HUB_ID, MONTH
 
 LAKE_TABLES = tuple(CATALOGUE.tables.values())
 PUBLISHED_ONLY = tuple(made.table for made in CATALOGUE.published.values() if made.table not in LAKE_TABLES)

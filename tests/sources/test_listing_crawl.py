@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime
 import pytest
 from polars.testing import assert_frame_equal
 
+from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient
 from pipeline.sources.listing_crawl import ListingCrawl
 from pipeline.sources.snapshots import Snapshot
-from pipeline.transform.opening import snapshot_rows
 from synthetic_hub.faults import Fault
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world

@@ -9,9 +9,8 @@ from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
 from assets.lineage.model_lineage import MODEL_LINEAGE, model_lineage
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, lineage_tags
 from pipeline.schema.declaration import conform
-from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.normalise import lineage_tags
 
 MONTH = dt.date(2025, 8, 1)
 

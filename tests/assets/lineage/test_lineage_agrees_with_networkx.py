@@ -7,8 +7,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.columns import RELATIONS
 from assets.lineage.graph import UNITS, graph_of
-from pipeline.tables.columns import RELATIONS
 from tests.assets.lineage.scenarios import lineage_of, snapshot
 
 LISTED = [f"org-{number % 4}/model-{number:02}" for number in range(14)]

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from assets.columns import RELATIONS
 from assets.lineage.references import EVIDENCE
-from pipeline.tables.columns import RELATIONS
 from tests.assets.lineage.scenarios import derived, snapshot
 
 REFERENCE = Path(__file__).parents[3] / "pipeline" / "reference"

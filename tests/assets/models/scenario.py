@@ -9,10 +9,11 @@ from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS, Upstream, models_of
 from pipeline.reference.attributes import attribute_words
 from pipeline.schema.declaration import conform
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS
 
 AUGUST = date(2025, 8, 1)
 USUAL = {

@@ -10,24 +10,12 @@ from polars.testing import assert_frame_equal
 from assets.attribution.developers import attribute
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.registry_review import compare_maps
+from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.transform.normalise import hub_snapshot
-from pipeline.transform.sums import totals_by
+from pipeline.sources.snapshots import Snapshot
 
 AUGUST = date(2025, 8, 1)
 IDS = st.sampled_from("abcdefgh")
-KEYS = st.sampled_from(["x", "y", None])
-
-
-@given(st.lists(st.tuples(KEYS, st.integers(-1000, 1000), st.integers(0, 9)), max_size=30))
-def test_totals_are_those_of_a_plain_group_by(rows):
-    schema = {"key": pl.String, "whole": pl.Int64, "part": pl.Decimal(38, 6)}
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    found = totals_by(frame, ["key"], ["whole", "part"])
-    plain = (
-        frame.group_by("key").agg(pl.len().cast(pl.Int64).alias("models"), pl.col("whole", "part").sum()).sort("key")
-    )
-    assert_frame_equal(found, plain)
 
 
 OBSERVED = st.fixed_dictionaries(
@@ -46,7 +34,7 @@ def test_a_snapshot_has_each_repository_once_with_its_largest_counter_in_whateve
         complete = [{name: row.get(name) for name in OBSERVATION_SCHEMA} for row in listed]
         observed = pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA)
         at = datetime(2025, 8, 31, tzinfo=UTC)
-        return hub_snapshot(observed, AUGUST, observed_at=at, source="s", source_revision="r").collect()
+        return snapshot_rows(Snapshot(observed, at, "s", "r"), AUGUST).collect()
 
     found = snapshot(rows)
     assert found["hub_id"].is_sorted()

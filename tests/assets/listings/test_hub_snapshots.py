@@ -5,22 +5,17 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
+from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.transform.normalise import hub_snapshot
+from pipeline.sources.snapshots import Snapshot
 
 AUGUST = date(2025, 8, 1)
 
 
 def snapshot_of(*rows, observed_at=datetime(2025, 9, 1, tzinfo=UTC)):
     complete = [{name: row.get(name) for name in OBSERVATION_SCHEMA} for row in rows]
-    frame = hub_snapshot(
-        pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA),
-        AUGUST,
-        observed_at=observed_at,
-        source="test",
-        source_revision="1",
-    )
-    return frame.sort("hub_id").collect()
+    snapshot = Snapshot(pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA), observed_at, "test", "1")
+    return snapshot_rows(snapshot, AUGUST).collect()
 
 
 def test_a_repository_listed_twice_is_kept_once_with_the_larger_counters():

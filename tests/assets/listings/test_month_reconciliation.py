@@ -5,14 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from assets.listings.download_reconciliation import reconciled
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import Populations, downloads_of_models, month_basis
+from assets.listings.month_reconciliation import KnownOfMonth, whole_month
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.errors import CensusError
 from pipeline.months import closing_of, opening_of
 from pipeline.reference import incidents as reference
 from pipeline.reference.flagged import FlaggedModels
 from pipeline.reference.incidents import Incident, incidents_between, plausible_downloads
-from pipeline.tables.listings import HUB_SNAPSHOTS, OPENING_COUNTERS
-from pipeline.transform.accounts import KnownOfMonth, month_accounts
-from pipeline.transform.downloads import Populations, download_accounts, model_downloads, month_basis
 
 MAY = date(2025, 5, 1)
 
@@ -26,10 +28,10 @@ def accounts_of(closing, opening, *, incidents=(), plausible=None, closed_at=Non
     closing = observed(HUB_SNAPSHOTS, closing, closed_at or closing_of(MAY))
     opening = observed(OPENING_COUNTERS, opening, opening_of(MAY))
     basis = month_basis(MAY, closing, opening)
-    rows = model_downloads(basis, closing, opening, Populations([], FlaggedModels(flagged, ())))
-    by_case = download_accounts(basis, rows, closing, opening).collect()
+    rows = downloads_of_models(basis, closing, opening, Populations([], FlaggedModels(flagged, ())))
+    by_case = reconciled(basis, rows, closing, opening).collect()
     known = KnownOfMonth(incidents, plausible)
-    return month_accounts(basis, by_case, rows, closing, opening, known).row(0, named=True)
+    return whole_month(by_case, rows, closing, opening, known).row(0, named=True)
 
 
 def repository(hub_id, all_time, **more):

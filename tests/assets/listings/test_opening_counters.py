@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
+from assets.listings.opening_counters import opening_snapshot
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
 from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.snapshots import Snapshot
-from pipeline.tables.listings import HUB_SNAPSHOTS
-from pipeline.transform.opening import opening_snapshot, snapshot_rows
 
 AUGUST, SEPTEMBER = date(2025, 8, 1), date(2025, 9, 1)
 

@@ -1,20 +1,24 @@
-"""What was downloaded in a month: the flow between two observations, and the accounts of what could not be measured.
+"""`listings/model_downloads`: what was downloaded in a month, the flow between two observations.
 
 The method is `docs/methodology.md`, section "Downloads in a month".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import dagster as dg
 import polars as pl
 
+from assets.columns import BASIS, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.opening_counters import OPENING_COUNTERS
+from pipeline.checks.rules import all_found
 from pipeline.months import closing_of, days_in, opening_of
-from pipeline.reference.flagged import FlaggedModels
-from pipeline.schema.declaration import DECIMAL
-from pipeline.tables.listings import ACCOUNT_CASES
-from pipeline.transform.sums import totals_by
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.reference.flagged import FlaggedModels, flagged_models
+from pipeline.reference.tasks import language_tasks
+from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 
 FEWEST_WITH_COUNTER = 0.95
 """With fewer repositories that carry the cumulative counter at both ends, the month uses the 30-day counter."""
@@ -23,6 +27,116 @@ NEW_FOR_DAYS = 365
 DAYS_OF_A_MICROSECOND = 1 / 86_400_000_000
 """To multiply by. Polars divides a row that is alone in its portion otherwise than many rows, and how rows are split
 into portions is the threads' affair: the last digit would be as well."""
+
+QUALITIES = ("exact", "scaled", "estimated")
+FLOW_CASES = ("continued", "created", "late_arrival", "counter_reset", "not_counted", "estimated")
+"""What the month's flow of a repository rests on, in `model_downloads`; see that column's meaning."""
+MODEL_DOWNLOADS = Table(
+    group="listings",
+    name="model_downloads",
+    reviewed_lists=("flagged_models.csv", "language_tasks.csv"),
+    grain="public model repository at the month's close",
+    description=(
+        "Downloads in the month. From the cumulative counter at both boundaries, scaled to the month's length; in a "
+        "month where fewer than 95 % of repositories carry that counter at both ends, from the 30-day counter. One "
+        "month has one basis."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        MODEL_ID,
+        NAMESPACE.optional(),
+        CREATED_AT.optional(),
+        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
+        BASIS,
+        Column(
+            "quality",
+            pl.String,
+            "`exact` (both observations within 36 hours of their boundaries), `scaled`, or `estimated` (30-day "
+            "counter).",
+            values=QUALITIES,
+        ),
+        Column(
+            "flow_case",
+            pl.String,
+            "`continued`; `created` in the month (previous counter 0); `late_arrival` (first seen, but created "
+            "earlier: left out of the flow); `counter_reset` (counter fell: flow 0); `not_counted` (no counter at one "
+            "end); `estimated` (30-day counter).",
+            values=FLOW_CASES,
+        ),
+        Column(
+            "downloads_lost",
+            pl.Int64,
+            "By how much the cumulative counter fell (0 where it did not).",
+            "downloads",
+            minimum=0,
+        ),
+        Column("age_days", pl.Float64, "Age at the month's close.", "days", nullable=True),
+        Column("is_new", pl.Boolean, "At most 365 days old at the month's close; false where the age is unknown."),
+        Column("is_language_model", pl.Boolean, "A text or vision-language model, by its task on the Hub."),
+        Column(
+            "is_flagged",
+            pl.Boolean,
+            "Known in this month for downloads that are not people's use (test suites, bursts), by the reviewed list "
+            "of flagged models; they are counted, and left out of populations that say so.",
+        ),
+    ),
+    key=("hub_id",),
+    warnings=("In months with basis `rolling_30d` the figures are estimates and no repository is left out.",),
+    rules=(
+        Rule(
+            "one_basis",
+            "All rows of a month rest on the same counter.",
+            lambda frames: (
+                frames.scan("listings/model_downloads")
+                .group_by("month")
+                .agg(pl.col("basis").n_unique().alias("bases"))
+                .filter(pl.col("bases") > 1)
+            ),
+        ),
+        Rule(
+            "counters_moved",
+            "Of ten repositories or more that are counted at both ends, one at least was downloaded: otherwise the "
+            "close is a copy of the opening.",
+            lambda frames: (
+                frames.scan("listings/model_downloads")
+                .filter(pl.col("flow_case").is_in(["continued", "counter_reset"]))
+                .select(
+                    pl.len().alias("models"),
+                    ((pl.col("downloads") > 0) | (pl.col("downloads_lost") > 0)).sum().alias("moved"),
+                )
+                .filter((pl.col("models") >= 10) & (pl.col("moved") == 0))
+            ),
+            quoted=("models",),
+        ),
+        all_found(
+            "snapshot_covered",
+            "Every repository of the snapshot has exactly one row.",
+            "listings/hub_snapshots.hub_id",
+            among="listings/model_downloads.hub_id",
+        ),
+    ),
+    measures=(
+        Measure(
+            "late_arrival_share",
+            "Share of repositories that are first seen although created earlier.",
+            lambda frames: _share_of_case(frames, "late_arrival"),
+            maximum=0.05,
+            severity="warning",
+        ),
+        Measure(
+            "counter_reset_share",
+            "Share of repositories that have a counter that fell.",
+            lambda frames: _share_of_case(frames, "counter_reset"),
+            maximum=0.05,
+            severity="warning",
+        ),
+    ),
+)
+
+
+def _share_of_case(frames: TableFrames, case: str) -> pl.LazyFrame:
+    return frames.scan("listings/model_downloads").select((pl.col("flow_case") == case).mean())
 
 
 @dataclass(frozen=True)
@@ -81,7 +195,7 @@ class Populations:
     flagged: FlaggedModels
 
 
-def model_downloads(
+def downloads_of_models(
     basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame, populations: Populations
 ) -> pl.LazyFrame:
     """`listings/model_downloads`: one row per repository of the closing snapshot."""
@@ -153,30 +267,9 @@ def _estimates(basis: MonthBasis, closing: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def download_accounts(
-    basis: MonthBasis, downloads: pl.LazyFrame, closing: pl.LazyFrame, opening: pl.LazyFrame
-) -> pl.LazyFrame:
-    """`listings/download_accounts`: repositories and downloads by flow case, those that disappeared among them."""
-    disappeared = opening.join(closing, on="hub_id", how="anti").select(
-        pl.lit("disappeared").alias("flow_case"),
-        pl.len().cast(pl.Int64).alias("models"),
-        pl.lit(0, DECIMAL).alias("downloads"),
-        pl.lit(0, pl.Int64).alias("downloads_lost"),
-    )
-    measured = downloads.select("hub_id", "flow_case", "downloads", "downloads_lost").sort("hub_id").collect()
-    by_case = totals_by(measured, ["flow_case"], ["downloads", "downloads_lost"]).lazy()
-    every_case = pl.LazyFrame({"flow_case": ACCOUNT_CASES}, schema={"flow_case": pl.String})
-    provenance = closing.select("source", "source_revision").head(1)
-    return (
-        every_case.join(pl.concat([by_case, disappeared]), on="flow_case", how="left")
-        .with_columns(pl.col("models", "downloads", "downloads_lost").fill_null(0))
-        .join(provenance, how="cross")
-        .with_columns(
-            pl.lit(basis.month).alias("month"),
-            pl.lit(basis.basis).alias("basis"),
-            pl.lit(basis.quality).alias("quality"),
-            pl.lit(basis.days_observed, pl.Float64).alias("days_observed"),
-            pl.lit(basis.opened_at, pl.Datetime("us", "UTC")).alias("opened_at"),
-            pl.lit(basis.closed_at, pl.Datetime("us", "UTC")).alias("closed_at"),
-        )
-    )
+@table_asset(MODEL_DOWNLOADS, ins=inputs(closing=HUB_SNAPSHOTS, opening=OPENING_COUNTERS))
+def model_downloads(context: dg.AssetExecutionContext, closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
+    """Downloads in the month, repository by repository."""
+    month = month_of(context)
+    basis = month_basis(month, closing, opening)
+    return downloads_of_models(basis, closing, opening, Populations(language_tasks(), flagged_models(month)))

@@ -6,6 +6,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
+from assets.listings.model_downloads import MODEL_DOWNLOADS, Populations, downloads_of_models, month_basis
+from assets.listings.opening_counters import OPENING_COUNTERS, counters_at_opening, opening_snapshot
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
@@ -13,10 +16,6 @@ from pipeline.reference.flagged import flagged_models
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
-from pipeline.transform.downloads import Populations, model_downloads, month_basis
-from pipeline.transform.normalise import opening_counters
-from pipeline.transform.opening import opening_snapshot, snapshot_rows
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -30,11 +29,11 @@ def backfilled(lake, source, months):
     for month in months:
         lake.write(HUB_SNAPSHOTS, month, snapshot_rows(source.closing_snapshot(month), month))
         closing = lake.scan(HUB_SNAPSHOTS, month)
-        lake.write(OPENING_COUNTERS, month, opening_counters(opening_snapshot(month, source, lake), closing, month))
+        lake.write(OPENING_COUNTERS, month, counters_at_opening(opening_snapshot(month, source, lake), closing, month))
         opening = lake.scan(OPENING_COUNTERS, month)
         basis = month_basis(month, closing, opening)
         populations = Populations(["text-generation"], flagged_models(month))
-        lake.write(MODEL_DOWNLOADS, month, model_downloads(basis, closing, opening, populations))
+        lake.write(MODEL_DOWNLOADS, month, downloads_of_models(basis, closing, opening, populations))
         digests[month] = [lake.digest(table, month) for table in (HUB_SNAPSHOTS, OPENING_COUNTERS, MODEL_DOWNLOADS)]
     return digests
 

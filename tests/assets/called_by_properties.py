@@ -1,6 +1,6 @@
 """A plugin of pytest: runs the property tests alone, few examples of each, and tells which functions they call.
 
-The names go, as JSON, into the file that `CALLED_BY_PROPERTIES` names: `module.function` of the pure folders.
+The names go, as JSON, into the file that `CALLED_BY_PROPERTIES` names: `module.function` of the census.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (ROOT / "pipeline" / "transform", ROOT / "assets")
+ASSETS = ROOT / "assets"
 FEW = settings(max_examples=3, deadline=None)
 CALLED = set()
 
@@ -23,7 +23,7 @@ def is_property(item):
 
 
 def note_call(frame, event, _):
-    if event == "call" and frame.f_code.co_filename.startswith(tuple(map(str, FOLDERS))):
+    if event == "call" and frame.f_code.co_filename.startswith(str(ASSETS)):
         module = Path(frame.f_code.co_filename).relative_to(ROOT).with_suffix("")
         CALLED.add(f"{'.'.join(module.parts)}.{frame.f_code.co_qualname}")
 

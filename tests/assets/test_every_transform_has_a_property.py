@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from tests.transform.called_by_properties import FOLDERS, ROOT
+from tests.assets.called_by_properties import ASSETS, ROOT
 
-TESTS = ("tests/transform", "tests/assets", "tests/fuzz")
+TESTS = ("tests/assets", "tests/fuzz")
 KNOWS_MORE_THAN_FRAMES = ("import click", "from pipeline.lake")
 
 
@@ -18,8 +18,7 @@ def public_functions():
     """Those of modules that know frames alone; an asset's body (decorated) is no function of frames."""
     return {
         f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}.{node.name}"
-        for folder in FOLDERS
-        for path in folder.rglob("*.py")
+        for path in ASSETS.rglob("*.py")
         if not any(line.startswith(KNOWS_MORE_THAN_FRAMES) for line in path.read_text().splitlines())
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and not node.decorator_list
@@ -31,7 +30,7 @@ def public_functions():
 def test_property_tests_call_every_public_transform(tmp_path):
     called = tmp_path / "called.json"
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.transform.called_by_properties", *TESTS],
+        [sys.executable, "-m", "pytest", "-p", "tests.assets.called_by_properties", *TESTS],
         cwd=ROOT,
         env=os.environ | {"CALLED_BY_PROPERTIES": str(called)},
         capture_output=True,

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.listings.download_reconciliation import reconciled
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import Populations, downloads_of_models, month_basis
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.months import closing_of, opening_of
 from pipeline.reference.flagged import FlaggedModels
-from pipeline.tables.listings import HUB_SNAPSHOTS, OPENING_COUNTERS
-from pipeline.transform.downloads import Populations, download_accounts, model_downloads, month_basis
 
 AUGUST = date(2025, 8, 1)
 LONG_AGO = datetime(2023, 1, 1, tzinfo=UTC)
@@ -41,8 +43,8 @@ def measure(closing, opening, *, closed_at=None, opened_at=None, flagged=NOTHING
     closing = observed(HUB_SNAPSHOTS, closing, closed_at or closing_of(AUGUST))
     opening = observed(OPENING_COUNTERS, opening, opened_at or opening_of(AUGUST))
     basis = month_basis(AUGUST, closing, opening)
-    rows = model_downloads(basis, closing, opening, Populations(["text-generation"], flagged))
-    accounts = download_accounts(basis, rows, closing, opening).collect()
+    rows = downloads_of_models(basis, closing, opening, Populations(["text-generation"], flagged))
+    accounts = reconciled(basis, rows, closing, opening).collect()
     return basis, rows.sort("hub_id").collect(), accounts
 
 

@@ -13,12 +13,13 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.listings.download_reconciliation import reconciled
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS, Populations, downloads_of_models, month_basis
+from assets.listings.month_reconciliation import KnownOfMonth, whole_month
+from assets.listings.opening_counters import OPENING_COUNTERS, counters_at_opening
 from pipeline.months import closing_of, days_in, opening_of
 from pipeline.reference.flagged import FlaggedModels
-from pipeline.tables.listings import HUB_SNAPSHOTS, MODEL_DOWNLOADS, OPENING_COUNTERS
-from pipeline.transform.accounts import KnownOfMonth, month_accounts
-from pipeline.transform.downloads import Populations, download_accounts, model_downloads, month_basis
-from pipeline.transform.normalise import opening_counters
 
 AUGUST = date(2025, 8, 1)
 NAMESPACES = st.sampled_from("abcde")
@@ -132,13 +133,13 @@ def snapshot_of(counters, at, renamed=()):
 @settings(max_examples=15)
 def test_the_accounts_of_a_month_say_what_its_rows_do(opened, closed, renamed, flagged, late, plausible):
     closing = snapshot_of(closed, closing_of(AUGUST) + timedelta(days=late), renamed)
-    opening = opening_counters(snapshot_of(opened, opening_of(AUGUST)), closing, AUGUST)
+    opening = counters_at_opening(snapshot_of(opened, opening_of(AUGUST)), closing, AUGUST)
     assert set(opening.collect_schema().names()) == set(OPENING_COUNTERS.schema)
     basis = month_basis(AUGUST, closing, opening)
-    rows = model_downloads(basis, closing, opening, Populations([], FlaggedModels(tuple(flagged), ())))
-    by_case = download_accounts(basis, rows, closing, opening).collect()
+    rows = downloads_of_models(basis, closing, opening, Populations([], FlaggedModels(tuple(flagged), ())))
+    by_case = reconciled(basis, rows, closing, opening).collect()
     known = KnownOfMonth((), tuple(plausible) if plausible else None)
-    [month] = month_accounts(basis, by_case, rows, closing, opening, known).to_dicts()
+    [month] = whole_month(by_case, rows, closing, opening, known).to_dicts()
     measured = rows.collect()
     assert month["downloads"] == measured["downloads"].sum()
     assert month["downloads_a_day"] == pytest.approx(float(month["downloads"]) / days_in(AUGUST))

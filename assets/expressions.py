@@ -1,0 +1,15 @@
+"""Expressions that many tables are made with."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """`part` / `whole` as a double, 0 where the whole is nothing. Decimals alone would be divided to six places."""
+    return pl.when(whole > 0).then(part.cast(pl.Float64) / whole.cast(pl.Float64)).otherwise(0.0)
+
+
+def namespace_of(model_id: pl.Expr) -> pl.Expr:
+    """The account in a repository's name; null for a name without one."""
+    return model_id.str.extract(r"^([^/]+)/", 1)

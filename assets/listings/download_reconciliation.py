@@ -1,0 +1,89 @@
+"""`listings/download_reconciliation`: what was measured in which way, and what could not be."""
+
+import dagster as dg
+import polars as pl
+
+from assets.columns import BASIS, MONTH, OBSERVED_AT, SOURCE, SOURCE_REVISION
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import FLOW_CASES, MODEL_DOWNLOADS, QUALITIES, MonthBasis, month_basis
+from assets.listings.opening_counters import OPENING_COUNTERS
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.declaration import DECIMAL, Column, Table
+
+CASES = (*FLOW_CASES, "disappeared")
+QUALITY = Column("quality", pl.String, "As in `listings/model_downloads`.", values=QUALITIES)
+OPENED_AT = Column("opened_at", OBSERVED_AT.type, "Observation at the month's opening.", "UTC", nullable=True)
+CLOSED_AT = Column("closed_at", OBSERVED_AT.type, "Observation at the month's close.", "UTC")
+DAYS_OBSERVED = Column("days_observed", pl.Float64, "Days between the two observations.", "days", nullable=True)
+
+DOWNLOAD_RECONCILIATION = Table(
+    group="listings",
+    name="download_reconciliation",
+    grain="flow case",
+    description=("How many repositories and downloads were measured in which way, and what could not be measured."),
+    columns=(
+        MONTH,
+        Column(
+            "flow_case",
+            pl.String,
+            "As in `listings/model_downloads`; `disappeared`: listed at the opening only.",
+            values=CASES,
+        ),
+        Column("models", pl.Int64, "Repositories in this case.", "repositories", minimum=0),
+        Column("downloads", DECIMAL, "Downloads counted in the month's flow.", "downloads", minimum=0),
+        Column("downloads_lost", pl.Int64, "Downloads by which cumulative counters fell.", "downloads", minimum=0),
+        BASIS,
+        QUALITY,
+        DAYS_OBSERVED,
+        OPENED_AT,
+        CLOSED_AT,
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("flow_case",),
+)
+
+
+def reconciled(
+    basis: MonthBasis, downloads: pl.LazyFrame, closing: pl.LazyFrame, opening: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Repositories and downloads by flow case, those that disappeared among them."""
+    amounts = ("models", "downloads", "downloads_lost")
+    counted = pl.len().cast(pl.Int64).alias("models")
+    measured = downloads.group_by("flow_case").agg(counted, pl.col("downloads", "downloads_lost").sum())
+    disappeared = opening.join(closing, on="hub_id", how="anti").select(
+        pl.lit("disappeared").alias("flow_case"),
+        counted,
+        pl.lit(0, DECIMAL).alias("downloads"),
+        pl.lit(0, pl.Int64).alias("downloads_lost"),
+    )
+    return (
+        pl.LazyFrame({"flow_case": CASES}, schema={"flow_case": pl.String})
+        .join(pl.concat([measured, disappeared]), on="flow_case", how="left")
+        .with_columns(pl.col(amounts).fill_null(0))
+        .join(closing.select("source", "source_revision").head(1), how="cross")
+        .with_columns(
+            pl.lit(basis.month).alias("month"),
+            pl.lit(basis.basis).alias("basis"),
+            pl.lit(basis.quality).alias("quality"),
+            pl.lit(basis.days_observed, pl.Float64).alias("days_observed"),
+            pl.lit(basis.opened_at, OPENED_AT.type).alias("opened_at"),
+            pl.lit(basis.closed_at, CLOSED_AT.type).alias("closed_at"),
+        )
+    )
+
+
+def basis_of(by_case: pl.DataFrame) -> MonthBasis:
+    """How the month was measured, as its reconciliation says."""
+    return MonthBasis(*by_case.select("month", "basis", "quality", "opened_at", "closed_at").row(0))
+
+
+@table_asset(
+    DOWNLOAD_RECONCILIATION, ins=inputs(measured=MODEL_DOWNLOADS, closing=HUB_SNAPSHOTS, opening=OPENING_COUNTERS)
+)
+def download_reconciliation(
+    context: dg.AssetExecutionContext, measured: pl.LazyFrame, closing: pl.LazyFrame, opening: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Repositories and downloads by flow case."""
+    return reconciled(month_basis(month_of(context), closing, opening), measured, closing, opening)

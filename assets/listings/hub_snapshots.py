@@ -1,0 +1,231 @@
+"""`listings/hub_snapshots`: one observation of every public model repository."""
+
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import polars as pl
+
+from assets.columns import (
+    CREATED_AT,
+    DOWNLOADS_30D,
+    DOWNLOADS_ALL_TIME,
+    HUB_ID,
+    MODEL_ID,
+    MONTH,
+    NAMESPACE,
+    OBSERVED_AT,
+    SOURCE,
+    SOURCE_REVISION,
+)
+from assets.expressions import namespace_of
+from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.resources import SnapshotSourceResource
+from pipeline.orchestration.table_assets import table_asset
+from pipeline.schema.declaration import Column, Rule, Table
+from pipeline.sources.observations import BASE_MODELS
+from pipeline.sources.snapshots import Snapshot
+
+COUNTERS_COMPLETE_SINCE = datetime(2025, 2, 27, tzinfo=UTC)
+"""Before, archives wrote 0 for cumulative counters that were not public yet."""
+
+IDENTIFIED_BY = Column(
+    "identified_by",
+    pl.String,
+    "What `hub_id` holds: `hub_id`, or `name` where the source has none.",
+    values=("hub_id", "name"),
+)
+
+BASE_MODEL_TAG = "base_model:"
+"""How a tag begins that names a base model."""
+LINEAGE_TAGS = (BASE_MODEL_TAG, "distil", "knowledge-distil", "model-distil")
+"""How tags begin that name a base model or speak of distillation."""
+
+OBSERVATIONS = (
+    CREATED_AT.optional(),
+    DOWNLOADS_30D.optional(),
+    DOWNLOADS_ALL_TIME.optional("Downloads since the repository exists; absent before 2025-02-26 in archives."),
+    Column("likes", pl.Int64, "Likes at the observation.", "likes", nullable=True),
+    Column("pipeline_tag", pl.String, "The task that the Hub shows for the model.", nullable=True),
+    Column("library_name", pl.String, "The library that the Hub names for the model.", nullable=True),
+    Column("gated", pl.String, "Whether access must be asked for: `false`, `auto` or `manual`.", nullable=True),
+    Column("license", pl.String, "The licence that tags or card declare.", nullable=True),
+    Column(
+        "safetensors_parameters",
+        pl.Int64,
+        "Parameters counted in the safetensors files; overstates packed and duplicated weights.",
+        "parameters",
+        nullable=True,
+    ),
+    Column("gguf_parameters", pl.Int64, "Parameters stated by the GGUF header.", "parameters", nullable=True),
+    Column("tags", pl.List(pl.String), "All tags, as the Hub lists them.", nullable=True),
+    Column(
+        "base_model_relation",
+        pl.String,
+        "The relation that the Hub's `baseModels` or, failing that, the card states.",
+        nullable=True,
+    ),
+    Column("base_models", BASE_MODELS, "The parents that the Hub's `baseModels` states.", nullable=True),
+    Column("card_base_models", pl.List(pl.String), "`base_model` as the model card declares it.", nullable=True),
+    Column(
+        "unreadable",
+        pl.List(pl.String),
+        "The fields that are there and cannot be read, as `field: value`, the value shortened. With more than 1 % of a "
+        "field's values unreadable, the source refuses the month.",
+        nullable=True,
+    ),
+)
+"""What a snapshot source reports of one repository beside its id and name, before any interpretation."""
+
+HUB_SNAPSHOTS = Table(
+    group="listings",
+    name="hub_snapshots",
+    grain="public model repository at the month's close",
+    description=(
+        "One observation of every public model repository, the usable one nearest to the boundary that closes the "
+        "month. A month is whole or absent; its source and revision stand in every row."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        MODEL_ID,
+        IDENTIFIED_BY,
+        NAMESPACE.optional(),
+        *OBSERVATIONS,
+        Column(
+            "lineage_tags",
+            pl.List(pl.String),
+            "Those of `tags` that name a base model or speak of distillation, one in ten: lineage needs no others, and "
+            "the tags of all repositories are most of a snapshot's bytes.",
+            nullable=True,
+        ),
+        OBSERVED_AT,
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("hub_id",),
+    warnings=(
+        "Text of cards, tags and names is whatever strangers wrote: treat it as hostile input.",
+        "`downloads_30d` of several months must not be added up; use `listings/model_downloads`.",
+    ),
+    rules=(
+        Rule(
+            "created_before_observed",
+            "No repository was created after it was observed.",
+            lambda frames: (
+                frames.scan("listings/hub_snapshots")
+                .filter(pl.col("created_at") > pl.col("observed_at"))
+                .select("hub_id", "model_id", "created_at", "observed_at")
+            ),
+            severity="warning",
+        ),
+        Rule(
+            "values_readable",
+            "No field holds a value that cannot be read.",
+            lambda frames: (
+                frames.scan("listings/hub_snapshots")
+                .select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
+                .with_columns(pl.col("unreadable").str.extract("^([^:]*): ", 1).alias("field"))
+                .group_by("field")
+                .agg(pl.len().alias("values"), pl.col("unreadable").min().alias("example"))
+                .sort("field")
+            ),
+            severity="warning",
+            quoted=("example", "values"),
+        ),
+        mostly_unique("listings/hub_snapshots", "model_id"),
+        none_where(
+            "listings/hub_snapshots",
+            "likes_not_negative",
+            "No repository has fewer than 0 likes.",
+            pl.col("likes") < 0,
+            "warning",
+        ),
+    ),
+    measures=(
+        mostly(
+            "listings/hub_snapshots",
+            "names_mostly_well_formed",
+            "Share of repositories named `namespace/name`, or, the oldest ones, `name`.",
+            pl.col("model_id").str.contains(r"^[^/\s]+(/[^/\s]+)?$"),
+            0.999,
+        ),
+        # A source without counters cannot measure the month.
+        mostly_known("listings/hub_snapshots", "downloads_30d", 0.95),
+        # The age of a model decides whether it counts as new.
+        mostly_known("listings/hub_snapshots", "created_at", 0.95),
+    ),
+)
+
+
+def snapshot_rows(snapshot: Snapshot, month: date) -> pl.LazyFrame:
+    """A source's snapshot as `listings/hub_snapshots` of the month that it closes, in the order of `hub_id`.
+
+    A repository listed twice is kept once, with the larger counters. A repository without an id is identified by its
+    name. A cumulative counter of 0 beside recent downloads is a missing one if it was observed before
+    `COUNTERS_COMPLETE_SINCE`.
+    """
+    too_early = pl.lit(snapshot.observed_at < COUNTERS_COMPLETE_SINCE)
+    missing_counter = (pl.col("downloads_all_time") == 0) & (pl.col("downloads_30d") > 0) & too_early
+    named = snapshot.rows.with_columns(
+        pl.coalesce("hub_id", "model_id").alias("hub_id"),
+        pl.when(pl.col("hub_id").is_null()).then(pl.lit("name")).otherwise(pl.lit("hub_id")).alias("identified_by"),
+        namespace_of(pl.col("model_id")).alias("namespace"),
+        pl.when(~missing_counter | missing_counter.is_null())
+        .then(pl.col("downloads_all_time"))
+        .alias("downloads_all_time"),
+    )
+    return _once_in_order(named).with_columns(
+        lineage_tags(),
+        pl.lit(month).alias("month"),
+        pl.lit(snapshot.observed_at).alias("observed_at"),
+        pl.lit(snapshot.source).alias("source"),
+        pl.lit(snapshot.source_revision).alias("source_revision"),
+    )
+
+
+def _once_in_order(named: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per `hub_id`, sorted by it.
+
+    Sources list repositories by the age of their ids, so that the rows are in order but for those shown again. That is
+    found out from the few columns that it takes: to sort all of them costs more memory than to read them.
+    """
+    hub_ids = named.select("hub_id").collect().to_series()
+    if hub_ids.is_sorted() and not (hub_ids == hub_ids.shift()).any():
+        return named.set_sorted("hub_id")
+    placed = named.with_row_index("place")
+    keys = placed.select("place", "hub_id", "downloads_all_time", "downloads_30d", "model_id").collect()
+    repeated = keys.filter(pl.col("hub_id").is_duplicated()).sort(
+        "hub_id", "downloads_all_time", "downloads_30d", "model_id", nulls_last=False, maintain_order=True
+    )
+    superseded = repeated.filter(pl.col("hub_id").eq_missing(pl.col("hub_id").shift(-1)))["place"]
+    once = named
+    if not superseded.is_empty():
+        once = placed.filter(~pl.col("place").is_in(superseded.implode())).drop("place")
+        hub_ids = keys.filter(~pl.col("place").is_in(superseded.implode()))["hub_id"]
+    if hub_ids.is_sorted():
+        return once.set_sorted("hub_id")
+    return once.sort("hub_id")
+
+
+def lineage_tags() -> pl.Expr:
+    """The column `lineage_tags` from `tags`, in their order."""
+    tag = pl.element()
+    of_use = pl.any_horizontal(tag.str.starts_with(beginning) for beginning in LINEAGE_TAGS)
+    return pl.col("tags").list.eval(tag.filter(of_use)).alias("lineage_tags")
+
+
+@table_asset(HUB_SNAPSHOTS, reads_network=True)
+def hub_snapshots(context: dg.AssetExecutionContext, snapshot_source: SnapshotSourceResource) -> pl.LazyFrame:
+    """The usable observation nearest to the month's close."""
+    month = month_of(context)
+    snapshot = snapshot_source.open(context.log.info).closing_snapshot(month)
+    context.add_output_metadata(
+        {
+            "source": snapshot.source,
+            "source_revision": snapshot.source_revision,
+            "observed_at": dg.MetadataValue.timestamp(snapshot.observed_at),
+            **snapshot.notes,
+        }
+    )
+    return snapshot_rows(snapshot, month)

@@ -1,0 +1,196 @@
+"""`listings/month_reconciliation`: the month as a whole, how it was measured, and what it is to be compared with.
+
+The method is `docs/methodology.md`, section "Reconciliation of the month".
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+
+from assets.columns import BASIS, MONTH, SOURCE, SOURCE_REVISION
+from assets.listings.download_reconciliation import (
+    CLOSED_AT,
+    DAYS_OBSERVED,
+    DOWNLOAD_RECONCILIATION,
+    OPENED_AT,
+    QUALITY,
+    basis_of,
+)
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
+from pipeline.checks.rules import none_where
+from pipeline.months import days_in, opening_of
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.reference.incidents import AT_AN_OBSERVATION, Incident, incidents_between, plausible_downloads
+from pipeline.schema.declaration import DECIMAL, Column, Rule, Table
+
+MONTH_RECONCILIATION = Table(
+    group="listings",
+    name="month_reconciliation",
+    grain="month",
+    description=(
+        "The month as a whole: between which observations it was measured and how far that was scaled, how its total "
+        "compares with the 30-day counters and with what others measured, and what went wrong upstream."
+    ),
+    columns=(
+        MONTH,
+        BASIS,
+        QUALITY,
+        OPENED_AT,
+        CLOSED_AT,
+        DAYS_OBSERVED,
+        Column(
+            "scaling",
+            pl.Float64,
+            "What was observed times this is the month's downloads.",
+            "factor",
+            minimum=0.5,
+            maximum=2,
+        ),
+        Column("models", pl.Int64, "Repositories at the month's close.", "repositories"),
+        Column("models_renamed", pl.Int64, "Repositories with another name than at the opening.", "repositories"),
+        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
+        Column("downloads_a_day", pl.Float64, "Downloads by day of the month.", "downloads/day"),
+        Column(
+            "downloads_by_30d_counter",
+            pl.Float64,
+            "What the 30-day counters at the close give for the month: their sum, times the month's days / 30.",
+            "downloads",
+        ),
+        Column(
+            "ratio_to_30d_counter",
+            pl.Float64,
+            "`downloads` / `downloads_by_30d_counter`; the Hub's two counters differ by 3 to 9 %.",
+            "fraction",
+            nullable=True,
+        ),
+        Column("models_flagged", pl.Int64, "Repositories with flagged traffic.", "repositories"),
+        Column("downloads_flagged", DECIMAL, "Their downloads, which are counted.", "downloads"),
+        Column("plausible_low", pl.Float64, "Least plausible downloads a day.", "downloads/day", nullable=True),
+        Column("plausible_high", pl.Float64, "Most plausible downloads a day.", "downloads/day", nullable=True),
+        Column(
+            "is_plausible",
+            pl.Boolean,
+            "Whether `downloads_a_day` lies between them; absent where nothing is known.",
+            nullable=True,
+        ),
+        Column(
+            "incidents", pl.String, "Known incidents upstream between the two observations, by `; `.", nullable=True
+        ),
+        Column(
+            "incidents_at_observation",
+            pl.String,
+            "Those that spoilt counters on the day of an observation, by `; `.",
+            nullable=True,
+        ),
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("month",),
+    rules=(
+        # The Hub's two counters differ by 3 to 9 %; much more is a fault of one of them.
+        none_where(
+            "listings/month_reconciliation",
+            "counters_agree",
+            "The downloads are from half to twice what the 30-day counters give.",
+            ~pl.col("ratio_to_30d_counter").is_between(0.5, 2),
+            "warning",
+        ),
+        Rule(
+            "total_plausible",
+            "The downloads a day are near what others measured in this month.",
+            lambda frames: frames.scan("listings/month_reconciliation").filter(~pl.col("is_plausible")),
+            severity="warning",
+        ),
+        Rule(
+            "observed_on_sound_days",
+            "Neither observation was made while counters were known to be rolled back, frozen or missing.",
+            lambda frames: frames.scan("listings/month_reconciliation").filter(
+                pl.col("incidents_at_observation").is_not_null()
+            ),
+            severity="warning",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class KnownOfMonth:
+    """What is known of a month from elsewhere: incidents upstream, and the plausible downloads a day, if any."""
+
+    incidents: Sequence[Incident]
+    plausible: tuple[float, float] | None
+
+
+def whole_month(
+    by_case: pl.DataFrame, downloads: pl.LazyFrame, closing: pl.LazyFrame, opening: pl.LazyFrame, known: KnownOfMonth
+) -> pl.DataFrame:
+    """One row, from `listings/download_reconciliation` and what it was made from."""
+    basis = basis_of(by_case)
+    days = days_in(basis.month)
+    total = by_case["downloads"].sum()
+    by_30d = closing.select(pl.col("downloads_30d").sum()).collect().item() * days / 30
+    models_flagged, downloads_flagged = (
+        downloads.filter("is_flagged").select(pl.len(), pl.col("downloads").sum()).collect().row(0)
+    )
+    renamed = (
+        opening.select("hub_id", pl.col("model_id").alias("former_id"))
+        .join(closing.select("hub_id", "model_id"), on="hub_id")
+        .filter(pl.col("former_id") != pl.col("model_id"))
+        .select(pl.len())
+    )
+    low, high = known.plausible or (None, None)
+    a_day = float(total) / days
+    row = by_case.row(0, named=True) | {
+        "scaling": basis.scaling,
+        "models": by_case.filter(pl.col("flow_case") != "disappeared")["models"].sum(),
+        "models_renamed": renamed.collect(engine="streaming").item(),
+        "downloads": total,
+        "downloads_a_day": a_day,
+        "downloads_by_30d_counter": by_30d,
+        "ratio_to_30d_counter": float(total) / by_30d if by_30d else None,
+        "models_flagged": models_flagged,
+        "downloads_flagged": downloads_flagged,
+        "plausible_low": low,
+        "plausible_high": high,
+        "is_plausible": low <= a_day <= high if low is not None and high is not None else None,
+        "incidents": _said(known.incidents),
+        "incidents_at_observation": _said(
+            incident
+            for incident in known.incidents
+            if incident.kind in AT_AN_OBSERVATION
+            and any(incident.covers(moment) for moment in (basis.opened_at, basis.closed_at))
+        ),
+    }
+    schema = MONTH_RECONCILIATION.schema
+    return pl.DataFrame([{name: row[name] for name in schema}], schema=schema)
+
+
+def _said(incidents: Iterable[Incident]) -> str | None:
+    return "; ".join(str(incident) for incident in incidents) or None
+
+
+@table_asset(
+    MONTH_RECONCILIATION,
+    ins=inputs(
+        by_case=DOWNLOAD_RECONCILIATION, measured=MODEL_DOWNLOADS, closing=HUB_SNAPSHOTS, opening=OPENING_COUNTERS
+    ),
+)
+def month_reconciliation(
+    context: dg.AssetExecutionContext,
+    by_case: pl.LazyFrame,
+    measured: pl.LazyFrame,
+    closing: pl.LazyFrame,
+    opening: pl.LazyFrame,
+) -> pl.DataFrame:
+    """The month as a whole, and what it is to be compared with."""
+    cases = by_case.collect()
+    basis = basis_of(cases)
+    incidents = incidents_between(basis.opened_at or opening_of(basis.month), basis.closed_at, cases.item(0, "source"))
+    known = KnownOfMonth(incidents, plausible_downloads(basis.month))
+    whole = whole_month(cases, measured, closing, opening, known)
+    context.log.info(f"known incidents: {whole.item(0, 'incidents') or 'none'}")
+    return whole

@@ -1,0 +1,184 @@
+"""`listings/opening_counters`: the counters at the month's opening, from the lake or from the source."""
+
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from assets.columns import (
+    CREATED_AT,
+    DOWNLOADS_ALL_TIME,
+    HUB_ID,
+    MODEL_ID,
+    MONTH,
+    OBSERVED_AT,
+    SOURCE,
+    SOURCE_REVISION,
+)
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, IDENTIFIED_BY, snapshot_rows
+from pipeline import settings
+from pipeline.errors import MonthNotServedError
+from pipeline.lake.readable import ReadableLake
+from pipeline.months import previous_month
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.resources import LakeResource, SnapshotSourceResource
+from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.schema.declaration import Measure, Rule, Table, TableFrames
+from pipeline.sources.snapshots import SnapshotSource
+from pipeline.synthetic import MARK
+
+PUBLIC_HUB = frozenset({"hub", "hub_stats", "weekly"})
+"""Sources that observe the public Hub: its ids and counters, whichever of them is read."""
+STRETCH = 1000
+"""Repositories on a page of the listing."""
+
+
+def _with_presence(frames: TableFrames) -> pl.LazyFrame:
+    """The repositories of the opening in the order of their ids, and whether each is listed at the close."""
+    listed = frames.scan("listings/hub_snapshots").select("hub_id", pl.lit(value=True).alias("is_there"))
+    opening = frames.scan("listings/opening_counters").select("hub_id", "model_id")
+    return (
+        opening.join(listed, on="hub_id", how="left")
+        .with_columns(pl.col("is_there").fill_null(value=False))
+        .sort("hub_id")
+    )
+
+
+def _too_many_gone(frames: TableFrames) -> pl.LazyFrame:
+    most_gone = pl.max_horizontal((1 - settings.fewest_still_listed()) * pl.col("models"), pl.lit(2))
+    return _gone(frames).filter(pl.col("gone") > most_gone)
+
+
+def _gone(frames: TableFrames) -> pl.LazyFrame:
+    """One row: the repositories of the opening, and how many of them are not listed at the close."""
+    return _with_presence(frames).select(pl.len().alias("models"), (~pl.col("is_there")).sum().alias("gone"))
+
+
+OPENING_COUNTERS = Table(
+    group="listings",
+    name="opening_counters",
+    continues="listings/hub_snapshots",
+    grain="public model repository at the month's opening",
+    description=(
+        "The counters at the boundary that opens the month: the closing snapshot of the month before if the lake holds "
+        "it, else the same observation from the source. Empty where the source does not reach back so far."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        MODEL_ID,
+        IDENTIFIED_BY,
+        CREATED_AT.optional(),
+        DOWNLOADS_ALL_TIME.optional(),
+        OBSERVED_AT,
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("hub_id",),
+    may_be_empty=True,
+    rules=(
+        Rule(
+            "still_listed",
+            "At least 95 % of the repositories of the opening (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed "
+            "at the close: with fewer the observation is cut.",
+            _too_many_gone,
+            quoted=("gone", "models"),
+        ),
+        Rule(
+            "no_stretch_gone",
+            "Nowhere in the order of creation are a thousand repositories of the opening, as many as a page of the "
+            "listing has, missing at the close one after the other.",
+            lambda frames: (
+                _with_presence(frames)
+                .with_columns(pl.col("is_there").rle_id().alias("stretch"))
+                .filter(~pl.col("is_there"))
+                .group_by("stretch")
+                .agg(pl.len().alias("models"), pl.col("hub_id").first(), pl.col("model_id").first())
+                .filter(pl.col("models") >= STRETCH)
+                .sort("stretch")
+            ),
+            quoted=("models", "model_id"),
+        ),
+        Rule(
+            "identity_unchanged",
+            "Both observations identify repositories alike; those for which one of them has no id are matched by name.",
+            lambda frames: (
+                frames.scan("listings/opening_counters")
+                .join(frames.scan("listings/hub_snapshots").select("hub_id", "identified_by"), on="hub_id")
+                .filter(pl.col("identified_by") != pl.col("identified_by_right"))
+                .group_by("identified_by")
+                .agg(pl.len().alias("matched_by_name"))
+            ),
+            severity="warning",
+            quoted=("matched_by_name",),
+        ),
+    ),
+    measures=(
+        Measure(
+            "gone_share",
+            "Share of the repositories of the opening that are not listed at the close.",
+            lambda frames: _gone(frames).select(pl.col("gone") / pl.col("models")).fill_nan(0.0),
+            maximum=0.02,
+            severity="warning",
+        ),
+    ),
+)
+
+
+def counters_at_opening(snapshot: pl.LazyFrame, closing: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """`listings/opening_counters` of a month from the closing snapshot of the month before and its own.
+
+    A repository that only one of the two identifies by an id is the one of the same name: it gets the `hub_id` of the
+    close. `identified_by` stays what it was at the opening.
+    """
+    opening = snapshot.select(set(OPENING_COUNTERS.schema) - {"month"})
+    kinds = pl.concat([opening.select("identified_by"), closing.select("identified_by")]).unique().collect()
+    if kinds.height > 1:
+        opening = _with_ids_of(closing, opening)
+    return opening.with_columns(pl.lit(month).alias("month"))
+
+
+def _with_ids_of(closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
+    named = closing.select(
+        "model_id", pl.col("hub_id").alias("id_at_close"), pl.col("identified_by").alias("by_at_close")
+    ).unique("model_id", keep="first", maintain_order=True)
+    is_by_name = (pl.col("identified_by") == "name") | (pl.col("by_at_close") == "name")
+    found = opening.join(named, on="model_id", how="left", maintain_order="left")
+    matched = pl.when(is_by_name).then(pl.coalesce("id_at_close", "hub_id")).otherwise("hub_id").alias("hub_id")
+    return (
+        found.with_columns(matched)
+        .unique("hub_id", keep="first", maintain_order=True)
+        .drop("id_at_close", "by_at_close")
+    )
+
+
+def opening_snapshot(month: date, source: SnapshotSource, lake: ReadableLake) -> pl.LazyFrame:
+    """`listings/hub_snapshots` of the month before.
+
+    The lake's own, if it was read from the same source; else the same observation from the source, which gives the
+    same rows. A source that cannot be asked about the month before goes on from the lake's, if that is of another
+    source that observes the same Hub. Empty where there is none.
+    """
+    before = previous_month(month)
+    kept = lake.scan(HUB_SNAPSHOTS, before) if lake.holds(HUB_SNAPSHOTS, before) else None
+    read_from = kept.select(pl.col("source").first()).collect().item() if kept is not None else None
+    if kept is not None and read_from in (source.name, f"{source.name}{MARK}"):
+        return kept
+    try:
+        return snapshot_rows(source.closing_snapshot(before), before)
+    except MonthNotServedError:
+        if kept is not None and {read_from, source.name} <= PUBLIC_HUB:
+            return kept
+        return pl.LazyFrame(schema=HUB_SNAPSHOTS.schema)
+
+
+@table_asset(OPENING_COUNTERS, reads_network=True, ins=inputs(closing=HUB_SNAPSHOTS))
+def opening_counters(
+    context: dg.AssetExecutionContext,
+    closing: pl.LazyFrame,
+    snapshot_source: SnapshotSourceResource,
+    lake: LakeResource,
+) -> pl.LazyFrame:
+    """The counters at the month's opening, from the lake or from the source."""
+    month = month_of(context)
+    return counters_at_opening(opening_snapshot(month, snapshot_source.open(), lake), closing, month)
