@@ -12,7 +12,6 @@ import polars as pl
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.publish.system_limits import processors
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table, conform
 from pipeline.schema.published import Edition, PublishedTable
@@ -81,7 +80,7 @@ class LakeMonths:
 
     def _by_month(self, made: PublishedTable) -> list[tuple[Path, int]]:
         # A month alone leaves a processor idle between its parallel steps.
-        with ThreadPoolExecutor(processors()) as pool:
+        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
             return list(pool.map(lambda one: one._write_month(made), self.each()))
 
     def _write_month(self, made: PublishedTable) -> tuple[Path, int]:

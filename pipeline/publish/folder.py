@@ -13,6 +13,7 @@ too: what is listed is whole. Readers that have a file open keep it. The paths t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ VERSIONS_KEPT = 3
 """Versions that are kept beside the current one."""
 NAME = "%Y%m%dT%H%M%S%fZ"
 """How versions are named: by the time at which they were begun."""
+VERSION = r"\d{8}T\d{12}Z"
 SECONDS_FOR_ANOTHER = 600
 """How long a publisher waits for another one to finish."""
 
@@ -54,18 +56,23 @@ class PublishedFolder:
             CensusError: another process has been publishing into the same folder for too long.
         """
         with self._alone():
-            self._remove_abandoned()
+            for left_by_a_killed_publisher in self._versions.glob(".*.tmp/"):
+                shutil.rmtree(left_by_a_killed_publisher)
             version = self._next_name()
             draft = self._aside(version)
             draft.mkdir(parents=True)
             try:
                 yield Draft(version, draft)
-                _make_durable(draft)
+                for path in draft.rglob("*"):
+                    _sync(path)
                 draft.rename(self._versions / version)
                 self._switch(version)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-            self._remove_oldest()
+            others = [other for other in self.versions() if other != version]
+            for oldest in others[VERSIONS_KEPT:]:
+                (self._versions / oldest).rename(self._aside(oldest))
+                shutil.rmtree(self._aside(oldest))
 
     def current(self) -> str | None:
         """The name of the current version; None where nothing is published."""
@@ -79,9 +86,8 @@ class PublishedFolder:
 
     def versions(self) -> list[str]:
         """The versions that are kept, the latest first."""
-        if not self._versions.is_dir():
-            return []
-        return sorted((path.name for path in self._versions.iterdir() if _is_version(path)), reverse=True)
+        found = self._versions.glob("*/")
+        return sorted((path.name for path in found if re.fullmatch(VERSION, path.name)), reverse=True)
 
     def restore(self, version: str) -> None:
         """Makes a kept version the current one.
@@ -138,7 +144,7 @@ class PublishedFolder:
         for path in self.path.iterdir():
             if path.is_symlink() and path.readlink() == Path("current") / path.name and path.name not in names:
                 path.unlink()
-        _sync_folder(self.path)
+        _sync(self.path)
 
     def _point(self, name: str, target: Path) -> None:
         pointer = self.path / name
@@ -149,37 +155,10 @@ class PublishedFolder:
         aside.symlink_to(target)
         aside.replace(pointer)
 
-    def _remove_abandoned(self) -> None:
-        """Removes what killed publishers left; nobody else publishes now."""
-        for leftover in self._versions.glob(".*.tmp"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
 
-    def _remove_oldest(self) -> None:
-        others = [version for version in self.versions() if version != self.current()]
-        for version in others[VERSIONS_KEPT:]:
-            (self._versions / version).rename(self._aside(version))
-            shutil.rmtree(self._aside(version))
-
-
-def _is_version(path: Path) -> bool:
-    """Whether it is a whole version: what else lies beside them is left alone."""
-    try:
-        datetime.strptime(path.name, NAME).replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return path.is_dir()
-
-
-def _make_durable(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Has the file, or the folder's list of names, on the disk before anything else happens."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -12,6 +12,7 @@ import duckdb
 from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from pipeline.months import in_words, run_again
 from pipeline.publish.allowances import CHANGED_HEADLINE, FEWER_MONTHS, MIXED_LISTS
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, FinishedMonths, different, made_by, manifest_rows
@@ -33,7 +34,7 @@ def split_by_rule(lake: Lake, finished: FinishedMonths, rule: str) -> FinishedMo
         for month, other in rules.items()
         if other != rule
     }
-    return FinishedMonths([month for month in finished.publishable if month not in others], finished.held_back | others)
+    return FinishedMonths([month for month in rules if month not in others], finished.held_back | others)
 
 
 def require_same_world(lake: Lake, source: str, month: date | None = None) -> None:
@@ -83,17 +84,16 @@ def require_made_alike(lake: Lake, catalogue: Catalogue, months: Sequence[date],
         names = ", ".join(sorted({name for found in differing.values() for name in found}))
         first, last = min(differing), max(differing)
         raise CensusError(
-            f"{', '.join(f'{month:%Y-%m}' for month in differing)} were made by another version of {names} than "
-            f"{months[-1]:%Y-%m}: `census run --from {first:%Y-%m} --to {last:%Y-%m}` from the step that reads it "
+            f"{in_words(list(differing))} were made by another version of {names} than {months[-1]:%Y-%m}: "
+            f"{run_again(first, last)} from the step that reads it "
             f"(`--from-step downloads`, `attribution`, `lineage` or `shares`){_allow(MIXED_LISTS)}"
         )
     for table in catalogue.tables.values():
         known = lake.provenance(table) if not table.monthly and lake.holds(table) else None
-        if known and (names_of_table := different(known.made_by, latest)):
+        if known and (lists := different(known.made_by, latest)):
             raise CensusError(
-                f"{table.path} is of another version of {', '.join(names_of_table)} than the months were made by: "
-                f"`census run --from {months[0]:%Y-%m} --to {months[-1]:%Y-%m} --from-step attribution`"
-                f"{_allow(MIXED_LISTS)}"
+                f"{table.path} is of another version of {', '.join(lists)} than the months were made by: "
+                f"{run_again(months[0], months[-1], 'attribution')}{_allow(MIXED_LISTS)}"
             )
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from itertools import combinations
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -21,7 +23,6 @@ from pipeline.errors import CensusError
 from pipeline.lake.provenance import OBSERVATION, Provenance
 from pipeline.lake.store import OF_ANOTHER_VERSION, Lake
 from pipeline.months import in_words, previous_month, run_again, stretches
-from pipeline.publish.system_limits import processors
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
 from pipeline.version import __version__
@@ -108,26 +109,35 @@ def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
     observed = {provenance.observation for provenance in provenances} - {Provenance().observation}
     if len(observed) > 1:
         raise CensusError(f"{month:%Y-%m} is made of several observations: {run_again(month)}")
-    if different := _disagreeing(provenances):
+    if several := {
+        name for one, other in combinations(provenances, 2) for name in different(one.made_by, other.made_by)
+    }:
         raise CensusError(
-            f"{month:%Y-%m} is made by several versions of {', '.join(different)}: run the month again from the first "
-            "step that reads it"
+            f"{month:%Y-%m} is made by several versions of {', '.join(sorted(several))}: run the month again from the "
+            "first step that reads it"
         )
     source, revision, observed_at = next(iter(observed), (None, None, None))
-    return pl.DataFrame(
+    rows = [
         {
-            "month": [month] * len(tables),
-            "table": [table.path for table in tables],
-            "rows": [file.rows for file in stored],
-            "bytes": [file.bytes for file in stored],
-            "sha256": list(digests.values()),
-            "source": [source] * len(tables),
-            "source_revision": [revision] * len(tables),
-            "observed_at": [datetime.fromisoformat(observed_at) if observed_at else None] * len(tables),
-            "made_by": [json.dumps(dict(found.made_by) if found else {}, sort_keys=True) for found in known.values()],
-            "code_version": [__version__] * len(tables),
-        },
-        schema=MONTH_MANIFEST.schema,
+            "table": table.path,
+            "rows": file.rows,
+            "bytes": file.bytes,
+            "sha256": digests[table.path],
+            "made_by": json.dumps(dict(found.made_by) if (found := known[table.path]) else {}, sort_keys=True),
+        }
+        for table, file in zip(tables, stored, strict=True)
+    ]
+    return pl.DataFrame(rows).select(
+        pl.lit(month).alias("month"),
+        "table",
+        "rows",
+        "bytes",
+        "sha256",
+        pl.lit(source).alias("source"),
+        pl.lit(revision).alias("source_revision"),
+        pl.lit(observed_at and datetime.fromisoformat(observed_at)).alias("observed_at"),
+        "made_by",
+        pl.lit(__version__).alias("code_version"),
     )
 
 
@@ -156,15 +166,9 @@ def made_by(lake: Lake, month: date) -> dict[str, str]:
 
 def finished_months(lake: Lake, catalogue: Catalogue) -> FinishedMonths:
     """Which months of the lake may be published: every table is there and matches the month's manifest."""
-    publishable: list[date] = []
-    held_back: dict[date, str] = {}
-    for month in months_held(lake, catalogue):
-        defect = next(defects(lake, catalogue, month), None)
-        if defect is None:
-            publishable.append(month)
-        else:
-            held_back[month] = str(defect)
-    return FinishedMonths(publishable, held_back)
+    first = {month: next(defects(lake, catalogue, month), None) for month in months_held(lake, catalogue)}
+    held_back = {month: str(defect) for month, defect in first.items() if defect}
+    return FinishedMonths([month for month in first if month not in held_back], held_back)
 
 
 def months_held(lake: Lake, catalogue: Catalogue) -> list[date]:
@@ -179,46 +183,41 @@ def defects(
 
     Every file is read to its last byte, unless `digest` knows another way; see `digest_as_listed`.
     """
+    listed: Mapping[str, str] | None = None
     try:
-        listed = dict(manifest_rows(lake, month).select("table", "sha256").iter_rows())
+        listed = _listed(lake, month)
     except CensusError as error:
         yield Defect(MONTH_MANIFEST.path, str(error))
-        listed = None
     held = [table for table in catalogue.monthly if lake.holds(table, month)]
     look = digest or lake.digest
     digests = _digests(held, lambda table: look(table, month))
     for table in catalogue.monthly:
         if table not in held:
             yield Defect(table.path, "is missing")
-        elif listed is not None and table.path not in listed:
+        elif listed is None:
+            continue
+        elif table.path not in listed:
             yield Defect(table.path, "is not in the month's manifest")
-        elif listed is not None and digests[table.path] != listed[table.path]:
+        elif digests[table.path] != listed[table.path]:
             yield Defect(table.path, "has changed since the month was finished")
-        elif listed is not None and not lake.is_of_this_version(table, month):
+        elif not lake.is_of_this_version(table, month):
             yield Defect(table.path, OF_ANOTHER_VERSION)
     known: dict[str, Provenance | None] = {}
     for table in held:
-        try:
+        with suppress(CensusError):  # The file has changed, which is told above.
             known[table.path] = lake.provenance(table, month)
-        except CensusError:
-            continue  # The file has changed, which is told above.
     yield from _stale(known, digests)
 
 
 def digest_as_listed(lake: Lake) -> Callable[[Table, date], str]:
     """Digests for a quick look: those of the manifest, but for files that were written since."""
-
-    @cache
-    def listed(month: date) -> tuple[datetime, Mapping[str, str]] | None:
-        try:
-            rows = manifest_rows(lake, month)
-        except CensusError:
-            return None
-        return lake.modified(MONTH_MANIFEST, month), dict(rows.select("table", "sha256").iter_rows())
+    listed = cache(lambda month: _listed(lake, month))
 
     def digest(table: Table, month: date) -> str:
-        if (found := listed(month)) and table.path in found[1] and lake.modified(table, month) <= found[0]:
-            return found[1][table.path]
+        with suppress(CensusError):
+            known = listed(month).get(table.path)
+            if known and lake.modified(table, month) <= lake.modified(MONTH_MANIFEST, month):
+                return known
         return lake.digest_while_unchanged(table, month)
 
     return digest
@@ -234,19 +233,11 @@ def misfits(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> dict[da
     made = {month: made_by(lake, month) for month in months}
     found: dict[date, list[Defect]] = {}
     for month in months:
-        opened = _opened_elsewhere(lake, catalogue, month) if previous_month(month) in months else []
-        others = different(made[month], made[months[-1]])
-        if others:
-            opened.append(
-                Defect(
-                    MONTH_MANIFEST.path,
-                    f"is made by another {', '.join(others)} than {months[-1]:%Y-%m}",
-                    is_stale=True,
-                )
-            )
-        if opened:
-            found[month] = opened
-    return found
+        found[month] = list(_opened_elsewhere(lake, catalogue, month)) if previous_month(month) in months else []
+        if others := different(made[month], made[months[-1]]):
+            problem = f"is made by another {', '.join(others)} than {months[-1]:%Y-%m}"
+            found[month].append(Defect(MONTH_MANIFEST.path, problem, is_stale=True))
+    return {month: those for month, those in found.items() if those}
 
 
 def different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
@@ -254,39 +245,31 @@ def different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     return sorted(name for name in one.keys() & other.keys() if one[name] != other[name])
 
 
-def _disagreeing(provenances: Sequence[Provenance]) -> list[str]:
-    said: dict[str, set[str]] = {}
-    for provenance in provenances:
-        for name, value in provenance.made_by.items():
-            said.setdefault(name, set()).add(value)
-    return sorted(name for name, values in said.items() if len(values) > 1)
+def _listed(lake: Lake, month: date) -> Mapping[str, str]:
+    """The manifest's digests by table."""
+    return dict(manifest_rows(lake, month).select("table", "sha256").iter_rows())
 
 
 def _digests(tables: Sequence[Table], digest: Callable[[Table], str]) -> dict[str, str]:
     """Each table's digest, several at a time: hashing takes more time than reading."""
-    with ThreadPoolExecutor(processors()) as pool:
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         return dict(zip((table.path for table in tables), pool.map(digest, tables), strict=True))
 
 
-def _opened_elsewhere(lake: Lake, catalogue: Catalogue, month: date) -> list[Defect]:
+def _opened_elsewhere(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[Defect]:
     """Tables that open with another observation than the lake closes the month before with, of one source."""
     before = previous_month(month)
-    found = []
     for table in catalogue.monthly:
         if table.continues is None:
             continue
         closing = catalogue[table.continues]
         if not (lake.holds(table, month) and lake.holds(closing, month) and lake.holds(closing, before)):
             continue
-        source, _ = _observation(lake, closing, month)
-        closed_by, opened_by = _observation(lake, closing, before), _observation(lake, table, month)
+        (source, _), opened_by = _observation(lake, closing, month), _observation(lake, table, month)
+        closed_by = _observation(lake, closing, before)
         if closed_by[0] == source and opened_by[0] in (source, None) and closed_by != opened_by:
-            problem = (
-                f"opens with revision {opened_by[1] or 'none'} of {source}, but {before:%Y-%m} now closes with "
-                f"{closed_by[1]}"
-            )
-            found.append(Defect(table.path, problem, is_stale=True))
-    return found
+            said = f"revision {opened_by[1] or 'none'} of {source}, but {before:%Y-%m} now closes with {closed_by[1]}"
+            yield Defect(table.path, f"opens with {said}", is_stale=True)
 
 
 def _observation(lake: Lake, table: Table, month: date) -> tuple[str | None, str | None]:
@@ -296,22 +279,13 @@ def _observation(lake: Lake, table: Table, month: date) -> tuple[str | None, str
 
 def _stale(known: Mapping[str, Provenance | None], digests: Mapping[str, str]) -> Iterator[Defect]:
     """Tables made from another file than the one that is there, and those made from such tables."""
-    inputs = {path: provenance.inputs for path, provenance in known.items() if provenance is not None}
-    stale: dict[str, str] = {
-        path: upstream
-        for path, files in inputs.items()
-        for upstream, digest in files.items()
-        if digests.get(upstream, digest) != digest
-    }
-    found = True
-    while found:
-        followers = {
-            path: upstream
-            for path, files in inputs.items()
-            for upstream in files
-            if path not in stale and upstream in stale
-        }
-        stale |= followers
-        found = bool(followers)
-    for path, upstream in stale.items():
-        yield Defect(path, f"was made from another {upstream} than the lake holds", is_stale=True)
+
+    @cache
+    def cause(path: str) -> str | None:
+        made_from = provenance.inputs if (provenance := known.get(path)) else {}
+        is_other = (up for up, digest in made_from.items() if digests.get(up, digest) != digest or cause(up))
+        return next(is_other, None)
+
+    for path in known:
+        if upstream := cause(path):
+            yield Defect(path, f"was made from another {upstream} than the lake holds", is_stale=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.digest import digest_of
 from pipeline.publish.column_types import type_names
-from pipeline.publish.dictionary import dictionary_page
+from pipeline.publish.dictionary import TEMPLATES, dictionary_page
 from pipeline.publish.export import ExportedTable, LakeMonths
 from pipeline.publish.relations import column_comments, references_of, table_comment
 from pipeline.schema.declaration import Column
@@ -31,30 +31,6 @@ LARGEST_REFERENCED = 100_000
 PARQUET = "application/vnd.apache.parquet"
 SHOWN_FIRST = "country_shares"
 """The table that a reader of the dataset sees first."""
-CARD = """---
-pretty_name: {title}
-license: apache-2.0
-tags:
-- model-downloads
-- statistics{synthetic_tag}
-configs:
-{configs}
----
-
-# {title}
-
-{about}
-
-Version {version}, schema {schema_version}, published {published_at}.
-
-Every share names its window, population, attribution and denominator, and carries bounds and coverage. Shares are not
-additive: add `downloads` and `denominator`, divide last. The tables `data_dictionary` and `data_checks` say what every
-column means and what was checked; `_census` names the source and revision of every month.
-
-| table | one row per | rows |
-|---|---|---|
-{rows}
-"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +43,6 @@ class Described:
     csv: Mapping[str, Path]
     digests: Mapping[Path, str]
     about: str
-    is_synthetic: bool
 
     def relative(self, path: Path) -> str:
         """A file's path within the version."""
@@ -88,11 +63,19 @@ def write_metadata(path: Path, months: LakeMonths, tables: Sequence[ExportedTabl
         f"from {', '.join(of_months['source'].unique().sort())}."
     )
     paths = [*csv.values(), *(file for exported in tables for file in exported.files)]
-    described = Described(path, months, tables, csv, {file: digest_of(file) for file in paths}, about, is_synthetic)
+    described = Described(path, months, tables, csv, {file: digest_of(file) for file in paths}, about)
     written = {
         "datapackage.json": json.dumps(_data_package(described), indent=1, ensure_ascii=False),
         "croissant.json": json.dumps(_croissant(described), indent=1, ensure_ascii=False),
-        "parquet/README.md": _card(described),
+        "parquet/README.md": TEMPLATES.get_template("card.md").render(
+            title=TITLE,
+            about=about,
+            is_synthetic=is_synthetic,
+            edition=months.edition,
+            schema_version=SCHEMA_VERSION,
+            shown_first=SHOWN_FIRST,
+            tables=tables,
+        ),
         "data_dictionary.html": dictionary_page(months.catalogue, about),
     }
     for name, text in written.items():
@@ -243,25 +226,3 @@ def _record_set(described: Described, exported: ExportedTable) -> dict[str, Any]
             for column in made.table.columns
         ],
     }
-
-
-def _card(described: Described) -> str:
-    names = [exported.made.name for exported in described.tables]
-    configs = [
-        f"- config_name: {name.strip('_')}\n  data_files: {name}/*.parquet"
-        + ("\n  default: true" if name == SHOWN_FIRST else "")
-        for name in names
-    ]
-    return CARD.format(
-        title=TITLE,
-        synthetic_tag="\n- synthetic" if described.is_synthetic else "",
-        configs="\n".join(configs),
-        about=described.about,
-        version=described.months.edition.version,
-        schema_version=SCHEMA_VERSION,
-        published_at=described.published_at,
-        rows="\n".join(
-            f"| `{exported.made.name}` | {exported.made.table.grain} | {exported.rows:,} |"
-            for exported in described.tables
-        ),
-    )

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.publish.consistency import file_states, require_unchanged
-from pipeline.publish.digests import lake_digests, write_digests
+from pipeline.publish.digests import file_states, lake_digests, require_unchanged, write_digests
 from pipeline.publish.export import LakeMonths, write_csv
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.guards import (

@@ -19,9 +19,9 @@ from pathlib import Path
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, upload
 from pipeline.publish.digests import OF_THE_VERSION
-from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
+from pipeline.publish.folder import VERSION, VERSIONS_KEPT, PublishedFolder
 
-IN_A_VERSION = re.compile(r"/versions/(\d{8}T\d{12}Z)/(.+)")
+IN_A_VERSION = re.compile(rf"/versions/({VERSION})/(.+)")
 
 
 @dataclass(frozen=True)

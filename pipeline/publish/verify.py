@@ -11,10 +11,13 @@ from typing import Any
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import run_again
-from pipeline.publish.digests import OF_THE_LAKE, OF_THE_VERSION, file_digests, read_digests, table_and_month
+from pipeline.publish.digests import OF_THE_LAKE, OF_THE_VERSION, file_digests, lake_files, read_digests
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, defects, misfits, months_held
 from pipeline.schema.catalogue import Catalogue
+from pipeline.wording import counted
+
+PUBLISH_AGAIN = "publish again, or `census restore` another version"
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,17 @@ class Verification:
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
-        return {
-            "months": [f"{month:%Y-%m}" for month in self.months],
-            "versions": self.versions,
-            "findings": [asdict(finding) for finding in self.findings],
-        }
+        return asdict(self) | {"months": [f"{month:%Y-%m}" for month in self.months]}
 
     def as_text(self) -> str:
         """A line for each finding, and one for the whole."""
-        looked_at = f"{len(self.months)} months of the lake and {len(self.versions)} published versions"
+        looked_at = (
+            f"{counted(len(self.months), 'month')} of the lake and {counted(len(self.versions), 'published version')}"
+        )
         if not self.findings:
             return f"{looked_at}: every file is as it was when it was finished or published"
-        return "\n".join([*map(str, self.findings), f"{looked_at}: {len(self.findings)} things do not match"])
+        wrong = counted(len(self.findings), "thing does", "things do")
+        return "\n".join([*map(str, self.findings), f"{looked_at}: {wrong} not match"])
 
 
 def verify(lake: Lake, catalogue: Catalogue, folder: Path) -> Verification:
@@ -60,14 +62,11 @@ def verify(lake: Lake, catalogue: Catalogue, folder: Path) -> Verification:
     """
     months = months_held(lake, catalogue)
     published = PublishedFolder(folder)
+    of_months = {month: list(_of_the_month(lake, catalogue, month)) for month in months}
+    for month, those in misfits(lake, catalogue, [month for month in months if not of_months[month]]).items():
+        of_months[month] = [f"{misfit}: {run_again(month)}" for misfit in those]
     found = Verification(months, published.versions())
-    sound = []
-    for month in months:
-        of_month = list(_of_the_month(lake, catalogue, month))
-        found.findings += of_month
-        sound += [] if of_month else [month]
-    for month, those in misfits(lake, catalogue, sound).items():
-        found.findings += [Finding(f"{month:%Y-%m}", f"{misfit}: {run_again(month)}") for misfit in those]
+    found.findings += [Finding(f"{month:%Y-%m}", problem) for month in months for problem in of_months[month]]
     for version in found.versions:
         found.findings += _of_a_kept_version(published, version)
     current = published.current()
@@ -77,15 +76,14 @@ def verify(lake: Lake, catalogue: Catalogue, folder: Path) -> Verification:
     return found
 
 
-def _of_the_month(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[Finding]:
+def _of_the_month(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[str]:
     changed = set()
     for defect in defects(lake, catalogue, month):
         changed.add(defect.table)
-        yield Finding(f"{month:%Y-%m}", f"{defect}: {run_again(month)}")
+        yield f"{defect}: {run_again(month)}"
     for table in catalogue.monthly:
         if table.path not in changed and lake.provenance(table, month) is None:
-            problem = f"{table.path} does not say what it was made from: {run_again(month)}"
-            yield Finding(f"{month:%Y-%m}", problem)
+            yield f"{table.path} does not say what it was made from: {run_again(month)}"
 
 
 def _of_a_kept_version(published: PublishedFolder, version: str) -> list[Finding]:
@@ -108,14 +106,11 @@ def _of_the_version(version: Path) -> Iterator[Finding]:
     found = file_digests(version)
     for name in sorted(listed.keys() | found.keys()):
         if name not in found:
-            yield Finding(version.name, f"{name} is missing: publish again, or `census restore` another version")
+            yield Finding(version.name, f"{name} is missing: {PUBLISH_AGAIN}")
         elif name not in listed:
             yield Finding(version.name, f"{name} was not published with it: remove it")
         elif listed[name] != found[name]:
-            yield Finding(
-                version.name,
-                f"{name} has changed since it was published: publish again, or `census restore` another version",
-            )
+            yield Finding(version.name, f"{name} has changed since it was published: {PUBLISH_AGAIN}")
 
 
 def _of_the_pointers(folder: Path, current: str) -> Iterator[Finding]:
@@ -132,11 +127,9 @@ def _of_its_lake(version: Path, lake: Lake, catalogue: Catalogue) -> Iterator[Fi
     except CensusError as error:
         yield Finding(version.name, str(error))
         return
+    files = lake_files(lake, catalogue)
     for name in sorted(listed):
-        table, month = table_and_month(name, catalogue)
-        if table is None:
-            yield Finding(version.name, f"{OF_THE_LAKE} lists {name!r}, which is no file of the lake: publish again")
-        elif table.monthly and table is not MONTH_MANIFEST:
+        if "/month=" in name and not name.startswith(f"{MONTH_MANIFEST.path}/"):
             continue
-        elif not lake.holds(table, month) or lake.digest(table, month) != listed[name]:
+        if name not in files or not lake.holds(*files[name]) or lake.digest(*files[name]) != listed[name]:
             yield Finding(version.name, f"was made from another {name} than the lake holds: publish again")

@@ -14,7 +14,6 @@ from pipeline.errors import CensusError
 from pipeline.publish.column_types import type_names
 from pipeline.publish.export import ExportedTable, LakeMonths
 from pipeline.publish.relations import column_comments, number_columns, table_comment
-from pipeline.publish.system_limits import duckdb_settings
 from pipeline.publish.views import views_of
 from pipeline.schema.declaration import Table
 
@@ -25,6 +24,9 @@ FILE_NAME = "census.duckdb"
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 """Opens an in-memory database."""
+
+PART_OF_MEMORY = "50%"
+"""DuckDB's part of what the container or the machine has; Python and Polars need the rest."""
 
 ENFORCED_ROWS = 20_000
 """Keys of larger tables are verified when exported, not enforced: an index takes more room than the table itself."""
@@ -38,8 +40,7 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
     """
     published = {exported.made.name: exported.made for exported in tables}
     with connect() as connection:
-        for name, value in duckdb_settings().items():
-            connection.sql(f"set {name} = '{value}'")
+        connection.sql(f"set memory_limit = '{PART_OF_MEMORY}'")
         connection.sql(f"set temp_directory = '{quoted(str(path.with_suffix('.spill')))}'")
         confine(connection, path.parent)
         connection.sql(f"attach '{quoted(str(path))}' as census (storage_version '{STORAGE_VERSION}')")
