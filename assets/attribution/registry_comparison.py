@@ -20,7 +20,7 @@ from pipeline.months import add_months, in_words, months_between
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.reference.countries import country_name
 from pipeline.reference.other_map import VARIANTS, CountryMap
-from pipeline.report.words import ATTRIBUTION_MEANINGS, POPULATION_MEANINGS, basis_in_words, by_months
+from pipeline.report.statements import ATTRIBUTION_MEANINGS, POPULATION_MEANINGS, basis_in_words, by_months
 from pipeline.synthetic import is_synthetic, label
 
 POPULATIONS = {"new": "is_new", "all": None, "language_models": "is_language"}

@@ -59,7 +59,7 @@ def month_pictures(
         return {}
     from pipeline.report import charts  # noqa: PLC0415 - it draws: half a second of imports
     from pipeline.report.lake_pictures import months_pictured, read_month  # noqa: PLC0415 - few tables have figures
-    from pipeline.report.report import pictures_of  # noqa: PLC0415 - see above
+    from pipeline.report.pages import pictures_of  # noqa: PLC0415 - see above
 
     facts = []
     for held in months_pictured(lake, table, month):

@@ -57,7 +57,7 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
             is published, or what was written is not what the lake holds; what was published before stays.
         TemporaryError: a month was run meanwhile; what was published before stays.
     """
-    from pipeline.report.report import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
+    from pipeline.report.pages import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
 
     published = PublishedFolder(folder)
     with published.new_version() as draft:

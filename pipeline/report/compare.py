@@ -13,59 +13,66 @@ from pipeline.databases import rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import days_in, parse_month
 from pipeline.report.figures import open_warehouse
-from pipeline.report.window import MONTH_BY_MONTH, read_window
-from pipeline.report.words import basis_in_words, part
+from pipeline.report.statements import MONTH_BY_MONTH, part, read_window
 from pipeline.text import plain
 
 FIGURES = Path(__file__).parents[2] / "docs" / "benchmark-figures.csv"
 
-_SHARES = """from {table} where month = $month and "window" = $window and population = $population
-  and attribution = 'uploader' and member = $member"""
-_FAMILY = "from family_shares where month = $month and level = 'root_model'"
-_OF_FAMILY = "filter (family like $member || '/%')"
+_OF_WINDOW = 'month = $month and "window" = $window and population = $population'
+
+
+def _of_window(table: str, value: str, members: str) -> str:
+    return f"select {value} from {table} where {_OF_WINDOW} and {members}"  # noqa: S608 - declared names
+
+
+def _of_shares(table: str, value: str = "share", members: str = "member = $member") -> str:
+    return _of_window(table, value, f"attribution = 'uploader' and {members}")
+
+
+def _of_attribute(dimension: str, but: str) -> str:
+    members = f"within = 'all' and dimension = '{dimension}' and member <> '{but}'"
+    return _of_shares("attribute_shares", "sum(share)", members)
+
+
+def _of_family(value: str) -> str:
+    members = "filter (family like $member || '/%')"
+    return f"select sum({value}) {members} from family_shares where month = $month and level = 'root_model'"  # noqa: S608
+
+
 MEASURES: dict[str, tuple[str, str]] = {
-    "country_share": ("percent", f"select share {_SHARES.format(table='country_shares')}"),
-    "country_share_of_attributed": ("percent", f"select share_of_attributed {_SHARES.format(table='country_shares')}"),
-    "organization_share": ("percent", f"select share {_SHARES.format(table='organization_shares')}"),
+    "country_share": ("percent", _of_shares("country_shares")),
+    "country_share_of_attributed": ("percent", _of_shares("country_shares", "share_of_attributed")),
+    "organization_share": ("percent", _of_shares("organization_shares")),
     "attribute_share": (
         "percent",
-        """select share from attribute_shares where month = $month and "window" = $window
-        and population = $population and within = 'all' and dimension || '/' || member = $member""",
+        _of_shares("attribute_shares", members="within = 'all' and dimension || '/' || member = $member"),
     ),
-    "data_declared_share": (
-        "percent",
-        """select sum(share) from attribute_shares where month = $month and "window" = $window
-        and population = $population and dimension = 'openness' and within = 'all' and member <> 'weights_only'""",
-    ),
-    "derivatives_share": (
-        "percent",
-        """select sum(share) from attribute_shares where month = $month and "window" = $window
-        and population = $population and dimension = 'derivation' and within = 'all' and member <> 'original'""",
-    ),
+    "data_declared_share": ("percent", _of_attribute("openness", "weights_only")),
+    "derivatives_share": ("percent", _of_attribute("derivation", "original")),
     "country_ratio": (
         "times",
-        """select sum(downloads) filter (member = split_part($member, '/', 1))
-          / nullif(sum(downloads) filter (member = split_part($member, '/', 2)), 0)
-        from country_shares where month = $month and "window" = $window and population = $population
-          and attribution = 'uploader'""",
+        _of_shares(
+            "country_shares",
+            "sum(downloads) filter (member = split_part($member, '/', 1)) "
+            "/ nullif(sum(downloads) filter (member = split_part($member, '/', 2)), 0)",
+            "true",
+        ),
     ),
-    "family_share_of_new": ("percent", f"select sum(share_of_new_derivatives) {_OF_FAMILY} {_FAMILY}"),
-    "family_derivatives": ("repositories", f"select sum(derivatives) {_OF_FAMILY} {_FAMILY}"),
+    "family_share_of_new": ("percent", _of_family("share_of_new_derivatives")),
+    "family_derivatives": ("repositories", _of_family("derivatives")),
     "derivatives_on_base": (
         "percent",
         "select sum(share_of_new_derivatives) from derivation_flows where month = $month and base_country = $member",
     ),
     "top_share": (
         "percent",
-        """select case $member when '10' then top_10_share when '100' then top_100_share else top_1000_share end
-        from concentration where month = $month and "window" = $window and population = $population
-          and dimension = 'model'""",
+        _of_window(
+            "concentration",
+            "case $member when '10' then top_10_share when '100' then top_100_share else top_1000_share end",
+            "dimension = 'model'",
+        ),
     ),
-    "mean_size": (
-        "billion parameters",
-        """select mean_parameters from model_sizes where month = $month and "window" = $window
-        and population = $population and within = 'all'""",
-    ),
+    "mean_size": ("billion parameters", _of_window("model_sizes", "mean_parameters", "within = 'all'")),
     "models": ("million", "select models from dim_month where month = $month"),
     "downloads_per_day": ("million", "select downloads / $days from dim_month where month = $month"),
 }
@@ -154,24 +161,18 @@ def _compared(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, mo
     differs = [figure.differs] if figure.differs else []
     if month != wanted:
         differs.append(f"our month is {month:%Y-%m}, {wanted:%Y-%m} is not published")
-    differs += _window_and_coverage(connection, figure, month)
+    differs.append(_window_and_coverage(connection, figure, month))
     value = found[0][0] if found else None
     return Comparison(figure, None if value is None else value * _SCALES.get(unit, 1), month, differs)
 
 
-def _window_and_coverage(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, month: date) -> list[str]:
-    stated = rows_to_show(
-        connection.sql(
-            """select coverage, denominator from country_shares where month = $month and "window" = $window
-            and population = $population and attribution = 'uploader' limit 1""",
-            params={"month": month, "window": figure.our_window, "population": figure.our_population},
-        )
-    )
+def _window_and_coverage(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, month: date) -> str:
+    query = _of_shares("country_shares", "any_value(coverage), any_value(denominator)", "true")
+    given = {"month": month, "window": figure.our_window, "population": figure.our_population}
+    [(coverage, denominator)] = connection.sql(query, params=given).fetchall()
     window = read_window(connection, figure.our_window, month)
-    basis = basis_in_words({facts.month: facts.basis for facts in window.held})
-    coverage, denominator = stated[0] if stated else (None, None)
     covered = part(coverage, denominator, "attributed")
-    return [f"ours: {figure.our_population}, {window.in_words()}, {covered}; {basis}"]
+    return f"ours: {figure.our_population}, {window.in_words()}, {covered}; {window.terms()['Basis']}"
 
 
 def as_text(comparisons: list[Comparison], label: str) -> str:

@@ -15,15 +15,22 @@ from typing import Any
 
 import duckdb
 
-from pipeline.databases import rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import in_words
 from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.publish.warehouse import quoted
-from pipeline.report.figures import Row, headline_definition, open_warehouse
-from pipeline.report.window import Window, read_window
-from pipeline.report.words import ATTRIBUTION_MEANINGS, NOTHING, POPULATION_MEANINGS, counted, part, terms_as_text
+from pipeline.report.figures import Row, headline_definition, open_warehouse, rows_of
+from pipeline.report.statements import (
+    ATTRIBUTION_MEANINGS,
+    NOTHING,
+    POPULATION_MEANINGS,
+    Window,
+    part,
+    read_window,
+    terms_as_text,
+)
 from pipeline.text import plain
+from pipeline.wording import counted
 
 LEVELS = {
     "families": f"coalesce(facts.family, '{REMAINDER}') as name",
@@ -85,7 +92,7 @@ class Explanation:
         ]
         return values | {
             "figure": values["figure"] | {"month": f"{self.figure.month:%Y-%m}"},
-            "window": {"name": window.name, "is_complete": window.is_complete, "is_synthetic": window.is_synthetic}
+            "window": {"name": window.name, "is_complete": not window.missing, "is_synthetic": window.is_synthetic}
             | {name: [f"{month:%Y-%m}" for month in getattr(window, name)] for name in ("months", "missing")},
             "statement": self._statement(),
             "levels": dict(self.levels),
@@ -181,7 +188,7 @@ def explain(folder: Path, asked: Asked) -> Explanation:
         window = read_window(connection, str(figure.window), figure.month)
         sql = {"organizations": _sql_of_organizations(figure)}
         sql |= {level: _sql(figure, window.promised[0], level) for level in LEVELS}
-        levels = {level: _rows(connection, query) for level, query in sql.items()}
+        levels = {level: rows_of(connection.sql(query)) for level, query in sql.items()}
         [(version,)] = connection.sql("select any_value(version) from _census").fetchall()
     for level, rows in levels.items():
         found = sum(row["downloads"] for row in rows)
@@ -207,10 +214,8 @@ def _as_the_headline(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Ask
 
 
 def _stated(connection: duckdb.DuckDBPyConnection, figure: Asked) -> Row:
-    found = _rows(
-        connection,
-        f"select downloads, denominator, share, share_low, share_high, coverage from {_shares_of(figure)}",  # noqa: S608
-    )
+    columns = "downloads, denominator, share, share_low, share_high, coverage"
+    found = rows_of(connection.sql(f"select {columns} from {_shares_of(figure)}"))  # noqa: S608 - quoted
     if found:
         return found[0]
     known = _known_members(connection, figure.dimension)
@@ -291,11 +296,6 @@ def _sql(figure: Asked, first: date, level: str) -> str:
             f"from {_shares_of(figure)}"
         )
     return f"select * from (\n{listed}\n) order by downloads desc, name"  # noqa: S608 - literals are quoted
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
-    found = connection.sql(sql)
-    return [dict(zip(found.columns, row, strict=True)) for row in rows_to_show(found)]
 
 
 def _table(level: str, rows: Sequence[Row], most: int, whole: float) -> Iterator[str]:

@@ -15,9 +15,15 @@ import duckdb
 from pipeline.databases import open_published, rows_to_show
 from pipeline.errors import CensusError
 from pipeline.publish.warehouse import FILE_NAME
-from pipeline.report.window import MONTH_BY_MONTH, Window, read_window
-from pipeline.report.words import ATTRIBUTION_MEANINGS, NOTHING, POPULATION_MEANINGS
-from pipeline.schema.figure import Chart, Figure
+from pipeline.report.statements import (
+    ATTRIBUTION_MEANINGS,
+    MONTH_BY_MONTH,
+    NOTHING,
+    POPULATION_MEANINGS,
+    Window,
+    read_window,
+)
+from pipeline.schema.figure import Chart, Figure, Shown
 
 LEADING_COUNTRIES = 2
 COUNTS_REPOSITORIES = "none: it counts repositories, not downloads"
@@ -26,8 +32,8 @@ _WRITTEN = {"share": ".2%", "index": ".3f", "count": ",.0f", "number": ",.1f", "
 
 _OF_VIEW = "population = $population and attribution = $attribution"
 _CONDITIONS = {
-    "of_window": f'month = $month and "window" = $window and {_OF_VIEW}',
-    "of_months": f"\"window\" = 'month' and {_OF_VIEW}",
+    "$of_window": f'month = $month and "window" = $window and {_OF_VIEW}',
+    "$of_months": f"\"window\" = 'month' and {_OF_VIEW}",
 }
 
 Row = dict[str, Any]
@@ -61,13 +67,26 @@ class ReadFigure:
         """The title, with a mark where it is synthetic."""
         return f"{self.figure.title}{' (synthetic)' if self.is_synthetic else ''}"
 
-    def without(self, term: str) -> ReadFigure:
-        """The same, its statement without a term."""
+    @property
+    def labelled_title(self) -> str:
+        """The title after the warning of its first view, where there is one."""
+        label = self.views[0].window.label()
+        return f"{label}. {self.figure.title}" if label else self.figure.title
+
+    def without(self, *terms: str) -> ReadFigure:
+        """The same, its statements without these terms."""
         views = [
-            replace(view, statement={name: said for name, said in view.statement.items() if name != term})
+            replace(view, statement={term: said for term, said in view.statement.items() if term not in terms})
             for view in self.views
         ]
         return replace(self, views=views)
+
+    def in_brief(self) -> tuple[Sequence[Row], list[Shown]]:
+        """The rows of the first view, and its columns: those that its chart shows as one are one."""
+        rows, columns, chart = self.views[0].rows, list(self.figure.columns), self.figure.chart
+        if chart is None or chart.name in {shown.column for shown in columns}:
+            return rows, columns
+        return folded(rows, chart, chart.name), [replace(columns[0], column=chart.name), *columns[1:]]
 
     def as_dict(self) -> dict[str, Any]:
         """The first view as plain values: a list of values for each column of the declaration."""
@@ -135,17 +154,22 @@ def open_warehouse(folder: Path) -> duckdb.DuckDBPyConnection:
     return open_published(folder / FILE_NAME)
 
 
+def rows_of(found: duckdb.DuckDBPyRelation) -> list[Row]:
+    """The rows of an answer by the names of its columns, decimals as floats."""
+    return [dict(zip(found.columns, row, strict=True)) for row in rows_to_show(found)]
+
+
 class FigureReader:
     """Reads declared figures of the headline's window and population from an open warehouse."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, definition: Definition) -> None:
         self._connection = connection
-        self._population = definition.population
         self._windows = {
             "window": read_window(connection, definition.window, definition.last_month),
             "months": read_window(connection, MONTH_BY_MONTH),
         }
         self._names = dict(rows_to_show(connection.sql("select country, country_name from dim_country")))
+        self._brief = {name: name.partition(" (")[0] for name in self._names.values()}
         self._given: dict[str, Any] = {
             "month": definition.last_month,
             "window": definition.window,
@@ -158,10 +182,9 @@ class FigureReader:
         rows = self._rows(
             """
             select member from country_shares join dim_country on member = country
-            where month = $month and "window" = $window and population = $population and attribution = 'uploader'
-              and is_country and downloads > 0 order by downloads desc, member
+            where $of_window and is_country and downloads > 0 order by downloads desc, member
             """,
-            {},
+            {"attribution": "uploader"},
         )
         return [row["member"] for row in rows[:LEADING_COUNTRIES]]
 
@@ -174,7 +197,7 @@ class FigureReader:
         rows = self._rows(figure.sql, {"months": window.months, **given})
         statement = {
             "Window": window.in_words(),
-            "Population": figure.population or POPULATION_MEANINGS[self._population],
+            "Population": figure.population or POPULATION_MEANINGS[self._given["population"]],
             "Attribution": figure.attribution or ATTRIBUTION_MEANINGS[given["attribution"]],
             "Denominator": _range((row.get("denominator") for row in rows), ",.0f", figure.denominator),
             "Coverage": _coverage(figure, rows),
@@ -183,34 +206,31 @@ class FigureReader:
         if not figure.counts_downloads:
             statement["Basis"] = COUNTS_REPOSITORIES
             del statement["Quality"]
-        shown = [self._named(figure, row, brief=False) for row in rows]
-        return View(name, window, statement, shown, [self._named(figure, row, brief=True) for row in rows])
+        shown = [self._named(figure, row) for row in rows]
+        drawn = [{name: self._brief.get(value, value) for name, value in row.items()} for row in shown]
+        return View(name, window, statement, shown, drawn)
 
     def _rows(self, query: str, given: Mapping[str, Any]) -> list[Row]:
         for name, condition in _CONDITIONS.items():
-            query = query.replace(f"${name}", condition)
+            query = query.replace(name, condition)
         names = set(re.findall(r"\$(\w+)", query))
         asked = {name: value for name, value in (self._given | dict(given)).items() if name in names}
         if "leading" in names:
             asked["leading"] = self._leading
-        found = self._connection.sql(query, params=asked)
-        return [dict(zip(found.columns, row, strict=True)) for row in rows_to_show(found)]
+        return rows_of(self._connection.sql(query, params=asked))
 
-    def _named(self, figure: Figure, row: Row, *, brief: bool) -> Row:
+    def _named(self, figure: Figure, row: Row) -> Row:
         """The row with countries by name, and members as they are read.
 
         Columns that the table does not show are the chart's: countries, where they are texts.
         """
         kinds = {shown.column: shown.kind for shown in figure.columns}
-        return {name: self._name(value, kinds.get(name, "country"), brief=brief) for name, value in row.items()}
-
-    def _name(self, value: Any, kind: str, *, brief: bool) -> Any:
-        if not isinstance(value, str):
-            return value
-        if kind == "country":
-            name = str(self._names.get(value, value))
-            return name.partition(" (")[0] if brief else name
-        return value.replace("_", " ") if kind == "member" else value
+        named = row.copy()
+        for name, value in row.items():
+            kind = kinds.get(name, "country")
+            if isinstance(value, str) and kind in ("country", "member"):
+                named[name] = self._names.get(value, value) if kind == "country" else value.replace("_", " ")
+        return named
 
 
 def folded(rows: Sequence[Row], chart: Chart, by: str) -> list[Row]:
@@ -222,10 +242,9 @@ def folded(rows: Sequence[Row], chart: Chart, by: str) -> list[Row]:
 
 
 def _added(rows: Sequence[Row], chart: Chart) -> Row:
-    first = rows[0]
     added = {
         name: sum(row[name] or 0 for row in rows) if isinstance(value, int | float) else value
-        for name, value in first.items()
+        for name, value in rows[0].items()
     }
     if chart.high:
         added[chart.high] = added[chart.value] + max(row[chart.high] - row[chart.value] for row in rows)
@@ -242,9 +261,7 @@ def written(value: Any, kind: str) -> str:
 
 
 def _coverage(figure: Figure, rows: Sequence[Row]) -> str:
-    if not rows:
-        return NOTHING
-    if "coverage" not in rows[0]:
+    if rows and "coverage" not in rows[0]:
         return figure.coverage
     return _range((row["coverage"] for row in rows if row["denominator"]), ".2%", figure.coverage)
 

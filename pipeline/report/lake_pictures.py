@@ -18,9 +18,10 @@ from pipeline.synthetic import is_synthetic
 
 MONTHS_SHOWN = 12
 POPULATION = "new"
+_STATED = ("source", "source_revision", "basis", "quality")
 _DIM_MONTH: Mapping[str, Any] = {
     "month": pl.Date,
-    **dict.fromkeys(("source", "source_revision", "basis", "quality", "incidents"), pl.String),
+    **dict.fromkeys((*_STATED, "incidents"), pl.String),
     "coverage": pl.Float64,
     "is_synthetic": pl.Boolean,
     **dict.fromkeys(("opened_at", "closed_at"), pl.Datetime),
@@ -41,20 +42,19 @@ def read_month(
     """
     months = [stated["month"] for stated in facts]
     rows = pl.concat([lake.scan(table, month) for month in months], how="vertical_relaxed")
-    known = [{name: stated.get(name) for name in _DIM_MONTH} for stated in facts]
-    dim_month = pl.DataFrame(known, schema=_DIM_MONTH).with_columns(
-        pl.col("source", "source_revision", "basis", "quality").fill_null("unknown"),
-        pl.col("source")
-        .map_elements(is_synthetic, return_dtype=pl.Boolean)
-        .fill_null(value=False)
-        .alias("is_synthetic"),
-    )
+    known = [
+        dict.fromkeys(_DIM_MONTH)
+        | {name: stated.get(name) or "unknown" for name in _STATED}
+        | {"month": stated["month"], "coverage": stated.get("coverage")}
+        | {"is_synthetic": is_synthetic(stated.get("source") or "")}
+        for stated in facts
+    ]
     definition = Definition(
         months[-1], "month", 1, is_complete=True, population=POPULATION, denominator=0, basis="", coverage=0
     )
     with open_files([]) as connection:
         connection.register(table.name, rows.collect().to_arrow())
-        connection.register("dim_month", dim_month.to_arrow())
+        connection.register("dim_month", pl.DataFrame(known, schema=_DIM_MONTH).to_arrow())
         connection.sql("create table dim_country (country varchar, country_name varchar, is_country boolean)")
         reader = FigureReader(connection, definition)
         read = [reader.read(figure) for figure in figures]

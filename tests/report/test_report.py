@@ -13,7 +13,7 @@ import pytest
 from pipeline.definitions import CATALOGUE
 from pipeline.report.charts import png, specification, svg
 from pipeline.report.figures import folded
-from pipeline.report.report import write_report
+from pipeline.report.pages import write_report
 from pipeline.schema.catalogue import catalogue_of
 from pipeline.schema.figure import Chart
 from pipeline.synthetic import LABEL

@@ -14,8 +14,7 @@ from pipeline.months import add_months
 from pipeline.report.explain import Asked, explain
 from pipeline.report.figures import COUNTS_REPOSITORIES, FigureReader, headline_definition, open_warehouse
 from pipeline.report.headline import read_headline
-from pipeline.report.window import read_window
-from pipeline.report.words import BASIS_MEANINGS, NOTHING
+from pipeline.report.statements import BASIS_MEANINGS, NOTHING, read_window
 from tests.report.scenario import (
     COUNTRIES,
     WINDOWS,

@@ -1,0 +1,99 @@
+"""The report: what is published, as one file that people read.
+
+`report.html` is made when publishing and is of the version it lies in. The charts are drawn to SVG here rather than in
+the reader's browser and embedded whole: the page asks for no script, no font and no address, opens at once, prints, and
+cannot be made to run what others call their models. Everything written into it is escaped by the templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import jinja2
+from markupsafe import Markup
+
+from pipeline.months import in_words
+from pipeline.report import charts
+from pipeline.report.figures import TEXTS, FigureReader, ReadFigure, headline_definition, open_warehouse, written
+from pipeline.report.picture import REPORT_NAME, Picture
+from pipeline.report.statements import MONTH_BY_MONTH, read_window
+from pipeline.schema.figure import Figure
+from pipeline.text import plain
+from pipeline.wording import counted
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which publication a page is of; `label` is what is said of it where any of it is synthetic."""
+
+    version: str
+    published_at: str
+    code_version: str
+    months: str
+    label: str
+
+
+def templates() -> jinja2.Environment:
+    """The templates of pages: all text is escaped, and what would turn its direction is written out."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.globals |= {
+        "chart_svg": lambda *drawn: Markup(charts.svg(*drawn)),  # noqa: S704 - drawn from data, never from markup
+        "chart_words": charts.in_words,
+        "counted": counted,
+        "style": Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+        "texts": TEXTS,
+        "written": written,
+    }
+    return environment
+
+
+def write_report(folder: Path, figures: Iterable[Figure]) -> list[Picture]:
+    """Writes the report of the warehouse in `folder` beside it; pictures of the figures that are pictured.
+
+    A figure without values is there and says so.
+
+    Raises:
+        CensusError: the warehouse holds no shares.
+    """
+    with open_warehouse(folder) as connection:
+        reader = FigureReader(connection, headline_definition(connection))
+        read = [reader.read(figure) for figure in figures]
+        edition = read_edition(connection)
+    page = templates().get_template("report.html").render(edition=edition, figures=read)
+    (folder / REPORT_NAME).write_text(page, encoding="utf-8")
+    return [picture for figure in read if figure.figure.is_pictured for picture in pictures_of(figure)]
+
+
+def pictures_of(read: ReadFigure, draw: Callable[..., bytes] = charts.png) -> list[Picture]:
+    """The figure's first view as a picture, PNG or `charts.svg_picture`; none where it has no values."""
+    view, chart = read.views[0], read.figure.chart
+    if chart is None or not view.drawn:
+        return []
+    words = f"{read.marked_title}. {charts.in_words(chart, view.drawn)}"
+    statement = ". ".join(f"{term}: {said}" for term, said in view.statement.items())
+    drawn = draw(chart, view.drawn, view.window.label(), read.figure.title)
+    return [Picture(read.figure.key, read.figure.table, words, f"{statement}.", drawn)]
+
+
+def read_edition(connection: duckdb.DuckDBPyConnection) -> Edition:
+    """The publication that a warehouse is of."""
+    [(version, published_at, code_version)] = connection.sql(
+        """
+        select any_value(version), strftime(max(published_at), '%Y-%m-%d %H:%M UTC'), any_value(code_version)
+        from _census
+        """
+    ).fetchall()
+    window = read_window(connection, MONTH_BY_MONTH)
+    return Edition(version, published_at, code_version, in_words(window.months), window.label())
