@@ -143,7 +143,7 @@ def _table_schema(described: Described, exported: ExportedTable) -> dict[str, An
         and reference.target.name in described.csv
     ]
     schema: dict[str, Any] = {"fields": [_field(column) for column in made.table.columns]}
-    if not any(made.table.column(name).nullable for name in made.key):
+    if made.has_primary_key:
         schema["primaryKey"] = list(made.key)
     if references:
         schema["foreignKeys"] = references

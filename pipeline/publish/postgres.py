@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -16,10 +17,9 @@ from psycopg import sql
 
 from pipeline.errors import CensusError
 from pipeline.publish.column_types import type_names
-from pipeline.publish.relations import column_comments, table_comment
+from pipeline.publish.ddl import comments_on_table, create_table, create_view, identifier
 from pipeline.publish.views import views_of
 from pipeline.publish.warehouse import FILE_NAME
-from pipeline.schema.declaration import Column
 from pipeline.schema.published import PublishedTable
 
 SCHEMA, ASIDE, BEFORE = "census", "census_next", "census_before"
@@ -48,9 +48,10 @@ def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable
             with suppress(psycopg.errors.LockNotAvailable):
                 _drop_before(connection, "5s")
     except psycopg.Error as error:
+        said = str(error).strip().partition("\n")[0]
         raise CensusError(
-            f"the census could not be loaded into PostgreSQL ({_first_line(error)}): what was there before is kept, "
-            "mend the cause and materialise postgres_mart again"
+            f"the census could not be loaded into PostgreSQL ({said}): what was there before is kept, mend the cause "
+            "and materialise postgres_mart again"
         ) from error
     return rows
 
@@ -61,40 +62,19 @@ def _load(connection: psycopg.Connection, version: Path, published: Mapping[str,
     connection.execute(f"set local search_path to {ASIDE}")
     rows = {}
     for name, made in published.items():
-        columns = sql.SQL(", ").join(map(_column, made.table.columns))
-        connection.execute(sql.SQL("create table {} ({})").format(sql.Identifier(name), columns))
+        types = {column.name: type_names(column).postgres for column in made.table.columns}
+        connection.execute(create_table(made, types).encode())
         files = sorted((version / "parquet" / name).glob("*.parquet"))
         with connection.cursor() as cursor:
-            with cursor.copy(sql.SQL("copy {} from stdin (format csv)").format(sql.Identifier(name))) as copy:
+            with cursor.copy(f"copy {identifier(name)} from stdin (format csv)".encode()) as copy:
                 for chunk in _csv(files):
                     copy.write(chunk)
             rows[name] = cursor.rowcount
-        connection.execute(_key(made))
-        _comment(connection, "table", name, table_comment(made), column_comments(made, published))
-    for view in views_of(published):
-        connection.execute(sql.SQL("create view {} as ").format(sql.Identifier(view.name)) + sql.SQL(view.sql))
-        _comment(connection, "view", view.name, view.comment, view.column_comments)
+        for comment in comments_on_table(made, published):
+            connection.execute(comment.encode())
+    for statement in chain.from_iterable(map(create_view, views_of(published))):
+        connection.execute(statement.encode())
     return rows
-
-
-def _column(column: Column) -> sql.Composed:
-    kind = type_names(column).postgres + ("" if column.nullable else " not null")
-    return sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(kind))
-
-
-def _key(made: PublishedTable) -> sql.Composed:
-    # A key with an absent part cannot be primary.
-    kind = "unique" if any(made.table.column(name).nullable for name in made.key) else "primary key"
-    columns = sql.SQL(", ").join(map(sql.Identifier, made.key))
-    return sql.SQL("alter table {} add {} ({})").format(sql.Identifier(made.name), sql.SQL(kind), columns)
-
-
-def _comment(connection: psycopg.Connection, kind: str, name: str, text: str, of_columns: Mapping[str, str]) -> None:
-    said = [(kind, [name], text), *(("column", [name, column], comment) for column, comment in of_columns.items())]
-    for what, place, comment in said:
-        connection.execute(
-            sql.SQL("comment on {} {} is {}").format(sql.SQL(what), sql.Identifier(*place), sql.Literal(comment))
-        )
 
 
 def _csv(files: list[Path]) -> Iterator[bytes]:
@@ -108,17 +88,13 @@ def _csv(files: list[Path]) -> Iterator[bytes]:
 
 
 def _swap(connection: psycopg.Connection) -> None:
-    if _exists(connection, SCHEMA):
+    if connection.execute("select 1 from pg_namespace where nspname = %s", [SCHEMA]).fetchone():
         connection.execute(f"alter schema {SCHEMA} rename to {BEFORE}")
     connection.execute(f"alter schema {ASIDE} rename to {SCHEMA}")
     if connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
         connection.execute(f"grant usage on schema {SCHEMA} to {READER}")
         connection.execute(f"grant select on all tables in schema {SCHEMA} to {READER}")
     connection.execute(f"comment on schema {SCHEMA} is 'The Open Model Census as it was last published.'")
-
-
-def _exists(connection: psycopg.Connection, schema: str) -> bool:
-    return connection.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone() is not None
 
 
 OTHERS_VIEWS = """
@@ -147,7 +123,3 @@ def _drop_before(connection: psycopg.Connection, wait: str) -> None:
     connection.execute(sql.SQL("set local lock_timeout = {}").format(wait))
     connection.execute(f"drop schema if exists {BEFORE} cascade")
     connection.commit()
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -12,8 +12,9 @@ import polars as pl
 from pipeline.databases import confine
 from pipeline.errors import CensusError
 from pipeline.publish.column_types import type_names
+from pipeline.publish.ddl import comments_on_table, create_table, create_view, identifier, quoted
 from pipeline.publish.export import ExportedTable, LakeMonths
-from pipeline.publish.relations import column_comments, number_columns, table_comment
+from pipeline.publish.relations import number_columns
 from pipeline.publish.views import views_of
 from pipeline.schema.declaration import Table
 
@@ -47,42 +48,21 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
         connection.sql("use census")
         connection.sql("begin transaction")
         for exported in tables:
-            made = exported.made
-            connection.sql(f"create table {identifier(made.name)} ({_definition(exported)})")
-            files = ", ".join(f"'{quoted(str(path))}'" for path in exported.files)
-            rows = f"select * from read_parquet([{files}])"  # noqa: S608 - our own files
-            connection.sql(f"insert into {identifier(made.name)} by name {rows}")
-            _comment(connection, "table", made.name, table_comment(made), column_comments(made, published))
-            found = _sums(connection, identifier(made.name), made.table)
+            made, name = exported.made, identifier(exported.made.name)
+            types = {column.name: type_names(column).duckdb for column in made.table.columns}
+            connection.sql(create_table(made, types, with_key=exported.rows <= ENFORCED_ROWS))
+            files = ", ".join(f"'{quoted(str(file))}'" for file in exported.files)
+            connection.sql(f"insert into {name} by name select * from read_parquet([{files}])")  # noqa: S608 - our files
+            for comment in comments_on_table(made, published):
+                connection.sql(comment)
             expected = _counted(pl.scan_parquet(exported.files), made.table).with_columns(rows=exported.rows)
-            _require_same(f"the warehouse's {made.name}", found, expected)
+            _require_same(made.name, _sums(connection, name, made.table), expected)
         for view in views_of(published):
-            connection.sql(f"create view {identifier(view.name)} as {view.sql}")
-            _comment(connection, "view", view.name, view.comment, view.column_comments)
+            for statement in create_view(view):
+                connection.sql(statement)
         connection.sql("commit")
         connection.sql("use memory")
         connection.sql("detach census")
-
-
-def _comment(
-    connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, of_columns: dict[str, str]
-) -> None:
-    connection.sql(f"comment on {kind} {identifier(name)} is '{quoted(comment)}'")
-    for column, text in of_columns.items():
-        connection.sql(f"comment on column {identifier(name)}.{identifier(column)} is '{quoted(text)}'")
-
-
-def _definition(exported: ExportedTable) -> str:
-    made = exported.made
-    columns = [
-        f"{identifier(column.name)} {type_names(column).duckdb}{'' if column.nullable else ' not null'}"
-        for column in made.table.columns
-    ]
-    if exported.rows <= ENFORCED_ROWS:
-        # A key with an absent part cannot be primary.
-        kind = "unique" if any(made.table.column(name).nullable for name in made.key) else "primary key"
-        columns.append(f"{kind} ({', '.join(identifier(name) for name in made.key)})")
-    return ", ".join(columns)
 
 
 def hold_to_the_lake(path: Path, months: LakeMonths, connect: Connect) -> None:
@@ -100,12 +80,11 @@ def hold_to_the_lake(path: Path, months: LakeMonths, connect: Connect) -> None:
             table = of_the_lake.get(made.name)
             if table is not None and set(table.schema.names()) <= set(made.table.schema.names()):
                 single = f"{name} where \"window\" = 'month'" if "window" in table.schema.names() else name
-                found, expected = _sums(connection, single, table), _counted(months.scan(table), table)
-                _require_same(f"the warehouse's {made.name}", found, expected)
+                _require_same(made.name, _sums(connection, single, table), _counted(months.scan(table), table))
             for column, (other, other_column) in made.adds_up_to.items():
-                [found_sum] = connection.sql(f"select sum({identifier(column)}) from {name}").fetchall()  # noqa: S608
+                [found] = connection.sql(f"select sum({identifier(column)}) from {name}").fetchall()  # noqa: S608
                 total = months.scan(other).select(pl.col(other_column).sum().alias(column)).collect()
-                _require_same(f"the warehouse's {made.name}", found_sum, total)
+                _require_same(made.name, found, total)
 
 
 def _sums(connection: duckdb.DuckDBPyConnection, rows: str, table: Table) -> tuple[float | None, ...]:
@@ -124,24 +103,11 @@ def _counted(rows: pl.LazyFrame, table: Table) -> pl.DataFrame:
     return rows.select(pl.len().alias("rows"), *sums).collect()
 
 
-def _require_same(what: str, found: tuple[float | None, ...], expected: pl.DataFrame) -> None:
-    """Holds counts and sums to those expected, to a billionth: sums depend on the order of adding.
-
-    Raises:
-        CensusError: they differ.
-    """
-    for (name, value), there in zip(expected.row(0, named=True).items(), found, strict=True):
+def _require_same(name: str, found: tuple[float | None, ...], expected: pl.DataFrame) -> None:
+    """Holds counts and sums to those expected, to a billionth: sums of shares depend on the order of adding."""
+    for (column, value), there in zip(expected.row(0, named=True).items(), found, strict=True):
         if abs(float(there or 0) - float(value)) > 1e-9 * max(abs(float(value)), 1):
             raise CensusError(
-                f"{what} does not hold what was written to it ({name}: {there}, expected {value}): publish again"
+                f"the warehouse's {name} does not hold what was written to it ({column}: {there}, expected {value}): "
+                "publish again"
             )
-
-
-def identifier(name: str) -> str:
-    """The name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quoted(text: str) -> str:
-    """The text as it stands between the quotes of an SQL literal."""
-    return text.replace("'", "''")

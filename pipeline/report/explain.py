@@ -17,8 +17,8 @@ import duckdb
 
 from pipeline.errors import CensusError
 from pipeline.months import in_words
+from pipeline.publish.ddl import quoted
 from pipeline.publish.model_facts import REMAINDER, downloads_column
-from pipeline.publish.warehouse import quoted
 from pipeline.report.figures import Row, headline_definition, open_warehouse, rows_of
 from pipeline.report.statements import (
     ATTRIBUTION_MEANINGS,

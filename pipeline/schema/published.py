@@ -87,3 +87,8 @@ class PublishedTable:
         """The key of the table with all its months together."""
         key = self.table.key
         return ("month", *key) if self.table.monthly and "month" not in key else key
+
+    @property
+    def has_primary_key(self) -> bool:
+        """Whether every part of the key has a value in every row."""
+        return not any(self.table.column(name).nullable for name in self.key)
