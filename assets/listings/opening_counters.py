@@ -18,7 +18,7 @@ from assets.columns import (
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, IDENTIFIED_BY, snapshot_rows
 from pipeline import settings
 from pipeline.errors import MonthNotServedError
-from pipeline.lake.readable import ReadableLake
+from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, SnapshotSourceResource
@@ -152,7 +152,7 @@ def _with_ids_of(closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def opening_snapshot(month: date, source: SnapshotSource, lake: ReadableLake) -> pl.LazyFrame:
+def opening_snapshot(month: date, source: SnapshotSource, lake: Lake) -> pl.LazyFrame:
     """`listings/hub_snapshots` of the month before.
 
     The lake's own, if it was read from the same source; else the same observation from the source, which gives the
@@ -181,4 +181,4 @@ def opening_counters(
 ) -> pl.LazyFrame:
     """The counters at the month's opening, from the lake or from the source."""
     month = month_of(context)
-    return counters_at_opening(opening_snapshot(month, snapshot_source.open(), lake), closing, month)
+    return counters_at_opening(opening_snapshot(month, snapshot_source.open(), lake.store()), closing, month)

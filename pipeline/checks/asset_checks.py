@@ -58,7 +58,7 @@ def build_asset_checks(
         month = date.fromisoformat(context.partition_key) if partitions_def else None
         chosen = with_thresholds(table, context.resources.check_thresholds.get(table.path, {}))
         selected = {key.name for key in context.selected_asset_check_keys}
-        for result in evaluate(chosen, LakeFrames(context.resources.lake, seen_by_rules, month), selected):
+        for result in evaluate(chosen, LakeFrames(context.resources.lake.store(), seen_by_rules, month), selected):
             name = result.check.name
             yield dg.AssetCheckResult(asset_key=asset_key, check_name=name, **_shown(result, declared[name]))
 

@@ -17,14 +17,14 @@ from pipeline.checks.constraints import Bounds
 from pipeline.checks.evaluate import Result, evaluate
 from pipeline.checks.frames import LakeFrames
 from pipeline.checks.suite import validate
-from pipeline.lake.readable import ReadableLake
+from pipeline.lake.store import Lake
 from pipeline.schema.declaration import Table
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
 
 
-def write_data_docs(lake: ReadableLake, tables: Sequence[Table], month: date, folder: Path) -> int:
+def write_data_docs(lake: Lake, tables: Sequence[Table], month: date, folder: Path) -> int:
     """Writes the pages in place of what `folder` held; how many expectations they show.
 
     The pages load their styles from the network, as Great Expectations makes them.

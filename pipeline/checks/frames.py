@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from pipeline.lake.readable import ReadableLake
+from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.schema.declaration import Measure, MonthAbsentError, Rule, Table
 
@@ -17,7 +17,7 @@ from pipeline.schema.declaration import Measure, MonthAbsentError, Rule, Table
 class LakeFrames:
     """The lake's tables in one month; tables without months are seen whole."""
 
-    lake: ReadableLake
+    lake: Lake
     tables: Mapping[str, Table]
     month: date | None
 

@@ -11,7 +11,7 @@ import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from polars.exceptions import PolarsError
 from upath import UPath
@@ -20,9 +20,7 @@ from pipeline.atomic_file import replacing
 from pipeline.digest import ALGORITHM, digest_of
 from pipeline.errors import CensusError, storage_trouble
 
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
-Place = TypeVar("Place", bound="HasUrl")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 S3_PROTOCOLS = frozenset({"s3", "s3a"})
 S3_OPTIONS: dict[str, Any] = {
@@ -35,14 +33,6 @@ S3_OPTIONS: dict[str, Any] = {
     },
 }
 """How S3 is opened. The filesystem layer tries connections that break five times, each with these attempts."""
-
-
-class HasUrl(Protocol):
-    """Something that is kept at a URL."""
-
-    @property
-    def url(self) -> str:
-        """Where."""
 
 
 def located(url: str) -> UPath:
@@ -85,13 +75,11 @@ def stated_digest(path: UPath) -> str | None:
     return path.fs.metadata(path.path).get(ALGORITHM) if path.protocol in S3_PROTOCOLS else None
 
 
-def in_words(
-    method: Callable[Concatenate[Place, Arguments], Answer],
-) -> Callable[Concatenate[Place, Arguments], Answer]:
-    """The method of something at a URL, with an object store's refusals as one sentence that names the URL."""
+def in_words(method: Method) -> Method:
+    """The method of something with a `url`, with an object store's refusals as one sentence that names the URL."""
 
     @functools.wraps(method)
-    def call(place: Place, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+    def call(place: Any, /, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(place, *args, **kwargs)
         except _errors_of_clients() as error:
@@ -100,7 +88,7 @@ def in_words(
                 raise
             raise CensusError(trouble) from error
 
-    return call
+    return call  # type: ignore[return-value]
 
 
 def refusal(url: str, error: BaseException) -> str | None:

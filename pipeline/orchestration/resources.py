@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 from pydantic import Field
 
 from pipeline import settings
@@ -17,7 +16,6 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.publish.allowances import ALLOWANCES
 from pipeline.reference.registry import Registry, read_registry
-from pipeline.schema.declaration import Table
 from pipeline.sources.catalog import described_sources
 from pipeline.sources.snapshots import SnapshotSource, SourceChoice
 
@@ -30,14 +28,6 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def store(self) -> Lake:
         """The lake at the configured place."""
         return Lake(self.url or settings.lake_url())
-
-    def holds(self, table: Table, month: date | None = None) -> bool:
-        """Whether the table's month is there."""
-        return self.store().holds(table, month)
-
-    def scan(self, table: Table, month: date | None = None) -> pl.LazyFrame:
-        """The table's month as a lazy frame."""
-        return self.store().scan(table, month)
 
 
 SOURCES = described_sources() | {"local": "`folder`, by its old name"}
