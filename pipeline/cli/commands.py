@@ -287,8 +287,8 @@ def compare_published(figures: Path | None) -> None:
 @census.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("docs"), show_default=True)
 def docs(folder: Path) -> None:
-    """Writes what follows from the code: a page on each published table, one on the architecture, its picture."""
-    from pipeline.cli.architecture import architecture_page, graph_picture
+    """Writes what follows from the code: a page on each published table, and the picture of the graph."""
+    from pipeline.cli.graph_picture import graph_picture
     from pipeline.definitions import CATALOGUE
     from pipeline.publish.dictionary import pages, schema_page
 
@@ -296,7 +296,7 @@ def docs(folder: Path) -> None:
     before = (folder / schema).read_text(encoding="utf-8")
     written = {f"tables/{name}": text for name, text in pages(CATALOGUE.published).items()}
     written |= {schema: schema_page(before, CATALOGUE.published)}
-    written |= {"architecture.md": architecture_page(), "images/graph.svg": graph_picture()}
+    written["images/graph.svg"] = graph_picture()
     for name, text in written.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
