@@ -5,6 +5,7 @@ from datetime import date
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
@@ -25,15 +26,16 @@ def test_the_sample_matches_and_says_so(asked, sample):
 
 def test_every_table_says_what_it_was_made_from(sample):
     lake = Lake(str(sample[0] / "lake"))
-    snapshot, attributed, mart = (
-        lake.provenance(table, AUGUST) for table in (HUB_SNAPSHOTS, MODEL_ATTRIBUTION, COUNTRY_SHARES)
+    snapshot, attributed, models, mart = (
+        lake.provenance(table, AUGUST) for table in (HUB_SNAPSHOTS, MODEL_ATTRIBUTION, MODELS, COUNTRY_SHARES)
     )
     observed = lake.scan(HUB_SNAPSHOTS, AUGUST).select("source_revision", "observed_at").head(1).collect().row(0)
     assert (mart.source, mart.source_revision, mart.observed_at) == ("sample", observed[0], observed[1].isoformat())
     assert mart.made_by["registry"] == attributed.made_by["registry"]
     assert len(mart.made_by["registry"]) == 64
     assert attributed.inputs[HUB_SNAPSHOTS.path] == lake.digest(HUB_SNAPSHOTS, AUGUST)
-    assert mart.inputs[MODEL_ATTRIBUTION.path] == lake.digest(MODEL_ATTRIBUTION, AUGUST)
+    assert models.inputs[MODEL_ATTRIBUTION.path] == lake.digest(MODEL_ATTRIBUTION, AUGUST)
+    assert mart.inputs[MODELS.path] == lake.digest(MODELS, AUGUST)
     assert snapshot.inputs == {}
 
 

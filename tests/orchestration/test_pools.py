@@ -42,7 +42,7 @@ def test_steps_that_grow_with_the_hub_are_in_a_pool_and_those_that_do_not_are_in
         "listings__hub_accounts",
         "listings__opening_counters",
     }
-    for name in ("lineage", "model_marts", "derivation_marts", "listings__hub_snapshots__checks"):
+    for name in ("lineage", "models__models", "shares__country_shares", "listings__hub_snapshots__checks"):
         assert found[name] == HEAVY_POOL, name
     for name in (
         "published__month_manifest",
