@@ -7,7 +7,7 @@ import polars as pl
 from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, ORGANIZATION
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
-from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, TRAILING, months_held
+from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, in_trailing_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
@@ -61,8 +61,7 @@ ADOPTION_MARKS = Table(
 
 def adoption(marks: pl.LazyFrame) -> pl.LazyFrame:
     """`adoption` from `shares/adoption_marks` of all months."""
-    months = marks.select("month").unique().collect()["month"].to_list()
-    inside = marks.join(months_held(months).filter(pl.col("window") == TRAILING), on="month")
+    inside = in_trailing_windows(marks, marks.select("month").unique().collect()["month"].to_list())
     downloads = pl.col("downloads_at_mark")
     leaders = inside.group_by(_GROUP).agg(
         downloads.top_k(REFERENCE_MODELS).median().alias("reference_downloads"),
@@ -110,14 +109,8 @@ PUBLISHED = PublishedTable(
 )
 
 
-@table_asset(ADOPTION_MARKS, ins=inputs(models=MODELS))
-def adoption_marks(models: pl.LazyFrame) -> pl.LazyFrame:
-    """The models that reach a mark at the month's close."""
-    return marks_of(models)
-
-
 def marks_of(models: pl.LazyFrame) -> pl.LazyFrame:
-    """`shares/adoption_marks` of a month, from `models/models`."""
+    """The models that reach a mark at the month's close, from `models/models`."""
     created, month = pl.col("created_at").dt, pl.col("month").dt
     age = (month.year() - created.year()).cast(pl.Int32) * 12 + month.month() - created.month()
     return models.with_columns(
@@ -129,3 +122,6 @@ def marks_of(models: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("downloads_at_mark") >= FEWEST_DOWNLOADS_AT_MARK,
         pl.col("parameters").is_not_null(),
     )
+
+
+adoption_marks = table_asset(ADOPTION_MARKS, ins=inputs(models=MODELS))(marks_of)

@@ -14,11 +14,10 @@ from assets.models.models import MODELS
 from assets.models.redistribution import INTERMEDIARY_KINDS
 from assets.shares.populations import FLAGS, by_population
 from assets.shares.share_table import COLUMNS, GROUP, WHOLE, WITHIN, in_month, nothing_dropped, sums_to_one, with_shares
-from assets.shares.windows import CHANGES, OF_WINDOW, over_windows, share_windows
+from assets.shares.windows import published_shares
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Rule, Table, TableFrames
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
-from pipeline.schema.published import PublishedTable
 
 
 @dataclass(frozen=True)
@@ -174,11 +173,7 @@ ATTRIBUTE_SHARES = Table(
         Rule("members_declared", "Every member is one that its dimension declares.", _members_declared),
     ),
 )
-PUBLISHED = PublishedTable(
-    over_windows(ATTRIBUTE_SHARES, CHANGES),
-    lambda months: share_windows(months.scan(ATTRIBUTE_SHARES), _GROUP),
-    OF_WINDOW,
-)
+PUBLISHED = published_shares(ATTRIBUTE_SHARES, _GROUP)
 
 
 @table_asset(ATTRIBUTE_SHARES, ins=inputs(models=MODELS))
@@ -213,13 +208,18 @@ _of_attribute = partial(
     is_printed=True,
 )
 
+
 _ATTRIBUTE = """
     select member, share, downloads, models, denominator, coverage from attribute_shares
     where $of_window and dimension = $dimension and within = 'all'
 """
 
+
 _BY_SIZE = "member = 'unknown', member not like 'below%', try_cast(regexp_extract(member, '^[0-9]+') as integer)"
+
+
 """Bands are named by the size from which they begin: `below_1B`, `1B_to_5B`, `250B_and_above`."""
+
 
 LICENCES_FIGURE = Figure(
     "licences",
@@ -247,6 +247,7 @@ LICENCES_FIGURE = Figure(
     is_printed=True,
 )
 
+
 MODALITY_FIGURE = _of_attribute(
     "modality",
     "Modality",
@@ -257,6 +258,7 @@ MODALITY_FIGURE = _of_attribute(
     views={"By uploader": {"attribution": "uploader", "dimension": "modality"}},
     coverage="of downloads of known modality",
 )
+
 
 SIZES_FIGURE = _of_attribute(
     "sizes",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import polars as pl
 
@@ -13,7 +13,16 @@ from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.populations import FLAGS, POPULATION, belongs
-from assets.shares.share_table import ATTRIBUTION, DENOMINATOR, GROUP, IN_WINDOW, NOBODY, in_month
+from assets.shares.share_table import (
+    ATTRIBUTION,
+    DIMENSION,
+    GROUP,
+    IN_WINDOW,
+    NOBODY,
+    downloads,
+    fraction,
+    in_month,
+)
 from assets.shares.windows import OF_WINDOW, over_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
@@ -22,7 +31,16 @@ from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.schema.shares import POPULATIONS
 
 TOP = (1, 10, 100, 1000)
-_ROUNDED_ONE = 1.000000001
+
+
+def _index(name: str, meaning: str) -> Column:
+    return Column(name, pl.Float64, meaning, "index", minimum=0, maximum=1.000000001)
+
+
+def _top(count: int) -> str:
+    return f"top_{count}_share"
+
+
 CONCENTRATION = Table(
     group="shares",
     name="concentration",
@@ -36,50 +54,23 @@ CONCENTRATION = Table(
         *IN_WINDOW,
         POPULATION,
         ATTRIBUTION,
-        Column("dimension", pl.String, "`model`, `organization` or `country`."),
+        replace(DIMENSION, meaning="`model`, `organization` or `country`."),
         Column("members", pl.Int64, "Members, those without downloads included.", "members"),
-        replace(DENOMINATOR, meaning="Downloads of these members."),
-        Column(
-            "hhi",
-            pl.Float64,
-            "Herfindahl-Hirschman index: sum of squared shares, from 1/members to 1.",
-            "index",
-            minimum=0,
-            maximum=_ROUNDED_ONE,
-        ),
+        downloads("Downloads of these members.", "denominator"),
+        _index("hhi", "Herfindahl-Hirschman index: sum of squared shares, from 1/members to 1."),
         Column(
             "effective_number",
             pl.Float64,
             "Reciprocal of `hhi`: as many equal members would be as concentrated.",
             "members",
         ),
-        Column(
-            "gini",
-            pl.Float64,
-            "Gini coefficient over the members, 0 where all are equal.",
-            "index",
-            minimum=0,
-            maximum=_ROUNDED_ONE,
-        ),
+        _index("gini", "Gini coefficient over the members, 0 where all are equal."),
         *(
-            Column(
-                f"top_{count}_share",
-                pl.Float64,
-                f"Share of the {count:,} most downloaded.",
-                "fraction",
-                minimum=0 if place == 0 else f"top_{TOP[place - 1]}_share",
-                maximum=_ROUNDED_ONE,
-            )
-            for place, count in enumerate(TOP)
+            fraction(_top(count), f"Share of the {count:,} most downloaded.", maximum=_top(more))
+            for count, more in pairwise(TOP)
         ),
-        Column(
-            "coverage",
-            pl.Float64,
-            "Part of the population's downloads that these members have.",
-            "fraction",
-            minimum=0,
-            maximum=_ROUNDED_ONE,
-        ),
+        fraction(_top(TOP[-1]), f"Share of the {TOP[-1]:,} most downloaded."),
+        fraction("coverage", "Part of the population's downloads that these members have."),
         BASIS,
     ),
     key=("window", "population", "attribution", "dimension"),
@@ -90,10 +81,15 @@ CONCENTRATION = Table(
 )
 
 
+def over_members(countries: pl.LazyFrame, organizations: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows over countries and organisations, beside those over models."""
+    members = map(concentration_of_members, (countries, organizations))
+    return pl.concat([models, *members], how="diagonal_relaxed")
+
+
 def _over_windows(months: PublishedMonths) -> pl.LazyFrame:
     over_models = months.scan(CONCENTRATION).filter(pl.col("dimension") == "model")
-    members = (months.published(name) for name in ("country_shares", "organization_shares"))
-    return pl.concat([over_models, *map(concentration_of_members, members)], how="diagonal_relaxed")
+    return over_members(months.published("country_shares"), months.published("organization_shares"), over_models)
 
 
 PUBLISHED = PublishedTable(over_windows(CONCENTRATION), _over_windows, OF_WINDOW)
@@ -102,9 +98,7 @@ PUBLISHED = PublishedTable(over_windows(CONCENTRATION), _over_windows, OF_WINDOW
 @table_asset(CONCENTRATION, ins=inputs(models=MODELS, countries=COUNTRY_SHARES, organizations=ORGANIZATION_SHARES))
 def concentration(models: pl.LazyFrame, countries: pl.LazyFrame, organizations: pl.LazyFrame) -> pl.LazyFrame:
     """Concentration of the month over models, organisations and countries."""
-    over_models = concentration_of_models(models).lazy()
-    members = map(concentration_of_members, (countries, organizations))
-    return pl.concat([over_models, *members], how="diagonal_relaxed")
+    return over_members(countries, organizations, concentration_of_models(models).lazy())
 
 
 def concentration_of_models(models: pl.LazyFrame) -> pl.DataFrame:
@@ -122,12 +116,12 @@ def concentration_of_models(models: pl.LazyFrame) -> pl.DataFrame:
     return in_month(stated, models)
 
 
-def concentration_of_members(shares: pl.LazyFrame, group: Sequence[str] = GROUP) -> pl.LazyFrame:
+def concentration_of_members(shares: pl.LazyFrame) -> pl.LazyFrame:
     """Rows from a table of shares by country or organisation, of whatever windows."""
     attributed = pl.col("downloads").filter(~pl.col("member").is_in(NOBODY))
     facts = (
         shares.sort("downloads")
-        .group_by(*group, "months_in_window", "is_complete", "basis")
+        .group_by(*GROUP, "months_in_window", "is_complete", "basis")
         .agg(*_amounts(attributed), pl.col("denominator").first().alias("population_downloads"))
         .collect()
     )
@@ -161,10 +155,6 @@ def _indices(sums: pl.DataFrame) -> pl.DataFrame:
         .with_columns(ratio(pl.lit(1.0), pl.col("hhi")).alias("effective_number"))
         .drop("squares", "places")
     )
-
-
-def _top(count: int) -> str:
-    return f"top_{count}_share"
 
 
 CONCENTRATION_FIGURE = Figure(

@@ -2,16 +2,13 @@
 
 import polars as pl
 
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.columns import COUNTRY_PATTERN
-from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from assets.models.models import MODELS
 from assets.shares.members import developer_rules, developers, member_shares
+from assets.shares.origin import BY_ORIGIN
 from assets.shares.share_table import share_table
-from assets.shares.windows import CHANGES, OF_COUNTRY, OF_WINDOW, over_windows, share_windows
-from pipeline.orchestration.table_assets import inputs, table_asset
+from assets.shares.windows import OF_COUNTRY, published_shares
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
-from pipeline.schema.published import PublishedTable
 
 COUNTRY_SHARES = share_table(
     "country",
@@ -19,14 +16,10 @@ COUNTRY_SHARES = share_table(
     member_pattern=COUNTRY_PATTERN,
     rules=developer_rules("country"),
 )
-PUBLISHED = PublishedTable(
-    over_windows(COUNTRY_SHARES, CHANGES),
-    lambda months: share_windows(months.scan(COUNTRY_SHARES)),
-    {**OF_WINDOW, "member": OF_COUNTRY},
-)
+PUBLISHED = published_shares(COUNTRY_SHARES, references={"member": OF_COUNTRY})
 
 
-@table_asset(COUNTRY_SHARES, ins=inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION))
+@table_asset(COUNTRY_SHARES, ins=BY_ORIGIN)
 def country_shares(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
     """Each country's part of the downloads, by uploader and by origin."""
     return member_shares(models, developers(models, weights, roots), "country")
@@ -57,6 +50,7 @@ COUNTRIES_FIGURE = Figure(
     is_printed=True,
     is_pictured=True,
 )
+
 
 COUNTRIES_OVER_TIME_FIGURE = Figure(
     "countries-over-time",

@@ -1,25 +1,23 @@
 """`shares/derivation_flows`: who builds on whom, country by country."""
 
+from dataclasses import replace
+
 import polars as pl
 
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
-from assets.columns import COUNTRY_PATTERN, MONTH
-from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from assets.models.models import MODELS
+from assets.columns import COUNTRY, MONTH
 from assets.shares.families import (
-    DERIVATIVES,
-    NEW_DERIVATIVES,
-    NEW_DERIVATIVES_IN_ALL,
+    COUNTS,
     NEW_SHOWN,
     NO_DERIVATIVES,
-    SHARE_OF_NEW,
     derivatives_by_root,
     derivatives_conserved,
     with_denominator,
 )
+from assets.shares.origin import BY_ORIGIN
+from assets.shares.share_table import downloads
 from assets.shares.windows import OF_COUNTRY, OF_MONTH
-from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.orchestration.table_assets import table_asset
+from pipeline.schema.declaration import Table
 from pipeline.schema.figure import SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 
@@ -33,31 +31,20 @@ DERIVATION_FLOWS = Table(
     ),
     columns=(
         MONTH,
-        Column(
-            "base_country",
-            pl.String,
-            "Country behind the root, or a member that is no country.",
-            pattern=COUNTRY_PATTERN,
+        replace(COUNTRY, name="base_country", meaning="Country behind the root, or a member that is no country."),
+        replace(
+            COUNTRY,
+            name="derivative_country",
+            meaning="Country of the derivative's developer, or a member that is no country.",
         ),
-        Column(
-            "derivative_country",
-            pl.String,
-            "Country of the derivative's developer, or a member that is no country.",
-            pattern=COUNTRY_PATTERN,
-        ),
-        NEW_DERIVATIVES,
-        DERIVATIVES,
-        NEW_DERIVATIVES_IN_ALL,
-        SHARE_OF_NEW,
-        Column("downloads", DECIMAL, "Downloads of the derivatives in the month.", "downloads"),
+        *COUNTS,
+        downloads("Downloads of the derivatives in the month."),
     ),
     key=("base_country", "derivative_country"),
     may_be_empty=True,
     rules=(
         derivatives_conserved(
-            "shares/derivation_flows",
-            ["month"],
-            "The flows' new derivatives add up to the new derivatives there are.",
+            "shares/derivation_flows", "month", "The flows' new derivatives add up to the new derivatives there are."
         ),
     ),
 )
@@ -66,12 +53,6 @@ PUBLISHED = PublishedTable(
     lambda months: months.scan(DERIVATION_FLOWS),
     {**OF_MONTH, "base_country": OF_COUNTRY, "derivative_country": OF_COUNTRY},
 )
-
-
-@table_asset(DERIVATION_FLOWS, ins=inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION))
-def derivation_flows(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
-    """Derivatives by the country of their roots and by their own."""
-    return flows_of(models, weights, roots)
 
 
 def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
@@ -86,6 +67,9 @@ def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -
         )
     )
     return with_denominator(sums, models).collect(engine="streaming")
+
+
+derivation_flows = table_asset(DERIVATION_FLOWS, ins=BY_ORIGIN)(flows_of)
 
 
 FLOWS_FIGURE = Figure(

@@ -1,45 +1,50 @@
 """`shares/family_shares`: families of models, by root repository and by the organisation behind the root."""
 
+from dataclasses import replace
+
 import polars as pl
 
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
-from assets.columns import COUNTRY_PATTERN, MONTH, RELATIONS
-from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from assets.models.models import MODELS
+from assets.columns import COUNTRY, MONTH, RELATIONS
 from assets.shares.families import (
-    DERIVATIVES,
-    NEW_DERIVATIVES,
-    NEW_DERIVATIVES_IN_ALL,
+    COUNTS,
+    IS_NEW,
     NEW_SHOWN,
-    SHARE_OF_NEW,
     derivatives_by_root,
     derivatives_conserved,
     figure_of_derivatives,
     with_denominator,
 )
+from assets.shares.origin import BY_ORIGIN
+from assets.shares.share_table import downloads
 from assets.shares.windows import OF_COUNTRY, OF_MONTH
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.schema.figure import IN_MONTH, SHARE, Chart, Shown
 from pipeline.schema.published import PublishedTable
 
+SUMS = {
+    "new_derivatives": pl.col("new"),
+    **{f"new_{relation}": pl.col("new") * pl.col(relation) for relation in RELATIONS},
+    "derivatives": pl.col("weight"),
+    "downloads_derivatives": pl.col("downloads"),
+    "downloads_quantized": (pl.col("downloads") * pl.col("quantized")).cast(DECIMAL),
+}
+"""What is added up of a family's derivatives, each split over its roots."""
+
 
 def change_of_derivative_share(frames: TableFrames) -> pl.LazyFrame:
-    """Absolute difference of the derivatives' part of new models to the month before; one cell."""
-    tables = ("shares/family_shares", "listings/hub_snapshots")
-    now = _derivative_share(*map(frames.scan, tables))
-    before = _derivative_share(*map(frames.scan_previous, tables)).rename({"share": "before"})
-    change = (pl.col("share") - pl.col("before")).abs()
-    return now.join(before, how="cross").select(change.fill_nan(0.0).fill_null(0.0).alias("change"))
-
-
-def _derivative_share(families: pl.LazyFrame, snapshot: pl.LazyFrame) -> pl.LazyFrame:
-    """The derivatives' part of the models created in the month; null or not a number where there are none."""
-    is_new = pl.col("created_at").dt.date().dt.month_start() == pl.col("month")
-    derivatives = families.select(pl.col("new_derivatives_in_all").max().alias("derivatives"))
-    return derivatives.join(snapshot.select(is_new.sum().alias("models")), how="cross").select(
-        (pl.col("derivatives") / pl.col("models")).alias("share")
+    """Absolute difference of the derivatives' part of the month's new models to the month before; one cell."""
+    share = pl.col("is_derivative").filter(IS_NEW).mean()
+    now, before = (
+        scan("models/models").select(share.alias(name))
+        for scan, name in ((frames.scan, "now"), (frames.scan_previous, "before"))
     )
+    return now.join(before, how="cross").select((pl.col("now") - pl.col("before")).abs().fill_null(0.0))
+
+
+def _relations_differ(frames: TableFrames) -> pl.LazyFrame:
+    of_relations = pl.sum_horizontal(f"new_{relation}" for relation in RELATIONS)
+    return frames.scan("shares/family_shares").filter((of_relations - pl.col("new_derivatives")).abs() > 1e-6)
 
 
 FAMILY_SHARES = Table(
@@ -57,23 +62,16 @@ FAMILY_SHARES = Table(
         Column("level", pl.String, "`root_model` or `root_organization`.", values=("root_model", "root_organization")),
         Column("family", pl.String, "The root's `model_id`, or the root's organisation."),
         Column("organization", pl.String, "The organisation behind the root."),
-        Column(
-            "country",
-            pl.String,
-            "The country of that organisation, or a member that is no country.",
-            pattern=COUNTRY_PATTERN,
-        ),
-        NEW_DERIVATIVES,
+        replace(COUNTRY, meaning="The country of that organisation, or a member that is no country."),
+        COUNTS[0],
         *(
             Column(f"new_{relation}", pl.Float64, f"New derivatives by relation {relation}.", "repositories")
             for relation in RELATIONS
         ),
-        DERIVATIVES,
-        NEW_DERIVATIVES_IN_ALL,
-        SHARE_OF_NEW,
-        Column("downloads", DECIMAL, "Downloads of roots and derivatives in the month.", "downloads"),
-        Column("downloads_derivatives", DECIMAL, "Of these, downloads of derivatives.", "downloads"),
-        Column("downloads_quantized", DECIMAL, "Of these, downloads of quantised derivatives.", "downloads"),
+        *COUNTS[1:],
+        downloads("Downloads of roots and derivatives in the month."),
+        downloads("Of these, downloads of derivatives.", "downloads_derivatives"),
+        downloads("Of these, downloads of quantised derivatives.", "downloads_quantized"),
     ),
     key=("level", "family"),
     may_be_empty=True,
@@ -94,17 +92,10 @@ FAMILY_SHARES = Table(
     rules=(
         derivatives_conserved(
             "shares/family_shares",
-            ["level"],
+            "level",
             "On each level the families' new derivatives add up to the new derivatives there are.",
         ),
-        Rule(
-            "relations_add_up",
-            "A family's new derivatives are those of its relations together.",
-            lambda frames: frames.scan("shares/family_shares").filter(
-                (pl.sum_horizontal(f"new_{relation}" for relation in RELATIONS) - pl.col("new_derivatives")).abs()
-                > 1e-6
-            ),
-        ),
+        Rule("relations_add_up", "A family's new derivatives are those of its relations together.", _relations_differ),
     ),
 )
 PUBLISHED = PublishedTable(
@@ -112,69 +103,33 @@ PUBLISHED = PublishedTable(
 )
 
 
-@table_asset(FAMILY_SHARES, ins=inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION))
-def family_shares(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
-    """Families by root repository and by root organisation."""
-    return families_of(models, weights, roots)
-
-
 def families_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
-    """`shares/family_shares` of a month, unsorted."""
-    own = models.filter(~pl.col("is_derivative")).select("hub_id", "organization", "country", "downloads")
-    by_model = (
+    """`shares/family_shares` of a month, unsorted: roots that have derivatives, and organisations behind all roots."""
+    by_root = (
         derivatives_by_root(models, weights, roots)
         .group_by("root_model_id")
-        .agg(pl.col("root_hub_id", "organization", "country").first(), *_sums())
+        .agg(
+            pl.col("root_hub_id", "organization", "country").first(),
+            *(amount.sum().alias(name) for name, amount in SUMS.items()),
+        )
         .collect(engine="streaming")
     )
-    own_of_root = own.select(root_hub_id="hub_id", own="downloads").collect(engine="streaming")
-    with_own = by_model.join(own_of_root, on="root_hub_id", how="left").select(
-        pl.lit("root_model").alias("level"),
-        pl.col("root_model_id").alias("family"),
-        "organization",
-        "country",
-        *_SUMMED,
-        (pl.col("downloads_derivatives") + pl.col("own").fill_null(0)).alias("downloads"),
+    own = models.filter(~pl.col("is_derivative")).select("hub_id", "organization", "country", own="downloads").collect()
+    with_own = by_root.join(own.select(root_hub_id="hub_id", own="own"), on="root_hub_id", how="left")
+    by_organization = (
+        pl.concat([by_root, own], how="diagonal")
+        .group_by("organization")
+        .agg(pl.col("country").min(), pl.col(*SUMS, "own").sum())
     )
-    by_organization = _by_organization(by_model, own.collect(engine="streaming"))
-    return with_denominator(pl.concat([with_own, by_organization]).lazy(), models).collect()
-
-
-def _by_organization(by_model: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
-    """Of all roots, whether or not anything derives from them."""
-    derived = by_model.select("organization", "country", *_SUMMED, pl.col("downloads_derivatives").alias("downloads"))
-    everything = pl.concat([derived, own.select("organization", "country", "downloads")], how="diagonal")
-    return (
-        everything.group_by("organization")
-        .agg(pl.col("country").min(), pl.col(*_SUMMED, "downloads").sum())
-        .select(
-            pl.lit("root_organization").alias("level"),
-            pl.col("organization").alias("family"),
-            "organization",
-            "country",
-            *_SUMMED,
-            "downloads",
-        )
-    )
-
-
-def _sums() -> list[pl.Expr]:
-    return [
-        pl.col("new").sum().alias("new_derivatives"),
-        *((pl.col("new") * pl.col(relation)).sum().alias(f"new_{relation}") for relation in RELATIONS),
-        pl.col("weight").sum().alias("derivatives"),
-        pl.col("downloads").sum().alias("downloads_derivatives"),
-        (pl.col("downloads") * pl.col("quantized")).cast(DECIMAL).sum().alias("downloads_quantized"),
+    levels = [
+        with_own.with_columns(pl.lit("root_model").alias("level"), family="root_model_id"),
+        by_organization.with_columns(pl.lit("root_organization").alias("level"), family="organization"),
     ]
+    whole = (pl.col("downloads_derivatives") + pl.col("own").fill_null(0)).alias("downloads")
+    return with_denominator(pl.concat(levels, how="diagonal").lazy(), models).with_columns(whole).collect()
 
 
-_SUMMED = (
-    "new_derivatives",
-    *(f"new_{relation}" for relation in RELATIONS),
-    "derivatives",
-    "downloads_derivatives",
-    "downloads_quantized",
-)
+family_shares = table_asset(FAMILY_SHARES, ins=BY_ORIGIN)(families_of)
 
 
 FAMILIES_OVER_TIME_FIGURE = figure_of_derivatives(
@@ -213,6 +168,7 @@ FAMILIES_OVER_TIME_FIGURE = figure_of_derivatives(
     coverage="of new derivatives go back to mapped organisations and persons",
 )
 
+
 BUILT_ON_FIGURE = figure_of_derivatives(
     "built-on",
     "Models most built on",
@@ -238,6 +194,7 @@ BUILT_ON_FIGURE = figure_of_derivatives(
     denominator="new derivatives, split over their roots",
     coverage="every declared derivative",
 )
+
 
 FAMILY_FIGURE = figure_of_derivatives(
     "qwen",

@@ -11,15 +11,17 @@ from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.models.redistribution import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS
 from assets.shares.populations import FLAGS, POPULATION, by_population
-from assets.shares.share_table import DENOMINATOR, IN_WINDOW, SHARE, in_month
+from assets.shares.share_table import DENOMINATOR, IN_WINDOW, SHARE, downloads, fraction, in_month
 from assets.shares.windows import OF_COUNTRY, OF_WINDOW, of_last_month, over_windows, sums_over_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import DECIMAL, Column, Table
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.declaration import Column, Table
+from pipeline.schema.published import PublishedTable
 
-_OF_NAMESPACE = ("organization", "country", "intermediary", "repositories", "re_uploaded", "quantized", "adapted")
-_PART = "Part of its repositories that are {}."
-_ROUNDED_ONE = 1.000000001
+_WAYS = {
+    "re_uploaded": "re-uploads under the parent's name",
+    "quantized": "quantised from others' models",
+    "adapted": "adapters or merges of others' models",
+}
 INTERMEDIARIES = Table(
     group="shares",
     name="intermediaries",
@@ -49,20 +51,11 @@ INTERMEDIARIES = Table(
             "repositories",
             minimum=FEWEST_REPOSITORIES,
         ),
-        Column("re_uploaded", pl.Float64, _PART.format("re-uploads under the parent's name"), "fraction"),
-        Column("quantized", pl.Float64, _PART.format("quantised from others' models"), "fraction"),
-        Column("adapted", pl.Float64, _PART.format("adapters or merges of others' models"), "fraction"),
-        Column("downloads", DECIMAL, "Numerator: the namespace's downloads.", "downloads"),
+        *(fraction(way, f"Part of its repositories that are {meaning}.") for way, meaning in _WAYS.items()),
+        downloads("Numerator: the namespace's downloads."),
         replace(DENOMINATOR, meaning="All downloads of the population."),
         SHARE,
-        Column(
-            "coverage",
-            pl.Float64,
-            "Part of the denominator by repositories whose namespace is known.",
-            "fraction",
-            minimum=0,
-            maximum=_ROUNDED_ONE,
-        ),
+        fraction("coverage", "Part of the denominator by repositories whose namespace is known."),
         BASIS,
     ),
     key=("window", "population", "namespace"),
@@ -80,55 +73,36 @@ def intermediary_windows(monthly: pl.LazyFrame, denominators: pl.LazyFrame) -> p
     A namespace's downloads are those of the months in which it was an intermediary; what it is, is what it was in the
     last of them. `denominators` are rows of published `country_shares`, which hold every population and month.
     """
-    keys = ["month", "window", "population"]
-    whole = (
-        denominators.filter(pl.col("attribution") == "uploader")
-        .select(*keys, "months_in_window", "is_complete", "denominator", "basis")
-        .unique()
-    )
-    months = denominators.filter(pl.col("window") == "month").select("month", "basis", "population").unique()
-    stated = months.join(monthly.drop("basis"), on=["month", "population"], how="left")
-    sums = sums_over_windows(
-        stated, ["population", "namespace"], [pl.col("downloads").sum(), *map(of_last_month, _LAST)]
-    )
-    return (
-        sums.drop_nulls("namespace")
-        .drop("months_in_window", "is_complete", "basis")
-        .join(whole, on=keys)
-        .with_columns(ratio(pl.col("downloads"), pl.col("denominator")).alias("share"))
-    )
+    keys, stated = ["month", "window", "population"], ["months_in_window", "is_complete", "basis"]
+    whole = denominators.filter(pl.col("attribution") == "uploader").select(*keys, *stated, "denominator").unique()
+    months = whole.filter(pl.col("window") == "month").select("month", "basis", "population")
+    of_namespace = ["organization", "country", "intermediary", "repositories", *_WAYS, "coverage"]
+    amounts = [pl.col("downloads").sum(), *map(of_last_month, of_namespace)]
+    every_month = months.join(monthly.drop("basis"), on=["month", "population"], how="left")
+    sums = sums_over_windows(every_month, ["population", "namespace"], amounts)
+    share = ratio(pl.col("downloads"), pl.col("denominator")).alias("share")
+    return sums.drop_nulls("namespace").drop(stated).join(whole, on=keys).with_columns(share)
 
 
-_LAST = (*_OF_NAMESPACE, "coverage")
-
-
-def _over_windows(months: PublishedMonths) -> pl.LazyFrame:
-    return intermediary_windows(months.scan(INTERMEDIARIES), months.published("country_shares"))
-
-
-PUBLISHED = PublishedTable(over_windows(INTERMEDIARIES), _over_windows, {**OF_WINDOW, "country": OF_COUNTRY})
-
-
-@table_asset(INTERMEDIARIES, ins=inputs(models=MODELS))
-def intermediaries(models: pl.LazyFrame) -> pl.DataFrame:
-    """The month's intermediaries with their part of every population's downloads."""
-    return intermediaries_of(models)
+PUBLISHED = PublishedTable(
+    over_windows(INTERMEDIARIES),
+    lambda months: intermediary_windows(months.scan(INTERMEDIARIES), months.published("country_shares")),
+    {**OF_WINDOW, "country": OF_COUNTRY},
+)
 
 
 def intermediaries_of(models: pl.LazyFrame) -> pl.DataFrame:
-    """`shares/intermediaries` of a month, from `models/models`."""
+    """The month's intermediaries with their part of every population's downloads, from `models/models`."""
     known = pl.when(pl.col("namespace").is_not_null()).then(pl.col("downloads")).otherwise(0)
     whole = by_population(models.select("downloads", *FLAGS, known.alias("known")), (), ("downloads", "known"))
     owned = models.drop_nulls("intermediary")
-    ways = ("re_uploaded", "quantized", "adapted")
     namespaces = (
         owned.group_by("namespace")
         .agg(
             pl.col("organization", "country", "intermediary").first(),
             pl.len().cast(pl.Int64).alias("repositories"),
-            *((pl.col("redistributed_as") == way).sum().alias(way) for way in ways),
+            *(pl.col("redistributed_as").eq(way).fill_null(value=False).mean().alias(way) for way in _WAYS),
         )
-        .with_columns(ratio(pl.col(way), pl.col("repositories")).alias(way) for way in ways)
         .collect()
     )
     totals = (
@@ -142,3 +116,6 @@ def intermediaries_of(models: pl.LazyFrame) -> pl.DataFrame:
         )
     )
     return in_month(totals, models)
+
+
+intermediaries = table_asset(INTERMEDIARIES, ins=inputs(models=MODELS))(intermediaries_of)

@@ -8,6 +8,7 @@ from assets.shares.origin import by_root
 from assets.shares.populations import FLAGS, by_population
 from assets.shares.share_table import in_month, with_shares
 from pipeline.schema.declaration import Rule, TableFrames
+from pipeline.schema.shares import ATTRIBUTIONS
 
 MAJOR_SHARE = 0.03
 JUMP_FACTOR = 1.5
@@ -15,10 +16,7 @@ DRIVERS_NAMED = 5
 
 
 def developers(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
-    """By attribution, the downloads with whose they are: the uploader's, or its roots' where it is a derivative.
-
-    Frames are `models/models`, `lineage/origin_weights` and `attribution/root_attribution`.
-    """
+    """By attribution, the downloads with whose they are: the uploader's, or its roots' where it is a derivative."""
     columns = ("downloads", *FLAGS, "organization", "country")
     derivatives = models.filter("is_derivative").select("hub_id", "downloads", *FLAGS)
     originals = models.filter(~pl.col("is_derivative")).select(columns)
@@ -42,46 +40,43 @@ def member_shares(models: pl.LazyFrame, of_attribution: dict[str, pl.LazyFrame],
 def developer_rules(dimension: str) -> tuple[Rule, ...]:
     """What holds for the share table of a dimension of developers beside what holds for all."""
     path = f"shares/{dimension}_shares"
-    return conserves_downloads(path), jumps(path, dimension)
+    return _conserves_downloads(path), _no_jumps(path, dimension)
 
 
-def conserves_downloads(table: str) -> Rule:
-    """Uploader and origin attribution share out the same downloads."""
-
+def _conserves_downloads(table: str) -> Rule:
     def violations(frames: TableFrames) -> pl.LazyFrame:
         amount = pl.col("downloads")
         sums = (
             frames.scan(table)
             .group_by("month", "window", "population", "dimension")
-            .agg(*(amount.filter(pl.col("attribution") == name).sum().alias(name) for name in ("uploader", "origin")))
+            .agg(*(amount.filter(pl.col("attribution") == name).sum().alias(name) for name in ATTRIBUTIONS))
         )
         return sums.filter(pl.col("uploader") != pl.col("origin"))
 
     return Rule("downloads_conserved", "Uploader and origin share out the same downloads.", violations)
 
 
-def jumps(table: str, dimension: str) -> Rule:
+def _no_jumps(table: str, dimension: str) -> Rule:
     """Major members whose share jumped since the month before, with the models that drive it.
 
     Months of different bases are not compared: a change of counter is no jump.
     """
+    quoted = ("member", "share_before", "share", "driven_by")
 
     def violations(frames: TableFrames) -> pl.LazyFrame:
-        shown = ("member", "share_before", "share", "driven_by")
         whole = (pl.col("population") == "all") & (pl.col("attribution") == "uploader")
         now, before = (
             scan(table).filter(whole).select("member", "share", "basis") for scan in (frames.scan, frames.scan_previous)
         )
         larger, smaller = pl.max_horizontal("share", "share_before"), pl.min_horizontal("share", "share_before")
-        bases = now.select(pl.col("basis").first()).join(
-            before.select(basis_before=pl.col("basis").first()), how="cross"
-        )
         jumped = (
-            now.select("member", "share")
-            .join(before.select("member", share_before="share"), on="member", how="full", coalesce=True)
+            now.join(before, on="member", how="full", coalesce=True, suffix="_before")
             .with_columns(pl.col("share", "share_before").fill_null(0.0))
-            .join(bases, how="cross")
-            .filter(larger >= MAJOR_SHARE, larger > JUMP_FACTOR * smaller, pl.col("basis") == pl.col("basis_before"))
+            .filter(
+                larger >= MAJOR_SHARE,
+                larger > JUMP_FACTOR * smaller,
+                pl.col("basis").max() == pl.col("basis_before").max(),
+            )
         )
         models_before = frames.scan_previous("models/models").select("hub_id", downloads_before="downloads")
         change = pl.col("downloads") - pl.col("downloads_before").fill_null(0)
@@ -94,7 +89,7 @@ def jumps(table: str, dimension: str) -> Rule:
             .group_by("member", maintain_order=True)
             .agg(pl.col("model_id").head(DRIVERS_NAMED).str.join(", ").alias("driven_by"))
         )
-        return jumped.join(drivers, on="member", how="left").select(shown).sort("share", "member", descending=True)
+        return jumped.join(drivers, on="member", how="left").select(quoted).sort("share", "member", descending=True)
 
     return Rule(
         "no_jumps",
@@ -102,5 +97,5 @@ def jumps(table: str, dimension: str) -> Rule:
         "before, or as much less.",
         violations,
         severity="warning",
-        quoted=("member", "share_before", "share", "driven_by"),
+        quoted=quoted,
     )

@@ -10,7 +10,7 @@ from assets.columns import BASIS
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.populations import FLAGS, POPULATION, belongs, by_population
-from assets.shares.share_table import DENOMINATOR, IN_WINDOW, WHOLE, WITHIN, in_month
+from assets.shares.share_table import IN_WINDOW, WHOLE, WITHIN, downloads, fraction, in_month
 from assets.shares.windows import OF_WINDOW, over_windows, sums_over_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
@@ -31,7 +31,7 @@ MODEL_SIZES = Table(
         *IN_WINDOW,
         POPULATION,
         replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
-        replace(DENOMINATOR, meaning="Downloads of models of known size."),
+        downloads("Downloads of models of known size.", "denominator"),
         Column(
             "parameters_downloaded",
             pl.Float64,
@@ -54,15 +54,8 @@ MODEL_SIZES = Table(
             "parameters",
             nullable=True,
         ),
-        Column(
-            "coverage",
-            pl.Float64,
-            "Part of all downloads whose model's size is known.",
-            "fraction",
-            minimum=0,
-            maximum=1.000000001,
-        ),
-        Column("downloads", DECIMAL, "All downloads, those of models of unknown size included.", "downloads"),
+        fraction("coverage", "Part of all downloads whose model's size is known."),
+        downloads("All downloads, those of models of unknown size included."),
         BASIS,
     ),
     key=("window", "population", "within"),
@@ -71,61 +64,45 @@ MODEL_SIZES = Table(
 
 def size_windows(monthly: pl.LazyFrame) -> pl.LazyFrame:
     """`shares/model_sizes` over every window; longer ones have no median."""
-    sums = [pl.col(name).cast(DECIMAL).sum() for name in _SUMS]
+    sums = pl.col(_SUMS).cast(DECIMAL).sum()
     of_month = pl.col("median_parameters").filter(pl.col("window") == "month").first()
-    return _with_means(sums_over_windows(monthly, ["population", "within"], [*sums, of_month])).select(
-        MODEL_SIZES.schema.names()
-    )
+    return _with_means(sums_over_windows(monthly, ["population", "within"], [sums, of_month]))
 
 
 PUBLISHED = PublishedTable(over_windows(MODEL_SIZES), lambda months: size_windows(months.scan(MODEL_SIZES)), OF_WINDOW)
 
 
-@table_asset(MODEL_SIZES, ins=inputs(models=MODELS))
-def model_sizes(models: pl.LazyFrame) -> pl.DataFrame:
-    """Mean and median sizes of the month, in all and by country."""
-    return sizes_of(models)
-
-
 def sizes_of(models: pl.LazyFrame) -> pl.DataFrame:
-    """`shares/model_sizes` of a month, from `models/models`.
+    """Mean and median sizes of the month, in all and by country, from `models/models`.
 
     The median is the smallest size at which half of the downloads of models of known size are reached.
     """
-    downloads, parameters = pl.col("downloads"), pl.col("parameters")
+    amount, parameters = pl.col("downloads"), pl.col("parameters")
     rows = models.select("downloads", *FLAGS, "parameters", "country").with_columns(
-        pl.when(parameters.is_not_null()).then(downloads).otherwise(0).alias("denominator"),
-        (downloads * parameters.fill_null(0)).alias("parameters_downloaded"),
+        pl.when(parameters.is_not_null()).then(amount).otherwise(0).alias("denominator"),
+        (amount * parameters.fill_null(0)).alias("parameters_downloaded"),
     )
-    rising = rows.filter(parameters.is_not_null(), downloads > 0).sort("parameters").collect()
+    rising = rows.filter(parameters.is_not_null(), amount > 0).sort("parameters").collect()
     found = [_sums_and_medians(rows, rising, within) for within in (pl.lit(WHOLE), pl.col("country"))]
     return _with_means(in_month(pl.concat(found), models).lazy()).collect()
 
 
+model_sizes = table_asset(MODEL_SIZES, ins=inputs(models=MODELS))(sizes_of)
+
+
 def _sums_and_medians(rows: pl.LazyFrame, rising: pl.DataFrame, within: pl.Expr) -> pl.DataFrame:
-    """By `within` and every population, those included that have nothing in it."""
-    named = within.alias("within")
+    """By `within` and every population, those included that have nothing in it; `rising` is sorted by parameters."""
+    named, keys = within.alias("within"), ["population", "within"]
     sums = by_population(rows.with_columns(named), ["within"], _SUMS).drop("models")
+    reached = pl.col("downloads").cum_sum() * 2 >= pl.col("downloads").sum()
+    median = pl.col("parameters").filter(reached).first().cast(pl.Float64).alias("median_parameters")
     medians = pl.concat(
-        rising.filter(belongs(population))
-        .group_by(named)
-        .agg(_median())
-        .with_columns(pl.lit(population.name).alias("population"))
+        rising.filter(belongs(population)).group_by(named).agg(pl.lit(population.name).alias("population"), median)
         for population in POPULATIONS
     )
     groups = sums.select("within").unique().join(pl.DataFrame({"population": POPULATION_NAMES}), how="cross")
-    keys = ["population", "within"]
-    return (
-        groups.join(sums, on=keys, how="left")
-        .with_columns(pl.col(_SUMS).fill_null(0))
-        .join(medians, on=keys, how="left")
-    )
-
-
-def _median() -> pl.Expr:
-    """The size at which half of the downloads are reached, over models of rising size."""
-    reached = pl.col("downloads").cum_sum() * 2 >= pl.col("downloads").sum()
-    return pl.col("parameters").filter(reached).first().cast(pl.Float64).alias("median_parameters")
+    whole = groups.join(sums, on=keys, how="left").with_columns(pl.col(_SUMS).fill_null(0))
+    return whole.join(medians, on=keys, how="left")
 
 
 def _with_means(sums: pl.LazyFrame) -> pl.LazyFrame:
@@ -160,6 +137,7 @@ MEAN_SIZE_FIGURE = Figure(
     if_empty="No values: the size of none of the downloaded models is known.",
     is_printed=True,
 )
+
 
 SIZES_OVER_TIME_FIGURE = Figure(
     "sizes-over-time",

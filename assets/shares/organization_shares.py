@@ -2,16 +2,13 @@
 
 import polars as pl
 
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.columns import COUNTRY
-from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from assets.models.models import MODELS
 from assets.shares.members import developer_rules, developers, member_shares
+from assets.shares.origin import BY_ORIGIN
 from assets.shares.share_table import share_table
-from assets.shares.windows import CHANGES, OF_COUNTRY, OF_WINDOW, over_windows, share_windows
-from pipeline.orchestration.table_assets import inputs, table_asset
+from assets.shares.windows import OF_COUNTRY, published_shares
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import AMOUNTS, BOTH_ATTRIBUTIONS, BOUNDED_SHARE, NO_ORIGIN, SHARE, Chart, Figure, Shown
-from pipeline.schema.published import PublishedTable
 
 ORGANIZATION_SHARES = share_table(
     "organization",
@@ -19,17 +16,7 @@ ORGANIZATION_SHARES = share_table(
     further=(COUNTRY,),
     rules=developer_rules("organization"),
 )
-PUBLISHED = PublishedTable(
-    over_windows(ORGANIZATION_SHARES, CHANGES),
-    lambda months: share_windows(months.scan(ORGANIZATION_SHARES)),
-    {**OF_WINDOW, "country": OF_COUNTRY},
-)
-
-
-@table_asset(ORGANIZATION_SHARES, ins=inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION))
-def organization_shares(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
-    """Each organisation's part of the downloads, by uploader and by origin, with its country."""
-    return shares_of_organizations(models, weights, roots)
+PUBLISHED = published_shares(ORGANIZATION_SHARES, references={"country": OF_COUNTRY})
 
 
 def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
@@ -42,6 +29,9 @@ def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: 
         .collect()
     )
     return member_shares(models, of_attribution, "organization").join(seats, on="member", how="left")
+
+
+organization_shares = table_asset(ORGANIZATION_SHARES, ins=BY_ORIGIN)(shares_of_organizations)
 
 
 ORGANIZATIONS_FIGURE = Figure(
@@ -63,6 +53,7 @@ ORGANIZATIONS_FIGURE = Figure(
     views=BOTH_ATTRIBUTIONS,
     if_empty=NO_ORIGIN,
 )
+
 
 ORGANIZATIONS_WITHIN_FIGURE = Figure(
     "organisations-within",

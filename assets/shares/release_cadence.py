@@ -10,8 +10,8 @@ import polars as pl
 from assets.columns import COUNTRY, MONTH, ORGANIZATION
 from assets.expressions import ratio
 from assets.models.models import MODELS
-from assets.shares.share_table import NOBODY
-from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, TRAILING, months_held
+from assets.shares.share_table import NOBODY, fraction
+from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, in_trailing_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
@@ -43,10 +43,8 @@ RELEASE_DAYS = Table(
 def release_cadence(days: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
     """`release_cadence` by organisation and by country; `days` are `shares/release_days` of the months."""
     window = ["window", "last", "months_in_window", "is_complete"]
-    inside = days.join(months_held(months).filter(pl.col("window") == TRAILING), on="month").with_columns(
-        (~pl.col("country").is_in(NOBODY)).alias("is_known")
-    )
-    count, is_known = pl.col("new_repositories"), pl.col("is_known")
+    inside = in_trailing_windows(days, months)
+    count, is_known = pl.col("new_repositories"), ~pl.col("country").is_in(NOBODY)
     wholes = inside.group_by("last").agg(
         count.sum().alias("new_repositories_in_all"), count.filter(is_known).sum().alias("known")
     )
@@ -105,7 +103,7 @@ PUBLISHED = PublishedTable(
                 "First-party repositories that anybody created in the window: the denominator of `coverage`.",
                 "repositories",
             ),
-            Column("coverage", pl.Float64, "Part of them that known organisations created.", "fraction"),
+            fraction("coverage", "Part of them that known organisations created."),
         ),
         key=("month", "window", "dimension", "member"),
         monthly=False,
@@ -116,19 +114,16 @@ PUBLISHED = PublishedTable(
 )
 
 
-@table_asset(RELEASE_DAYS, ins=inputs(models=MODELS))
-def release_days(models: pl.LazyFrame) -> pl.LazyFrame:
-    """The month's releases by organisation and day."""
-    return days_of(models)
-
-
 def days_of(models: pl.LazyFrame) -> pl.LazyFrame:
-    """`shares/release_days` of a month, from `models/models`."""
+    """The month's releases by organisation and day, from `models/models`."""
     return (
         models.filter("is_release")
         .group_by("month", "organization", pl.col("created_at").dt.date().alias("released_on"))
         .agg(pl.col("country").min(), pl.len().cast(pl.Int64).alias("new_repositories"))
     )
+
+
+release_days = table_asset(RELEASE_DAYS, ins=inputs(models=MODELS))(days_of)
 
 
 CADENCE_FIGURE = Figure(

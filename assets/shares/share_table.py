@@ -22,6 +22,17 @@ NOBODY = (*NOT_KNOWN, "unaffiliated")
 """Members that are no organisation and no country."""
 WHOLE = "all"
 
+
+def fraction(name: str, meaning: str, minimum: float | str = 0, maximum: float | str = 1) -> Column:
+    """A column of parts of a whole."""
+    return Column(name, pl.Float64, meaning, "fraction", minimum=minimum, maximum=maximum)
+
+
+def downloads(meaning: str, name: str = "downloads") -> Column:
+    """A column of exact downloads."""
+    return Column(name, DECIMAL, meaning, "downloads", minimum=0)
+
+
 WINDOW = Column(
     "window",
     pl.String,
@@ -46,15 +57,15 @@ WITHIN = Column(
     "Whose downloads are shared out: `all`, or those of one country by uploader.",
     pattern=r"^(all|[A-Z]{2}|[a-z]+)$",
 )
-DENOMINATOR = Column("denominator", DECIMAL, "All downloads that are shared out.", "downloads", minimum=0)
-SHARE = Column("share", pl.Float64, "`downloads` / `denominator`.", "fraction", minimum=0, maximum=1)
+DENOMINATOR = downloads("All downloads that are shared out.", "denominator")
+SHARE = fraction("share", "`downloads` / `denominator`.")
 COLUMNS = (
     *IN_WINDOW,
     POPULATION,
     ATTRIBUTION,
     DIMENSION,
     MEMBER,
-    Column("downloads", DECIMAL, "Numerator: the member's downloads in the window.", "downloads", minimum=0),
+    downloads("Numerator: the member's downloads in the window."),
     Column(
         "models",
         pl.Int64,
@@ -64,36 +75,14 @@ COLUMNS = (
     ),
     DENOMINATOR,
     SHARE,
-    Column(
+    fraction(
         "share_of_attributed",
-        pl.Float64,
         "`downloads` / (`denominator` without what is not known and without `unaffiliated`); absent for these.",
-        "fraction",
-        nullable=True,
-    ),
-    Column(
-        "share_low",
-        pl.Float64,
-        "Share if none of the downloads of members not known were this one's.",
-        "fraction",
-        maximum="share",
-    ),
-    Column(
-        "share_high",
-        pl.Float64,
-        "Share if all of the downloads of members not known were this one's.",
-        "fraction",
-        minimum="share",
-    ),
+    ).optional(),
+    fraction("share_low", "Share if none of the downloads of members not known were this one's.", maximum="share"),
+    fraction("share_high", "Share if all of the downloads of members not known were this one's.", minimum="share"),
     Column("rank", pl.Int32, "Place by downloads within the group, 1 for the most; ties by name."),
-    Column(
-        "coverage",
-        pl.Float64,
-        "Part of the denominator whose member is known (not `unmapped`, `unknown` or `none`).",
-        "fraction",
-        minimum=0,
-        maximum=1,
-    ),
+    fraction("coverage", "Part of the denominator whose member is known (not `unmapped`, `unknown` or `none`)."),
     BASIS,
 )
 GROUP = ("month", "window", "population", "attribution", "dimension")

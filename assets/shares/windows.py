@@ -5,7 +5,7 @@ A window is the months that it holds: `dim_window` names them, and those that it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,6 +15,7 @@ from assets.columns import BASES, BASIS
 from assets.shares.share_table import GROUP, IN_WINDOW, WINDOW, with_shares
 from pipeline.months import add_months, months_between
 from pipeline.schema.declaration import Column, Table
+from pipeline.schema.published import PublishedTable
 from pipeline.schema.shares import WINDOWS
 
 TRAILING = "trailing_12_months"
@@ -26,28 +27,21 @@ OF_WINDOW = {**OF_MONTH, "window": ("dim_window", "window")}
 OF_COUNTRY = ("dim_country", "country")
 """What explains the columns of tables over months, windows and countries."""
 
-_ABSENT = "absent where that window is not published, is incomplete, or rests on another basis"
-CHANGES = tuple(
-    column
-    for ago in AGO
-    for column in (
-        Column(
-            f"share_change_on_{ago}",
-            pl.Float64,
-            f"`share` less that of the same window ending a {ago} earlier; {_ABSENT}.",
-            "fraction",
-            nullable=True,
-        ),
-        Column(
-            f"rank_change_on_{ago}",
-            pl.Int32,
-            f"Places gained since the same window ending a {ago} earlier (2: from fifth to third); {_ABSENT}, or the "
-            "member was not in it.",
-            "places",
-            nullable=True,
-        ),
+
+def _changes_on(ago: str) -> tuple[Column, Column]:
+    absent = "absent where that window is not published, is incomplete, or rests on another basis"
+    share = f"`share` less that of the same window ending a {ago} earlier; {absent}."
+    places = (
+        f"Places gained since the same window ending a {ago} earlier (2: from fifth to third); {absent}, or the "
+        "member was not in it."
     )
-)
+    return (
+        Column(f"share_change_on_{ago}", pl.Float64, share, "fraction", nullable=True),
+        Column(f"rank_change_on_{ago}", pl.Int32, places, "places", nullable=True),
+    )
+
+
+CHANGES = tuple(column for ago in AGO for column in _changes_on(ago))
 _IN_LONGER_WINDOWS = {
     "window": replace(WINDOW, values=WINDOWS),
     "basis": replace(BASIS, values=(*BASES, "mixed")),
@@ -92,47 +86,39 @@ def over_windows(table: Table, further: Sequence[Column] = ()) -> Table:
     )
 
 
-def months_held(months: Sequence[date]) -> pl.LazyFrame:
-    """One row per window and month in it: `window`, `last`, `month`, and the window's own facts."""
-    rows = [
+def in_trailing_windows(rows: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
+    """The rows once for each trailing window of the months that holds theirs; `last` is the window's last month."""
+    held = [
         (window.name, window.last, month, len(window.held), window.held == window.wanted)
         for window in windows_over(sorted(months))
         for month in window.held
+        if window.name == TRAILING
     ]
-    schema = {
-        "window": pl.String,
-        "last": pl.Date,
-        "month": pl.Date,
-        "months_in_window": pl.Int32,
-        "is_complete": pl.Boolean,
-    }
-    return pl.LazyFrame(rows, schema=schema, orient="row")
+    columns = ["window", "last", "month", "months_in_window", "is_complete"]
+    types = [pl.String, pl.Date, pl.Date, pl.Int32, pl.Boolean]
+    return rows.join(pl.LazyFrame(held, schema=dict(zip(columns, types, strict=True)), orient="row"), on="month")
 
 
 def sums_over_windows(monthly: pl.LazyFrame, keys: Sequence[str], aggregates: Sequence[pl.Expr]) -> pl.LazyFrame:
     """The months' rows by window and keys; `month` is the window's last, its `basis` that of all its months.
 
-    In `aggregates`, `month` is the row's own, `window` and `last` are the window's. The other columns are those of
-    `months_held`.
+    In `aggregates`, `month` is the row's own, `window` and `last` are the window's.
     """
-    bases = monthly.select("month", "basis").unique().collect()
-    basis = pl.when(pl.col("basis").n_unique() == 1).then(pl.col("basis").first()).otherwise(pl.lit("mixed"))
-    windows = ["window", "last", "months_in_window", "is_complete"]
-    held = months_held(bases["month"].to_list()).join(bases.lazy(), on="month")
-    facts = held.group_by(windows).agg(basis.alias("basis"), "month").with_row_index("number").collect()
-    members = monthly.select(keys).unique().with_row_index("place").collect()
-    return (
-        # By number, for the rows of all windows together are many times those of the months.
-        monthly.join(members.lazy(), on=keys, nulls_equal=True)
-        .drop(*keys, "window", "months_in_window", "is_complete", "basis")
-        .join(facts.lazy().select("number", "window", "last", "month").explode("month"), on="month")
-        .group_by("number", "place")
-        .agg(aggregates)
-        .join(members.lazy(), on="place")
-        .join(facts.lazy().drop("month"), on="number")
-        .drop("number", "place")
-        .rename({"last": "month"})
-    )
+    rows = monthly.collect()
+    basis_of = dict(rows.select("month", "basis").iter_rows())
+
+    def sums(window: Window) -> pl.DataFrame:
+        bases = {basis_of[month] for month in window.held}
+        inside = rows.filter(pl.col("month").is_in(window.held))
+        named = inside.with_columns(pl.lit(window.name).alias("window"), pl.lit(window.last).alias("last"))
+        return named.group_by("window", "last", *keys).agg(
+            *aggregates,
+            pl.lit(len(window.held), pl.Int32).alias("months_in_window"),
+            pl.lit(window.held == window.wanted).alias("is_complete"),
+            pl.lit(bases.pop() if len(bases) == 1 else "mixed").alias("basis"),
+        )
+
+    return pl.concat(map(sums, windows_over(sorted(basis_of)))).rename({"last": "month"}).lazy()
 
 
 def of_last_month(column: str) -> pl.Expr:
@@ -145,7 +131,7 @@ def share_windows(monthly: pl.LazyFrame, group: Sequence[str] = GROUP) -> pl.Laz
 
     Numerators are added, denominators follow; a window that lacks a month says so in `is_complete`, one whose months
     differ in basis has the basis `mixed`. `group` states a denominator, as in `with_shares`. An organisation's
-    `country` is that of its last month in the window.
+    `country` is that of its last month in the window. Changes are on complete windows of the same basis only.
     """
     columns = monthly.collect_schema().names()
     keys = [*(name for name in group if name not in ("month", "window")), "member"]
@@ -154,29 +140,30 @@ def share_windows(monthly: pl.LazyFrame, group: Sequence[str] = GROUP) -> pl.Laz
         pl.col("models").filter(pl.col("month") == pl.col("last")).sum(),
         *(of_last_month(name) for name in ("country",) if name in columns),
     ]
-    shares = with_shares(sums_over_windows(monthly, keys, aggregates).collect(engine="streaming"), group)
-    windows = shares.select("month", "window", "basis", "is_complete").unique()
-    rows = shares.lazy()
+    shares = with_shares(sums_over_windows(monthly, keys, aggregates).collect(), group).lazy()
+    window, rows = ["month", "window", "basis"], shares
     for ago, months in AGO.items():
-        later = pl.col("month").dt.offset_by(f"{months}mo")
-        rows = _with_changes(rows, ago, windows.lazy().with_columns(later), shares.lazy().with_columns(later), keys)
+        earlier = shares.filter("is_complete").with_columns(pl.col("month").dt.offset_by(f"{months}mo"))
+        before = earlier.select(*window, *keys, share_before="share", rank_before="rank")
+        change = pl.col("share") - pl.col("share_before").fill_null(0.0)
+        rows = (
+            rows.join(earlier.select(*window, is_there="is_complete").unique(), on=window, how="left")
+            .join(before, on=[*window, *keys], how="left")
+            .with_columns(
+                pl.when(pl.col("is_complete") & pl.col("is_there")).then(change).alias(f"share_change_on_{ago}"),
+                pl.when("is_complete").then(pl.col("rank_before") - pl.col("rank")).alias(f"rank_change_on_{ago}"),
+            )
+            .drop("is_there", "share_before", "rank_before")
+        )
     return rows.select(*columns, *(column.name for column in CHANGES))
 
 
-def _with_changes(
-    rows: pl.LazyFrame, ago: str, windows: pl.LazyFrame, before: pl.LazyFrame, keys: Sequence[str]
-) -> pl.LazyFrame:
-    """The change of share and rank on an earlier window, where there is a complete one of the same basis."""
-    comparable = windows.filter("is_complete").select("month", "window", "basis", pl.lit(value=True).alias("is_there"))
-    earlier = before.select("month", "window", *keys, pl.col("share", "rank").name.suffix("_before"))
-    share = pl.col("share") - pl.col("share_before").fill_null(0.0)
-    is_comparable = pl.col("is_complete") & pl.col("is_there")
-    return (
-        rows.join(comparable, on=["month", "window", "basis"], how="left")
-        .join(earlier, on=["month", "window", *keys], how="left", nulls_equal=True)
-        .with_columns(
-            pl.when(is_comparable).then(share).alias(f"share_change_on_{ago}"),
-            pl.when(is_comparable).then(pl.col("rank_before") - pl.col("rank")).alias(f"rank_change_on_{ago}"),
-        )
-        .drop("is_there", "share_before", "rank_before")
+def published_shares(
+    table: Table, group: Sequence[str] = GROUP, references: Mapping[str, tuple[str, str]] | None = None
+) -> PublishedTable:
+    """A share table as it is published: over every window, with the changes on earlier ones."""
+    return PublishedTable(
+        over_windows(table, CHANGES),
+        lambda months: share_windows(months.scan(table), group),
+        {**OF_WINDOW, **(references or {})},
     )

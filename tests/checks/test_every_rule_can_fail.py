@@ -145,8 +145,7 @@ def jumps(path: str) -> Scenario:
 
 def new_derivatives(count: int) -> Month:
     """Ten models created in the month, so many of which derive from others."""
-    created = rows(SNAPSHOT, hub_id=[str(number) for number in range(10)], created_at=[A_MOMENT] * 10)
-    return created | rows("shares/family_shares", new_derivatives_in_all=[count])
+    return rows(MODELS, created_at=[A_MOMENT] * 10, is_derivative=some(True, count, False, 10))
 
 
 LINEAGE = {"hub_id": ["1", "2"], "is_derivative": [False, True], "root_hub_id": ["1", "1"]}
