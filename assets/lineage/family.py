@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from assets.lineage.derivations import DERIVATIONS
-from assets.lineage.graph import graph_of
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
@@ -19,8 +17,6 @@ from pipeline.synthetic import is_synthetic
 
 NAMES_SUGGESTED = 3
 NAMES_COMPARED = 2_000
-_KEY = pl.coalesce("hub_id", "model_id").alias("key")
-_PARENT_KEY = pl.coalesce("parent_hub_id", "parent_model_id").alias("parent_key")
 
 
 @dataclass(frozen=True)
@@ -48,92 +44,97 @@ class Family:
         return is_synthetic(self.source)
 
 
-@dataclass(frozen=True)
-class _Month:
-    """A month of the lake, which may not have come to its end."""
-
-    lake: Lake
-    catalogue: Catalogue
-    month: date
-
-    def columns(self, path: str, *names: str) -> pl.LazyFrame:
-        """Columns of a table; no rows where the month has not come so far."""
-        table = self.catalogue[path]
-        if self.lake.holds(table, self.month):
-            return self.lake.scan(table, self.month).select(names)
-        return pl.LazyFrame(schema={name: table.schema[name] for name in names})
-
-
 def read_family(lake: Lake, catalogue: Catalogue, model: str, month: date | None = None) -> Family:
     """The family of `model` in a month of the lake whose lineage is whole, published or not; by default the latest.
 
     Raises:
         CensusError: the lake has no such month, or the month no such model; the sentence suggests others.
     """
-    held = set(lake.months(DERIVATIONS)) & set(lake.months(MODEL_LINEAGE))
-    month = _chosen(sorted(held), month, lake.url)
-    found = _Month(lake, catalogue, month)
-    derivations = lake.scan(DERIVATIONS, month).collect()
-    head = _head(lake, derivations, model, month)
-    members = _members(derivations, head)
-    rows = members.with_row_index("row").select("row", _KEY)
-    edges = (
-        derivations.select(pl.col("child_hub_id").alias("key"), _PARENT_KEY, "relation")
-        .join(rows.rename({"row": "child"}), on="key")
-        .join(rows.rename({"row": "parent", "key": "parent_key"}), on="parent_key")
-        .select("child", "parent", "relation")
-        .sort("child", "parent")
+    month = _chosen(lake, month)
+
+    def columns(path: str, *names: str) -> pl.LazyFrame:
+        """Columns of a table; no rows where the month has not come so far."""
+        table = catalogue[path]
+        if lake.holds(table, month):
+            return lake.scan(table, month).select(names)
+        return pl.LazyFrame(schema={name: table.schema[name] for name in names})
+
+    stated = lake.scan(DERIVATIONS, month).select(
+        *("child_hub_id", "child_model_id", "parent_model_id", "parent_listed", "relation", "position"),
+        pl.col("child_hub_id").alias("key"),
+        pl.coalesce("parent_hub_id", "parent_model_id").alias("parent_key"),
     )
-    own_parents = derivations.filter(pl.col("child_hub_id") == pl.lit(head["hub_id"][0], pl.String))
+    edges = stated.collect()
+    head = _head(columns("lineage/model_lineage", "hub_id", "model_id"), edges, model, month)
+    members = descendants(edges, head).with_row_index("row")
+    rows = members.select("key", "row")
+    inside = edges.join(rows.rename({"row": "child"}), on="key").join(
+        rows.rename({"row": "parent", "key": "parent_key"}), on="parent_key"
+    )
     basis, source = (
-        next(iter(found.columns(path, column).head(1).collect().to_series()), None)
+        next(iter(columns(path, column).head(1).collect().to_series()), None)
         for path, column in (("listings/model_downloads", "basis"), ("listings/hub_snapshots", "source"))
+    )
+    measured = (
+        members.lazy()
+        .join(rows.lazy().rename({"row": "above", "key": "parent_key"}), on="parent_key", how="left")
+        .join(columns("listings/model_downloads", "hub_id", "downloads"), on="hub_id", how="left")
+        .join(columns("attribution/model_attribution", "hub_id", "country"), on="hub_id", how="left")
+        .join(
+            columns("attribution/root_attribution", "root_model_id", "country"),
+            left_on="model_id",
+            right_on="root_model_id",
+            how="left",
+            suffix="_of_root",
+        )
+        .with_columns(pl.coalesce("country", "country_of_root").alias("country"), pl.col("downloads").cast(pl.Float64))
+        .sort("row")
+        .drop("row", "key", "parent_key", "country_of_root")
+        .collect()
     )
     return Family(
         month=month,
         basis=basis or "not measured yet",
         source=source or "not known",
-        members=_with_sums_below(_measured(found, members)),
-        edges=edges,
-        parents=own_parents.sort("position")["parent_model_id"].to_list(),
+        members=_with_sums_below(measured),
+        edges=inside.select("child", "parent", "relation").sort("child", "parent"),
+        parents=edges.filter(key=head["key"].item()).sort("position")["parent_model_id"].to_list(),
     )
 
 
-def _members(derivations: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
-    """The head and its descendants, each with its relation to the one that it hangs under."""
-    graph = graph_of(derivations)
-    node = graph.nodes.select(_KEY).to_series().index_of(head.select(_KEY).item())
-    if node is None:
-        nothing = pl.lit(None, pl.Int64).alias("above"), pl.lit(None, pl.String).alias("relation")
-        return head.with_columns(pl.lit(0).alias("level"), pl.lit(0).alias("other_parents"), *nothing)
-    found = graph.descendants(node)
-    members = pl.concat([graph.nodes[found["node"]], found], how="horizontal").with_columns(_KEY)
-    stated = derivations.select(pl.col("child_hub_id").alias("key"), _PARENT_KEY, "relation")
-    return (
-        members.with_columns(pl.col("key").gather(pl.col("above")).alias("parent_key"))
-        .join(stated, on=["key", "parent_key"], how="left", maintain_order="left")
-        .join(stated.group_by("key").agg(pl.len().alias("parents")), on="key", how="left", maintain_order="left")
-        .with_columns((pl.col("parents") - 1).alias("other_parents"))
-        .select("model_id", "hub_id", "level", "above", "relation", "other_parents")
-    )
+def descendants(edges: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
+    """The head and all that derives from it, each once, level by level.
 
+    Args:
+        edges: derivations, with `key` and `parent_key` for the child and the parent.
+        head: one row with `key`, `hub_id` and `model_id`.
 
-def _measured(found: _Month, members: pl.DataFrame) -> pl.DataFrame:
-    """The members with downloads and countries, as far as the month has been measured and attributed."""
-    downloads = found.columns("listings/model_downloads", "hub_id", "downloads")
-    countries = found.columns("attribution/model_attribution", "hub_id", "country")
-    of_roots = found.columns("attribution/root_attribution", "root_model_id", "country")
-    of_roots = of_roots.rename({"root_model_id": "model_id"})
-    measured = members.lazy().with_row_index("row")
-    for more, key in ((downloads, "hub_id"), (countries, "hub_id"), (of_roots, "model_id")):
-        wanted = members.lazy().select(key).unique()
-        measured = measured.join(more.join(wanted, on=key, how="semi"), on=key, how="left", suffix="_of_root")
-    return (
-        measured.sort("row")
-        .with_columns(pl.coalesce("country", "country_of_root").alias("country"), pl.col("downloads").cast(pl.Float64))
-        .drop("row", "country_of_root")
-        .collect()
-    )
+    Returns:
+        `key`, `hub_id`, `model_id`, `level`, `parent_key` (what it hangs under), `relation` to that, and
+        `other_parents`. What has several parents hangs under the one nearest to the head, of equals under the one that
+        it declares first.
+    """
+    nobody = pl.lit(None, pl.String)
+    parents = edges.group_by("key").agg((pl.len().cast(pl.Int64) - 1).alias("other_parents"))
+    level = head.select("key", "hub_id", "model_id", nobody.alias("parent_key"), nobody.alias("relation"), level=0)
+    levels = []
+    while not level.is_empty():
+        levels.append(level)
+        reached = edges.join(level.select(parent_key="key"), on="parent_key")
+        level = (
+            reached.join(pl.concat(levels), on="key", how="anti")
+            .sort("key", "position")
+            .unique("key", keep="first", maintain_order=True)
+            .select(
+                "key",
+                pl.col("child_hub_id").alias("hub_id"),
+                pl.col("child_model_id").alias("model_id"),
+                "parent_key",
+                "relation",
+                level=len(levels),
+            )
+        )
+    return pl.concat(levels).join(parents, on="key", how="left", maintain_order="left")
 
 
 def _with_sums_below(members: pl.DataFrame) -> pl.DataFrame:
@@ -148,33 +149,28 @@ def _with_sums_below(members: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _chosen(months: Sequence[date], month: date | None, url: str) -> date:
+def _chosen(lake: Lake, month: date | None) -> date:
+    months = sorted(set(lake.months(DERIVATIONS)) & set(lake.months(MODEL_LINEAGE)))
     if not months:
-        raise CensusError(f"the lake at {url} holds no month with derivations: run `census run` first")
-    if month is None:
-        return months[-1]
-    if month not in months:
+        raise CensusError(f"the lake at {lake.url} holds no month with derivations: run `census run` first")
+    if month is not None and month not in months:
         held = ", ".join(f"{held:%Y-%m}" for held in months)
-        raise CensusError(f"the lake at {url} has no derivations of {month:%Y-%m}: choose one of {held}")
-    return month
+        raise CensusError(f"the lake at {lake.url} has no derivations of {month:%Y-%m}: choose one of {held}")
+    return month or months[-1]
 
 
-def _head(lake: Lake, derivations: pl.DataFrame, model: str, month: date) -> pl.DataFrame:
-    """`hub_id` and `model_id` of the repository of that name, in whatever letter case only one has."""
-    unlisted = derivations.lazy().filter(~pl.col("parent_listed"))
-    everyone = pl.concat(
-        [
-            lake.scan(MODEL_LINEAGE, month).select("hub_id", "model_id"),
-            unlisted.select(
-                pl.col("parent_hub_id").alias("hub_id"), pl.col("parent_model_id").alias("model_id")
-            ).unique(),
-        ]
+def _head(listed: pl.LazyFrame, edges: pl.DataFrame, model: str, month: date) -> pl.DataFrame:
+    """`key`, `hub_id` and `model_id` of the repository of that name, in whatever letter case only one has."""
+    unlisted = (
+        edges.lazy().filter(~pl.col("parent_listed")).select(pl.col("parent_model_id").alias("model_id")).unique()
     )
-    folded = everyone.filter(pl.col("model_id").str.to_lowercase() == model.lower()).sort("hub_id").collect()
-    exact = folded.filter(pl.col("model_id") == model).head(1)
+    everyone = pl.concat([listed, unlisted], how="diagonal")
+    key = pl.coalesce("hub_id", "model_id").alias("key")
+    folded = everyone.filter(pl.col("model_id").str.to_lowercase() == model.lower()).with_columns(key).collect()
+    exact = folded.filter(model_id=model).sort("hub_id").head(1)
     if exact.height or folded.height == 1:
         return exact if exact.height else folded
-    near = folded["model_id"].to_list() or _near_names(everyone, model)
+    near = folded["model_id"].sort().to_list() or _near_names(everyone, model)
     instead = f"did you mean {' or '.join(near)}?" if near else "look it up on the Hub"
     raise CensusError(f"no model {model!r} is known in {month:%Y-%m}: {instead}")
 

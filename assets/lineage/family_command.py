@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
-from xml.sax.saxutils import escape
+from typing import Any, NamedTuple
 
 import click
 import polars as pl
@@ -25,14 +24,13 @@ BASES = {"all_time_delta": "growth of the cumulative counters", "rolling_30d": "
 _UNSAFE_IN_MERMAID = re.compile(r"[^\w ./,()+-]")
 
 
-@dataclass(frozen=True)
-class _Line:
-    """One line of a drawing: a member, or (without `row`) what is left out under the member `under`."""
+class _Line(NamedTuple):
+    """One line of a drawing: the member in a `row`, or (without one) what is left out; both under the row `above`."""
 
     branch: str
     text: str
     row: int | None
-    under: int | None
+    above: int | None
 
 
 def as_tree(family: Family, depth: int, children: int) -> str:
@@ -48,8 +46,8 @@ def as_mermaid(family: Family, depth: int, children: int) -> str:
         node = f"more{place}" if line.row is None else f"m{line.row}"
         text = _UNSAFE_IN_MERMAID.sub(lambda sign: f"#{ord(sign[0])};", line.text)
         lines.append(f'  {node}["{text}"]')
-        if line.under is not None:
-            lines.append(f"  m{line.under} --> {node}")
+        if line.above is not None:
+            lines.append(f"  m{line.above} --> {node}")
     return "\n".join(lines)
 
 
@@ -85,26 +83,22 @@ def as_graphml(family: Family, depth: int, _: int) -> str:
     """The same as a GraphML document; an edge leads from the derivative to its parent."""
     members, edges = _within(family, depth)
     types = {"model_id": "string", "country": "string", "downloads": "double", "level": "int", "members_below": "int"}
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
-        f"  <desc>{escape('; '.join(line.strip() for line in _definition(family)))}</desc>",
-        *(f'  <key id="{name}" for="node" attr.name="{name}" attr.type="{kind}"/>' for name, kind in types.items()),
-        '  <key id="relation" for="edge" attr.name="relation" attr.type="string"/>',
-        '  <graph edgedefault="directed">',
-    ]
-    for row, values in enumerate(members.select(*types).iter_rows()):
-        data = "".join(
-            f'<data key="{name}">{escape(plain(str(value)))}</data>'
-            for name, value in zip(types, values, strict=True)
-            if value is not None
-        )
-        lines.append(f'    <node id="m{row}">{data}</node>')
-    lines += [
-        f'    <edge source="m{child}" target="m{parent}"><data key="relation">{escape(relation)}</data></edge>'
-        for child, parent, relation in edges.iter_rows()
-    ]
-    return "\n".join([*lines, "  </graph>", "</graphml>"])
+    document = ET.Element("graphml", xmlns="http://graphml.graphdrawing.org/xmlns")
+    ET.SubElement(document, "desc").text = "; ".join(line.strip() for line in _definition(family))
+    for name, kind in types.items():
+        ET.SubElement(document, "key", {"id": name, "for": "node", "attr.name": name, "attr.type": kind})
+    ET.SubElement(document, "key", {"id": "relation", "for": "edge", "attr.name": "relation", "attr.type": "string"})
+    graph = ET.SubElement(document, "graph", edgedefault="directed")
+    for row, values in enumerate(members.select(*types).to_dicts()):
+        node = ET.SubElement(graph, "node", id=f"m{row}")
+        for name, value in values.items():
+            if value is not None:
+                ET.SubElement(node, "data", key=name).text = plain(str(value))
+    for child, parent, relation in edges.iter_rows():
+        edge = ET.SubElement(graph, "edge", source=f"m{child}", target=f"m{parent}")
+        ET.SubElement(edge, "data", key="relation").text = relation
+    ET.indent(document)
+    return ET.tostring(document, encoding="unicode", xml_declaration=True)
 
 
 FORMATS: Mapping[str, Callable[[Family, int, int], str]] = {
@@ -159,29 +153,24 @@ def _within(family: Family, depth: int) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _drawn(family: Family, depth: int, children: int) -> Iterator[_Line]:
     """The drawing's lines from top to bottom, at most so many `children` under one member."""
-    members = family.members.with_columns(
-        (pl.col("downloads").fill_null(0.0) + pl.col("downloads_below")).alias("branch_downloads")
-    ).to_dicts()
+    branch_downloads = (pl.col("downloads").fill_null(0.0) + pl.col("downloads_below")).alias("branch_downloads")
+    members = family.members.with_row_index("row").with_columns(branch_downloads)
     hanging = defaultdict(list)
-    for row in sorted(range(1, len(members)), key=lambda row: -members[row]["branch_downloads"]):
-        hanging[members[row]["above"]].append(row)
-    waiting = [(_Line("", _text(members[0], is_cut=depth == 0), 0, None), "")]
+    for member in members.sort("branch_downloads", descending=True, maintain_order=True).to_dicts():
+        hanging[member["above"]].append(member)
+    waiting = [("", "", hanging[None][0])]
     while waiting:
-        line, indent = waiting.pop()
-        yield line
-        if line.row is None or members[line.row]["level"] >= depth:
-            continue
-        rows = hanging[line.row]
-        below: list[tuple[str, int | None]] = [
-            (_text(members[row], is_cut=members[row]["level"] >= depth), row) for row in rows[:children]
-        ]
-        if left_out := [members[row] for row in rows[children:]]:
-            repositories = len(left_out) + sum(member["members_below"] for member in left_out)
-            below.append((_hidden(repositories, sum(member["branch_downloads"] for member in left_out)), None))
-        for place, (text, shown) in reversed(list(enumerate(below))):
-            is_last = place == len(below) - 1
-            branch = indent + ("└── " if is_last else "├── ")
-            waiting.append((_Line(branch, text, shown, line.row), indent + ("    " if is_last else "│   ")))
+        branch, indent, member = waiting.pop()
+        is_cut = member["level"] >= depth
+        yield _Line(branch, member.get("text") or _text(member, is_cut=is_cut), member["row"], member["above"])
+        below = [] if is_cut else hanging[member["row"]]
+        if left_out := below[children:]:
+            repositories = len(left_out) + sum(child["members_below"] for child in left_out)
+            text = _hidden(repositories, sum(child["branch_downloads"] for child in left_out))
+            below = [*below[:children], {"text": text, "row": None, "above": member["row"], "level": depth}]
+        for child in reversed(below):
+            stem, beneath = ("└── ", "    ") if child is below[-1] else ("├── ", "│   ")
+            waiting.append((indent + stem, indent + beneath, child))
 
 
 def _text(member: Mapping[str, Any], *, is_cut: bool) -> str:

@@ -1,4 +1,4 @@
-"""The derivation graph as arrays: cycles condensed, levels, depths, weights over roots, descendants.
+"""The derivation graph as arrays: cycles condensed, levels, depths, weights over roots.
 
 An edge leads from a child to a parent. Every algorithm runs level by level over whole arrays: its work is proportional
 to nodes and edges, nothing walks paths (real merges have 1e14 of them) and nothing recurses. No other module does
@@ -10,7 +10,7 @@ Strong components: D. J. Pearce's variant of Tarjan's algorithm, as in `scipy.sp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -91,34 +91,6 @@ class Graph:
         entry = _ranges(begin, end)
         return pl.DataFrame(
             {"node": np.repeat(node, end - begin), "root": weights.root[entry], "units": weights.units[entry]}
-        )
-
-    def descendants(self, head: int) -> pl.DataFrame:
-        """Everything that derives from a node, each once, the head first, then level by level.
-
-        Columns `node`, `level` (fewest derivations from the head) and `above` (the row of the descendant that it hangs
-        under, absent for the head). What has several parents hangs under the one nearest to the head, of equals under
-        the one that it declares first.
-        """
-        by_parent = np.argsort(self.parent, kind="stable")
-        first = _offsets(self.parent, self.nodes.height)
-        row = np.full(self.nodes.height, -1)
-        row[head] = 0
-        levels, above = [np.array([head])], [np.array([-1])]
-        while (level := levels[-1]).size:
-            edge = by_parent[_ranges(first[level], first[level + 1])]
-            edge = edge[row[self.child[edge]] < 0]
-            edge = edge[np.lexsort((self.position[edge], self.child[edge]))]
-            reached, nearest = np.unique(self.child[edge], return_index=True)
-            row[reached] = row.max() + 1 + np.arange(reached.size)
-            levels.append(reached)
-            above.append(row[self.parent[edge[nearest]]])
-        return pl.DataFrame(
-            {
-                "node": np.concatenate(levels),
-                "level": np.repeat(np.arange(len(levels)), [level.size for level in levels]),
-                "above": pl.Series(np.concatenate(above)).replace(-1, None),
-            }
         )
 
 
@@ -217,7 +189,7 @@ def equal_parts(graph: Graph) -> Weights:
     parent. Rows are computed level by level, each as the weighted sum of its parents' rows, which is one sparse
     product a level.
     """
-    from scipy.sparse import csr_array, eye_array, vstack  # noqa: PLC0415
+    from scipy.sparse import csr_array, vstack  # noqa: PLC0415
 
     condensed = graph.condensation
     links = condensed.links
@@ -225,7 +197,8 @@ def equal_parts(graph: Graph) -> Weights:
     roots, *below = condensed.levels or [np.empty(0, np.int32)]
     row = np.zeros(len(condensed.representative), dtype=np.int64)
     row[roots] = np.arange(len(roots))
-    rows = eye_array(len(roots), format="csr")
+    whole = np.ones(len(roots)), condensed.representative[roots], np.arange(len(roots) + 1)
+    rows = csr_array(whole, shape=(len(roots), graph.nodes.height))
     for level in below:
         alone, merges = level[~several[level]], level[several[level]]
         row[alone] = row[links.indices[links.indptr[alone]]]
@@ -236,11 +209,10 @@ def equal_parts(graph: Graph) -> Weights:
             split = csr_array((parts, row[parents.indices], parents.indptr), shape=(merges.size, rows.shape[0]))
             rows = vstack([rows, split @ rows], format="csr")
     rows.sort_indices()
-    first = rows.indptr.astype(np.int64)
     units = np.maximum(np.rint(rows.data * (UNITS * _GUARD)).astype(np.int64) // _GUARD, 1)
-    cut = Weights(row, first, condensed.representative[roots[rows.indices]], units)
+    cut = Weights(row, rows.indptr.astype(np.int64), rows.indices, units)
     if units.size:
-        units[cut.heaviest] += UNITS - np.add.reduceat(units, first[:-1])
+        units[cut.heaviest] += UNITS - np.add.reduceat(units, cut.first[:-1])
     return cut
 
 
@@ -249,23 +221,22 @@ def first_parent(graph: Graph) -> Weights:
 
     Of a cycle's members, the smallest one with a parent outside the cycle decides.
     """
-    condensed = graph.condensation
-    child, parent = condensed.component[graph.child], condensed.component[graph.parent]
-    outside = np.flatnonzero(child != parent)
-    edges = outside[np.lexsort((graph.position[outside], graph.child[outside], child[outside]))]
-    heirs, decides = np.unique(child[edges], return_index=True)
-    above = np.arange(len(condensed.representative))
-    above[heirs] = parent[edges[decides]]
-    for level in condensed.levels[1:]:
-        above[level] = above[above[level]]
-    return _whole(condensed, above)
+    component = graph.condensation.component[graph.child]
+    is_outside = component != graph.condensation.component[graph.parent]
+    outside = np.flatnonzero(is_outside)
+    outside = outside[np.lexsort((graph.position[outside], graph.child[outside], component[outside]))]
+    first = outside[np.unique(component[outside], return_index=True)[1]]
+    kept = np.sort(np.concatenate([np.flatnonzero(~is_outside), first]))
+    return equal_parts(
+        replace(graph, child=graph.child[kept], parent=graph.parent[kept], position=graph.position[kept])
+    )
 
 
 def majority(graph: Graph) -> Weights:
     """Everything goes to the root with the largest weight under `equal_parts`; of equals, the smallest `model_id`."""
     weights = equal_parts(graph)
-    root = weights.root[weights.heaviest[weights.row]]
-    return _whole(graph.condensation, graph.condensation.component[root])
+    rows = len(weights.heaviest)
+    return Weights(weights.row, np.arange(rows + 1), weights.root[weights.heaviest], np.full(rows, UNITS))
 
 
 RULES: Mapping[str, Callable[[Graph], Weights]] = MappingProxyType(
@@ -274,46 +245,23 @@ RULES: Mapping[str, Callable[[Graph], Weights]] = MappingProxyType(
 """The rules by the names that configuration uses; the census publishes `equal_parts`."""
 
 
-def _whole(condensed: Condensation, root_of: NDArray[np.integer]) -> Weights:
-    """Weights that give each component wholly to one root."""
-    roots = condensed.levels[0] if condensed.levels else np.empty(0, np.int32)
-    return Weights(
-        row=np.searchsorted(roots, root_of),
-        first=np.arange(len(roots) + 1),
-        root=condensed.representative[roots],
-        units=np.full(len(roots), UNITS),
-    )
-
-
 def _condense(nodes: int, child: Numbers, parent: Numbers) -> Condensation:
-    """Condenses the strong components of a graph given by its edges, sorted by child."""
+    """Condenses the strong components of a graph given by its edges."""
     from scipy.sparse import csr_array  # noqa: PLC0415 - slow to import, and whoever reads the definitions needs none
     from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
 
-    edges = csr_array((np.ones(len(child), np.int32), parent, _offsets(child, nodes)), shape=(nodes, nodes))
+    edges = csr_array((np.ones(len(child), np.int32), (child, parent)), shape=(nodes, nodes))
     count, label = connected_components(edges, directed=True, connection="strong")
-    first = np.empty(count, dtype=np.int32)
-    first[label[::-1]] = np.arange(nodes - 1, -1, -1, dtype=np.int32)
-    rank = np.empty(count, dtype=np.int32)
-    rank[np.argsort(first)] = np.arange(count, dtype=np.int32)
-    component = rank[label]
+    first = np.unique(label, return_index=True)[1].astype(np.int32)
+    component = np.argsort(np.argsort(first)).astype(np.int32)[label]
     apart = component[child] != component[parent]
     pairs = component[child[apart]], parent[apart]
     outside = csr_array((np.ones(len(pairs[0]), np.int32), pairs), shape=(count, nodes))
     outside.sum_duplicates()
-    outside.data[:] = 1
-    members = csr_array((np.ones(nodes, np.int32), component, np.arange(nodes + 1)), shape=(nodes, count))
-    links = outside @ members
-    links.sort_indices()
-    size = np.bincount(component, minlength=count)
-    return Condensation(component, np.sort(first), size.astype(np.int32), links)
-
-
-def _offsets(of_node: Numbers, nodes: int) -> Positions:
-    """Where the run of each node begins once the array is sorted by node; the last entry is the array's length."""
-    begins = np.zeros(nodes + 1, dtype=np.int64)
-    np.cumsum(np.bincount(of_node, minlength=nodes), out=begins[1:])
-    return begins
+    parents = np.ones(outside.nnz, np.int32), component[outside.indices], outside.indptr
+    links = csr_array(parents, shape=(count, count))
+    links.sum_duplicates()
+    return Condensation(component, np.sort(first), np.bincount(component, minlength=count).astype(np.int32), links)
 
 
 def _ranges(begins: Positions, ends: Positions) -> Positions:

@@ -22,13 +22,13 @@ _PLACEHOLDER = r"^(?i:none|null|nil|n/?a|unknown|tbd|todo)$"
 
 
 def read_names(texts: pl.LazyFrame) -> pl.LazyFrame:
-    """What each text in the column `declared` is: adds `form` and, where the form is `name`, `name`.
+    """What each text in the column `text` is: adds `form` and, where the form is `name`, `name`.
 
     `form` is `name`, `local_path`, `url` (an address that leads to no model of the Hub) or `malformed`. Addresses of
     models on the Hub are names; revisions are cut off. Two words with one slash between them read as a name even
     where a folder was meant (`output/checkpoint-500`): the text alone does not tell.
     """
-    text = pl.col("declared").fill_null("").str.strip_chars(" \t\r\n\"'`")
+    text = pl.col("text").fill_null("").str.strip_chars(" \t\r\n\"'`")
     is_hub_address = text.str.contains(_HUB_ADDRESS)
     inside_hub = text.str.replace(_HUB_ADDRESS, "")
     leads_to_model = is_hub_address & ~inside_hub.str.contains(_HUB_PAGES_OF_NO_MODEL)

@@ -39,6 +39,8 @@ def find_parents(
         `names`); and the unlisted names, by their number less the height of the listing.
     """
     listed = listing.lazy().select("hub_id", "model_id").with_row_index("parent")
+    if listing["model_id"].hash().n_unique() < listing.height:
+        listed = listed.with_columns(pl.col("parent").sort_by("hub_id").first().over("model_id"))
     ids = references.lazy().select(pl.col("declared_hub_id").alias("hub_id")).drop_nulls().unique()
     given = listed.join(ids, on="hub_id").select(pl.col("hub_id").alias("declared_hub_id"), "parent")
     by_id = (
@@ -59,54 +61,55 @@ def find_parents(
         .drop("text", "parent_of_text")
         .collect()
     )
-    return _with_former_names(_one_per_name(found, listing), listing.height), unlisted
+    return _with_former_names(found, listing.height), unlisted
 
 
 def _read_texts(
     texts: pl.LazyFrame, listed: pl.LazyFrame, height: int, renames: pl.LazyFrame
 ) -> tuple[pl.DataFrame, pl.Series]:
     """`text`, `parent_of_text`, `found_by` and `form` of different texts; the names that nothing listed answers to."""
-    by_name = listed.join(texts, left_on="model_id", right_on="text").select(
-        pl.col("model_id").alias("text"), "parent", pl.lit("name", _HOW).alias("found_by"), pl.lit("name").alias("form")
+    read = read_names(texts).collect().lazy()
+    names = read.drop_nulls("name").select("text", "name")
+    # Whatever is listed is a name, as odd as it may look.
+    wanted = pl.concat(
+        [
+            *(
+                read.select("text", pl.col(column).alias("wanted"), found_by=pl.lit("name"))
+                for column in ("text", "name")
+            ),
+            _renamed(names, renames),
+        ]
     )
-    verbatim = by_name.unique("text", keep="any").collect()
-    read = read_names(texts.join(verbatim.lazy(), on="text", how="anti").rename({"text": "declared"})).rename(
-        {"declared": "text"}
-    )
-    read = read.collect().lazy()
-    names = read.filter(pl.col("form") == "name").select("text", "name")
-    looked_up = _look_up(names, listed, renames).collect()
+    looked_up = _look_up(wanted.drop_nulls("wanted").unique(), listed).collect().lazy()
     # Spellings that differ in letter case only are one unlisted parent, under the smallest of them.
-    missing = names.join(looked_up.lazy(), on="text", how="anti").with_columns(
-        pl.col("name").str.to_lowercase().alias("folded")
+    folded = pl.col("name").str.to_lowercase()
+    missing = names.join(looked_up, on="text", how="anti").with_columns(
+        (height + folded.rank("dense") - 1).cast(pl.UInt32).alias("parent"),
+        pl.col("name").min().over(folded),
+        pl.lit("unlisted", _HOW).alias("found_by"),
     )
-    unlisted = missing.group_by("folded").agg(pl.col("name").min()).sort("folded").collect()
-    numbered = unlisted.lazy().select(
-        "folded", pl.int_range(height, height + pl.len(), dtype=pl.UInt32).alias("parent")
-    )
-    by_folded = missing.join(numbered, on="folded").select("text", "parent", pl.lit("unlisted", _HOW).alias("found_by"))
-    resolved = pl.concat([looked_up.lazy(), by_folded])
-    others = read.join(resolved, on="text", how="left").select("text", "parent", "found_by", "form")
-    everything = pl.concat([verbatim.lazy(), others]).rename({"parent": "parent_of_text"})
-    return everything.collect(), unlisted["name"]
+    missing = missing.collect()
+    found = pl.concat([looked_up, missing.lazy().select("text", "parent", "found_by")])
+    form = pl.when(pl.col("parent").is_not_null()).then(pl.lit("name")).otherwise("form").alias("form")
+    told = read.join(found, on="text", how="left").select("text", "found_by", form, parent_of_text="parent")
+    return told.collect(), missing.unique("parent").sort("parent")["name"]
 
 
-def _look_up(names: pl.LazyFrame, listed: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
-    """The listed repository that each text, read as a `name`, most credibly means: `text`, `parent`, `found_by`."""
-    own = names.select("text", pl.col("name").alias("wanted"), pl.lit("name").alias("found_by"))
+def _look_up(wanted: pl.LazyFrame, listed: pl.LazyFrame) -> pl.LazyFrame:
+    """The listed repository that each text most credibly means: `text`, `parent`, `found_by`.
+
+    A text may stand for several names (`wanted`), each found as `found_by` says.
+    """
+    folded = pl.col("wanted").str.to_lowercase().alias("folded")
     exact = pl.col("wanted") == pl.col("model_id")
     found_by = pl.when((pl.col("found_by") == "name") & ~exact).then(pl.lit("letter_case")).otherwise("found_by")
-    wanted = pl.concat([own, _renamed(names, renames)]).with_columns(
-        pl.col("wanted").str.to_lowercase().alias("folded")
-    )
     return (
         listed.with_columns(pl.col("model_id").str.to_lowercase().alias("folded"))
-        .join(wanted, on="folded")
+        .join(wanted.with_columns(folded), on="folded")
         .filter(exact | (pl.col("model_id").n_unique().over("text", "found_by") == 1))
-        .select("text", "parent", found_by.cast(_HOW).alias("found_by"), exact.alias("exact"), "hub_id")
-        .sort("text", "found_by", ~pl.col("exact"), "hub_id")
+        .sort("text", found_by.cast(_HOW), ~exact, "hub_id")
         .unique("text", keep="first", maintain_order=True)
-        .select("text", "parent", "found_by")
+        .select("text", "parent", found_by.cast(_HOW).alias("found_by"))
     )
 
 
@@ -128,17 +131,6 @@ def _renamed(names: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
         for kind, wanted in todays_name.items()
     ]
     return pl.concat(by_kind).unique("text", keep="first", maintain_order=True)
-
-
-def _one_per_name(found: pl.DataFrame, listing: pl.DataFrame) -> pl.DataFrame:
-    """The same parents, each listed one replaced by the first repository (by `hub_id`) with its name."""
-    if listing["model_id"].hash().n_unique() == listing.height:
-        return found
-    first = listing.with_row_index("parent").select(
-        "parent", pl.col("parent").sort_by("hub_id").first().over("model_id").alias("first")
-    )
-    same = found.join(first, on="parent", how="left", maintain_order="left")
-    return same.with_columns(pl.coalesce("first", "parent").alias("parent")).drop("first")
 
 
 def _with_former_names(found: pl.DataFrame, listed: int) -> pl.DataFrame:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.columns import RELATIONS
-from assets.lineage.graph import UNITS, graph_of
+from assets.lineage.family import descendants
+from assets.lineage.graph import UNITS
 from tests.assets.lineage.scenarios import lineage_of, snapshot
 
 LISTED = [f"org-{number % 4}/model-{number:02}" for number in range(14)]
@@ -164,22 +165,19 @@ def test_there_are_as_many_roots_as_components_without_parents(edges):
     assert set(weights["root_model_id"]) == Oracle(edges).closed_components()
 
 
-@given(edges=EDGES, place=st.integers(0))
+@given(edges=EDGES, head=st.sampled_from(LISTED))
 @settings(max_examples=60)
-def test_a_familys_tree_holds_every_descendant_once_by_its_shortest_way(edges, place):
+def test_a_familys_tree_holds_every_descendant_once_by_its_shortest_way(edges, head):
     oracle = Oracle(edges)
-    graph = graph_of(lineage_of(declare(edges))["derivations"])
-    if graph.nodes.is_empty():
-        return
-    names, head = graph.nodes["model_id"], place % graph.nodes.height
-    reached = nx.single_source_shortest_path_length(oracle.graph.reverse(), names[head])
-    tree = graph.descendants(head).to_dicts()
-    assert {names[row["node"]]: row["level"] for row in tree} == reached
+    found = lineage_of(declare(edges))["derivations"].with_columns(key="child_model_id", parent_key="parent_model_id")
+    tree = descendants(found, pl.DataFrame({"key": head, "hub_id": f"id:{head}", "model_id": head})).to_dicts()
+    reached = nx.single_source_shortest_path_length(oracle.graph.reverse(), head)
+    assert {row["model_id"]: row["level"] for row in tree} == reached
     assert len(tree) == len(reached)
     for row in tree[1:]:
-        above, parents = names[tree[row["above"]]["node"]], oracle.parents(names[row["node"]])
-        assert reached[above] == row["level"] - 1
-        assert above == next(parent for parent in parents if reached.get(parent) == row["level"] - 1)
+        parents = oracle.parents(row["model_id"])
+        nearest = next(parent for parent in parents if reached.get(parent) == row["level"] - 1)
+        assert (row["parent_key"], row["other_parents"]) == (nearest, len(parents) - 1)
 
 
 @given(edges=EDGES, seed=st.integers(0, 2**16))
