@@ -12,20 +12,11 @@ from assets.columns import (
     ULTIMATE_OWNER,
     ULTIMATE_OWNER_COUNTRY,
 )
+from pipeline.checks.rules import none_where
 from pipeline.orchestration.resources import RegistryResource
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.reference.registry_rules import RULES, RegistryRule
-from pipeline.schema.declaration import Column, Rule, Table
-
-
-def _as_rule(rule: RegistryRule) -> Rule:
-    return Rule(
-        rule.name,
-        rule.meaning,
-        lambda frames: rule.offenders(frames.scan("attribution/organizations")),
-        rule.severity,
-    )
-
+from pipeline.reference.registry_rules import RULES
+from pipeline.schema.declaration import Column, Table
 
 ORGANIZATIONS = Table(
     group="attribution",
@@ -60,7 +51,10 @@ ORGANIZATIONS = Table(
     ),
     key=("namespace", "valid_from"),
     monthly=False,
-    rules=tuple(_as_rule(rule) for rule in RULES),
+    rules=tuple(
+        none_where("attribution/organizations", rule.name, rule.meaning, rule.is_broken, rule.severity)
+        for rule in RULES
+    ),
 )
 
 

@@ -14,8 +14,7 @@ from polars.exceptions import PolarsError
 
 from assets.attribution import registry_review as reviewing
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
-from assets.attribution.organizations import current_rows
-from assets.attribution.registry_comparison import POPULATIONS, headline_under, year_of
+from assets.attribution.registry_comparison import headline_under, year_of
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline import settings
 from pipeline.cli.types import MonthType
@@ -24,8 +23,10 @@ from pipeline.lake.store import Lake
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
 from pipeline.reference.registry import our_registry, read_files, read_registry, registry_defects, registry_lines
+from pipeline.schema.shares import POPULATIONS
 
 SHOWN = 10
+_POPULATIONS = {population.name: population for population in POPULATIONS}
 REGISTRY = click.option(
     "--registry",
     "path",
@@ -84,7 +85,9 @@ def coverage(listing: Path | None, path: Path | None) -> None:
 @click.argument("others", nargs=-1)
 @REGISTRY
 @click.option("--last-month", type=MonthType(), help="End of the year shown.  [default: the latest complete one]")
-@click.option("--population", default="new", show_default=True, type=click.Choice(list(POPULATIONS)), help="Of models.")
+@click.option(
+    "--population", default="new", show_default=True, type=click.Choice(list(_POPULATIONS)), help="Of models."
+)
 def compare(others: tuple[str, ...], path: Path | None, last_month: date | None, population: str) -> None:
     """Holds other maps against ours: where they differ, and the headline under each.
 
@@ -96,7 +99,7 @@ def compare(others: tuple[str, ...], path: Path | None, last_month: date | None,
     theirs = [read_other(other, ours) for other in others or VARIANTS]
     for other in theirs:
         _print([*_differences(ours.organizations, other), ""])
-    _print(headline_under(theirs, year_of(_lake(), last_month, population)))
+    _print(headline_under(theirs, year_of(_lake(), last_month, _POPULATIONS[population])))
 
 
 @registry.command()
@@ -212,9 +215,7 @@ def _ranked(unknown: pl.DataFrame) -> Iterator[str]:
 
 def _differences(ours: pl.DataFrame, other: CountryMap) -> Iterator[str]:
     """Where another map agrees with ours, and the namespaces that the two place differently."""
-    latest = current_rows(other.rows.lazy()) if "valid_from" in other.rows.columns else other.rows.lazy()
-    country = pl.col("country").fill_null("unaffiliated") if "kind" in other.rows.columns else pl.col("country")
-    results = reviewing.compare_maps(ours.lazy(), latest.select("namespace", country), other.groups.lazy())
+    results = reviewing.compare_maps(ours.lazy(), other)
     counts = dict(results.group_by("result").len().iter_rows())
     meanings = {
         "agreement": "agree",

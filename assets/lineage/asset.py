@@ -14,7 +14,7 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.publish.guards import ORIGIN_RULE
-from pipeline.reference.lineage import relations, renames
+from pipeline.reference.lists import relations, renames
 
 
 # One step for all: the snapshot's tags, most of its bytes, are read once, and the graph is numbered and condensed once.

@@ -17,7 +17,7 @@ from pipeline.months import closing_of, days_in, opening_of
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.flagged import FlaggedModels, flagged_models
-from pipeline.reference.tasks import language_tasks
+from pipeline.reference.lists import language_tasks
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 
 FEWEST_WITH_COUNTER = 0.95

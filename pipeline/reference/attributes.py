@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import polars as pl
+from pipeline.reference.lists import read_list
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,11 @@ REVIEWED_LISTS = (
 @cache
 def attribute_words() -> AttributeWords:
     """The reviewed lists of `pipeline/reference`."""
+    pairs = {name: dict(read_list(name)[:, :2].iter_rows()) for name in REVIEWED_LISTS}
     return AttributeWords(
-        licences=_pairs("licences.csv", "licence", "class"),
-        modalities=_pairs("modalities.csv", "task", "modality"),
-        numeric_formats=_pairs("numeric_formats.csv", "tag", "format"),
-        expert_architectures=tuple(_read("expert_architectures.csv")["tag"]),
-        sizes={name: int(size) for name, size in _pairs("model_sizes.csv", "repository", "parameters").items()},
+        licences=pairs["licences.csv"],
+        modalities=pairs["modalities.csv"],
+        numeric_formats=pairs["numeric_formats.csv"],
+        expert_architectures=tuple(pairs["expert_architectures.csv"]),
+        sizes={name: int(size) for name, size in pairs["model_sizes.csv"].items()},
     )
-
-
-def _pairs(name: str, key: str, value: str) -> dict[str, str]:
-    return dict(_read(name).select(key, value).iter_rows())
-
-
-def _read(name: str) -> pl.DataFrame:
-    return pl.read_csv(files("pipeline.reference").joinpath(name).read_bytes(), infer_schema=False)

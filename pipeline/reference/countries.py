@@ -1,8 +1,13 @@
-"""What countries, and the members that stand beside them, are called."""
+"""What countries, and the members that stand beside them, are called, and which countries form groups."""
 
 from __future__ import annotations
 
+from datetime import date
+
+import polars as pl
 import pycountry
+
+from pipeline.reference.lists import read_list
 
 MEMBER_NAMES = {
     "international": "International (no single base)",
@@ -17,3 +22,18 @@ def country_name(code: str) -> str:
         return MEMBER_NAMES[code]
     country = pycountry.countries.get(alpha_2=code)
     return code if country is None else str(getattr(country, "common_name", country.name))
+
+
+def country_groups() -> pl.DataFrame:
+    """Every membership: `group`, its `name`, its `kind`, `country`, `valid_from` and `valid_to`.
+
+    `kind` is `union`, `region` or `income`. A missing day means since ever, or still.
+    """
+    return read_list("country_groups.csv").with_columns(pl.col("valid_from", "valid_to").str.to_date())
+
+
+def groups_on(day: date) -> pl.DataFrame:
+    """The memberships that hold on a day: `group`, `name`, `kind`, `country`. A country may be in several groups."""
+    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= day)
+    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > day)
+    return country_groups().filter(begun & not_ended).select("group", "name", "kind", "country")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.errors import CensusError
 from pipeline.months import parse_month
+from pipeline.reference.lists import FOLDER
 
 WHOLE_NAMESPACE = "/*"
 
@@ -32,7 +32,7 @@ def flagged_models(month: date, path: Path | None = None) -> FlaggedModels:
     Raises:
         CensusError: a line's month is not one.
     """
-    source = path or Path(str(files("pipeline.reference").joinpath("flagged_models.csv")))
+    source = path or FOLDER / "flagged_models.csv"
     lines = pl.read_csv(source, infer_schema=False, null_values=[""]).to_dicts()
     holding = [line["repository"] for line in lines if _holds(line, month, source.name)]
     return FlaggedModels(

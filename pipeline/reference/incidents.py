@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib.resources import files
 
 import polars as pl
 
 from pipeline.errors import CensusError
+from pipeline.reference.lists import read_list
 
 AT_AN_OBSERVATION = ("roll_back", "freeze", "missing_counters")
 """Incidents that spoil a counter while they last: an observation on such a day is not what it seems."""
@@ -48,7 +48,7 @@ def incidents_between(opened_at: datetime, closed_at: datetime, source: str) -> 
 
 def plausible_downloads(month: date) -> tuple[float, float] | None:
     """The range in which the month's downloads of the whole Hub should lie, by day; None where nothing is known."""
-    known = _read("plausible_downloads.csv").filter(pl.col("month") == f"{month:%Y-%m}")
+    known = read_list("plausible_downloads.csv").filter(pl.col("month") == f"{month:%Y-%m}")
     if known.is_empty():
         return None
     a_day = float(known.item(0, "million_a_day")) * 1e6
@@ -61,12 +61,8 @@ def _incidents() -> list[Incident]:
             Incident(
                 line["kind"], date.fromisoformat(line["first_day"]), date.fromisoformat(line["last_day"]), line["scope"]
             )
-            for line in _read("incidents.csv").to_dicts()
+            for line in read_list("incidents.csv").to_dicts()
         ]
     except (TypeError, ValueError) as error:
         raise CensusError(f"incidents.csv has a day that is none ({error}): write it as 2025-05-19") from error
     return sorted(found, key=lambda incident: (incident.first_day, incident.kind, incident.scope))
-
-
-def _read(name: str) -> pl.DataFrame:
-    return pl.read_csv(files("pipeline.reference").joinpath(name).read_bytes(), infer_schema=False)

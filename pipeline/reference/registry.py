@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
 from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError
+from pipeline.reference.lists import FOLDER
 from pipeline.reference.registry_links import LINKS
 from pipeline.reference.registry_map import MAP_SCHEMA, SEATS_OF_VARIANTS, compile_map, merge_periods
-from pipeline.reference.registry_rules import RULES, RULES_OF_THE_FILES, RegistryRule
+from pipeline.reference.registry_rules import RULES
 
 _KNOWN = ("evidence", "basis", "checked_on", "note")
-_DAYS = {"valid_from", "valid_to", "announced_on", "closed_on", "ended_on", "checked_on"}
-_SEAT = ("country", "valid_from", "valid_to", "rule", "legal_country", "disputed_country", "disputed_by")
-
-
-def _schema(*columns: str) -> pl.Schema:
-    return pl.Schema({column: pl.Date if column in _DAYS else pl.String for column in columns})
-
-
+_PERIOD = ("valid_from", "valid_to")
+_SEAT = ("rule", "legal_country", "disputed_country", "disputed_by")
 FILES = {
-    "organizations": _schema("organization_id", "name", "kind", "wikidata", "ror", "website", "note"),
-    "seats": _schema("organization_id", *_SEAT, "quote", *_KNOWN),
-    "owners": _schema("organization_id", "owner_id", "announced_on", "closed_on", "ended_on", *_KNOWN),
-    "accounts": _schema("namespace", "organization_id", "role", "valid_from", "valid_to", "former_name", *_KNOWN),
-    "persons": _schema("namespace", "name", "valid_from", "valid_to", *_KNOWN),
-    "canonical_models": _schema("model_id", "organization_id", *_KNOWN),
+    "organizations": ("organization_id", "name", "kind", "wikidata", "ror", "website", "note"),
+    "seats": ("organization_id", "country", *_PERIOD, *_SEAT, "quote", *_KNOWN),
+    "owners": ("organization_id", "owner_id", "announced_on", "closed_on", "ended_on", *_KNOWN),
+    "accounts": ("namespace", "organization_id", "role", *_PERIOD, "former_name", *_KNOWN),
+    "persons": ("namespace", "name", *_PERIOD, *_KNOWN),
+    "canonical_models": ("model_id", "organization_id", *_KNOWN),
 }
 """The registry's files by name, each with its columns; `canonical_models` lists the models without a namespace."""
-
-
-_MAY_BE_ABSENT = ("ultimate_owner", "ultimate_owner_country", "evidence", "account_basis", "checked_on", "note")
+_DAYS = {*_PERIOD, "announced_on", "closed_on", "ended_on", "checked_on"}
+_MAY_BE_ABSENT = {"ultimate_owner", "ultimate_owner_country", "evidence", "account_basis", "checked_on", "note"}
 """Columns that a registry in one file may lack."""
 
 
@@ -72,7 +66,7 @@ class Defect:
 
 def our_registry() -> Path:
     """The folder of the registry that comes with the census."""
-    return Path(str(files("pipeline.reference"))) / "registry"
+    return FOLDER / "registry"
 
 
 def read_registry(path: Path | None = None) -> Registry:
@@ -86,13 +80,15 @@ def read_registry(path: Path | None = None) -> Registry:
     if deciding:
         others = f"; {len(deciding) - 1} more, see `census registry check {path}`" if len(deciding) > 1 else ""
         raise CensusError(f"{deciding[0]}{others}")
-    ours = _typed(_lines(path if path.is_dir() else our_registry()))
+    ours = read_files(path if path.is_dir() else our_registry())
     if path.is_dir():
-        mapped = compile_map(ours)
+        mapped, read = compile_map(ours), [path / f"{name}.csv" for name in FILES]
     else:
-        nothing = [pl.lit(None, pl.String).alias(name) for name in SEATS_OF_VARIANTS]
-        mapped = _Lines(path, MAP_SCHEMA).typed().with_columns(nothing)
-    return Registry(merge_periods(mapped.select(*MAP_SCHEMA)), _canonical(ours), _digest(path), mapped)
+        nothing = (pl.lit(None, pl.String).alias(name) for name in SEATS_OF_VARIANTS)
+        mapped = _typed(_as_written(path, MAP_SCHEMA)).with_columns(nothing)
+        read = [path, our_registry() / "canonical_models.csv"]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()
+    return Registry(merge_periods(mapped.select(*MAP_SCHEMA)), _canonical(ours), digest, mapped)
 
 
 def registry_defects(path: Path | None = None) -> list[Defect]:
@@ -103,12 +99,11 @@ def registry_defects(path: Path | None = None) -> list[Defect]:
     """
     path = path or our_registry()
     if not path.is_dir():
-        return _Lines(path, MAP_SCHEMA).defects(RULES)
-    lines = _lines(path)
-    found = [defect for some in lines.values() for defect in some.defects(RULES_OF_THE_FILES)]
-    read = _typed(lines)
+        return sorted(_defects_of_file(path, MAP_SCHEMA), key=lambda defect: defect.line)
+    found = [defect for name, columns in FILES.items() for defect in _defects_of_file(path / f"{name}.csv", columns)]
+    files = read_files(path)
     for link in LINKS:
-        found += lines[link.file].as_defects(link.offenders(read), link.problem, link.remedy, decides=link.decides)
+        found += _as_defects(f"{link.file}.csv", link.offenders(files), link.problem, link.remedy, link.decides)
     order = [f"{name}.csv" for name in FILES]
     return sorted(dict.fromkeys(found), key=lambda defect: (order.index(defect.file), defect.line))
 
@@ -117,24 +112,17 @@ def registry_lines(path: Path | None = None) -> pl.DataFrame:
     """The map's rows, each with the `line` of the file that names its account (persons' have the line of theirs)."""
     path = path or our_registry()
     if not path.is_dir():
-        return _Lines(path, MAP_SCHEMA).typed()
-    lines = _lines(path)
-    named = [lines[name].typed().select("namespace", "line") for name in ("accounts", "persons")]
-    first = pl.concat(named).unique("namespace", keep="first", maintain_order=True)
+        return _typed(_as_written(path, MAP_SCHEMA))
+    read = read_files(path)
+    named = pl.concat(read[name].select("namespace", "line") for name in ("accounts", "persons"))
+    first = named.unique("namespace", keep="first", maintain_order=True)
     return read_registry(path).organizations.join(first, on="namespace", how="left").select("line", *MAP_SCHEMA)
 
 
 def read_files(folder: Path | None = None) -> dict[str, pl.DataFrame]:
-    """The registry's files as they are written, by name, each row with its `line`."""
-    return _typed(_lines(folder or our_registry()))
-
-
-def _lines(folder: Path) -> dict[str, _Lines]:
-    return {name: _Lines(folder / f"{name}.csv", schema) for name, schema in FILES.items()}
-
-
-def _typed(lines: dict[str, _Lines]) -> dict[str, pl.DataFrame]:
-    return {name: some.typed() for name, some in lines.items()}
+    """The registry's files by name, each row with its `line`; a day that is none is absent."""
+    folder = folder or our_registry()
+    return {name: _typed(_as_written(folder / f"{name}.csv", columns)) for name, columns in FILES.items()}
 
 
 def _canonical(read: dict[str, pl.DataFrame]) -> pl.DataFrame:
@@ -148,61 +136,43 @@ def _canonical(read: dict[str, pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def _digest(path: Path) -> str:
-    read = (
-        [path / f"{name}.csv" for name in FILES] if path.is_dir() else [path, our_registry() / "canonical_models.csv"]
+def _as_written(path: Path, columns: Iterable[str]) -> pl.DataFrame:
+    """A file's columns as text, each row with the line on which it begins."""
+    try:
+        text = pl.read_csv(path, infer_schema=False, null_values=[""])
+    except (PolarsError, OSError) as error:
+        raise CensusError(f"the registry {path} cannot be read as CSV ({error}): check the file") from error
+    absent = [column for column in columns if column not in text.columns]
+    if missing := [column for column in absent if column not in _MAY_BE_ABSENT]:
+        raise CensusError(f"{path.name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")
+    broken = pl.sum_horizontal(pl.col(column).str.count_matches("\n").fill_null(0) for column in text.columns)
+    line = pl.int_range(pl.len()) + 2 + broken.cum_sum().shift(1, fill_value=0)
+    return text.with_columns(line.alias("line"), *(pl.lit(None, pl.String).alias(column) for column in absent)).select(
+        "line", *columns
     )
-    return hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()
 
 
-class _Lines:
-    """A registry's file: its values as they are written, each row with its line."""
-
-    def __init__(self, path: Path, schema: pl.Schema) -> None:
-        self._path = path
-        self._schema = schema
-        try:
-            text = pl.read_csv(path, infer_schema=False, null_values=[""])
-        except (PolarsError, OSError) as error:
-            raise CensusError(f"the registry {path} cannot be read as CSV ({error}): check the file") from error
-        text = text.with_columns(
-            pl.lit(None, pl.String).alias(name)
-            for name in _MAY_BE_ABSENT
-            if name in schema and name not in text.columns
-        )
-        if missing := [column for column in schema if column not in text.columns]:
-            raise CensusError(f"{path.name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")
-        broken = pl.sum_horizontal(pl.col(column).str.count_matches("\n").fill_null(0) for column in text.columns)
-        line = pl.int_range(pl.len()) + 2 + broken.cum_sum().shift(1, fill_value=0)
-        self._text = text.select(line.alias("line"), *schema)
-
-    def typed(self) -> pl.DataFrame:
-        """The rows as declared, with their lines; a value that is not of its column's type is null."""
-        return self._text.select("line", *(_value(column, dtype) for column, dtype in self._schema.items()))
-
-    def defects(self, rules: tuple[RegistryRule, ...]) -> list[Defect]:
-        """What is wrong by the rules about one file, in the order of the lines."""
-        typed = self.typed()
-        found = []
-        for column in (column for column, dtype in self._schema.items() if dtype == pl.Date):
-            mistyped = self._text.filter(self._text[column].is_not_null() & typed[column].is_null())
-            problem = pl.format(f"{column} {{}} is not a day", column)
-            found += self.as_defects(mistyped, problem, "write it as 2025-07-01", decides=column != "checked_on")
-        for rule in rules:
-            if set(rule.columns) <= set(typed.columns):
-                rows = rule.offenders(typed.lazy()).collect()
-                found += self.as_defects(rows, rule.problem, rule.remedy, decides=rule.severity == "critical")
-        return sorted(found, key=lambda defect: defect.line)
-
-    def as_defects(self, rows: pl.DataFrame, problem: pl.Expr, remedy: str, *, decides: bool) -> list[Defect]:
-        """The rows as defects of this file."""
-        subject = pl.col(next(iter(self._schema))).fill_null("no name").alias("subject")
-        stated = rows.select("line", subject, problem.alias("problem")).sort("line")
-        return [
-            Defect(self._path.name, line, name, problem, remedy, decides) for line, name, problem in stated.iter_rows()
-        ]
+def _typed(text: pl.DataFrame) -> pl.DataFrame:
+    return text.with_columns(pl.col(sorted(_DAYS & {*text.columns})).str.to_date("%Y-%m-%d", strict=False))
 
 
-def _value(column: str, dtype: pl.DataType) -> pl.Expr:
-    value = pl.col(column)
-    return value.str.to_date("%Y-%m-%d", strict=False) if dtype == pl.Date else value.cast(dtype)
+def _defects_of_file(path: Path, columns: Iterable[str]) -> Iterator[Defect]:
+    """What is wrong in one file by itself."""
+    text = _as_written(path, columns)
+    typed = _typed(text)
+    for day in (column for column in text.columns if column in _DAYS):
+        mistyped = text.filter(text[day].is_not_null() & typed[day].is_null())
+        problem = f"{day} {{{day}}} is not a day"
+        yield from _as_defects(path.name, mistyped, problem, "write it as 2025-07-01", day != "checked_on")
+    for rule in RULES:
+        if {*rule.is_broken.meta.root_names()} <= {*text.columns}:
+            decides = rule.severity == "critical"
+            yield from _as_defects(path.name, typed.filter(rule.is_broken), rule.problem, rule.remedy, decides)
+
+
+def _as_defects(file: str, rows: pl.DataFrame, problem: str, remedy: str, decides: bool) -> Iterator[Defect]:  # noqa: FBT001
+    """The rows as defects; a row is known by what stands in its first column."""
+    for row in rows.sort("line").iter_rows(named=True):
+        said = {column: "(none)" if value is None else value for column, value in row.items()}
+        subject = next(str(value) for column, value in said.items() if column != "line")
+        yield Defect(file, row["line"], subject, problem.format(**said), remedy, decides)

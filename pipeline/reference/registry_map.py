@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 
 import polars as pl
 
-from pipeline.reference.registry_rules import PERSON
+from pipeline.reference.registry_rules import FAR_FUTURE, FAR_PAST, PERSON
 
 Files = Mapping[str, pl.DataFrame]
 
@@ -31,7 +30,6 @@ MAP_SCHEMA = pl.Schema(
 )
 SEATS_OF_VARIANTS = ("legal_country", "announced_owner_country")
 """Beside the map's own columns, what variants of the map need."""
-FAR_PAST, FAR_FUTURE = date(1, 1, 1), date(9999, 1, 1)
 DEEPEST_OWNERSHIP = 6
 """Owners above an organisation, at most."""
 
@@ -83,35 +81,18 @@ def _ownership(owners: pl.DataFrame, begins: str) -> pl.DataFrame:
 
 
 def _cut(files: Files, seats: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
-    """Accounts in pieces, cut wherever the seat or the owner changes of the organisation or of any owner above it."""
-    days = pl.concat(
-        rows.select("organization_id", pl.col(side).alias("day"))
-        for rows in (seats, owned)
-        for side in ("begin", "end")
-    ).unique()
-    above = [files["organizations"].select("organization_id", pl.col("organization_id").alias("owner_id"))]
-    edges = owned.select(pl.col("organization_id").alias("owner_id"), pl.col("owner_id").alias("next")).unique()
-    for _ in range(DEEPEST_OWNERSHIP):
-        above.append(
-            above[-1].join(edges, "owner_id").select("organization_id", pl.col("next").alias("owner_id")).unique()
-        )
-    changes = (
-        pl.concat(above)
-        .unique()
-        .join(days.rename({"organization_id": "owner_id"}), "owner_id")
-        .select("organization_id", "day")
-    )
+    """Accounts in pieces: those of organisations that move or are owned, cut wherever any seat or owner changes."""
     accounts = _periods(files["accounts"], "valid_from", "valid_to")
-    starts = pl.concat(
-        [
-            accounts.select("line", pl.col("begin").alias("start")),
-            accounts.join(changes, "organization_id")
-            .filter(pl.col("day").is_between("begin", "end", closed="none"))
-            .select("line", pl.col("day").alias("start")),
-        ]
-    ).unique()
+    days = pl.concat(rows.select(start=side) for rows in (seats, owned) for side in ("begin", "end")).unique()
+    moved = seats.filter(pl.col("organization_id").is_duplicated())
+    changing = pl.concat(rows.select("organization_id") for rows in (moved, owned))
+    cuts = accounts.join(changing, "organization_id", "semi").join(days, how="cross")
+    starts = [
+        accounts.select("line", start="begin"),
+        cuts.filter(pl.col("start").is_between("begin", "end", closed="none")).select("line", "start"),
+    ]
     return (
-        accounts.join(starts, "line")
+        accounts.join(pl.concat(starts), "line")
         .sort("line", "start")
         .with_columns(pl.col("start").shift(-1).over("line").fill_null(pl.col("end")).alias("end"), begin="start")
         .drop("start")
@@ -138,10 +119,8 @@ def _topmost(rows: pl.DataFrame, owned: pl.DataFrame, name: str) -> pl.DataFrame
     """Rows with the owner above whom there is none when each begins; the organisation itself if nobody owns it."""
     found = rows.with_columns(pl.col("organization_id").alias(name))
     for _ in range(DEEPEST_OWNERSHIP):
-        found = _held(found, owned, ("owner_id",), "_above", key=name).with_columns(
-            pl.coalesce("owner_id_above", name).alias(name)
-        )
-        found = found.drop("owner_id_above")
+        found = _held(found, owned, ("owner_id",), "_above", key=name)
+        found = found.with_columns(pl.coalesce("owner_id_above", name).alias(name)).drop("owner_id_above")
     return found
 
 

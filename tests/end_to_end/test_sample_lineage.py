@@ -89,7 +89,7 @@ def test_every_planted_edge_is_found_and_no_other(censuses, month):
 
 
 def reviewed_renames():
-    from pipeline.reference.lineage import renames
+    from pipeline.reference.lists import renames
 
     return renames().collect().to_dicts()
 

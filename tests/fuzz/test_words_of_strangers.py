@@ -19,7 +19,7 @@ from assets.lineage.graph import graph_of
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from pipeline.errors import UnusableSnapshotError
-from pipeline.reference.lineage import relations, renames
+from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import conform
 from pipeline.sources.json_records import read_json
 from pipeline.sources.listing_crawl import packed

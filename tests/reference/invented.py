@@ -24,9 +24,9 @@ def account(namespace, name, **more):
 def a_registry(folder, **files):
     """A folder with the registry's files; what a row leaves out is filled in, a file that is not given is empty."""
     filled = {"accounts": {"role": "own", "basis": "well_known"}, "persons": {"basis": "well_known"}}
-    for name, schema in FILES.items():
+    for name, columns in FILES.items():
         with (folder / f"{name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(schema), lineterminator="\n")
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(filled.get(name, {}) | row for row in files.get(name, []))
     return folder

@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.errors import CensusError
+from pipeline.reference.lists import language_tasks
 from pipeline.reference.registry import read_registry, registry_defects
-from pipeline.reference.tasks import language_tasks
 
 HEADER = "namespace,organization,country,kind,parent,valid_from,valid_to,evidence,basis,checked_on,note\n"
 
@@ -88,8 +88,12 @@ DEFECTS = {
     "no organisation": ([line(organization="")], 2, "the organisation is not named: name who stands behind"),
     "unknown kind": ([line(kind="firm")], 2, "kind firm is not known: choose one of company, university"),
     "a code that is none": ([line(), line(namespace="b", country="UK")], 3, "country UK is not an ISO 3166-1"),
-    "no country": ([line(country="")], 2, "the country is missing: leave the country of an individual empty"),
-    "a person with a country": ([line(kind="individual")], 2, "a person is given a country"),
+    "no country": (
+        [line(country="")],
+        2,
+        "country (none) does not go with kind company: leave",
+    ),
+    "a person with a country": ([line(kind="individual")], 2, "country FR does not go with kind individual"),
     "a day that is none": ([line(valid_from="2025-02-30")], 2, "valid_from 2025-02-30 is not a day: write it as"),
     "a period that ends first": (
         [line(valid_from="2025-06-01", valid_to="2025-06-01")],
@@ -113,8 +117,12 @@ DEFECTS = {
     "no evidence": ([line(evidence="")], 2, "evidence (none) is not a public address: give the address"),
     "evidence that is no address": ([line(evidence="common knowledge")], 2, "is not a public address"),
     "no basis": ([line(basis="", checked_on="")], 2, "basis (none) is not known: write read if"),
-    "read on no day": ([line(checked_on="")], 2, "the day of reading is missing: checked_on is the day"),
-    "a day without reading": ([line(basis="well_known")], 2, "a day of reading is given"),
+    "read on no day": (
+        [line(checked_on="")],
+        2,
+        "checked_on (none) does not go with basis read: checked_on",
+    ),
+    "a day without reading": ([line(basis="well_known")], 2, "checked_on 2026-01-31 does not go with basis well_known"),
 }
 
 

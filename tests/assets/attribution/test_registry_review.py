@@ -7,6 +7,7 @@ import pytest
 
 from assets.attribution import registry_review as review
 from assets.attribution.organizations import ORGANIZATIONS
+from pipeline.reference.other_map import CountryMap
 from pipeline.reference.registry import FILES
 
 AUGUST = date(2025, 8, 1)
@@ -81,7 +82,25 @@ def test_a_month_is_covered_by_the_rows_that_were_applied():
     }
 
 
-GROUPS = pl.LazyFrame({"group": ["eu", "eu"], "country": ["FR", "DE"]})
+GROUPS = pl.DataFrame({"group": ["eu", "eu"], "country": ["FR", "DE"]})
+
+
+def other_map(countries):
+    """Another map without periods; a namespace without a country is left open."""
+    placed = [row(namespace, country) for namespace, country in countries.items() if country]
+    canonical = {"model_id": ["bert"], "organization": ["Google"], "country": ["US"], "kind": ["company"]}
+    return CountryMap(
+        "theirs",
+        registry(*(person(r) if r["country"] == "unaffiliated" else r for r in placed)).collect(),
+        pl.DataFrame(canonical),
+        GROUPS,
+        tuple(namespace for namespace, country in countries.items() if not country),
+        has_periods=False,
+    )
+
+
+def person(known):
+    return known | {"country": None, "kind": "individual"}
 
 
 @pytest.mark.parametrize(
@@ -97,36 +116,33 @@ GROUPS = pl.LazyFrame({"group": ["eu", "eu"], "country": ["FR", "DE"]})
     ],
 )
 def test_two_maps_agree_where_their_countries_do_or_the_group_holds_ours(namespace, theirs, result):
-    other = pl.LazyFrame({"namespace": [namespace], "country": [theirs]}, schema_overrides={"country": pl.String})
-    results = review.compare_maps(REGISTRY, other, GROUPS)
+    results = review.compare_maps(REGISTRY, other_map({namespace: theirs}))
     assert dict(results.select("namespace", "result").iter_rows())[namespace] == result
 
 
 def test_what_the_other_map_does_not_have_is_only_here():
-    results = review.compare_maps(REGISTRY, pl.LazyFrame({"namespace": ["a"], "country": ["FR"]}), GROUPS)
+    results = review.compare_maps(REGISTRY, other_map({"a": "FR"}))
     assert results.filter(pl.col("result") == "only_here")["namespace"].to_list() == ["b", "p"]
 
 
-def test_another_map_takes_the_registrys_place_and_nothing_else_changes():
-    downloads, attribution = month()
-    both = review.downloads_under_both_maps(
-        downloads,
-        attribution,
-        pl.LazyFrame({"namespace": ["jane"], "account_type": ["person"]}),
-        pl.LazyFrame({"namespace": ["a", "x"], "country": ["eu", "CN"]}),
-        pl.LazyFrame({"model_id": ["bert"], "organization": ["Google"], "country": ["US"], "kind": ["company"]}),
-        AUGUST,
-    )
-    theirs = both.filter(pl.col("map") == "theirs").group_by("member").agg(pl.col("downloads").sum())
-    assert dict(theirs.iter_rows()) == {"eu": 50, "CN": 5, "US": 15, "unaffiliated": 10, "unmapped": 20}
-    assert both.group_by("map").agg(pl.col("downloads").sum())["downloads"].to_list() == [100, 100]
-
-
-def test_our_countries_are_put_into_the_other_maps_groups_unless_it_names_them_too():
-    ours = pl.DataFrame({"member": ["FR", "DE", "US"], "downloads": [1.0, 2.0, 3.0]})
-    theirs = pl.DataFrame({"namespace": ["a", "b"], "country": ["eu", "DE"]})
-    grouped = review.in_the_groups_of(ours, theirs, GROUPS.collect())
-    assert grouped.sort("downloads")["member"].to_list() == ["eu", "DE", "US"]
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [
+        ({"a": "eu", "x": "CN"}, {"eu": 50, "CN": 5, "US": 15, "unaffiliated": 10, "unmapped": 20}),
+        ({"a": "eu", "x": "FR"}, {"eu": 50, "FR": 5, "US": 15, "unaffiliated": 10, "unmapped": 20}),
+    ],
+)
+def test_another_map_takes_the_registrys_place_and_nothing_else_changes(theirs, expected):
+    """Our countries are put into the other map's groups, unless it names them too."""
+    persons = pl.LazyFrame({"namespace": ["jane"], "account_type": ["person"]})
+    both = review.downloads_under_both_maps(*month(), persons, other_map(theirs), AUGUST)
+    sums = {
+        name: dict(rows.group_by("member").agg(pl.col("downloads").sum()).iter_rows())
+        for (name,), rows in both.group_by("map")
+    }
+    assert sums["theirs"] == expected
+    in_a_group = "FR" if "FR" in theirs.values() else "eu"
+    assert sums["ours"] == {in_a_group: 50, "US": 35, "unaffiliated": 10, "unmapped": 5}
 
 
 def test_what_is_due_is_old_readings_announced_purchases_and_disputed_seats():
@@ -146,7 +162,10 @@ def test_what_is_due_is_old_readings_announced_purchases_and_disputed_seats():
     ]
     files = {"seats": seats, "owners": owners, "accounts": [known | {"namespace": "lab"}]}
     due = review.due_for_review(
-        {name: pl.DataFrame(rows, schema={"line": pl.Int64} | dict(FILES[name])) for name, rows in files.items()},
+        {
+            name: pl.DataFrame(rows, schema=["line", *FILES[name]]).cast({pl.Null: pl.String}, strict=False)
+            for name, rows in files.items()
+        },
         date(2026, 6, 1),
     )
     assert due.select("reason", "subject").rows() == [

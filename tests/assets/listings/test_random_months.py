@@ -20,6 +20,7 @@ from assets.listings.month_reconciliation import KnownOfMonth, whole_month
 from assets.listings.opening_counters import OPENING_COUNTERS, counters_at_opening
 from pipeline.months import closing_of, days_in, opening_of
 from pipeline.reference.flagged import FlaggedModels
+from pipeline.reference.other_map import CountryMap
 
 AUGUST = date(2025, 8, 1)
 NAMESPACES = st.sampled_from("abcde")
@@ -206,18 +207,14 @@ def test_a_month_keeps_its_downloads_whatever_it_is_held_against(models, registe
     month = MonthOfModels(models)
     standing = registry_review.month_standing(month.downloads, month.attribution, registry_of(registered), AUGUST)
     assert standing.collect()["downloads"].sum() == pytest.approx(month.total)
-    theirs = pl.LazyFrame(list(other.items()), schema={"namespace": pl.String, "country": pl.String}, orient="row")
-    both = registry_review.downloads_under_both_maps(
-        month.downloads,
-        month.attribution,
-        pl.LazyFrame(schema={"namespace": pl.String, "account_type": pl.String}),
-        theirs,
-        pl.LazyFrame(schema=dict.fromkeys(("model_id", "organization", "country", "kind"), pl.String)),
-        AUGUST,
+    rows = [dict(zip(("namespace", "country"), placed, strict=True)) | {"kind": "company"} for placed in other.items()]
+    theirs = CountryMap(
+        "theirs",
+        rows_of(ORGANIZATIONS, [row for row in rows if row["country"]]).collect(),
+        pl.DataFrame(schema=dict.fromkeys(("model_id", "organization", "country", "kind"), pl.String)),
+        pl.DataFrame({"group": ["eu", "eu", "north"], "country": ["FR", "DE", "FR"]}),
     )
+    accounts = pl.LazyFrame(schema={"namespace": pl.String, "account_type": pl.String})
+    both = registry_review.downloads_under_both_maps(month.downloads, month.attribution, accounts, theirs, AUGUST)
     sums = dict(both.group_by("map").agg(pl.col("downloads").sum()).iter_rows())
     assert sums == {"ours": pytest.approx(month.total), "theirs": pytest.approx(month.total)}
-    groups = pl.DataFrame({"group": ["eu", "eu", "north"], "country": ["FR", "DE", "FR"]})
-    grouped = registry_review.in_the_groups_of(both, theirs.collect(), groups)
-    assert grouped["downloads"].sum() == pytest.approx(both["downloads"].sum())
-    assert grouped.height == both.height

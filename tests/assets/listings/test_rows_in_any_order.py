@@ -11,6 +11,7 @@ from assets.attribution.developers import attribute
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.registry_review import compare_maps
 from assets.listings.hub_snapshots import snapshot_rows
+from pipeline.reference.other_map import CountryMap
 from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.snapshots import Snapshot
 
@@ -94,8 +95,14 @@ def test_every_model_has_one_developer_and_a_country_only_by_the_registry(namesp
 @given(REGISTRY, st.lists(st.tuples(IDS, st.sampled_from(["CN", "US", "eu", None])), unique_by=lambda row: row[0]))
 @settings(max_examples=50)
 def test_two_maps_are_compared_namespace_by_namespace_once_each(registry, other):
-    theirs = pl.LazyFrame(other, schema={"namespace": pl.String, "country": pl.String}, orient="row")
-    groups = pl.LazyFrame({"group": ["eu"], "country": ["FR"]})
-    found = compare_maps(registry_of(registry), theirs, groups)
+    rows = [{"namespace": name, "country": country} for name, country in other if country]
+    theirs = CountryMap(
+        "theirs",
+        registry_of(rows).collect(),
+        pl.DataFrame(),
+        pl.DataFrame({"group": ["eu"], "country": ["FR"]}),
+        tuple(name for name, country in other if not country),
+    )
+    found = compare_maps(registry_of(registry), theirs)
     assert found["namespace"].is_unique().all()
     assert set(found["namespace"]) >= {name for name, _ in other}
