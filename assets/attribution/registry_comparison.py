@@ -93,7 +93,7 @@ def _definition(year: Year, shares: pl.DataFrame) -> Iterator[str]:
         for table, column in ((HUB_SNAPSHOTS, "source"), (MODEL_DOWNLOADS, "basis"))
     )
     incomplete = "" if len(year.months) == 12 else f", INCOMPLETE: {len(year.months)} months only"
-    ours, theirs = (1.0 - shares.filter(member="unmapped")[f"{whose}_share"].sum() for whose in ("our", "their"))
+    ours, theirs = (1.0 - sum(shares.filter(member="unmapped")[f"{whose}_share"]) for whose in ("our", "their"))
     yield (
         f"{label(is_synthetic=any(map(is_synthetic, sources.values())))}Share of model downloads by country, under "
         "our registry and under other maps"

@@ -83,12 +83,12 @@ def _read_texts(
     looked_up = _look_up(wanted.drop_nulls("wanted").unique(), listed).collect().lazy()
     # Spellings that differ in letter case only are one unlisted parent, under the smallest of them.
     folded = pl.col("name").str.to_lowercase()
-    missing = names.join(looked_up, on="text", how="anti").with_columns(
+    unlisted = names.join(looked_up, on="text", how="anti").with_columns(
         (height + folded.rank("dense") - 1).cast(pl.UInt32).alias("parent"),
         pl.col("name").min().over(folded),
         pl.lit("unlisted", _HOW).alias("found_by"),
     )
-    missing = missing.collect()
+    missing = unlisted.collect()
     found = pl.concat([looked_up, missing.lazy().select("text", "parent", "found_by")])
     form = pl.when(pl.col("parent").is_not_null()).then(pl.lit("name")).otherwise("form").alias("form")
     told = read.join(found, on="text", how="left").select("text", "found_by", form, parent_of_text="parent")
