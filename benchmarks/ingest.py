@@ -1,7 +1,7 @@
 """What reading a month costs at the size of the whole Hub.
 
 Pages as the listing API sends them, and the same models as an archive's Parquet file, are made from a synthetic world
-of 100,000 models, repeated under other ids. Timed are: spooled pages into the month's snapshot in the lake, the
+of 100,000 models, repeated under other ids. Timed are: kept pages into the month's snapshot in the lake, the
 archive's file into the same, and the objects of `HfApi.list_models` over the same pages.
 """
 
@@ -12,6 +12,7 @@ import gzip
 import json
 import multiprocessing
 import re
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -23,7 +24,7 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from benchmarks.stages import Peer, Stage
 from pipeline.lake.store import Lake
 from pipeline.sources.client import HubClient
-from pipeline.sources.listing_crawl import EXPANDED_FIELDS, ListingCrawl, packed
+from pipeline.sources.listing_crawl import EXPANDED_FIELDS, ListingCrawl, Position, packed
 from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import Snapshot
 from synthetic_hub.listing import Listing, Query
@@ -38,7 +39,7 @@ IDS = re.compile(rb'"_id":"(.{8})..')
 
 
 def prepare(folder: Path, models: int) -> None:
-    """Spools the pages and writes the archive's file."""
+    """Keeps the pages and writes the archive's file."""
     settings = WorldSettings(models=WORLD, pathologies=False, truth=False, revisions=(dt.date(2025, 10, 1),))
     world = ensure_world(folder / "worlds", settings)
     listing = Listing(world.listing(dt.date(2025, 10, 1)))
@@ -48,15 +49,17 @@ def prepare(folder: Path, models: int) -> None:
         page = listing.page(Query(PAGE, "createdAt", ascending=True, cursor=cursor, fields=EXPANDED_FIELDS))
         bodies.append(json.dumps(page.rows, ensure_ascii=False, separators=(",", ":")).encode())
         cursor = page.cursor
-    spool, sent = folder / "spool", folder / "sent"
-    for made in (spool, sent):
+    kept, sent = folder / "pages", folder / "sent"
+    for made in (kept, sent):
         made.mkdir(parents=True, exist_ok=True)
     for repeat in range(repeats):
         for place, body in enumerate(bodies):
             number = repeat * len(bodies) + place
             own = IDS.sub(rb'"_id":"%02x\1' % repeat, body)
-            (spool / f"page-{number:06d}.json.zst").write_bytes(packed(own))
+            (kept / f"page-{number:06d}.json.zst").write_bytes(packed(own))
             (sent / f"page-{number:06d}.json.gz").write_bytes(gzip.compress(own, 1, mtime=0))
+    ended = json.dumps(asdict(Position(models, ())))
+    (kept / "positions.jsonl").write_text(f"{ended}\n" * (repeats * len(bodies)))
     archived = pl.read_parquet(world.revisions["path"][-1])
     renumbered = [
         archived.with_columns(
@@ -68,10 +71,8 @@ def prepare(folder: Path, models: int) -> None:
 
 
 def pages(folder: Path) -> dict[str, int]:
-    """Spooled pages into the lake, without the columns that an earlier run kept of them."""
-    for kept in (folder / "spool").glob("columns-*"):
-        kept.unlink()
-    return _into_the_lake(folder, ListingCrawl(HubClient("http://127.0.0.1:9"), folder / "spool").rows())
+    """Kept pages into the lake."""
+    return _into_the_lake(folder, ListingCrawl(HubClient("http://127.0.0.1:9"), folder / "pages").observed().rows)
 
 
 def archive(folder: Path) -> dict[str, int]:
@@ -127,11 +128,11 @@ def _serve(sent: Path, port) -> None:
 STAGES = (
     Stage(
         "pages",
-        "spooled pages of the listing into the lake",
+        "kept pages of the listing into the lake",
         prepare,
         pages,
         at_most_seconds=40,
-        at_most_gib=2,
+        at_most_gib=4,
         peers=(Peer("HfApi.list_models, a model", objects, 8),),
     ),
     Stage(

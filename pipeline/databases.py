@@ -1,7 +1,6 @@
 """The ways in which DuckDB is opened: without fetching or loading any extension, and with the files named, no others.
 
-What DuckDB reads here was written by strangers, as text or as the names in it: a query that went astray finds nothing
-to read, to write or to reach.
+What DuckDB reads here is untrusted input: a query that went astray finds nothing to read, to write or to reach.
 """
 
 from __future__ import annotations

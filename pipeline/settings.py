@@ -15,6 +15,9 @@ from pipeline.errors import CensusError
 ORIGIN_RULES = ("equal_parts", "first_parent", "majority")
 """How a derivative can be split over its roots; the first is the census' own."""
 
+ACCOUNT_REQUESTS = 10_000
+"""Requests of one month where nothing else is set: an hour and a half at the Hub's pace for nameless clients."""
+
 
 def census_home() -> Path:
     """`CENSUS_HOME`: the folder that holds lake, publications, cache and Dagster's instance."""
@@ -116,16 +119,16 @@ def dagster_folder() -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or census_home() / "dagster").expanduser().resolve()
 
 
-def account_requests() -> int | None:
-    """`CENSUS_ACCOUNT_REQUESTS`: how many requests a month may spend on asking about accounts; None where not set.
+def account_requests() -> int:
+    """`CENSUS_ACCOUNT_REQUESTS`: how many requests a month may spend on asking about accounts.
 
     Raises:
         CensusError: it is not a whole number.
     """
-    written = os.environ.get("CENSUS_ACCOUNT_REQUESTS")
-    if written and not written.isdecimal():
+    written = os.environ.get("CENSUS_ACCOUNT_REQUESTS") or str(ACCOUNT_REQUESTS)
+    if not written.isdecimal():
         raise CensusError(f"CENSUS_ACCOUNT_REQUESTS is {written!r}, not a number of requests: write one, or unset it")
-    return int(written) if written else None
+    return int(written)
 
 
 def fewest_still_listed() -> float:

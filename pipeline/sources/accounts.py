@@ -18,8 +18,6 @@ from pipeline.atomic_file import replacing
 ANSWER_SCHEMA = pl.Schema({"namespace": pl.String, "account_type": pl.String, "checked_on": pl.Date})
 ASKED_BETWEEN_SAVES = 50
 """As many answers are lost at most when the process is killed; after a failure none are."""
-REQUEST_BUDGET = 10_000
-"""Requests of one month where nothing else is set: an hour and a half at the Hub's pace for nameless clients."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +25,12 @@ class AccountDirectory:
     """Answers of one Hub, kept in `file` across months and runs; at most `request_budget` requests are made a call."""
 
     file: Path
-    request_budget: int = REQUEST_BUDGET
+    request_budget: int = settings.ACCOUNT_REQUESTS
 
     @classmethod
     def opened(cls, cache: Path) -> Self:
         """That of the public Hub, kept in a cache folder; its budget is the environment's."""
-        requests = settings.account_requests()
-        return cls(cache / "accounts.parquet", REQUEST_BUDGET if requests is None else requests)
+        return cls(cache / "accounts.parquet", settings.account_requests())
 
     def known(self) -> pl.DataFrame:
         """All answers so far: namespace, account_type, checked_on."""
@@ -46,10 +43,7 @@ class AccountDirectory:
 
         `account_type` asks about one. After `budget` requests (by default the directory's; one for an organisation, two
         for a person or where neither is known) no more are made; what was not asked is left out of what is returned.
-        Answers are kept as they come: a call that failed or was killed goes on where it was, when it is made again.
-
-        Raises:
-            CensusError: the Hub refused; answers that came before are kept.
+        Answers are kept as they come, also where the Hub refuses the next: a later call goes on from there.
         """
         left = self.request_budget if budget is None else budget
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +60,10 @@ class AccountDirectory:
                         if left <= 0:
                             break
                 finally:
-                    self._remember(answers)
+                    if answers:
+                        added = pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")
+                        with replacing(self.file) as unfinished:
+                            pl.concat([self.known(), added]).write_parquet(unfinished)
                 if not answers:
                     break
         return self.remembered(namespaces)
@@ -76,26 +73,16 @@ class AccountDirectory:
         wanted = pl.DataFrame({"namespace": namespaces}, schema={"namespace": pl.String})
         return self.known().join(wanted, on="namespace", how="semi")
 
-    def _remember(self, answers: list[tuple[str, str, date]]) -> None:
-        if answers:
-            with replacing(self.file) as unfinished:
-                pl.concat([self.known(), pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")]).write_parquet(unfinished)
-
 
 def most_downloaded_namespaces(snapshot: pl.LazyFrame, share: float = 0.99) -> list[str]:
     """The namespaces that together hold `share` of the recent downloads, most downloaded first; ties by name."""
-    by_namespace = (
+    downloads = pl.col("downloads_30d")
+    return (
         snapshot.filter(pl.col("namespace").is_not_null())
         .group_by("namespace")
-        .agg(pl.col("downloads_30d").sum())
-        .sort(pl.col("downloads_30d"), pl.col("namespace"), descending=[True, False])
-    )
-    downloads = pl.col("downloads_30d")
-    before = downloads.cum_sum() - downloads
-    return (
-        by_namespace.filter((before < share * downloads.sum()) & (downloads > 0))
-        .select("namespace")
-        .collect()
-        .get_column("namespace")
+        .agg(downloads.sum())
+        .sort(downloads, "namespace", descending=[True, False])
+        .filter((downloads.cum_sum() - downloads < share * downloads.sum()) & (downloads > 0))
+        .collect()["namespace"]
         .to_list()
     )

@@ -7,18 +7,17 @@ by its neighbours before it is used.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-import polars as pl
 from filelock import FileLock
 
 from pipeline import settings
@@ -47,19 +46,21 @@ NEIGHBOUR_WITHIN = timedelta(days=10)
 
 @dataclass(frozen=True)
 class Edition:
-    """One copy of the listing in an archive: a file at a commit, observed between two times (often the same)."""
+    """One copy of the listing in an archive: a file at a commit, observed between two times (often the same).
+
+    `revision` is what pins it, for the record.
+    """
 
     commit: str
     path: str
     earliest: datetime
     latest: datetime
     revision: str
-    """What pins it, for the record."""
 
 
 @dataclass(frozen=True)
 class ArchiveSource(SnapshotSource):
-    """Monthly snapshots from an archive's copies; a subclass says how that lays them out.
+    """Monthly snapshots from the copies in the dataset `repository`; a subclass says how that lays them out.
 
     `keep` says how long a downloaded file is kept after its last use; None keeps it for good.
     """
@@ -70,20 +71,14 @@ class ArchiveSource(SnapshotSource):
     tolerance: timedelta = DEFAULT_TOLERANCE
     keep: timedelta | None = None
     repository: str = ""
-    """The dataset on the Hub."""
     file: str = "models.parquet"
     _inspected: dict[str, RemoteFile] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def opened(cls, choice: SourceChoice, cache: Path) -> Self:
         """See `SnapshotSource`."""
-        return cls(
-            HubClient(token=os.environ.get("HF_TOKEN")),
-            cache / cls.name,
-            AccountDirectory.opened(cache),
-            choice.tolerance,
-            settings.archive_files_kept(),
-        )
+        client, kept = HubClient(token=os.environ.get("HF_TOKEN")), settings.archive_files_kept()
+        return cls(client, cache / cls.name, AccountDirectory.opened(cache), choice.tolerance, kept)
 
     @abstractmethod
     def list_editions(self) -> list[Edition]:
@@ -120,24 +115,21 @@ class ArchiveSource(SnapshotSource):
                 source = self.recorded_as(is_synthetic=self.is_synthetic)
                 return Snapshot(observed.rows, observed_at, source, edition.revision, notes)
             refused.append(f"{observed_at:%Y-%m-%d %H:%M} {reason}")
-        found = f"the revisions near it are unusable ({'; '.join(refused)})" if refused else _reach(editions)
+        if refused:
+            found = f"the revisions near it are unusable ({'; '.join(refused)})"
+        elif editions:
+            found = f"it reaches from {editions[0].earliest:%Y-%m-%d} to {editions[-1].latest:%Y-%m-%d}"
+        else:
+            found = "it has no revisions at all"
         raise MonthNotServedError(
             f"source {self.name} cannot close {month:%Y-%m}: no usable revision of {self.repository} within "
             f"{self.tolerance / timedelta(days=1):g} days of the month's end; {found}; {self.remedy}"
         )
 
-    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
-        """What was remembered: an archive does not know accounts."""
-        return self.directory.remembered(namespaces)
-
     def _near(self, month: date, editions: list[Edition]) -> list[Edition]:
         """Copies that may have been observed within tolerance of the month's close."""
-        close = closing_of(month)
-        return [
-            edition
-            for edition in editions
-            if edition.earliest - self.tolerance <= close <= edition.latest + self.tolerance
-        ]
+        first, last = closing_of(month) - self.tolerance, closing_of(month) + self.tolerance
+        return [edition for edition in editions if edition.earliest <= last and first <= edition.latest]
 
     def _candidates(self, month: date, editions: list[Edition]) -> list[tuple[datetime, Edition]]:
         """Copies observed within tolerance of the month's close, nearest first; of two as near, the earlier."""
@@ -147,26 +139,20 @@ class ArchiveSource(SnapshotSource):
 
     def _unusable(self, edition: Edition, editions: list[Edition]) -> str | None:
         """Why the copy must not be used, or None where it may."""
-        place = editions.index(edition)
-        file = self._inspect(edition)
-        before = [self._inspect(neighbour) for neighbour in editions[max(place - 1, 0) : place]]
-        after = [
-            self._inspect(neighbour)
-            for neighbour in editions[place + 1 : place + 2]
-            if neighbour.earliest - edition.earliest <= NEIGHBOUR_WITHIN
-        ]
-        if any(file.content_id == neighbour.content_id for neighbour in before):
+        place, file = editions.index(edition), self._inspect(edition)
+        before, after = editions[max(place - 1, 0) : place], editions[place + 1 : place + 2]
+        if any(file.content_id == self._inspect(earlier).content_id for earlier in before):
             return "is a stale copy of the revision before it"
-        most = max((neighbour.rows for neighbour in before + after), default=0)
+        near = [*before, *(later for later in after if later.earliest - edition.earliest <= NEIGHBOUR_WITHIN)]
+        most = max((self._inspect(neighbour).rows for neighbour in near), default=0)
         if file.rows < FEWEST_ROWS_OF_NEIGHBOUR * most:
             return f"is partial ({file.rows:,} of about {most:,} rows)"
         return None
 
     def _inspect(self, edition: Edition) -> RemoteFile:
         if edition.revision not in self._inspected:
-            self._inspected[edition.revision] = self.client.inspect_parquet(
-                self.repository, edition.path, edition.commit
-            )
+            found = self.client.inspect_parquet(self.repository, edition.path, edition.commit)
+            self._inspected[edition.revision] = found
         return self._inspected[edition.revision]
 
     def _download(self, edition: Edition) -> Path:
@@ -175,10 +161,10 @@ class ArchiveSource(SnapshotSource):
         own = files / edition.revision.replace("/", "-")
         own.mkdir(parents=True, exist_ok=True)
         own.touch()
-        if self.keep is not None:
-            for folder in files.iterdir():
-                if folder != own and time.time() - folder.stat().st_mtime > self.keep.total_seconds():
-                    shutil.rmtree(folder, ignore_errors=True)
+        unused_for = self.keep.total_seconds() if self.keep is not None else math.inf
+        for folder in files.iterdir():
+            if folder != own and time.time() - folder.stat().st_mtime > unused_for:
+                shutil.rmtree(folder, ignore_errors=True)
         path = self.client.download(self.repository, edition.path, edition.commit, own)
         stated = self._inspect(edition).content_id
         if DIGEST.fullmatch(stated) and digest_of(path) != stated:
@@ -197,7 +183,7 @@ class ArchiveSource(SnapshotSource):
         ]
 
     def _kept(self) -> dict[str, Any]:
-        """The copies and whether the Hub is synthetic that keeps them; asked once, then kept for an hour."""
+        """The copies, and whether the Hub that keeps them is synthetic; asked once, then kept for an hour."""
         self.cache.mkdir(parents=True, exist_ok=True)
         kept = self.cache / "archive.json"
         with FileLock(f"{kept}.lock"):
@@ -209,9 +195,3 @@ class ArchiveSource(SnapshotSource):
                 write_atomically(kept, json.dumps(found, default=datetime.isoformat).encode())
             listed: dict[str, Any] = json.loads(kept.read_text())
         return listed
-
-
-def _reach(editions: list[Edition]) -> str:
-    if not editions:
-        return "it has no revisions at all"
-    return f"it reaches from {editions[0].earliest:%Y-%m-%d} to {editions[-1].latest:%Y-%m-%d}"

@@ -42,7 +42,9 @@ UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 LARGEST_BODY_BYTES = 64 * 2**20
-"""More than any answer takes that is read into memory: a page of a thousand models has some 5 MB."""
+"""More than any answer takes that is read into memory, but for parts of files: a page of models has some 5 MB."""
+RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+MOST_REDIRECTS = 20
 SYNTHETIC_HEADER = "X-Synthetic-Hub"
 """By which our own local Hub says in every answer that nothing in it was measured."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -53,60 +55,70 @@ _synthetic: set[tuple[str, str]] = set()
 
 
 class _Session(httpx2.Client):
-    """The session of `huggingface_hub`: no answer larger than `LARGEST_BODY_BYTES` is unpacked into memory."""
+    """The session of `huggingface_hub`: nothing larger than `LARGEST_BODY_BYTES` is unpacked into memory."""
 
-    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        """Sends a request; what is not asked for as a stream is read, piece by piece.
+    def send(
+        self,
+        request: httpx2.Request,
+        *,
+        stream: bool = False,
+        follow_redirects: Any = httpx2.USE_CLIENT_DEFAULT,
+        **options: Any,
+    ) -> httpx2.Response:
+        """Sends a request; what is not asked for as a stream is read, piece by piece. No redirect's body is read.
 
         Raises:
             CensusError: the body is too large.
+            httpx2.TooManyRedirects: redirects lead nowhere.
         """
-        response = super().send(request, stream=True, **options)
-        if response.headers.get(SYNTHETIC_HEADER):
-            _synthetic.add(_origin(str(request.url)))
+        follows = self.follow_redirects if follow_redirects is httpx2.USE_CLIENT_DEFAULT else follow_redirects
+        for _ in range(MOST_REDIRECTS):
+            response = super().send(request, stream=True, follow_redirects=False, **options)
+            if response.headers.get(SYNTHETIC_HEADER):
+                _synthetic.add(_origin(str(request.url)))
+            if not follows or response.next_request is None:
+                break
+            response.close()
+            request = response.next_request
+        else:
+            raise httpx2.TooManyRedirects("redirects lead from one to the next", request=request)
         if stream:
             return response
         try:
             body = _bounded_body(response)
         finally:
             response.close()
-        headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER]
+        of_the_transfer = ("content-encoding", "content-length", "transfer-encoding")
         return httpx2.Response(
             response.status_code,
-            headers=headers,
+            headers=[(name, value) for name, value in response.headers.multi_items() if name not in of_the_transfer],
             content=body,
             request=response.request,
-            history=response.history,
             extensions={"http_version": response.extensions.get("http_version", b"HTTP/1.1")},
         )
 
 
-_OF_THE_TRANSFER = ("content-encoding", "content-length", "transfer-encoding")
-
-
 def _bounded_body(response: httpx2.Response) -> bytes:
+    if response.is_redirect:
+        return b""
     # One packing only, of which the worst is a thousand times as large unpacked: a piece of it stays small.
     if response.headers.get("content-encoding", "identity") not in ("identity", "gzip", "deflate"):
         raise CensusError(f"{response.url.host} packs an answer in a way that was not asked for: check HF_ENDPOINT")
-    if "octet-stream" in response.headers.get("content-type", ""):
-        return response.read()  # part of a file, as large as was asked for
+    part = RANGE.fullmatch(response.request.headers.get("range", ""))
+    largest = max(LARGEST_BODY_BYTES, int(part[2]) - int(part[1]) + 1 if part else 0)
     body = bytearray()
     for piece in response.iter_bytes():
         body += piece
-        if len(body) > LARGEST_BODY_BYTES:
+        if len(body) > largest:
             raise CensusError(
-                f"{response.url.host} answered {response.url.path} with more than {LARGEST_BODY_BYTES // 2**20} MB, "
-                "which no Hub does: check HF_ENDPOINT"
+                f"{response.url.host} answered {response.url.path} with more than {largest // 2**20} MB, which no Hub "
+                "does: check HF_ENDPOINT"
             )
     return bytes(body)
 
 
 def _keep_token_at_home(request: httpx2.Request) -> None:
-    """Refuses to send one of our tokens anywhere but to its own Hub, whether a link, a redirect or a library asks.
-
-    Raises:
-        CensusError: the request would do so.
-    """
+    """Refuses to send one of our tokens anywhere but to its own Hub, whether a link, a redirect or a library asks."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     home = _home_of_token.get(token)
     if home is not None and home != _origin(str(request.url)):
@@ -220,19 +232,15 @@ class HubClient:
 
     def read_column(self, repository: str, path: str, commit: str, column: str) -> pa.ChunkedArray | None:
         """One column of a dataset's Parquet file at a commit, without the others; None where it has none such."""
-        location = f"datasets/{repository}@{commit}/{path}"
-        about = f"{path} of dataset {repository} at {commit[:8]}"
-        with self._speaking(about), self._file_system().open(location) as file:
+        files, location = self._file_system(), f"datasets/{repository}@{commit}/{path}"
+        with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"), files.open(location) as file:
             content = parquet.ParquetFile(file)
-            if column not in content.schema_arrow.names:
-                return None
-            return content.read([column]).column(column)
+            return content.read([column]).column(column) if column in content.schema_arrow.names else None
 
     def inspect_parquet(self, repository: str, path: str, commit: str) -> RemoteFile:
         """Rows and content identity of a dataset's Parquet file at a commit, from its footer alone."""
+        files, location = self._file_system(), f"datasets/{repository}@{commit}/{path}"
         with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"):
-            files = self._file_system()
-            location = f"datasets/{repository}@{commit}/{path}"
             details = files.info(location)
             with files.open(location, block_size=1 << 16) as file:
                 rows = parquet.read_metadata(file).num_rows
@@ -265,18 +273,21 @@ class HubClient:
         self._require_own_address(url)
         with self._speaking("the model listing"):
             response = self._get(url, timeout=60)
+            is_refused_cursor = response.status_code in {400, 404, 410, 422} and "cursor" in parse_qs(
+                urlsplit(url).query
+            )
+            if not (response.is_redirect or is_refused_cursor):
+                response.raise_for_status()
         if response.is_redirect:
             raise CensusError(
                 f"the Hub at {self.endpoint} answered the model listing with a redirect: set HF_ENDPOINT to the "
                 "address that serves it"
             )
-        if response.status_code in {400, 404, 410, 422} and "cursor" in parse_qs(urlsplit(url).query):
+        if is_refused_cursor:
             raise CursorRefusedError(
                 f"the Hub at {self.endpoint} refused the place where the listing was left (status "
                 f"{response.status_code}): start the listing again"
             )
-        with self._speaking("the model listing"):
-            response.raise_for_status()
         following = response.links.get("next", {}).get("url")
         if following is not None:
             self._require_own_address(following)
@@ -330,7 +341,7 @@ class HubClient:
         return http_backoff(
             "GET",
             url,
-            headers=self._headers(),
+            headers=build_hf_headers(token=self._credential(), library_name="open-model-census"),
             follow_redirects=False,
             timeout=timeout,
             max_retries=self.retries,
@@ -346,9 +357,6 @@ class HubClient:
 
     def _credential(self) -> str | bool:
         return self.token or False
-
-    def _headers(self) -> dict[str, str]:
-        return build_hf_headers(token=self._credential(), library_name="open-model-census")
 
     def _require_own_address(self, url: str) -> None:
         if _origin(self.endpoint) != _origin(url):
@@ -378,7 +386,13 @@ class HubClient:
                 "and HF_ENDPOINT, then run again"
             ) from error
         except OSError as error:
-            raise _not_kept(self.endpoint, about, error) from error
+            if error.errno is None:  # The library's own, of a file that is not as long as the Hub said.
+                raise TemporaryError(
+                    f"the Hub at {self.endpoint} did not send all of {about}: it may pass, run again later"
+                ) from error
+            raise CensusError(
+                f"what the Hub sent for {about} cannot be kept ({error.strerror}): make room for it, then run again"
+            ) from error
         except UNREADABLE as error:
             raise CensusError(
                 f"the Hub at {self.endpoint} answered {about} with what cannot be read ({type(error).__name__}): check "
@@ -387,22 +401,10 @@ class HubClient:
 
 
 def _commit(said: str | None) -> str:
-    """A commit's id, which becomes the name of folders.
-
-    Raises:
-        ValueError: it is not one.
-    """
+    """A commit's id, which becomes the name of folders; a ValueError where it is none."""
     if not COMMIT.fullmatch(said or ""):
         raise ValueError(f"not a commit: {said!r}")
     return str(said)
-
-
-def _not_kept(endpoint: str, about: str, error: OSError) -> CensusError:
-    if error.errno is None:  # The library's own, of a file that is not as long as the Hub said.
-        return TemporaryError(f"the Hub at {endpoint} did not send all of {about}: it may pass, run again later")
-    return CensusError(
-        f"what the Hub sent for {about} cannot be kept ({error.strerror}): make room for it, then run again"
-    )
 
 
 def _refused(endpoint: str, about: str, status: int | None) -> CensusError:

@@ -5,15 +5,22 @@ Naive times are UTC. What is there and cannot be read is null, and listed in the
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
 import polars as pl
 
-from pipeline.sources.base_models import card_base_models, card_relation
-from pipeline.sources.observations import COLUMN_OF_FIELD, OBSERVATION_SCHEMA, VALUE_SHOWN
+from pipeline.sources.observations import BASE_MODELS, COLUMN_OF_FIELD, OBSERVATION_SCHEMA, VALUE_SHOWN
 
 COUNTS = ("downloads", "downloadsAllTime", "likes")
 TEXTS = {"_id": "hub_id", "pipeline_tag": "pipeline_tag", "library_name": "library_name", "gated": "gated"}
 ODD = "odd "
 """How a column is named that holds a field's text where that is of no shape that the field may have."""
+
+DECLARED = pl.Struct({"relation": pl.String, "models": BASE_MODELS})
+NAMES_OF_PARENTS = ("id", "name", "model_id", "modelId", "model", "repo_id", "base_model")
+"""The keys under which an object may name a parent."""
 
 
 def observations(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -76,6 +83,11 @@ def parameters(text: pl.Expr) -> pl.Expr:
     return pl.when(total < by_type).then(by_type).otherwise(total)
 
 
+def declared_base_models(text: pl.Expr) -> pl.Expr:
+    """The parents that JSON of any shape, or a plain name, states, as `DECLARED`; null where it names none."""
+    return text.map_elements(_declared, return_dtype=DECLARED)
+
+
 def _values(schema: pl.Schema) -> dict[str, pl.Expr]:
     """How each column is made from the fields that are there."""
     values = {"model_id": pl.col("id")}
@@ -92,11 +104,22 @@ def _values(schema: pl.Schema) -> dict[str, pl.Expr]:
         values["base_models"] = pl.col("baseModels").struct.field("models")
         relations.append(pl.col("baseModels").struct.field("relation"))
     if "base_model" in schema:
-        values["card_base_models"] = card_base_models(pl.col("base_model"))
-        relations += [pl.col("base_model_relation"), card_relation(pl.col("base_model"))]
+        values["card_base_models"], relation = _card(pl.col("base_model"))
+        relations += [pl.col("base_model_relation"), relation]
     if relations:
         values["base_model_relation"] = pl.coalesce(relations)
     return values
+
+
+def _card(base_model: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """The parents that a card's `base_model`, text or JSON, names, and the relation that its objects agree on."""
+    has_objects = base_model.str.contains(r"^\s*[\[{]") & base_model.str.contains("{", literal=True)
+    objects = declared_base_models(pl.when(has_objects).then(base_model)).struct
+    of_objects = objects.field("models").list.eval(pl.element().struct.field("model_id").fill_null("")).fill_null([])
+    several = base_model.str.extract_all(r'"(?:[^"\\]|\\.)*"').list.eval(pl.element().str.strip_chars('"'))
+    plain = pl.when(base_model.str.starts_with("[")).then(several).otherwise(pl.concat_list(base_model))
+    names = pl.when(has_objects).then(of_objects).when(base_model.is_not_null()).then(plain)
+    return names, objects.field("relation")
 
 
 def _unreadable(schema: pl.Schema, values: dict[str, pl.Expr]) -> pl.Expr:
@@ -132,3 +155,35 @@ def _tag_value(prefix: str) -> pl.Expr:
     tag = pl.element()
     has_value = tag.str.starts_with(f"{prefix}:") & (tag.str.len_bytes() > len(prefix) + 1)
     return pl.col("tags").list.filter(has_value).list.first().str.slice(len(prefix) + 1)
+
+
+def _declared(text: str) -> dict[str, Any] | None:
+    parents = list(_parents(text))
+    relations = {parent.pop("relation") for parent in parents}
+    return {"relation": relations.pop() if len(relations) == 1 else None, "models": parents} if parents else None
+
+
+def _parents(text: str) -> Iterator[dict[str, str | None]]:
+    """Id, name and relation of every parent; what is neither text, list nor object states none."""
+    waiting: list[tuple[Any, str | None]]
+    try:
+        waiting = [(json.loads(text) if text.lstrip().startswith(("[", "{", '"')) else text, None)]
+    except (ValueError, RecursionError):
+        return
+    while waiting:
+        value, relation = waiting.pop()
+        if isinstance(value, str):
+            yield {"hub_id": None, "model_id": value, "relation": relation}
+        elif isinstance(value, list):
+            waiting += [(one, relation) for one in reversed(value)]
+        elif isinstance(value, dict):
+            relation = _first_text(value, "relation", "base_model_relation") or relation
+            name, hub_id = _first_text(value, *NAMES_OF_PARENTS), _first_text(value, "_id")
+            if name is not None or hub_id is not None:
+                yield {"hub_id": hub_id, "model_id": name, "relation": relation}
+            elif "models" in value:
+                waiting.append((value["models"], relation))
+
+
+def _first_text(value: dict[str, Any], *keys: str) -> str | None:
+    return next((value[key] for key in keys if isinstance(value.get(key), str)), None)

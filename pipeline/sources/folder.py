@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Self
-
-import polars as pl
+from typing import ClassVar, Self
 
 from pipeline.digest import digest_of
 from pipeline.errors import CensusError, MonthNotServedError
 from pipeline.months import FIRST_MONTH, add_months, closing_of
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.json_records import read_json
+from pipeline.sources.observations import Observed
 from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import (
     DEFAULT_TOLERANCE,
@@ -27,15 +26,8 @@ from pipeline.sources.snapshots import (
     distance_from_closing,
 )
 
-FORMAT = r"\.(?P<format>parquet|jsonl|ndjson|json)(?:(?<!parquet)\.(?:gz|zst))?"
-OBSERVED = r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})-?(?P<minute>\d{2}))?"
+DAY = r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})-?(?P<minute>\d{2}))?"
 PART = r"(?P<part>[-_.](?:part)?[-_.]?\d+(?:[-_]of[-_](?P<parts>\d+))?)?"
-DUMP = re.compile(f"{OBSERVED}{PART}{FORMAT}")
-"""`2026-05-31.parquet`, or with the time in UTC `2026-05-31T23-50.jsonl.gz`; `2026-05-31-1-of-3.parquet` is a part."""
-FOLDER = re.compile(f"{OBSERVED}(?:{FORMAT})?")
-"""A folder of part files, as Spark and Dask write them."""
-PART_FILE = re.compile(f"{FORMAT}$")
-LOOKS_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -48,16 +40,9 @@ class Dump:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the file; of the parts' names and digests where there are several."""
+        """SHA-256 of the file; of the parts' digests where there are several."""
         digests = [digest_of(path) for path in self.files]
-        if len(digests) == 1:
-            return digests[0]
-        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
-
-    @property
-    def is_parquet(self) -> bool:
-        """Whether it is Parquet; else it is JSON."""
-        return self.files[0].suffix == ".parquet"
+        return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     def is_copy_of(self, other: Dump) -> bool:
         """Whether both hold the same bytes."""
@@ -67,13 +52,17 @@ class Dump:
 
 @dataclass(frozen=True)
 class FolderSource(SnapshotSource):
-    """Monthly snapshots from the dated dumps in `folder`.
+    """Monthly snapshots from the dated dumps in `folder`, of the formats in `readers`, by the ends of their names.
 
-    A dump whose name gives no time was observed at some moment of that day: noon is assumed.
+    `2026-05-31.parquet` was observed at some moment of that day, for which noon is taken; `2026-05-31T23-50.jsonl.gz`
+    at that time in UTC. `2026-05-31-1-of-3.parquet` is a part of a dump, and a folder `2026-05-31` holds all parts.
     """
 
     name = "folder"
-    aliases = ("local",)
+    readers: ClassVar[Mapping[str, Callable[[Sequence[Path]], Observed]]] = {
+        r"\.parquet": read_parquet,
+        r"\.(?:jsonl|ndjson|json)(?:\.gz|\.zst)?": read_json,
+    }
     folder: Path
     directory: AccountDirectory
     tolerance: timedelta = DEFAULT_TOLERANCE
@@ -114,23 +103,21 @@ class FolderSource(SnapshotSource):
             if original is None:
                 return self._snapshot(dump, refused)
             refused.append(f"{dump.name} is byte for byte a copy of {original.name}")
+        why = "; ".join(refused) or f"of the dumps in {self.folder}, {self._too_far(month, nearest[0])}"
         raise MonthNotServedError(
-            f"source {self.name} cannot close {month:%Y-%m}: "
-            f"{'; '.join(refused) or 'of the dumps in ' + str(self.folder) + ', ' + self._too_far(month, nearest[0])}; "
-            "add a dump, or choose other months"
+            f"source {self.name} cannot close {month:%Y-%m}: {why}; add a dump, or choose other months"
         )
 
-    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
-        """What was remembered: dumps do not know accounts."""
-        return self.directory.remembered(namespaces)
-
     def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
-        observed = read_parquet(dump.files) if dump.is_parquet else read_json(dump.files)
-        more = {"refused": "; ".join(refused), "not_read": ", ".join(self._not_read())}
-        if len(dump.files) > 1:
-            more["files"] = f"{len(dump.files)} parts"
+        read = next(read for ending, read in self.readers.items() if re.search(f"{ending}$", dump.files[0].name))
+        observed = read(dump.files)
+        more = {
+            "refused": "; ".join(refused),
+            "not_read": ", ".join(self._not_read()),
+            "files": f"{len(dump.files)} parts" if len(dump.files) > 1 else "",
+        }
         notes = observed.notes(dump.name) | {note: said for note, said in more.items() if said}
-        return Snapshot(observed.rows, dump.observed_at, self.name, f"sha256:{dump.digest}", notes=notes)
+        return Snapshot(observed.rows, dump.observed_at, self.name, f"sha256:{dump.digest}", notes)
 
     def _closed_by(self, dump: Dump) -> list[date]:
         return [month for month in _around(dump) if distance_from_closing(month, dump.observed_at) <= self.tolerance]
@@ -142,13 +129,22 @@ class FolderSource(SnapshotSource):
             f"(at most {self.tolerance / timedelta(days=1):g} are tolerated)"
         )
 
+    def _named_as_dump(self, path: Path) -> re.Match[str] | None:
+        ending = f"(?P<ending>{'|'.join(self.readers)})"
+        return re.fullmatch(f"{DAY}(?:{ending})?" if path.is_dir() else f"{DAY}{PART}{ending}", path.name)
+
+    def _not_read(self) -> list[str]:
+        """Files that look like dumps and are none."""
+        dated = [path for path in sorted(self.folder.iterdir()) if re.search(r"\d{4}-\d{2}-\d{2}", path.name)]
+        return [path.name for path in dated if not self._named_as_dump(path)]
+
     def _dumps(self) -> list[Dump]:
         """The dumps, oldest first."""
         if not self.folder.is_dir():
             raise CensusError(f"the snapshots' folder {self.folder} does not exist: name one with --snapshots")
         found: dict[datetime, list[tuple[re.Match[str], Path]]] = {}
         for path in sorted(self.folder.iterdir()):
-            if match := (FOLDER if path.is_dir() else DUMP).fullmatch(path.name):
+            if match := self._named_as_dump(path):
                 found.setdefault(_observed_at(match), []).append((match, path))
         if not found:
             others = f" (it holds {', '.join(self._not_read()[:3])})" if self._not_read() else ""
@@ -156,15 +152,41 @@ class FolderSource(SnapshotSource):
                 f"the folder {self.folder} holds no dated dumps{others}: name them like 2026-05-31.parquet or "
                 "2026-05-31.jsonl"
             )
-        return [_dump(observed_at, found[observed_at]) for observed_at in sorted(found)]
+        return [self._dump(observed_at, found[observed_at]) for observed_at in sorted(found)]
 
-    def _not_read(self) -> list[str]:
-        """Files that look like dumps and are none."""
-        return [
-            path.name
-            for path in sorted(self.folder.iterdir())
-            if LOOKS_DATED.search(path.name) and not (FOLDER if path.is_dir() else DUMP).fullmatch(path.name)
-        ]
+    def _dump(self, observed_at: datetime, found: list[tuple[re.Match[str], Path]]) -> Dump:
+        """The one dump of a moment; refused where there are several, or not all of its parts."""
+        match, path = found[0]
+        if len(found) == 1:
+            return Dump(observed_at, path.name, self._parts_in(path) if path.is_dir() else (path,))
+        paths = tuple(path for _, path in found)
+        if not all(match["part"] and path.is_file() and path.suffix == paths[0].suffix for match, path in found):
+            raise CensusError(
+                f"{' and '.join(path.name for path in paths)} are of the same time: keep one, or say in the names at "
+                "what time each was observed, like 2026-05-31T23-50.parquet"
+            )
+        if match["parts"] and int(match["parts"]) != len(found):
+            raise CensusError(
+                f"{path.name} is one of {match['parts']} parts, and {len(found)} are there: add the others, or remove "
+                "it"
+            )
+        return Dump(observed_at, f"{path.name} and {len(found) - 1} more", paths)
+
+    def _parts_in(self, folder: Path) -> tuple[Path, ...]:
+        """The files in a folder of parts, as Spark and Dask write it, but for what begins with `.` or `_`."""
+        if (folder / "_temporary").exists():
+            raise CensusError(f"{folder.name} is still being written, or was given up: finish it, or remove it")
+        parts = tuple(
+            path
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and not any(name.startswith((".", "_")) for name in path.relative_to(folder).parts)
+        )
+        formats = {next((end for end in self.readers if re.search(f"{end}$", path.name)), None) for path in parts}
+        if len(formats) != 1 or None in formats:
+            raise CensusError(
+                f"the folder {folder.name} holds something else than the parts of one dump: leave nothing else in it"
+            )
+        return parts
 
 
 def _around(dump: Dump) -> list[date]:
@@ -173,53 +195,8 @@ def _around(dump: Dump) -> list[date]:
     return [add_months(running, -1), running]
 
 
-def _dump(observed_at: datetime, found: list[tuple[re.Match[str], Path]]) -> Dump:
-    """The one dump of a moment.
-
-    Raises:
-        CensusError: there are several, or not all of its parts.
-    """
-    match, path = found[0]
-    if len(found) == 1:
-        return Dump(observed_at, path.name, _parts_in(path) if path.is_dir() else (path,))
-    paths = tuple(path for _, path in found)
-    if not all(match["part"] and path.is_file() and path.suffix == paths[0].suffix for match, path in found):
-        raise CensusError(
-            f"{' and '.join(path.name for path in paths)} are of the same time: keep one, or say in the names at what "
-            "time each was observed, like 2026-05-31T23-50.parquet"
-        )
-    if match["parts"] and int(match["parts"]) != len(found):
-        raise CensusError(
-            f"{path.name} is one of {match['parts']} parts, and {len(found)} are there: add the others, or remove it"
-        )
-    return Dump(observed_at, f"{path.name} and {len(found) - 1} more", paths)
-
-
-def _parts_in(folder: Path) -> tuple[Path, ...]:
-    """The files of a folder of parts; what tools put beside them begins with a dot or a low line.
-
-    Raises:
-        CensusError: there are none, or the folder is still being written.
-    """
-    if (folder / "_temporary").exists():
-        raise CensusError(f"{folder.name} is still being written, or was given up: finish it, or remove it")
-    parts = tuple(
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(name.startswith((".", "_")) for name in path.relative_to(folder).parts)
-    )
-    formats = {match["format"] if (match := PART_FILE.search(path.name)) else None for path in parts}
-    if len(formats) != 1 or None in formats:
-        raise CensusError(
-            f"the folder {folder.name} holds something else than the Parquet or JSON parts of one dump: leave nothing "
-            "else in it"
-        )
-    return parts
-
-
 def _observed_at(match: re.Match[str]) -> datetime:
     try:
-        day = date.fromisoformat(match["day"])
-        return datetime(day.year, day.month, day.day, int(match["hour"] or 12), int(match["minute"] or 0), tzinfo=UTC)
+        return datetime.fromisoformat(f"{match['day']}T{match['hour'] or '12'}:{match['minute'] or '00'}+00:00")
     except ValueError as error:
         raise CensusError(f"the dump {match[0]} is named by a date that does not exist: rename it") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Self
 import polars as pl
 from filelock import FileLock, Timeout
 
-from pipeline.atomic_file import write_atomically
+from pipeline.atomic_file import replacing
 from pipeline.errors import MonthNotServedError, TemporaryError
 from pipeline.months import closing_of, parse_month, previous_month
 from pipeline.sources.accounts import AccountDirectory
@@ -29,18 +30,14 @@ from pipeline.sources.snapshots import (
 )
 
 TOLD_EVERY_SECONDS = 30
-FINISHED = "finished.json"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+LISTING = "listing.parquet"
 
 
 @dataclass(frozen=True)
 class HubSource(SnapshotSource):
     """The month just closed, crawled through the listing API within the tolerance after its close.
 
-    The pages of a crawl stay in `cache`, by month: a month that was crawled can be read again from them.
+    What a crawl found stays in `cache`, by month: a month that was crawled can be read again from it.
     """
 
     name = "hub"
@@ -50,7 +47,7 @@ class HubSource(SnapshotSource):
     directory: AccountDirectory
     tolerance: timedelta = DEFAULT_TOLERANCE
     tell: Callable[[str], None] = lambda _: None
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def opened(cls, choice: SourceChoice, cache: Path) -> Self:
@@ -65,8 +62,8 @@ class HubSource(SnapshotSource):
         return self.client.is_synthetic
 
     def months(self) -> list[date]:
-        """The month just closed, while the tolerance lasts, and those of which a finished crawl is kept."""
-        kept = {parse_month(path.parent.name) for path in self.cache.glob(f"*/{FINISHED}")}
+        """The month just closed, while the tolerance lasts, and those of which a crawl is kept."""
+        kept = {parse_month(path.parent.name) for path in self.cache.glob(f"*/{LISTING}")}
         return sorted(kept | self._open_month())
 
     def closing_snapshot(self, month: date) -> Snapshot:
@@ -78,27 +75,26 @@ class HubSource(SnapshotSource):
         Raises:
             MonthNotServedError: the month has not ended, or too long ago.
         """
-        crawl = ListingCrawl(self.client, self.cache / f"{month:%Y-%m}")
-        finished = crawl.folder / FINISHED
-        if not finished.exists():
+        listing = self.cache / f"{month:%Y-%m}" / LISTING
+        if not listing.exists():
             self._require_open(month)
-            self._crawl(crawl, finished)
-        ended = json.loads(finished.read_text())
-        observed = crawl.observed()
+            self._crawl(listing)
+        crawl = json.loads(pl.read_parquet_metadata(listing)["crawl"])
         return Snapshot(
-            observed.rows,
-            datetime.fromisoformat(ended["finished_at"]),
-            self.recorded_as(is_synthetic=ended["is_synthetic"]),
-            f"listing:{ended['finished_at']}",
-            {"crawl": ended["summary"]} | observed.notes(f"the listing of {self.client.endpoint}"),
+            pl.scan_parquet(listing, glob=False),
+            datetime.fromisoformat(crawl["finished_at"]),
+            self.recorded_as(is_synthetic=crawl["is_synthetic"]),
+            f"listing:{crawl['finished_at']}",
+            crawl["notes"],
         )
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """Asked of the Hub within a budget, and remembered."""
         return self.directory.ask(namespaces, self.client.account_type)
 
-    def _crawl(self, crawl: ListingCrawl, finished: Path) -> None:
-        crawl.folder.mkdir(parents=True, exist_ok=True)
+    def _crawl(self, listing: Path) -> None:
+        """Crawls into pages beside the listing, and keeps what they say as the listing."""
+        listing.parent.mkdir(parents=True, exist_ok=True)
         told = -float(TOLD_EVERY_SECONDS)
 
         def tell(progress: CrawlProgress) -> None:
@@ -108,14 +104,22 @@ class HubSource(SnapshotSource):
                 self.tell(f"crawl: {progress}")
 
         try:
-            with FileLock(crawl.folder / ".lock", timeout=0):
+            with FileLock(listing.with_name(".lock"), timeout=0):
+                crawl = ListingCrawl(self.client, listing.with_name("pages"))
                 ended = crawl.run(tell)
                 finished_at = self.clock().isoformat(timespec="seconds")
-                content = {"finished_at": finished_at, "summary": str(ended), "is_synthetic": self.client.is_synthetic}
-                write_atomically(finished, json.dumps(content).encode())
+                observed = crawl.observed()
+                found = {
+                    "finished_at": finished_at,
+                    "is_synthetic": self.client.is_synthetic,
+                    "notes": {"crawl": str(ended)} | observed.notes(f"the listing of {self.client.endpoint}"),
+                }
+                with replacing(listing) as unfinished:
+                    observed.rows.sink_parquet(unfinished, metadata={"crawl": json.dumps(found)})
+                shutil.rmtree(crawl.folder)
         except Timeout as error:
             raise TemporaryError(
-                f"another process is crawling the Hub into {crawl.folder}: wait until it has ended"
+                f"another process is crawling the Hub into {listing.parent}: wait until it has ended"
             ) from error
         self.tell(f"crawl ended: {ended}")
 
@@ -127,9 +131,9 @@ class HubSource(SnapshotSource):
     def _require_open(self, month: date) -> None:
         if month in self._open_month():
             return
-        if self.clock() < closing_of(month):
-            raise MonthNotServedError(
-                f"source {self.name} cannot close {month:%Y-%m}, which has not ended: run it soon after "
-                f"{closing_of(month):%Y-%m-%d}"
-            )
-        raise MonthNotServedError(f"source {self.name} cannot close {month:%Y-%m}: {self.remedy}")
+        why = (
+            f", which has not ended: run it soon after {closing_of(month):%Y-%m-%d}"
+            if self.clock() < closing_of(month)
+            else f": {self.remedy}"
+        )
+        raise MonthNotServedError(f"source {self.name} cannot close {month:%Y-%m}{why}")

@@ -17,27 +17,18 @@ import pyarrow as pa
 
 from pipeline.databases import open_files
 from pipeline.errors import UnusableSnapshotError
-from pipeline.sources.base_models import DECLARED, declared_base_models
-from pipeline.sources.field_values import ODD, observations, parameters
+from pipeline.sources.field_values import DECLARED, ODD, declared_base_models, observations, parameters
 from pipeline.sources.observations import OBSERVATION_SCHEMA, Observed
 
-NAMES = {
-    "_id": ("_id",),
-    "id": ("id", "modelId", "model_id"),
-    "createdAt": ("createdAt", "created_at"),
-    "downloads": ("downloads",),
-    "downloadsAllTime": ("downloadsAllTime", "downloads_all_time"),
-    "likes": ("likes",),
-    "pipeline_tag": ("pipeline_tag",),
-    "library_name": ("library_name",),
-    "gated": ("gated",),
-    "tags": ("tags",),
-    "cardData": ("cardData", "card_data"),
-    "safetensors": ("safetensors",),
-    "gguf": ("gguf",),
-    "baseModels": ("baseModels", "base_models"),
+FIELDS = (
+    *("_id", "id", "createdAt", "downloads", "downloadsAllTime", "likes", "pipeline_tag", "library_name", "gated"),
+    *("tags", "cardData", "safetensors", "gguf", "baseModels"),
+)
+"""The fields of a record that the census reads, as the listing API names them."""
+NAMES = {field: (field, re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", field)) for field in FIELDS} | {
+    "id": ("id", "modelId", "model_id")
 }
-"""The fields of a record that the census reads: under the listing API's names, and under those of other tools."""
+"""Under which names a field is looked for: the listing API's, and that in the snake case of other tools."""
 KINDS = {
     "tags": "('ARRAY')",
     "cardData": "('OBJECT')",

@@ -1,9 +1,9 @@
 """The Hub as it is now, page by page through its listing API, the oldest models first.
 
-Every page is kept on disk, with where the next begins, before that is asked for: a crawl that was cut off goes on where
-it was. No page is trusted: what arrives unreadable, shorter than asked for, out of order or again is asked for again.
-Where the Hub's cursors say after which model a page begins, each page is asked for from a few models before the end of
-the one before: if none of them is in it, something was skipped. After the last page the end is asked for once more.
+Every page is kept on disk before the next is asked for: a crawl that was cut off goes on where it was. No page is
+trusted: what arrives unreadable, shorter than asked for, out of order or again is asked for again. Where the Hub's
+cursors say after which model a page begins, each page is asked for from a few models before the end of the one before:
+if none of them is in it, something was skipped. After the last page the end is asked for once more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import polars as pl
 import pyarrow as pa
 
-from pipeline.atomic_file import replacing, write_atomically
+from pipeline.atomic_file import write_atomically
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient, Page
 from pipeline.sources.json_records import read_json
@@ -70,7 +70,7 @@ class CrawlProgress:
 
 @dataclass(frozen=True)
 class Position:
-    """After a page: `models` that it was the first to list, and where the crawl goes on.
+    """After a page: the `models` listed so far, and where the crawl goes on.
 
     `urls` are the addresses of the next page, the best first; none where the listing has ended. `end` are the places of
     the last models listed. After a page that names no next one, the next is a `probe`: it may show nothing new.
@@ -84,7 +84,7 @@ class Position:
 
 @dataclass
 class ListingCrawl:
-    """One pass over the listing of all models, oldest first, spooled in `folder`."""
+    """One pass over the listing of all models, oldest first, whose pages are kept in `folder`."""
 
     client: HubClient
     folder: Path
@@ -92,87 +92,61 @@ class ListingCrawl:
     sleep: Callable[[float], None] = time.sleep
     _short_pages: int = field(default=0, init=False)
 
-    def rows(self) -> pl.LazyFrame:
-        """All repositories of the pages that are spooled, in their order.
-
-        The pages are read once, in portions that fit into memory, and kept beside them as columns: uncompressed, some
-        600 bytes a repository, because to compress them costs a quarter of what it costs to read the pages.
-
-        Raises:
-            UnusableSnapshotError: the pages do not lead to the end of the listing, or one cannot be read.
-        """
-        spooled = self._spooled()
-        if not spooled or self._position(spooled[-1]).urls:
-            raise UnusableSnapshotError(
-                f"the {len(spooled)} pages in {self.folder} that follow one another do not lead to the end of the "
-                f"listing of {self.client.endpoint}: remove {self.folder} and start again"
-            )
-        portions = [spooled[start : start + PAGES_READ_AT_ONCE] for start in range(0, len(spooled), PAGES_READ_AT_ONCE)]
-        kept = []
-        for portion in portions:
-            columns = self.folder / f"columns-{portion[0].name[5:11]}-{len(portion)}.arrow"
-            if not columns.exists():
-                with replacing(columns) as unfinished:
-                    self._read(portion).sink_ipc(unfinished, compression="uncompressed")
-            kept.append(columns)
-        return pl.scan_ipc(kept, glob=False)
-
-    def observed(self) -> Observed:
-        """What the pages say; see `rows`."""
-        rows = self.rows()
-        there = rows.select(pl.all().count()).collect(engine="streaming").row(0, named=True)
-        return Observed(rows, frozenset(column for column, values in there.items() if not values))
-
     def run(self, progress: Callable[[CrawlProgress], None] = lambda _: None) -> CrawlProgress:
-        """Spools every page that is not there yet; tells `progress` after each.
+        """Keeps every page that is not there yet; tells `progress` after each.
 
         Where the Hub no longer accepts the place at which a page begins, the crawl goes on after the last record seen;
         where it does not accept that either, it begins anew.
 
         Raises:
             CensusError: the Hub refuses.
-            UnusableSnapshotError: the listing skips models, goes round in circles, ended with too few models, or has
-                values that cannot be read, after which it begins anew.
-            TemporaryError: the Hub did not answer; the next call goes on from the last page spooled.
+            UnusableSnapshotError: the listing skips models, goes round in circles or ended with too few models.
+            TemporaryError: the Hub did not answer; the next call goes on from the last page kept.
         """
         try:
-            ended = self._crawl(progress)
+            return self._crawl(progress)
         except CursorRefusedError:
             self._give_up(0)
-            ended = self._crawl(progress)
+            return self._crawl(progress)
+
+    def observed(self) -> Observed:
+        """All repositories of the pages, in their order. Where they cannot be used, the next crawl begins anew.
+
+        The pages are read in portions that fit into memory, which are kept beside them as columns.
+
+        Raises:
+            UnusableSnapshotError: the pages do not lead to the end of the listing, or hold what cannot be read.
+        """
+        kept = self._kept()
+        name = f"the listing of {self.client.endpoint}"
+        if not kept or kept[-1].urls:
+            raise UnusableSnapshotError(
+                f"the {len(kept)} pages in {self.folder} that follow one another do not lead to the end of {name}: "
+                f"remove {self.folder} and start again"
+            )
+        pages = [self._page_file(number) for number in range(len(kept))]
+        portions = []
         try:
-            self.observed().notes(f"the listing of {self.client.endpoint}")
+            for start in range(0, len(pages), PAGES_READ_AT_ONCE):
+                portion = read_json(pages[start : start + PAGES_READ_AT_ONCE])
+                file = self.folder / f"portion-{start:06d}.parquet"
+                portion.rows.sink_parquet(file)
+                portions.append(replace(portion, rows=pl.scan_parquet(file, glob=False)))
+            observed = Observed.joined(portions)
+            observed.notes(name)
         except UnusableSnapshotError:
             self._give_up(0)
             raise
-        return ended
-
-    def _read(self, pages: Sequence[Path]) -> pl.LazyFrame:
-        """The pages' repositories; from the first one on that cannot be read, pages are given up.
-
-        Raises:
-            UnusableSnapshotError: a page cannot be read.
-        """
-        try:
-            return read_json(pages).rows
-        except UnusableSnapshotError as error:
-            unreadable = self._spooled().index(next(filter(_is_unreadable, pages), pages[0]))
-            self._give_up(unreadable)
-            raise UnusableSnapshotError(
-                f"page {unreadable + 1} of the listing of {self.client.endpoint} is not made of listing records "
-                f"({error}): run again, the crawl goes on from there"
-            ) from error
+        return observed
 
     def _crawl(self, progress: Callable[[CrawlProgress], None]) -> CrawlProgress:
         self.folder.mkdir(parents=True, exist_ok=True)
-        spooled = self._spooled()
-        self._give_up(len(spooled))
-        positions = [self._position(page) for page in spooled]
-        position = positions[-1] if positions else Position(0, (self._url(),))
-        models = sum(position.models for position in positions)
+        kept = self._kept()
+        self._give_up(len(kept))
+        position = kept[-1] if kept else Position(0, (self._url(),))
         stated = self.client.model_count()
-        began, begun_with = time.monotonic(), models
-        state = CrawlProgress(len(spooled), models, stated, None, None)
+        began, begun_with = time.monotonic(), position.models
+        state = CrawlProgress(len(kept), position.models, stated, None, None)
         while position.urls:
             try:
                 page, records = self._page(position)
@@ -182,19 +156,19 @@ class ListingCrawl:
                 page, records = Page(b"[]", None), []
             new = _not_yet_listed(records, position.end)
             position = self._after(page, new, position)
-            self._spool(state.pages, json.dumps(new).encode(), position)
-            models += position.models
+            self._keep(state.pages, new, position)
             left = None
-            if stated and models > begun_with:
-                left = max(stated - models, 0) * (time.monotonic() - began) / (models - begun_with)
-            state = CrawlProgress(state.pages + 1, models, stated, page.requests_left, left)
+            if stated and position.models > begun_with:
+                seconds_each = (time.monotonic() - began) / (position.models - begun_with)
+                left = max(stated - position.models, 0) * seconds_each
+            state = CrawlProgress(state.pages + 1, position.models, stated, page.requests_left, left)
             progress(state)
             if position.urls and page.requests_left == 0:
                 self.sleep((page.window_ends_in or 0) + 1)
-        if stated is not None and models < FEWEST_OF_STATED * stated:
+        if stated is not None and state.models < FEWEST_OF_STATED * stated:
             raise UnusableSnapshotError(
-                f"the listing of {self.client.endpoint} ended after {models:,} models, but the Hub says that it has "
-                f"{stated:,}: remove {self.folder} and start again"
+                f"the listing of {self.client.endpoint} ended after {state.models:,} models, but the Hub says that it "
+                f"has {stated:,}: remove {self.folder} and start again"
             )
         return state
 
@@ -208,6 +182,7 @@ class ListingCrawl:
         return self._sound_page(position.urls[-1], position)
 
     def _sound_page(self, url: str, position: Position) -> tuple[Page, list[dict[str, Any]]]:
+        """The longest answer to a few requests, if one that is whole is not among them."""
         best: tuple[Page, list[dict[str, Any]]] | None = None
         trouble: CensusError | None = None
         for _ in range(1 + ASKED_AGAIN):
@@ -216,13 +191,12 @@ class ListingCrawl:
             trouble = self._trouble(url, page, records, position)
             if records is None or trouble is not None:
                 continue
-            if best is None or len(records) > len(best[1]):
-                whole = len(records) >= self.page_size or page.next_url is None
-                if whole or self._short_pages >= SHORT_PAGES_CHECKED:
-                    return page, records
-                best = page, records
-            else:
+            if best is not None and len(records) <= len(best[1]):
                 self._short_pages += 1
+                return best
+            best = page, records
+            is_whole = len(records) >= self.page_size or page.next_url is None
+            if is_whole or self._short_pages >= SHORT_PAGES_CHECKED:
                 return best
         if best is None and trouble is not None:
             raise trouble
@@ -239,7 +213,7 @@ class ListingCrawl:
                 f"{1 + ASKED_AGAIN} times: run again, the crawl goes on from there"
             )
         places = _places(records)
-        new = _new(places, position.end)
+        new = [place for place in places if not position.end or place > position.end[-1]]
         shown_again = position.end[1:] if position.end[:1] == (_place_in(url),) else ()
         said = None
         if records and not places:
@@ -260,29 +234,25 @@ class ListingCrawl:
             )
         return UnusableSnapshotError(f"the listing of {self.client.endpoint} {said}") if said else None
 
-    def _after(self, page: Page, records: list[dict[str, Any]], position: Position) -> Position:
-        """Where the crawl goes on after a page, of which the records were not listed before."""
-        if not records:
-            return Position(0, (page.next_url,) if page.next_url else (), position.end)
-        end = (*position.end, *_places(records))[-1 - min(OVERLAP, len(records) // 2) :]
+    def _after(self, page: Page, new: list[dict[str, Any]], position: Position) -> Position:
+        """Where the crawl goes on after a page, of which the `new` records were not listed before."""
+        models = position.models + len(new)
+        if not new:
+            return Position(models, (page.next_url,) if page.next_url else (), position.end)
+        end = (*position.end, *_places(new))[-1 - min(OVERLAP, len(new) // 2) :]
         own, after_last = self._url_after(end[0]), self._url_after(end[-1])
         if page.next_url is None:
-            return Position(len(records), (own,), end, is_probe=True)
+            return Position(models, (own,), end, is_probe=True)
         place = _place_in(page.next_url)
         if place is None:
-            return Position(len(records), (page.next_url, after_last), end)
-        return Position(len(records), (own, page.next_url, after_last) if place == end[-1] else (own, after_last), end)
+            return Position(models, (page.next_url, after_last), end)
+        return Position(models, (own, page.next_url, after_last) if place == end[-1] else (own, after_last), end)
 
     def _url_after(self, place: Place) -> str:
         """The page after a record, by a cursor as the Hub makes them: a condition over the sort key and the id."""
         created_at, hub_id = place
-        condition = {
-            "$or": [
-                {"createdAt": created_at, "_id": {"$gt": hub_id}},
-                {"createdAt": {"$gt": created_at}},
-                {"createdAt": None},
-            ]
-        }
+        same_moment = {"createdAt": created_at, "_id": {"$gt": hub_id}}
+        condition = {"$or": [same_moment, {"createdAt": {"$gt": created_at}}, {"createdAt": None}]}
         cursor = base64.b64encode(json.dumps(condition, separators=(",", ":")).encode()).decode()
         return self._url(("cursor", cursor))
 
@@ -292,45 +262,46 @@ class ListingCrawl:
             [*query, *(("expand", name) for name in EXPANDED_FIELDS), *more]
         )
 
-    def _spooled(self) -> list[Path]:
-        """The pages that follow one another from the first on, each with where it leads."""
-        following = itertools.takewhile(self._is_next, enumerate(self._pages()))
-        return [page for _, page in following]
+    @property
+    def _positions_file(self) -> Path:
+        return self.folder / "positions.jsonl"
 
-    def _is_next(self, numbered: tuple[int, Path]) -> bool:
-        number, page = numbered
-        return page.name == _page_name(number) and page.with_name(_position_name(page.name)).exists()
+    def _page_file(self, number: int) -> Path:
+        return self.folder / f"page-{number:06d}.json.zst"
 
-    def _pages(self) -> list[Path]:
-        return sorted(self.folder.glob("page-*.json.zst"))
+    def _kept(self) -> list[Position]:
+        """Where each page leads, from the first on, as far as pages follow one another without a gap."""
+        lines = self._positions_file.read_text().splitlines() if self._positions_file.exists() else []
+        found = itertools.takewhile(lambda numbered: self._page_file(numbered[0]).exists(), enumerate(lines))
+        return [position for _, line in found if (position := _position_in(line)) is not None]
+
+    def _keep(self, number: int, records: list[dict[str, Any]], position: Position) -> None:
+        """Keeps a page, and then where it leads: what is not in the list of positions counts as not there."""
+        write_atomically(self._page_file(number), packed(json.dumps(records).encode()))
+        with self._positions_file.open("a") as positions:
+            positions.write(json.dumps(asdict(position)) + "\n")
 
     def _give_up(self, first: int) -> None:
-        """Removes the pages from the `first` of them on, the last one first: at any moment those left can be trusted.
-
-        What was made of pages goes before them, or it would be taken for the columns of those that come in their place.
-        """
-        given_up = self._pages()[first:]
-        for columns in self.folder.glob("columns-*.arrow") if given_up else ():
-            columns.unlink()
-        for page in reversed(given_up):
-            page.unlink()
-
-    def _position(self, page: Path) -> Position:
-        kept = json.loads(page.with_name(_position_name(page.name)).read_text())
-        end = tuple((created_at, hub_id) for created_at, hub_id in kept["end"])
-        return Position(kept["models"], tuple(kept["urls"]), end, kept["is_probe"])
-
-    def _spool(self, number: int, body: bytes, position: Position) -> None:
-        """Keeps a page. Where it leads is written first, so that a page on disk always knows its successor."""
-        page = self.folder / _page_name(number)
-        write_atomically(page.with_name(_position_name(page.name)), json.dumps(asdict(position)).encode())
-        write_atomically(page, packed(body))
+        """Forgets the pages from the `first` of them on."""
+        if self._positions_file.exists():
+            lines = self._positions_file.read_text().splitlines(keepends=True)
+            write_atomically(self._positions_file, "".join(lines[:first]).encode())
 
 
 def packed(body: bytes) -> bytes:
-    """A page as it is spooled: Zstandard, which is read five times as fast as what the Hub sends it in."""
+    """A page as it is kept: Zstandard, which is read five times as fast as what the Hub sends it in."""
     compressed: bytes = pa.Codec("zstd", compression_level=1).compress(body, asbytes=True)
     return compressed
+
+
+def _position_in(line: str) -> Position | None:
+    """The position in a line of the list; None where the process died while writing it."""
+    try:
+        kept = json.loads(line)
+    except ValueError:
+        return None
+    end = tuple((created_at, hub_id) for created_at, hub_id in kept["end"])
+    return Position(kept["models"], tuple(kept["urls"]), end, kept["is_probe"])
 
 
 def _records(body: bytes) -> list[dict[str, Any]] | None:
@@ -343,14 +314,6 @@ def _records(body: bytes) -> list[dict[str, Any]] | None:
     return records if whole else None
 
 
-def _is_unreadable(page: Path) -> bool:
-    try:
-        read_json([page])
-    except UnusableSnapshotError:
-        return True
-    return False
-
-
 def _places(records: Sequence[dict[str, Any]]) -> list[Place]:
     """The places of the records that say theirs."""
     stated = [(record.get("createdAt"), record.get("_id")) for record in records]
@@ -359,11 +322,6 @@ def _places(records: Sequence[dict[str, Any]]) -> list[Place]:
         for created, hub_id in stated
         if isinstance(created, str) and TIME.match(created) and isinstance(hub_id, str)
     ]
-
-
-def _new(places: Sequence[Place], end: Sequence[Place]) -> list[Place]:
-    """Those of the places that come after the end of what was listed."""
-    return [place for place in places if not end or place > end[-1]]
 
 
 def _not_yet_listed(records: list[dict[str, Any]], end: Sequence[Place]) -> list[dict[str, Any]]:
@@ -379,11 +337,3 @@ def _place_in(url: str) -> Place | None:
     except (LookupError, ValueError, TypeError):
         return None
     return (created_at, hub_id) if isinstance(created_at, str) and isinstance(hub_id, str) else None
-
-
-def _page_name(number: int) -> str:
-    return f"page-{number:06d}.json.zst"
-
-
-def _position_name(page_name: str) -> str:
-    return page_name.replace("page-", "after-").replace(".json.zst", ".json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -70,19 +71,25 @@ class Observed:
     nameless: int = 0
 
     @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Parts of one listing, in their order."""
+        absent = frozenset.intersection(*(part.absent_columns for part in parts))
+        return cls(pl.concat([part.rows for part in parts]), absent, sum(part.nameless for part in parts))
+
+    @classmethod
     def of_records(cls, count: int, rows: pl.LazyFrame, absent_columns: frozenset[str], name: str) -> Self:
-        """What so many records say, if they name repositories.
+        """What so many records say, if they name repositories; `name` is that of the file.
 
         Raises:
             UnusableSnapshotError: more than 1 % of the records name none.
         """
-        named = rows.select(pl.len()).collect().item()
-        if count and (named == 0 or count - named > max(ALWAYS_TOLERATED, MOST_UNREADABLE * count)):
+        nameless = count - rows.select(pl.len()).collect().item()
+        if count and (nameless == count or nameless > max(ALWAYS_TOLERATED, MOST_UNREADABLE * count)):
             raise UnusableSnapshotError(
-                f"{name} has {count:,} records, of which {count - named:,} name no repository in a field `id`: write "
-                "them as the listing API does"
+                f"{name} has {count:,} records, of which {nameless:,} name no repository in a field `id`: write them "
+                "as the listing API does"
             )
-        return cls(rows, absent_columns, count - named)
+        return cls(rows, absent_columns, nameless)
 
     def notes(self, name: str) -> dict[str, str]:
         """What should be known of the values, for people; `name` is that of the file or listing.
@@ -91,31 +98,27 @@ class Observed:
             UnusableSnapshotError: more than 1 % of the values of a field cannot be read.
         """
         absent = [column for column in OBSERVATION_SCHEMA if column in self.absent_columns - {"unreadable"}]
-        found = {"absent_columns": ", ".join(absent), "unreadable": "; ".join(_unreadable(self, name))}
-        return {note: said for note, said in found.items() if said}
+        said = [f"{self.nameless:,} records name no repository"] if self.nameless else []
+        for field, count, there, example in self._unreadable():
+            told = f"{count:,} of {there:,} values of `{field}` cannot be read, for example {example!r}"
+            if count == there or count > max(ALWAYS_TOLERATED, MOST_UNREADABLE * there):
+                raise UnusableSnapshotError(f"{name}: {told}: write them as the listing API does, or leave them out")
+            said.append(told)
+        found = {"absent_columns": ", ".join(absent), "unreadable": "; ".join(said)}
+        return {note: text for note, text in found.items() if text}
 
-
-def _unreadable(observed: Observed, name: str) -> list[str]:
-    """A sentence for each field that has values that cannot be read, most first."""
-    said = [f"{observed.nameless:,} records name no repository"] if observed.nameless else []
-    entry = pl.col("unreadable").str.splitn(": ", 2).struct.rename_fields(["field", "value"])
-    by_field = (
-        observed.rows.select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
-        .select(entry.alias("entry"))
-        .unnest("entry")
-        .group_by("field")
-        .agg(pl.len().alias("count"), pl.col("value").first())
-        .sort("count", "field", descending=[True, False])
-        .collect(engine="streaming")
-    )
-    if by_field.is_empty():
-        return said
-    columns = [COLUMN_OF_FIELD[field] for field in by_field["field"]]
-    readable = observed.rows.select(pl.col(columns).count()).collect(engine="streaming").row(0, named=True)
-    for field, count, value in by_field.iter_rows():
-        there = count + readable[COLUMN_OF_FIELD[field]]
-        told = f"{count:,} of {there:,} values of `{field}` cannot be read, for example {value!r}"
-        if count == there or count > max(ALWAYS_TOLERATED, MOST_UNREADABLE * there):
-            raise UnusableSnapshotError(f"{name}: {told}: write them as the listing API does, or leave them out")
-        said.append(told)
-    return said
+    def _unreadable(self) -> Iterator[tuple[str, int, int, str]]:
+        """Each field with values that cannot be read, most first: how many, of how many, and an example."""
+        entry = pl.col("unreadable").str.splitn(": ", 2).struct
+        counted = (
+            self.rows.select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
+            .group_by(entry.field("field_0"))
+            .agg(pl.len(), entry.field("field_1").first())
+            .sort("len", "field_0", descending=[True, False])
+            .collect(engine="streaming")
+            .rows()
+        )
+        columns = [COLUMN_OF_FIELD[field] for field, *_ in counted]
+        readable = self.rows.select(pl.col(columns).count()).collect(engine="streaming").to_dicts() if counted else []
+        for field, count, example in counted:
+            yield field, count, count + readable[0][COLUMN_OF_FIELD[field]], example

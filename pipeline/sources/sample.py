@@ -46,15 +46,14 @@ class SampleSource(SnapshotSource):
     def closing_snapshot(self, month: date) -> Snapshot:
         """See `SnapshotSource`; the month before the first can be read too, as the first one's opening."""
         world = self.world()
-        if month == world.months[-1]:
-            return self._listed(world, month)
-        with self.hub() as client:
-            archive = HubStatsSource(
-                client,
-                self.cache / "archive" / world.path.name,
-                AccountDirectory(self.cache / "none"),
-                repository=ARCHIVE_REPOSITORY,
-            )
+        with self.hub() as client, TemporaryDirectory(prefix="census-crawl-") as folder:
+            if month == world.months[-1]:
+                crawl = ListingCrawl(client, Path(folder))
+                crawl.run()
+                rows = crawl.observed().rows.collect().lazy()
+                return Snapshot(rows, closing_of(month), self.name, f"listing:{world.path.name}")
+            files, accounts = self.cache / "archive" / world.path.name, AccountDirectory(self.cache / "none")
+            archive = HubStatsSource(client, files, accounts, repository=ARCHIVE_REPOSITORY)
             return replace(archive.closing_snapshot(month), source=self.name)
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
@@ -72,10 +71,3 @@ class SampleSource(SnapshotSource):
         """A client of the local Hub, which lives as long as the context."""
         with LocalHub(self.world(), requests_per_window=UNLIMITED_REQUESTS) as local_hub:
             yield HubClient(local_hub.endpoint, token=None)
-
-    def _listed(self, world: WorldFiles, month: date) -> Snapshot:
-        with TemporaryDirectory(prefix="census-crawl-") as folder, self.hub() as client:
-            crawl = ListingCrawl(client, Path(folder))
-            crawl.run()
-            rows = crawl.rows().collect()
-        return Snapshot(rows.lazy(), closing_of(month), self.name, f"listing:{world.path.name}")

@@ -13,6 +13,7 @@ import polars as pl
 
 from pipeline.errors import CensusError, MonthNotServedError
 from pipeline.months import closing_of, in_words
+from pipeline.sources.accounts import AccountDirectory
 from pipeline.synthetic import MARK
 
 DEFAULT_TOLERANCE = timedelta(days=3.5)
@@ -36,7 +37,8 @@ class SourceChoice:
 class Snapshot:
     """One observation of the whole Hub; `rows` has the columns of `OBSERVATION_SCHEMA`.
 
-    The name of the `source` ends in `pipeline.synthetic.MARK` where the Hub is synthetic.
+    The name of the `source` ends in `pipeline.synthetic.MARK` where the Hub is synthetic. `notes` are shown with the
+    month: what people should know of how it was chosen and read.
     """
 
     rows: pl.LazyFrame
@@ -44,22 +46,23 @@ class Snapshot:
     source: str
     source_revision: str
     notes: dict[str, str] = field(default_factory=dict)
-    """What should be known of how it was chosen and read, for people: shown with the month."""
 
 
 class SnapshotSource(ABC):
-    """A place from which months can be read."""
+    """A place from which months can be read, chosen by its `name`.
+
+    `remedy` says what to do about a month that it does not serve, to end a sentence with. What is known of accounts is
+    in `directory`.
+    """
 
     name: ClassVar[str]
-    """By which the source is chosen and recorded."""
-    aliases: ClassVar[tuple[str, ...]] = ()
     remedy: ClassVar[str] = "choose months with --from and --to"
-    """What to do about a month that the source does not serve, to end a sentence with."""
+    directory: AccountDirectory
 
     @classmethod
     @abstractmethod
     def opened(cls, choice: SourceChoice, cache: Path) -> Self:
-        """The source as a choice describes it; what it fetches may be kept in the folder `cache`.
+        """The source as a choice describes it, which keeps what it fetches in the folder `cache`.
 
         Raises:
             CensusError: the choice lacks what the source needs.
@@ -93,13 +96,12 @@ class SnapshotSource(ABC):
             TemporaryError: the source did not answer.
         """
 
-    @abstractmethod
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
-        """What is known of the namespaces' accounts: namespace, account_type, checked_on.
+        """What is known of the namespaces' accounts: namespace, account_type, checked_on; the others are left out.
 
-        A source that can ask its Hub does so, in the given order and within a budget; the others use what was
-        remembered. Namespaces of which nothing is known are left out.
+        A source that can ask its Hub does so, in the given order and within a budget.
         """
+        return self.directory.remembered(namespaces)
 
 
 def distance_from_closing(month: date, observed_at: datetime) -> timedelta:
@@ -116,11 +118,8 @@ def months_to_read(source: SnapshotSource, first: date | None, last: date | None
     if first and last and first > last:
         raise CensusError(f"there is no month from {first:%Y-%m} to {last:%Y-%m}: exchange --from and --to")
     served = source.months()
-    if not served and not (first or last):
-        raise MonthNotServedError(f"source {source.name} serves no month now: {source.reach()}; {source.remedy}")
     missing = dict.fromkeys(f"{month:%Y-%m}" for month in (first, last) if month and month not in served)
-    if missing:
-        raise MonthNotServedError(
-            f"source {source.name} does not serve {', '.join(missing)}: {source.reach()}; {source.remedy}"
-        )
+    if missing or not served:
+        lacks = f"does not serve {', '.join(missing)}" if missing else "serves no month now"
+        raise MonthNotServedError(f"source {source.name} {lacks}: {source.reach()}; {source.remedy}")
     return [month for month in served if (first or month) <= month <= (last or month)]

@@ -28,7 +28,7 @@ LISTING, COMMITS, FILE = "/api/models?", f"/api/datasets/{ARCHIVE_REPOSITORY}/co
 def crawled(endpoint, folder):
     crawl = ListingCrawl(HubClient(endpoint, retries=2), folder / "crawl", page_size=250)
     crawl.run()
-    return crawl.rows().collect().sort("hub_id")
+    return crawl.observed().rows.collect().sort("hub_id")
 
 
 def archived(endpoint, folder):

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of what reads the words of strangers: tags, cards, listing records, listing pages.
+"""Coverage-guided fuzzing of what reads untrusted input: tags, cards, listing records, listing pages.
 
 By `make fuzz`, which installs `atheris`; or, for 150 seconds of one target,
 
@@ -6,7 +6,7 @@ By `make fuzz`, which installs `atheris`; or, for 150 seconds of one target,
 
 A table costs the same to make of one repository as of hundreds, so inputs are gathered and read together; if something
 is found, they are read in halves until the one to blame is told. Whatever is found becomes an `@example` of the test
-in `test_words_of_strangers.py` that holds the same.
+in `test_untrusted_input.py` that holds the same.
 """
 
 import json
@@ -22,7 +22,7 @@ import atheris
 
 with atheris.instrument_imports(include=["pipeline"]):
     from tests.faults.figures import keep
-    from tests.fuzz import test_words_of_strangers as words
+    from tests.fuzz import test_untrusted_input as words
 
 REFUSED = words.REFUSED
 TEXTS = (

@@ -16,7 +16,7 @@ def crawled(folder, server, page_size=20, models=MODELS):
     with serving(server) as address:
         crawl = ListingCrawl(HubClient(address, retries=1), folder, page_size)
         crawl.run()
-        return crawl.rows().collect()["model_id"].to_list()
+        return crawl.observed().rows.collect()["model_id"].to_list()
 
 
 def names(models):
@@ -83,7 +83,7 @@ def test_what_stays_away_is_refused_and_no_month_is_made_of_the_rest(tmp_path, a
     with pytest.raises(UnusableSnapshotError, match=said):
         crawled(tmp_path, ListingServer(MODELS, answer))
     with pytest.raises(UnusableSnapshotError, match="do not lead to the end of the listing"):
-        ListingCrawl(HubClient("http://127.0.0.1:9"), tmp_path, 20).rows()
+        ListingCrawl(HubClient("http://127.0.0.1:9"), tmp_path, 20).observed()
 
 
 def test_pages_that_lead_back_are_refused_where_cursors_say_nothing(tmp_path):

@@ -37,7 +37,7 @@ def crawl_of(hub, folder, *, page_size=PAGE_SIZE, retries=1):
 
 def rows_of(crawl):
     """The crawl as the month's snapshot."""
-    snapshot = Snapshot(crawl.rows(), datetime(2025, 10, 1, tzinfo=UTC), "hub", "1")
+    snapshot = Snapshot(crawl.observed().rows, datetime(2025, 10, 1, tzinfo=UTC), "hub", "1")
     return snapshot_rows(snapshot, date(2025, 9, 1)).collect()
 
 
@@ -49,7 +49,7 @@ def test_every_model_is_listed_once_oldest_first_and_nothing_more_is_asked_for(h
     hub = hub_of()
     crawl = crawl_of(hub, tmp_path)
     ended = crawl.run()
-    rows = crawl.rows().collect()
+    rows = crawl.observed().rows.collect()
     assert rows["hub_id"].is_unique().all()
     assert set(rows["hub_id"]) == listed
     assert rows["created_at"].is_sorted()
@@ -135,13 +135,13 @@ def test_links_that_lead_back_for_good_cost_nothing_where_cursors_say_their_plac
 
 
 def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
-    hub = hub_of()
+    hub = hub_of(Fault("truncated_json", tuple(range(11, 99))))
     crawl = crawl_of(hub, tmp_path)
-    crawl.run()
-    for page in sorted(tmp_path.glob("*-0000[1-9]*")):
-        page.unlink()
-    cut = tmp_path / "after-000009.json"
-    cut.write_text(json.dumps(json.loads(cut.read_text()) | {"urls": []}))
+    with pytest.raises(TemporaryError):
+        crawl.run()
+    positions = tmp_path / "positions.jsonl"
+    *kept, last = positions.read_text().splitlines()
+    positions.write_text("\n".join([*kept, json.dumps(json.loads(last) | {"urls": []})]))
     with pytest.raises(
         UnusableSnapshotError, match=r"ended after 2,473 models, but the Hub says that it has"
     ) as refused:
@@ -149,15 +149,24 @@ def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
     outcomes.add("Hub: pages of the listing, missing at its end", [str(refused.value)])
 
 
-@pytest.mark.parametrize("missing", ["page-000000.json.zst", "page-000007.json.zst", "after-000007.json"])
-def test_pages_behind_one_that_is_gone_are_not_taken_for_the_listing(hub_of, tmp_path, missing):
+def is_gone(folder, page):
+    (folder / f"page-{page:06d}.json.zst").unlink()
+
+
+def is_half_written(folder, page):
+    lines = (folder / "positions.jsonl").read_text().splitlines()
+    (folder / "positions.jsonl").write_text("\n".join([*lines[:page], lines[page][:20]]))
+
+
+@pytest.mark.parametrize(("what", "page"), [(is_gone, 0), (is_gone, 7), (is_half_written, 7)])
+def test_pages_behind_one_that_is_gone_are_not_taken_for_the_listing(hub_of, tmp_path, what, page):
     hub = hub_of()
     undisturbed, crawl = crawl_of(hub, tmp_path / "undisturbed"), crawl_of(hub, tmp_path / "crawl")
     undisturbed.run()
     crawl.run()
-    (crawl.folder / missing).unlink()
+    what(crawl.folder, page)
     with pytest.raises(UnusableSnapshotError, match=r"do not lead to the end of the listing .* and start again"):
-        crawl.rows()
+        crawl.observed()
     crawl.run()
     assert_frame_equal(rows_of(crawl), rows_of(undisturbed))
 

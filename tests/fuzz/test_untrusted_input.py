@@ -222,5 +222,5 @@ def test_declarations_of_any_words_become_edges_that_add_up(repositories):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("property_of_many", TRIED_LONGER)
-def test_many_more_words_of_strangers(property_of_many):
+def test_much_more_untrusted_input(property_of_many):
     property_of_many()
