@@ -75,7 +75,7 @@ DEVELOPER_KIND = Column("kind", pl.String, "What the developer is: company, univ
 BASIS = Column(
     "basis",
     pl.String,
-    "The counter that the downloads come from: `all_time_delta`, `rolling_30d`, or `mixed` in a window whose months "
+    "The counter that the downloads come from: `all_time_delta`, `rolling_30d`, or `mixed` in a period whose months "
     "differ.",
     values=BASES,
 )

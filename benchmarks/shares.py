@@ -1,7 +1,7 @@
 """What the share marts cost at the size of the whole Hub, beside pandas.
 
 The tables of one month are made in the lake's columns and order. Timed are all marts of the month from these files, and
-the windows of 24 such months. pandas makes the shares of countries and organisations, by uploader and by origin, from
+the periods of 24 such months. pandas makes the shares of countries and organisations, by uploader and by origin, from
 the same files for the same populations, once on strings and once on categories; both must agree with ours.
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MONTH = dt.date(2025, 8, 1)
-WINDOW_MONTHS = 24
+PERIOD_MONTHS = 24
 NAMESPACES = 600_000
 ORGANIZATIONS = 1_200
 FAMILIES = 50_000
@@ -175,25 +175,25 @@ def make_marts(folder: Path) -> None:
         conform(frame.lazy(), table).collect().write_parquet(folder / f"mart_{table.name}.parquet")
 
 
-def make_windows(folder: Path) -> None:
-    """The windows of 24 months like this one."""
+def make_periods(folder: Path) -> None:
+    """The periods of 24 months like this one."""
     lake = {
         table: pl.concat(
             pl.read_parquet(path).with_columns(pl.lit(add_months(MONTH, later)).alias("month"))
-            for later in range(WINDOW_MONTHS)
+            for later in range(PERIOD_MONTHS)
         )
         for table in CATALOGUE.tables.values()
         if (path := folder / f"mart_{table.name}.parquet").exists()
     }
-    months = _Months(tuple(add_months(MONTH, later) for later in range(WINDOW_MONTHS)), lake)
+    months = _Months(tuple(add_months(MONTH, later) for later in range(PERIOD_MONTHS)), lake)
     for made in CATALOGUE.published.values():
-        if "window" in made.references:
+        if "period" in made.references:
             months.published(made.name)
 
 
 @dataclass
 class _Months:
-    """As much of the published months as marts over windows look at."""
+    """As much of the published months as marts over periods look at."""
 
     months: tuple[dt.date, ...]
     lake: dict[Table, pl.DataFrame]
@@ -285,10 +285,10 @@ STAGES = (
         ),
     ),
     Stage(
-        "windows",
-        "the windows of 24 months of these marts",
+        "periods",
+        "the periods of 24 months of these marts",
         write_marts,
-        make_windows,
+        make_periods,
         at_most_seconds=10,
         made_for="shares",
     ),

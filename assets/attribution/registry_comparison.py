@@ -98,7 +98,7 @@ def _definition(year: Year, shares: pl.DataFrame) -> Iterator[str]:
         f"{label(is_synthetic=any(map(is_synthetic, sources.values())))}Share of model downloads by country, under "
         "our registry and under other maps"
     )
-    yield f"  window       {in_words(year.months)} (trailing_12_months{incomplete})"
+    yield f"  period       {in_words(year.months)} (trailing_12_months{incomplete})"
     yield f"  population   {POPULATION_MEANINGS[year.population.name]}"
     yield f"  attribution  {ATTRIBUTION_MEANINGS['uploader']}"
     yield f"  denominator  {shares['ours'].sum():,.0f} downloads, nothing left out"

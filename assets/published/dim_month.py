@@ -1,4 +1,4 @@
-"""`dim_month` and `dim_window`: what the published months, and the windows over them, were measured from."""
+"""`dim_month` and `dim_period`: what the published months, and the periods over them, were measured from."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,13 +11,13 @@ from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
 from assets.lineage.origin_weights import ORIGIN_RULE
 from assets.listings.month_reconciliation import MONTH_RECONCILIATION
-from assets.shares.share_table import IS_COMPLETE, MONTHS_IN_WINDOW, WINDOW
-from assets.shares.windows import Window, windows_over
+from assets.shares.periods import Period, periods_over
+from assets.shares.share_table import IS_COMPLETE, MONTHS_IN_PERIOD, PERIOD
 from pipeline.months import in_words
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import IN_MONTH, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.schema.shares import WINDOWS
+from pipeline.schema.shares import PERIODS
 from pipeline.synthetic import is_synthetic_source
 
 IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a synthetic Hub, not of the real one.")
@@ -25,7 +25,7 @@ QUALITY = Column(
     "quality",
     pl.String,
     "`exact`: both observations within 36 hours of the month's boundaries; `scaled`: not; `estimated`: from 30-day "
-    "counters; `mixed` in a window whose months differ.",
+    "counters; `mixed` in a period whose months differ.",
 )
 _COVERAGE = Column(
     "coverage",
@@ -86,23 +86,23 @@ DIM_MONTH = PublishedTable(
 )
 
 
-def _windows(months: PublishedMonths) -> pl.LazyFrame:
+def _periods(months: PublishedMonths) -> pl.LazyFrame:
     known = {row["month"]: row for row in months.published("dim_month").collect().iter_rows(named=True)}
-    rows = [_window(window, [known[month] for month in window.held]) for window in windows_over(months.months)]
-    return pl.LazyFrame(rows, schema=DIM_WINDOW.table.schema)
+    rows = [_period(period, [known[month] for month in period.held]) for period in periods_over(months.months)]
+    return pl.LazyFrame(rows, schema=DIM_PERIOD.table.schema)
 
 
-def _window(window: Window, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _period(period: Period, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
     downloads = sum(month["downloads"] for month in held)
     attributed = sum(float(month["downloads"]) * (month["coverage"] or 0) for month in held)
     return {
-        "month": window.last,
-        "window": window.name,
-        "first_month": window.wanted[0],
-        "months_in_window": len(held),
-        "is_complete": len(held) == len(window.wanted),
-        "months": in_words(window.held),
-        "months_missing": in_words(_missing(window)) or None,
+        "month": period.last,
+        "period": period.name,
+        "first_month": period.wanted[0],
+        "months_in_period": len(held),
+        "is_complete": len(held) == len(period.wanted),
+        "months": in_words(period.held),
+        "months_missing": in_words(_missing(period)) or None,
         "basis": _common(month["basis"] for month in held),
         "quality": _common(month["quality"] for month in held),
         "source": ", ".join(sorted({month["source"] for month in held})),
@@ -112,8 +112,8 @@ def _window(window: Window, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _missing(window: Window) -> list[date]:
-    return [month for month in window.wanted if month not in window.held]
+def _missing(period: Period) -> list[date]:
+    return [month for month in period.wanted if month not in period.held]
 
 
 def _common(values: Iterator[str]) -> str:
@@ -125,22 +125,22 @@ def _joined(texts: Iterator[str | None]) -> str | None:
     return "; ".join(dict.fromkeys(part for text in texts if text for part in text.split("; "))) or None
 
 
-DIM_WINDOW = PublishedTable(
+DIM_PERIOD = PublishedTable(
     Table(
         group="published",
-        name="dim_window",
-        grain="month and window that ends with it",
+        name="dim_period",
+        grain="month and period that ends with it",
         description=(
-            "Every window over the published months: which months it holds and which it lacks, and what they all are: "
-            "a window whose months differ says so."
+            "Every period over the published months: which months it holds and which it lacks, and what they all are: "
+            "a period whose months differ says so."
         ),
         columns=(
             MONTH,
-            replace(WINDOW, values=WINDOWS),
-            Column("first_month", pl.Date, "The first month that the window's name promises, published or not."),
-            MONTHS_IN_WINDOW,
+            replace(PERIOD, values=PERIODS),
+            Column("first_month", pl.Date, "The first month that the period's name promises, published or not."),
+            MONTHS_IN_PERIOD,
             IS_COMPLETE,
-            Column("months", pl.String, "The months that the window holds: `2025-01 to 2025-03, 2025-05`."),
+            Column("months", pl.String, "The months that the period holds: `2025-01 to 2025-03, 2025-05`."),
             Column("months_missing", pl.String, "Those that its name promises and that it lacks.", nullable=True),
             replace(BASIS, values=(*BASES, "mixed")),
             QUALITY,
@@ -150,11 +150,11 @@ DIM_WINDOW = PublishedTable(
             MONTH_RECONCILIATION.column("incidents"),
             MONTH_RECONCILIATION.column("incidents_at_observation"),
         ),
-        key=("month", "window"),
+        key=("month", "period"),
         monthly=False,
-        warnings=("The months of a window are those of `dim_month` from `first_month` to `month`.",),
+        warnings=("The months of a period are those of `dim_month` from `first_month` to `month`.",),
     ),
-    _windows,
+    _periods,
     references={"month": ("dim_month", "month")},
     shown={
         **{name: name for name in ("quality", "source", "is_synthetic", "incidents")},

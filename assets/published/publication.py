@@ -74,7 +74,7 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         allowances: AllowancesResource,
         check_thresholds: dg.ResourceParam[Thresholds],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        """Every month that passed its checks, with windows over months, as one version of everything that is published.
+        """Every month that passed its checks, with periods over months, as one version of everything that is published.
 
         Built beside the version before and switched to in one step: readers are never blocked and never see half.
         Checks that compare with a month that was made later are judged again, so that the order changes no result.

@@ -7,7 +7,7 @@ import polars as pl
 from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, ORGANIZATION
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
-from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, in_trailing_windows
+from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_PERIOD, in_trailing_periods
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
@@ -61,7 +61,7 @@ ADOPTION_MARKS = Table(
 
 def adoption(marks: pl.LazyFrame) -> pl.LazyFrame:
     """`adoption` from `shares/adoption_marks` of all months."""
-    inside = in_trailing_windows(marks, marks.select("month").unique().collect()["month"].to_list())
+    inside = in_trailing_periods(marks, marks.select("month").unique().collect()["month"].to_list())
     downloads = pl.col("downloads_at_mark")
     leaders = inside.group_by(_GROUP).agg(
         downloads.top_k(REFERENCE_MODELS).median().alias("reference_downloads"),
@@ -88,7 +88,7 @@ PUBLISHED = PublishedTable(
             f"chosen list. Models with fewer than {FEWEST_DOWNLOADS_AT_MARK:,} downloads at the mark are left out."
         ),
         columns=(
-            *IN_LONGER_WINDOWS,
+            *IN_LONGER_PERIODS,
             *_OF_MODEL,
             Column("reference_downloads", pl.Float64, "Median of the reference models' downloads.", "downloads"),
             Column(
@@ -98,14 +98,14 @@ PUBLISHED = PublishedTable(
                 "repositories",
             ),
             Column("relative_adoption", pl.Float64, "`downloads_at_mark` / `reference_downloads`.", "ratio"),
-            Column("rank", pl.Int32, "Place within the band and mark over the window, 1 for the most; ties share it."),
+            Column("rank", pl.Int32, "Place within the band and mark over the period, 1 for the most; ties share it."),
         ),
         key=("month", "hub_id"),
         monthly=False,
-        warnings=("A window of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
+        warnings=("A period of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
     ),
     lambda months: adoption(months.scan(ADOPTION_MARKS)),
-    {**OF_WINDOW, "country": OF_COUNTRY},
+    {**OF_PERIOD, "country": OF_COUNTRY},
 )
 
 

@@ -12,9 +12,9 @@ from assets.columns import DEVELOPER_KINDS, RELATIONS
 from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
 from assets.models.models import MODELS
 from assets.models.redistribution import INTERMEDIARY_KINDS
+from assets.shares.periods import published_shares
 from assets.shares.populations import FLAGS, by_population
 from assets.shares.share_table import COLUMNS, GROUP, WHOLE, WITHIN, in_month, nothing_dropped, sums_to_one, with_shares
-from assets.shares.windows import published_shares
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Rule, Table, TableFrames
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
@@ -161,7 +161,7 @@ ATTRIBUTE_SHARES = Table(
     description="What the downloaded models are, one dimension after the other. "
     + " ".join(f"`{dimension.name}`: {dimension.meaning}." for dimension in DIMENSIONS),
     columns=(*COLUMNS[:7], WITHIN, *COLUMNS[7:]),
-    key=("window", "population", "attribution", "dimension", "within", "member"),
+    key=("period", "population", "attribution", "dimension", "within", "member"),
     warnings=(
         "Shares are not additive: add `downloads` and `denominator`, divide last.",
         "Dimensions describe the same downloads, and countries the same as `all`: choose one of each before adding up.",
@@ -211,7 +211,7 @@ _of_attribute = partial(
 
 _ATTRIBUTE = """
     select member, share, downloads, models, denominator, coverage from attribute_shares
-    where $of_window and dimension = $dimension and within = 'all'
+    where $of_period and dimension = $dimension and within = 'all'
 """
 
 
@@ -224,14 +224,14 @@ _BY_SIZE = "member = 'unknown', member not like 'below%', try_cast(regexp_extrac
 LICENCES_FIGURE = Figure(
     "licences",
     "Licences",
-    "Of the downloads of the population in the window, the part under each kind of licence, for all and for the "
+    "Of the downloads of the population in the period, the part under each kind of licence, for all and for the "
     "leading countries.",
     table="attribute_shares",
     place=70,
     sql="""
         with licences as (
           select within, member, share, downloads, models, denominator, coverage from attribute_shares
-          where $of_window and dimension = 'licence' and (within = 'all' or list_contains($leading, within))
+          where $of_period and dimension = 'licence' and (within = 'all' or list_contains($leading, within))
         )
         select within, member, share, downloads, models,
           max(coverage) filter (within = 'all') over () as coverage,
@@ -251,7 +251,7 @@ LICENCES_FIGURE = Figure(
 MODALITY_FIGURE = _of_attribute(
     "modality",
     "Modality",
-    "Of the downloads of the population in the window, the part of each modality, by the models' declared task.",
+    "Of the downloads of the population in the period, the part of each modality, by the models' declared task.",
     place=80,
     sql=f"{_ATTRIBUTE} order by downloads desc, member",
     columns=(Shown("member", "modality", "member"), SHARE, *AMOUNTS),
@@ -263,7 +263,7 @@ MODALITY_FIGURE = _of_attribute(
 SIZES_FIGURE = _of_attribute(
     "sizes",
     "Model sizes",
-    "Of the downloads of the population in the window, the part of models with so many parameters (B: billion).",
+    "Of the downloads of the population in the period, the part of models with so many parameters (B: billion).",
     place=90,
     sql=f"{_ATTRIBUTE} order by {_BY_SIZE}",
     columns=(Shown("member", "parameters", "member"), SHARE, *AMOUNTS),

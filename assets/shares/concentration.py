@@ -12,18 +12,18 @@ from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
+from assets.shares.periods import OF_PERIOD, over_periods
 from assets.shares.populations import FLAGS, POPULATION, belongs
 from assets.shares.share_table import (
     ATTRIBUTION,
     DIMENSION,
     GROUP,
-    IN_WINDOW,
+    IN_PERIOD,
     NOBODY,
     downloads,
     fraction,
     in_month,
 )
-from assets.shares.windows import OF_WINDOW, over_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
@@ -51,7 +51,7 @@ CONCENTRATION = Table(
         "`international` counts as one country."
     ),
     columns=(
-        *IN_WINDOW,
+        *IN_PERIOD,
         POPULATION,
         ATTRIBUTION,
         replace(DIMENSION, meaning="`model`, `organization` or `country`."),
@@ -73,9 +73,9 @@ CONCENTRATION = Table(
         fraction("coverage", "Part of the population's downloads that these members have."),
         BASIS,
     ),
-    key=("window", "population", "attribution", "dimension"),
+    key=("period", "population", "attribution", "dimension"),
     warnings=(
-        "Over models there are months only: longer windows would need every model of every month.",
+        "Over models there are months only: longer periods would need every model of every month.",
         "A Gini over models counts the many that nobody downloads, so it is near 1 whoever leads.",
     ),
 )
@@ -87,12 +87,12 @@ def over_members(countries: pl.LazyFrame, organizations: pl.LazyFrame, models: p
     return pl.concat([models, *members], how="diagonal_relaxed")
 
 
-def _over_windows(months: PublishedMonths) -> pl.LazyFrame:
+def _over_periods(months: PublishedMonths) -> pl.LazyFrame:
     over_models = months.scan(CONCENTRATION).filter(pl.col("dimension") == "model")
     return over_members(months.published("country_shares"), months.published("organization_shares"), over_models)
 
 
-PUBLISHED = PublishedTable(over_windows(CONCENTRATION), _over_windows, OF_WINDOW)
+PUBLISHED = PublishedTable(over_periods(CONCENTRATION), _over_periods, OF_PERIOD)
 
 
 @table_asset(CONCENTRATION, ins=inputs(models=MODELS, countries=COUNTRY_SHARES, organizations=ORGANIZATION_SHARES))
@@ -117,11 +117,11 @@ def concentration_of_models(models: pl.LazyFrame) -> pl.DataFrame:
 
 
 def concentration_of_members(shares: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows from a table of shares by country or organisation, of whatever windows."""
+    """Rows from a table of shares by country or organisation, of whatever periods."""
     attributed = pl.col("downloads").filter(~pl.col("member").is_in(NOBODY))
     facts = (
         shares.sort("downloads")
-        .group_by(*GROUP, "months_in_window", "is_complete", "basis")
+        .group_by(*GROUP, "months_in_period", "is_complete", "basis")
         .agg(*_amounts(attributed), pl.col("denominator").first().alias("population_downloads"))
         .collect()
     )

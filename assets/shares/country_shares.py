@@ -5,8 +5,8 @@ import polars as pl
 from assets.columns import COUNTRY_PATTERN
 from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.origin import BY_ORIGIN
+from assets.shares.periods import OF_COUNTRY, published_shares
 from assets.shares.share_table import share_table
-from assets.shares.windows import OF_COUNTRY, published_shares
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
 
@@ -28,7 +28,7 @@ def country_shares(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFr
 COUNTRIES_FIGURE = Figure(
     "countries",
     "Share of model downloads by country",
-    "Of all downloads of the population in the window, the part whose repository was published by an account of the "
+    "Of all downloads of the population in the period, the part whose repository was published by an account of the "
     "country. The line shows the most it could be, if all unmapped downloads were this country's.",
     table="country_shares",
     place=10,
@@ -37,7 +37,7 @@ COUNTRIES_FIGURE = Figure(
           select *, length(member) = 2 as is_country,
             row_number() over (partition by length(member) = 2 order by downloads desc, member) as place,
             count(*) over (partition by length(member) = 2) - 8 as others
-          from country_shares where $of_window
+          from country_shares where $of_period
         )
         select member, share, share_low, share_high, downloads, models, denominator, coverage,
           case when not is_country or place <= 8 then member when others = 1 then '1 other country'

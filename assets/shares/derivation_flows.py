@@ -14,8 +14,8 @@ from assets.shares.families import (
     with_denominator,
 )
 from assets.shares.origin import BY_ORIGIN
+from assets.shares.periods import OF_COUNTRY, OF_MONTH
 from assets.shares.share_table import downloads
-from assets.shares.windows import OF_COUNTRY, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Table
 from pipeline.schema.figure import SHARE, Chart, Figure, Shown
@@ -75,7 +75,7 @@ derivation_flows = table_asset(DERIVATION_FLOWS, ins=BY_ORIGIN)(flows_of)
 FLOWS_FIGURE = Figure(
     "flows",
     "Who builds on whom",
-    "Of the window's new derivatives, the part that goes back to models of one country (down) and was published by "
+    "Of the period's new derivatives, the part that goes back to models of one country (down) and was published by "
     "another (across); the six largest of each side, all others together.",
     table="derivation_flows",
     place=60,
@@ -107,7 +107,7 @@ FLOWS_FIGURE = Figure(
     ),
     chart=Chart("grid", "base", "share", group="derived", title="down: country of the base; across: of the derivative"),
     is_pictured=True,
-    population="derivatives created in the window",
+    population="derivatives created in the period",
     denominator="new derivatives, split over their roots",
     attribution="the base by origin, the derivative by uploader",
     counts_downloads=False,

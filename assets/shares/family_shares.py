@@ -15,8 +15,8 @@ from assets.shares.families import (
     with_denominator,
 )
 from assets.shares.origin import BY_ORIGIN
+from assets.shares.periods import OF_COUNTRY, OF_MONTH
 from assets.shares.share_table import downloads
-from assets.shares.windows import OF_COUNTRY, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.schema.figure import IN_MONTH, SHARE, Chart, Shown
@@ -172,7 +172,7 @@ FAMILIES_OVER_TIME_FIGURE = figure_of_derivatives(
 BUILT_ON_FIGURE = figure_of_derivatives(
     "built-on",
     "Models most built on",
-    "The models that most of the window's new derivatives go back to, over any number of steps.",
+    "The models that most of the period's new derivatives go back to, over any number of steps.",
     table="family_shares",
     place=50,
     sql="""
@@ -190,7 +190,7 @@ BUILT_ON_FIGURE = figure_of_derivatives(
     columns=(Shown("family", "model", "text"), Shown("organization", "organisation", "text"), NEW_SHOWN, SHARE),
     chart=Chart("bars", "family", "share"),
     is_pictured=True,
-    population="derivatives created in the window",
+    population="derivatives created in the period",
     denominator="new derivatives, split over their roots",
     coverage="every declared derivative",
 )
@@ -199,7 +199,7 @@ BUILT_ON_FIGURE = figure_of_derivatives(
 FAMILY_FIGURE = figure_of_derivatives(
     "qwen",
     "New derivatives of Qwen's models",
-    "Of the derivatives created in the window, the part that goes back to models of the namespace Qwen: in the window, "
+    "Of the derivatives created in the period, the part that goes back to models of the namespace Qwen: in the period, "
     "and in its first and last month.",
     table="family_shares",
     place=55,
@@ -209,7 +209,7 @@ FAMILY_FIGURE = figure_of_derivatives(
             max(new_derivatives_in_all) as whole
           from family_shares where level = 'root_model' and list_contains($months, month) group by month
         )
-        select 'in the window' as part, sum(new) / sum(whole) as share, sum(new) as new, sum(whole) as whole,
+        select 'in the period' as part, sum(new) / sum(whole) as share, sum(new) as new, sum(whole) as whole,
           sum(whole) as denominator, 0 as place
         from monthly having sum(whole) > 0
         union all
@@ -220,7 +220,7 @@ FAMILY_FIGURE = figure_of_derivatives(
     columns=(Shown("part", "when", "text"), SHARE, NEW_SHOWN, Shown("whole", "of all", "count")),
     chart=Chart("bars", "part", "share"),
     is_printed=True,
-    population="derivatives created in the window",
+    population="derivatives created in the period",
     denominator="new derivatives, split over their roots",
     coverage="every declared derivative",
 )

@@ -10,9 +10,9 @@ from assets.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.models.redistribution import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS
+from assets.shares.periods import OF_COUNTRY, OF_PERIOD, of_last_month, over_periods, sums_over_periods
 from assets.shares.populations import FLAGS, POPULATION, by_population
-from assets.shares.share_table import DENOMINATOR, IN_WINDOW, SHARE, downloads, fraction, in_month
-from assets.shares.windows import OF_COUNTRY, OF_WINDOW, of_last_month, over_windows, sums_over_windows
+from assets.shares.share_table import DENOMINATOR, IN_PERIOD, SHARE, downloads, fraction, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
@@ -33,7 +33,7 @@ INTERMEDIARIES = Table(
         "are models of their own. Those without downloads in the month are left out."
     ),
     columns=(
-        *IN_WINDOW,
+        *IN_PERIOD,
         POPULATION,
         NAMESPACE,
         ORGANIZATION,
@@ -58,7 +58,7 @@ INTERMEDIARIES = Table(
         fraction("coverage", "Part of the denominator by repositories whose namespace is known."),
         BASIS,
     ),
-    key=("window", "population", "namespace"),
+    key=("period", "population", "namespace"),
     may_be_empty=True,
     warnings=(
         "The share of all intermediaries together is dimension `intermediary` of `attribute_shares`.",
@@ -67,27 +67,27 @@ INTERMEDIARIES = Table(
 )
 
 
-def intermediary_windows(monthly: pl.LazyFrame, denominators: pl.LazyFrame) -> pl.LazyFrame:
-    """`shares/intermediaries` over every window.
+def intermediary_periods(monthly: pl.LazyFrame, denominators: pl.LazyFrame) -> pl.LazyFrame:
+    """`shares/intermediaries` over every period.
 
     A namespace's downloads are those of the months in which it was an intermediary; what it is, is what it was in the
     last of them. `denominators` are rows of published `country_shares`, which hold every population and month.
     """
-    keys, stated = ["month", "window", "population"], ["months_in_window", "is_complete", "basis"]
+    keys, stated = ["month", "period", "population"], ["months_in_period", "is_complete", "basis"]
     whole = denominators.filter(pl.col("attribution") == "uploader").select(*keys, *stated, "denominator").unique()
-    months = whole.filter(pl.col("window") == "month").select("month", "basis", "population")
+    months = whole.filter(pl.col("period") == "month").select("month", "basis", "population")
     of_namespace = ["organization", "country", "intermediary", "repositories", *_WAYS, "coverage"]
     amounts = [pl.col("downloads").sum(), *map(of_last_month, of_namespace)]
     every_month = months.join(monthly.drop("basis"), on=["month", "population"], how="left")
-    sums = sums_over_windows(every_month, ["population", "namespace"], amounts)
+    sums = sums_over_periods(every_month, ["population", "namespace"], amounts)
     share = ratio(pl.col("downloads"), pl.col("denominator")).alias("share")
     return sums.drop_nulls("namespace").drop(stated).join(whole, on=keys).with_columns(share)
 
 
 PUBLISHED = PublishedTable(
-    over_windows(INTERMEDIARIES),
-    lambda months: intermediary_windows(months.scan(INTERMEDIARIES), months.published("country_shares")),
-    {**OF_WINDOW, "country": OF_COUNTRY},
+    over_periods(INTERMEDIARIES),
+    lambda months: intermediary_periods(months.scan(INTERMEDIARIES), months.published("country_shares")),
+    {**OF_PERIOD, "country": OF_COUNTRY},
 )
 
 

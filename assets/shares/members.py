@@ -48,7 +48,7 @@ def _conserves_downloads(table: str) -> Rule:
         amount = pl.col("downloads")
         sums = (
             frames.scan(table)
-            .group_by("month", "window", "population", "dimension")
+            .group_by("month", "period", "population", "dimension")
             .agg(*(amount.filter(pl.col("attribution") == name).sum().alias(name) for name in ATTRIBUTIONS))
         )
         return sums.filter(pl.col("uploader") != pl.col("origin"))

@@ -9,9 +9,9 @@ import polars as pl
 from assets.columns import BASIS
 from assets.expressions import ratio
 from assets.models.models import MODELS
+from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
 from assets.shares.populations import FLAGS, POPULATION, belongs, by_population
-from assets.shares.share_table import IN_WINDOW, WHOLE, WITHIN, downloads, fraction, in_month
-from assets.shares.windows import OF_WINDOW, over_windows, sums_over_windows
+from assets.shares.share_table import IN_PERIOD, WHOLE, WITHIN, downloads, fraction, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
@@ -28,7 +28,7 @@ MODEL_SIZES = Table(
         "of unknown size are left out of the means; `coverage` says what part of the downloads is known."
     ),
     columns=(
-        *IN_WINDOW,
+        *IN_PERIOD,
         POPULATION,
         replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
         downloads("Downloads of models of known size.", "denominator"),
@@ -58,18 +58,18 @@ MODEL_SIZES = Table(
         downloads("All downloads, those of models of unknown size included."),
         BASIS,
     ),
-    key=("window", "population", "within"),
+    key=("period", "population", "within"),
 )
 
 
-def size_windows(monthly: pl.LazyFrame) -> pl.LazyFrame:
-    """`shares/model_sizes` over every window; longer ones have no median."""
+def size_periods(monthly: pl.LazyFrame) -> pl.LazyFrame:
+    """`shares/model_sizes` over every period; longer ones have no median."""
     sums = pl.col(_SUMS).cast(DECIMAL).sum()
-    of_month = pl.col("median_parameters").filter(pl.col("window") == "month").first()
-    return _with_means(sums_over_windows(monthly, ["population", "within"], [sums, of_month]))
+    of_month = pl.col("median_parameters").filter(pl.col("period") == "month").first()
+    return _with_means(sums_over_periods(monthly, ["population", "within"], [sums, of_month]))
 
 
-PUBLISHED = PublishedTable(over_windows(MODEL_SIZES), lambda months: size_windows(months.scan(MODEL_SIZES)), OF_WINDOW)
+PUBLISHED = PublishedTable(over_periods(MODEL_SIZES), lambda months: size_periods(months.scan(MODEL_SIZES)), OF_PERIOD)
 
 
 def sizes_of(models: pl.LazyFrame) -> pl.DataFrame:
@@ -116,13 +116,13 @@ def _with_means(sums: pl.LazyFrame) -> pl.LazyFrame:
 MEAN_SIZE_FIGURE = Figure(
     "mean-size",
     "Mean model size",
-    "The mean number of parameters of a downloaded model in the window, each model counted as often as it was "
+    "The mean number of parameters of a downloaded model in the period, each model counted as often as it was "
     "downloaded.",
     table="model_sizes",
     place=95,
     sql="""
         select within, mean_parameters / 1e9 as mean, denominator, coverage from model_sizes
-        where month = $month and "window" = $window and population = $population and mean_parameters is not null
+        where month = $month and period = $period and population = $population and mean_parameters is not null
           and (within = 'all' or list_contains($leading, within))
         order by within <> 'all', list_position($leading, within)
     """,
@@ -149,7 +149,7 @@ SIZES_OVER_TIME_FIGURE = Figure(
     sql="""
         select month, within, mean_parameters / 1e9 as mean, median_parameters / 1e9 as median, denominator, coverage
         from model_sizes
-        where "window" = 'month' and population = $population and mean_parameters is not null
+        where period = 'month' and population = $population and mean_parameters is not null
           and (within = 'all' or list_contains($leading, within))
         order by month, within <> 'all', list_position($leading, within)
     """,

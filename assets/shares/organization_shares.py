@@ -5,8 +5,8 @@ import polars as pl
 from assets.columns import COUNTRY
 from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.origin import BY_ORIGIN
+from assets.shares.periods import OF_COUNTRY, published_shares
 from assets.shares.share_table import share_table
-from assets.shares.windows import OF_COUNTRY, published_shares
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import AMOUNTS, BOTH_ATTRIBUTIONS, BOUNDED_SHARE, NO_ORIGIN, SHARE, Chart, Figure, Shown
 
@@ -37,7 +37,7 @@ organization_shares = table_asset(ORGANIZATION_SHARES, ins=BY_ORIGIN)(shares_of_
 ORGANIZATIONS_FIGURE = Figure(
     "organisations",
     "Organisations with most downloads",
-    "Of all downloads of the population in the window, the part of each organisation. Persons and organisations that "
+    "Of all downloads of the population in the period, the part of each organisation. Persons and organisations that "
     "are not in the registry are in the denominator and not in the list.",
     table="organization_shares",
     place=30,
@@ -45,7 +45,7 @@ ORGANIZATIONS_FIGURE = Figure(
         select member, country, share, share_low, share_high, downloads, models, denominator, coverage,
           case when list_contains($leading, country) then country else 'other' end as colour
         from organization_shares
-        where $of_window and member not in ('unaffiliated', 'unmapped') and downloads > 0
+        where $of_period and member not in ('unaffiliated', 'unmapped') and downloads > 0
         order by downloads desc, member limit 12
     """,
     columns=(Shown("member", "organisation", "text"), Shown("country", "country", "country"), *BOUNDED_SHARE),
@@ -64,11 +64,11 @@ ORGANIZATIONS_WITHIN_FIGURE = Figure(
     sql="""
         with whole as (
           select member as country, downloads as denominator, coverage from country_shares
-          where $of_window and list_contains($leading, member)
+          where $of_period and list_contains($leading, member)
         ), within as (
           select country, member, organization_shares.downloads, models, whole.coverage, whole.denominator,
             row_number() over (partition by country order by downloads desc, member) as place
-          from organization_shares join whole using (country) where $of_window
+          from organization_shares join whole using (country) where $of_period
         )
         select country, member, downloads / denominator as share, downloads, models, denominator, coverage
         from within where place <= 10 and denominator > 0 order by denominator desc, country, place

@@ -10,8 +10,8 @@ import polars as pl
 from assets.columns import COUNTRY, MONTH, ORGANIZATION
 from assets.expressions import ratio
 from assets.models.models import MODELS
+from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_PERIOD, in_trailing_periods
 from assets.shares.share_table import NOBODY, fraction
-from assets.shares.windows import IN_LONGER_WINDOWS, OF_COUNTRY, OF_WINDOW, in_trailing_windows
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
@@ -42,18 +42,18 @@ RELEASE_DAYS = Table(
 
 def release_cadence(days: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
     """`release_cadence` by organisation and by country; `days` are `shares/release_days` of the months."""
-    window = ["window", "last", "months_in_window", "is_complete"]
-    inside = in_trailing_windows(days, months)
+    period = ["period", "last", "months_in_period", "is_complete"]
+    inside = in_trailing_periods(days, months)
     count, is_known = pl.col("new_repositories"), ~pl.col("country").is_in(NOBODY)
     wholes = inside.group_by("last").agg(
         count.sum().alias("new_repositories_in_all"), count.filter(is_known).sum().alias("known")
     )
     found = [
         inside.filter(is_known)
-        .group_by(*window, pl.col(dimension).alias("member"), "released_on")
+        .group_by(*period, pl.col(dimension).alias("member"), "released_on")
         .agg(count.sum())
         .sort("released_on")
-        .group_by(*window, "member")
+        .group_by(*period, "member")
         .agg(
             count.sum(),
             pl.len().cast(pl.Int64).alias("release_days"),
@@ -77,14 +77,14 @@ PUBLISHED = PublishedTable(
     Table(
         group="published",
         name="release_cadence",
-        grain="month, window, and organisation or country",
+        grain="month, period, and organisation or country",
         description=(
             "How often developers release: first-party repositories created in the twelve months that end with "
             "`month`, the days on which any was, and what lies between. One day's repositories are variants of one "
             "release."
         ),
         columns=(
-            *IN_LONGER_WINDOWS,
+            *IN_LONGER_PERIODS,
             Column("dimension", pl.String, "`organization` or `country`."),
             Column("member", pl.String, "The organisation or the country; persons and unmapped ones are left out."),
             _NEW,
@@ -100,17 +100,17 @@ PUBLISHED = PublishedTable(
             Column(
                 "new_repositories_in_all",
                 pl.Int64,
-                "First-party repositories that anybody created in the window: the denominator of `coverage`.",
+                "First-party repositories that anybody created in the period: the denominator of `coverage`.",
                 "repositories",
             ),
             fraction("coverage", "Part of them that known organisations created."),
         ),
-        key=("month", "window", "dimension", "member"),
+        key=("month", "period", "dimension", "member"),
         monthly=False,
         warnings=RELEASE_DAYS.warnings,
     ),
     lambda months: release_cadence(months.scan(RELEASE_DAYS), months.months),
-    {**OF_WINDOW, "member": OF_COUNTRY},
+    {**OF_PERIOD, "member": OF_COUNTRY},
 )
 
 
@@ -138,7 +138,7 @@ CADENCE_FIGURE = Figure(
           select *, row_number() over (
             partition by dimension order by release_days desc, new_repositories desc, member
           ) as place
-          from release_cadence where month = $month and "window" = $window
+          from release_cadence where month = $month and period = $period
         )
         select dimension, coalesce(country_name, member) as member, release_days, median_days_between,
           variants_per_release, new_repositories, new_repositories_in_all as denominator, coverage
@@ -155,7 +155,7 @@ CADENCE_FIGURE = Figure(
         Shown("new_repositories", "repositories", "count"),
     ),
     chart=Chart("bars", "member", "release_days", number="count", group="dimension"),
-    population="repositories created in the window that derive from nothing or from the same organisation's models",
+    population="repositories created in the period that derive from nothing or from the same organisation's models",
     denominator="such repositories of all uploaders",
     coverage="of them by known organisations",
     counts_downloads=False,

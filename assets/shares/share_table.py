@@ -33,16 +33,16 @@ def downloads(meaning: str, name: str = "downloads") -> Column:
     return Column(name, DECIMAL, meaning, "downloads", minimum=0)
 
 
-WINDOW = Column(
-    "window",
+PERIOD = Column(
+    "period",
     pl.String,
     "`month`, `trailing_12_months`, `year_to_date` or `cumulative` (since the first published month), ending with "
     "`month`.",
     values=("month",),
 )
-MONTHS_IN_WINDOW = Column("months_in_window", pl.Int32, "Months that the window really holds.", "months")
-IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the window holds every month that its name promises.")
-IN_WINDOW = (MONTH, WINDOW, MONTHS_IN_WINDOW, IS_COMPLETE)
+MONTHS_IN_PERIOD = Column("months_in_period", pl.Int32, "Months that the period really holds.", "months")
+IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the period holds every month that its name promises.")
+IN_PERIOD = (MONTH, PERIOD, MONTHS_IN_PERIOD, IS_COMPLETE)
 ATTRIBUTION = Column(
     "attribution",
     pl.String,
@@ -60,17 +60,17 @@ WITHIN = Column(
 DENOMINATOR = downloads("All downloads that are shared out.", "denominator")
 SHARE = fraction("share", "`downloads` / `denominator`.")
 COLUMNS = (
-    *IN_WINDOW,
+    *IN_PERIOD,
     POPULATION,
     ATTRIBUTION,
     DIMENSION,
     MEMBER,
-    downloads("Numerator: the member's downloads in the window."),
+    downloads("Numerator: the member's downloads in the period."),
     Column(
         "models",
         pl.Int64,
         "Repositories behind the numerator (by origin: those that derive from the member at least in part); in a "
-        "longer window, those of its last month.",
+        "longer period, those of its last month.",
         "repositories",
     ),
     DENOMINATOR,
@@ -85,7 +85,7 @@ COLUMNS = (
     fraction("coverage", "Part of the denominator whose member is known (not `unmapped`, `unknown` or `none`)."),
     BASIS,
 )
-GROUP = ("month", "window", "population", "attribution", "dimension")
+GROUP = ("month", "period", "population", "attribution", "dimension")
 """What a denominator is stated for: shares sum to 1 within each combination."""
 
 
@@ -106,7 +106,7 @@ def share_table(
         grain=f"population, attribution and {dimension}",
         description=description,
         columns=(*columns, *further),
-        key=("window", "population", "attribution", "dimension", "member"),
+        key=("period", "population", "attribution", "dimension", "member"),
         warnings=("Shares are not additive: add `downloads` and `denominator`, divide last.",),
         rules=(sums_to_one(path), nothing_dropped(path), *rules),
     )
@@ -142,11 +142,11 @@ def nothing_dropped(table: str) -> Rule:
 
 
 def in_month(totals: pl.DataFrame, models: pl.LazyFrame) -> pl.DataFrame:
-    """The totals of a month as a window of that month alone; month and basis are those of its models."""
+    """The totals of a month as a period of that month alone; month and basis are those of its models."""
     stated = models.select("month", "basis").head(1).collect()
     return totals.join(stated, how="cross").with_columns(
-        pl.lit("month").alias("window"),
-        pl.lit(1, pl.Int32).alias("months_in_window"),
+        pl.lit("month").alias("period"),
+        pl.lit(1, pl.Int32).alias("months_in_period"),
         pl.lit(value=True).alias("is_complete"),
     )
 

@@ -16,7 +16,7 @@ from pipeline import settings
 from pipeline.cli.types import COUNTRIES, MonthType, PublishedType, SourceType
 from pipeline.publish.allowances import ALLOWANCES
 from pipeline.schema.groups import STEPS
-from pipeline.schema.shares import ATTRIBUTIONS, POPULATION_NAMES, WINDOWS
+from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES
 from pipeline.version import __version__
 
 ALLOWANCE = click.option(
@@ -129,9 +129,9 @@ def headline(last_month: date | None, as_json: bool) -> None:  # noqa: FBT001
 
 
 @census.command()
-@click.option("--month", type=MonthType(), help="The last month of the window.  [default: the headline's]")
-@click.option("--since", type=MonthType(), help="Take apart what changed since the window that ended with this month.")
-@click.option("--window", type=click.Choice(WINDOWS), help="[default: the headline's]")
+@click.option("--month", type=MonthType(), help="The last month of the period.  [default: the headline's]")
+@click.option("--since", type=MonthType(), help="Take apart what changed since the period that ended with this month.")
+@click.option("--period", "--window", type=click.Choice(PERIODS), help="[default: the headline's]")
 @click.option("--population", type=click.Choice(POPULATION_NAMES), help="[default: the headline's]")
 @click.option("--attribution", default="uploader", show_default=True, type=click.Choice(ATTRIBUTIONS))
 @click.option(

@@ -27,7 +27,7 @@ ORIGIN_RULE = "origin_rule"
 
 
 def split_by_rule(lake: Lake, finished: FinishedMonths, rule: str) -> FinishedMonths:
-    """Holds back the months whose derivatives are split by another rule: windows over different rules do not add up."""
+    """Holds back the months whose derivatives are split by another rule: periods over different rules do not add up."""
     rules = {month: made_by(lake, month).get(ORIGIN_RULE, rule) for month in finished.publishable}
     others = {
         month: f"derivatives are split by {other}, and in this publication by {rule}: publish by {other}, or run again"
@@ -134,14 +134,14 @@ def require_same_headline(folder: PublishedFolder, draft: Path, allowed: Collect
 def headline_changes(before: Path, after: Path) -> list[str]:
     """A sentence for each share of an earlier version's headline that a later one states otherwise.
 
-    Nothing where the later one has another window under that month: it then holds more months, or fewer. Of two
+    Nothing where the later one has another period under that month: it then holds more months, or fewer. Of two
     countries that changed places the first ones are told though their shares moved little.
     """
     headline = _rows(before, _HEADLINE)
     if not headline:
         return []
-    month, window, months, population = headline[0]
-    asked = {"month": month, "window": window, "months": months, "population": population}
+    month, period, months, population = headline[0]
+    asked = {"month": month, "period": period, "months": months, "population": population}
     was, now = (dict(_rows(version, _SHARES, **asked)) for version in (before, after))
     if not now:
         return []
@@ -157,15 +157,15 @@ def headline_changes(before: Path, after: Path) -> list[str]:
 
 
 _HEADLINE = """
-    select month, "window", months_in_window, population from country_shares
-    where "window" = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
+    select month, period, months_in_period, population from country_shares
+    where period = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
     order by is_complete desc, month desc, population = 'new' desc
     limit 1
 """
 _SHARES = """
     select coalesce(country_name, member) as name, share from country_shares
     left join dim_country on country = member
-    where month = $month and "window" = $window and months_in_window = $months and population = $population
+    where month = $month and period = $period and months_in_period = $months and population = $population
       and attribution = 'uploader'
     order by share desc, name
 """

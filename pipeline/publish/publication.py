@@ -1,4 +1,4 @@
-"""One publication: every finished month, its windows and dimensions, as one version of the published folder."""
+"""One publication: every finished month, its periods and dimensions, as one version of the published folder."""
 
 from __future__ import annotations
 

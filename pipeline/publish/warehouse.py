@@ -79,7 +79,7 @@ def hold_to_the_lake(path: Path, months: LakeMonths, connect: Connect) -> None:
             name = f"census.{identifier(made.name)}"
             table = of_the_lake.get(made.name)
             if table is not None and set(table.schema.names()) <= set(made.table.schema.names()):
-                single = f"{name} where \"window\" = 'month'" if "window" in table.schema.names() else name
+                single = f"{name} where period = 'month'" if "period" in table.schema.names() else name
                 _require_same(made.name, _sums(connection, single, table), _counted(months.scan(table), table))
             for column, (other, other_column) in made.adds_up_to.items():
                 [found] = connection.sql(f"select sum({identifier(column)}) from {name}").fetchall()  # noqa: S608

@@ -13,20 +13,20 @@ from pipeline.databases import rows_to_show
 from pipeline.errors import CensusError
 from pipeline.months import days_in, parse_month
 from pipeline.report.figures import open_warehouse
-from pipeline.report.statements import MONTH_BY_MONTH, part, read_window
+from pipeline.report.statements import MONTH_BY_MONTH, part, read_period
 from pipeline.text import plain
 
 FIGURES = Path(__file__).parents[2] / "docs" / "benchmark-figures.csv"
 
-_OF_WINDOW = 'month = $month and "window" = $window and population = $population'
+_OF_PERIOD = "month = $month and period = $period and population = $population"
 
 
-def _of_window(table: str, value: str, members: str) -> str:
-    return f"select {value} from {table} where {_OF_WINDOW} and {members}"  # noqa: S608 - declared names
+def _of_period(table: str, value: str, members: str) -> str:
+    return f"select {value} from {table} where {_OF_PERIOD} and {members}"  # noqa: S608 - declared names
 
 
 def _of_shares(table: str, value: str = "share", members: str = "member = $member") -> str:
-    return _of_window(table, value, f"attribution = 'uploader' and {members}")
+    return _of_period(table, value, f"attribution = 'uploader' and {members}")
 
 
 def _of_attribute(dimension: str, but: str) -> str:
@@ -66,13 +66,13 @@ MEASURES: dict[str, tuple[str, str]] = {
     ),
     "top_share": (
         "percent",
-        _of_window(
+        _of_period(
             "concentration",
             "case $member when '10' then top_10_share when '100' then top_100_share else top_1000_share end",
             "dimension = 'model'",
         ),
     ),
-    "mean_size": ("billion parameters", _of_window("model_sizes", "mean_parameters", "within = 'all'")),
+    "mean_size": ("billion parameters", _of_period("model_sizes", "mean_parameters", "within = 'all'")),
     "models": ("million", "select models from dim_month where month = $month"),
     "downloads_per_day": ("million", "select downloads / $days from dim_month where month = $month"),
 }
@@ -88,13 +88,13 @@ class PublishedFigure:
     value: float
     unit: str
     source: str
-    window: str
+    period: str
     population: str
     denominator: str
     standing: str
     measure: str
     our_population: str
-    our_window: str
+    our_period: str
     our_member: str
     our_month: date | None
     differs: str
@@ -138,7 +138,7 @@ def compare(folder: Path, figures: list[PublishedFigure]) -> tuple[list[Comparis
         CensusError: nothing is published.
     """
     with open_warehouse(folder) as connection:
-        published = read_window(connection, MONTH_BY_MONTH)
+        published = read_period(connection, MONTH_BY_MONTH)
         compared = [_compared(connection, figure, published.months) for figure in figures]
         return compared, published.label()
 
@@ -151,7 +151,7 @@ def _compared(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, mo
     unit, query = MEASURES[figure.measure]
     given = {
         "month": month,
-        "window": figure.our_window,
+        "period": figure.our_period,
         "population": figure.our_population,
         "member": figure.our_member,
         "days": days_in(month),
@@ -161,18 +161,18 @@ def _compared(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, mo
     differs = [figure.differs] if figure.differs else []
     if month != wanted:
         differs.append(f"our month is {month:%Y-%m}, {wanted:%Y-%m} is not published")
-    differs.append(_window_and_coverage(connection, figure, month))
+    differs.append(_period_and_coverage(connection, figure, month))
     value = found[0][0] if found else None
     return Comparison(figure, None if value is None else value * _SCALES.get(unit, 1), month, differs)
 
 
-def _window_and_coverage(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, month: date) -> str:
+def _period_and_coverage(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, month: date) -> str:
     query = _of_shares("country_shares", "any_value(coverage), any_value(denominator)", "true")
-    given = {"month": month, "window": figure.our_window, "population": figure.our_population}
+    given = {"month": month, "period": figure.our_period, "population": figure.our_population}
     [(coverage, denominator)] = connection.sql(query, params=given).fetchall()
-    window = read_window(connection, figure.our_window, month)
+    period = read_period(connection, figure.our_period, month)
     covered = part(coverage, denominator, "attributed")
-    return f"ours: {figure.our_population}, {window.in_words()}, {covered}; {window.terms()['Basis']}"
+    return f"ours: {figure.our_population}, {period.in_words()}, {covered}; {period.terms()['Basis']}"
 
 
 def as_text(comparisons: list[Comparison], label: str) -> str:
@@ -185,7 +185,7 @@ def as_text(comparisons: list[Comparison], label: str) -> str:
         ours = "none" if comparison.ours is None else f"{comparison.ours:,.2f}"
         lines += [
             f"{figure.subject:{width}}  {figure.value:9,g}  {ours:>10}  {figure.unit}",
-            f"    {figure.source} ({figure.standing}): {figure.window}, {figure.population}, of {figure.denominator}",
+            f"    {figure.source} ({figure.standing}): {figure.period}, {figure.population}, of {figure.denominator}",
             *(f"    {plain(text)}" for text in comparison.differs),
         ]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """One published share, taken apart: organisations, families, rules of attribution and models that add up to it.
 
 Everything is read from the published warehouse, by SQL that is handed out with the answer. Without further words the
-share is the headline's: the same window, population and attribution.
+share is the headline's: the same period, population and attribution.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from pipeline.report.statements import (
     ATTRIBUTION_MEANINGS,
     NOTHING,
     POPULATION_MEANINGS,
-    Window,
+    Period,
     part,
-    read_window,
+    read_period,
     terms_as_text,
 )
 from pipeline.text import plain
@@ -38,7 +38,7 @@ LEVELS = {
     "models": "dim_model.model_id as name, facts.organization, facts.family, facts.method, {registry_row}",
 }
 """What a share is taken apart into besides organisations, and what is selected of the facts for it."""
-MOVED = "(organisations that moved to or from another country in the window)"
+MOVED = "(organisations that moved to or from another country in the period)"
 """An organisation's downloads are those of the country where it was last."""
 
 RULES = {
@@ -61,7 +61,7 @@ class Asked:
     dimension: str
     member: str
     month: date | None = None
-    window: str | None = None
+    period: str | None = None
     population: str | None = None
     attribution: str = "uploader"
 
@@ -71,7 +71,7 @@ class Explanation:
     """A share and its parts: for each level the rows, largest first, which add up to `downloads`."""
 
     figure: Asked
-    window: Window
+    period: Period
     downloads: float
     denominator: float
     share: float
@@ -84,16 +84,16 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """The explanation as plain values, months as text."""
-        window = self.window
-        values = asdict(replace(self, window=None, levels={}, sql={}))  # type: ignore[arg-type]
+        period = self.period
+        values = asdict(replace(self, period=None, levels={}, sql={}))  # type: ignore[arg-type]
         snapshots = [
             {name: _text(value) for name, value in asdict(month).items() if name != "is_synthetic"}
-            for month in window.held
+            for month in period.held
         ]
         return values | {
             "figure": values["figure"] | {"month": f"{self.figure.month:%Y-%m}"},
-            "window": {"name": window.name, "is_complete": not window.missing, "is_synthetic": window.is_synthetic}
-            | {name: [f"{month:%Y-%m}" for month in getattr(window, name)] for name in ("months", "missing")},
+            "period": {"name": period.name, "is_complete": not period.missing, "is_synthetic": period.is_synthetic}
+            | {name: [f"{month:%Y-%m}" for month in getattr(period, name)] for name in ("months", "missing")},
             "statement": self._statement(),
             "levels": dict(self.levels),
             "snapshots": snapshots,
@@ -102,10 +102,10 @@ class Explanation:
 
     def as_text(self, most: int) -> str:
         """The explanation as tables of at most `most` rows each, under what qualifies the share."""
-        label = self.window.label()
+        label = self.period.label()
         said = f"{label}. " * bool(label) + self._named()
         lines = [said, *terms_as_text(self._statement())]
-        for month in self.window.held:
+        for month in self.period.held:
             opened, closed = month.opened_at or "nothing before", month.closed_at
             lines.append(f"    {month.month:%Y-%m}  {plain(month.source_revision)}, {opened} to {closed}")
         for level, rows in self.levels.items():
@@ -118,19 +118,19 @@ class Explanation:
 
     def since_as_text(self, before: Explanation, most: int) -> str:
         """What changed since an earlier month, as tables of at most `most` rows each."""
-        label = self.window.label() or before.window.label()
+        label = self.period.label() or before.period.label()
         moved = self.downloads - before.downloads
         lines = [
             f"{label}. " * bool(label) + f"{plain(self.figure.member)}: {moved:+,.0f} downloads",
-            f"  now          {self._named()}, {self.window.in_words()}",
-            f"  before       {before._named()}, {before.window.in_words()}",
+            f"  now          {self._named()}, {self.period.in_words()}",
+            f"  before       {before._named()}, {before.period.in_words()}",
         ]
         earlier = before._statement()
         lines += terms_as_text(
             {
                 term: words if words == earlier[term] else f"{words}; before: {earlier[term]}"
                 for term, words in self._statement().items()
-                if term != "Window"
+                if term != "Period"
             }
         )
         for level, rows in changes(self, before).items():
@@ -151,14 +151,14 @@ class Explanation:
         figure = self.figure
         bounds = f"{self.share_low:.2%} to {self.share_high:.2%}" if self.denominator else NOTHING
         return {
-            "Window": self.window.in_words(),
+            "Period": self.period.in_words(),
             "Population": POPULATION_MEANINGS[str(figure.population)],
             "Attribution": ATTRIBUTION_MEANINGS[figure.attribution],
             "Denominator": f"{self.denominator:,.0f} downloads, nothing left out",
             "Coverage": part(self.coverage, self.denominator, "of the denominator attributed"),
             "Bounds": bounds,
             "Version": self.version,
-            **self.window.terms(),
+            **self.period.terms(),
         }
 
 
@@ -185,9 +185,9 @@ def explain(folder: Path, asked: Asked) -> Explanation:
     with open_warehouse(folder) as connection:
         figure = _as_the_headline(connection, asked)
         stated = _stated(connection, figure)
-        window = read_window(connection, str(figure.window), figure.month)
+        period = read_period(connection, str(figure.period), figure.month)
         sql = {"organizations": _sql_of_organizations(figure)}
-        sql |= {level: _sql(figure, window.promised[0], level) for level in LEVELS}
+        sql |= {level: _sql(figure, period.promised[0], level) for level in LEVELS}
         levels = {level: rows_of(connection.sql(query)) for level, query in sql.items()}
         [(version,)] = connection.sql("select any_value(version) from _census").fetchall()
     for level, rows in levels.items():
@@ -197,7 +197,7 @@ def explain(folder: Path, asked: Asked) -> Explanation:
                 f"the {level} behind the share add up to {found:,.2f} downloads, not to {stated['downloads']:,.2f}: "
                 "publish again"
             )
-    return Explanation(figure=figure, window=window, **stated, version=version, levels=levels, sql=sql)
+    return Explanation(figure=figure, period=period, **stated, version=version, levels=levels, sql=sql)
 
 
 def _as_the_headline(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Asked:
@@ -208,7 +208,7 @@ def _as_the_headline(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Ask
     return replace(
         asked,
         month=headline.last_month,
-        window=asked.window or headline.window,
+        period=asked.period or headline.period,
         population=asked.population or headline.population,
     )
 
@@ -221,8 +221,8 @@ def _stated(connection: duckdb.DuckDBPyConnection, figure: Asked) -> Row:
     known = _known_members(connection, figure.dimension)
     if figure.member in known:
         raise CensusError(
-            f"{figure.dimension} {figure.member!r} has no downloads in {figure.month:%Y-%m} ({figure.window}, "
-            f"population {figure.population}, {figure.attribution}): choose another month, window or population"
+            f"{figure.dimension} {figure.member!r} has no downloads in {figure.month:%Y-%m} ({figure.period}, "
+            f"population {figure.population}, {figure.attribution}): choose another month, period or population"
         )
     close = _similar(figure.member, known)
     hint = f"did you mean {' or '.join(close)}?" if close else f"choose a member of {figure.dimension}_shares"
@@ -257,7 +257,7 @@ def _shares_of(figure: Asked) -> str:
 
 def _rows_like(figure: Asked) -> str:
     return (
-        f"month = date '{figure.month}' and \"window\" = '{quoted(str(figure.window))}' "
+        f"month = date '{figure.month}' and period = '{quoted(str(figure.period))}' "
         f"and population = '{quoted(str(figure.population))}' and attribution = '{quoted(figure.attribution)}'"
     )
 

@@ -20,8 +20,8 @@ from pipeline.report.statements import (
     MONTH_BY_MONTH,
     NOTHING,
     POPULATION_MEANINGS,
-    Window,
-    read_window,
+    Period,
+    read_period,
 )
 from pipeline.schema.figure import Chart, Figure, Shown
 
@@ -32,8 +32,8 @@ _WRITTEN = {"share": ".2%", "index": ".3f", "count": ",.0f", "number": ",.1f", "
 
 _OF_VIEW = "population = $population and attribution = $attribution"
 _CONDITIONS = {
-    "$of_window": f'month = $month and "window" = $window and {_OF_VIEW}',
-    "$of_months": f"\"window\" = 'month' and {_OF_VIEW}",
+    "$of_period": f"month = $month and period = $period and {_OF_VIEW}",
+    "$of_months": f"period = 'month' and {_OF_VIEW}",
 }
 
 Row = dict[str, Any]
@@ -44,7 +44,7 @@ class View:
     """One way to look at a figure: what its numbers are of, the rows of its table, and those that its chart draws."""
 
     name: str
-    window: Window
+    period: Period
     statement: Mapping[str, str]
     rows: Sequence[Row]
     drawn: Sequence[Row]
@@ -60,7 +60,7 @@ class ReadFigure:
     @property
     def is_synthetic(self) -> bool:
         """Whether any of it is of the synthetic sample."""
-        return any(view.window.is_synthetic for view in self.views)
+        return any(view.period.is_synthetic for view in self.views)
 
     @property
     def marked_title(self) -> str:
@@ -70,7 +70,7 @@ class ReadFigure:
     @property
     def labelled_title(self) -> str:
         """The title after the warning of its first view, where there is one."""
-        label = self.views[0].window.label()
+        label = self.views[0].period.label()
         return f"{label}. {self.figure.title}" if label else self.figure.title
 
     def without(self, *terms: str) -> ReadFigure:
@@ -103,11 +103,11 @@ class ReadFigure:
 
 @dataclass(frozen=True)
 class Definition:
-    """What the headline is of: a window by its name and last month, and a population."""
+    """What the headline is of: a period by its name and last month, and a population."""
 
     last_month: date
-    window: str
-    months_in_window: int
+    period: str
+    months_in_period: int
     is_complete: bool
     population: str
     denominator: float
@@ -118,7 +118,7 @@ class Definition:
 _DEFINITION = f"""
     select {", ".join(f'"{name}"' if name != "last_month" else "month" for name in Definition.__dataclass_fields__)}
     from country_shares
-    where "window" = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
+    where period = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
       and ($month is null or month = $month)
     order by is_complete desc, month desc, population = 'new' desc
     limit 1
@@ -160,29 +160,29 @@ def rows_of(found: duckdb.DuckDBPyRelation) -> list[Row]:
 
 
 class FigureReader:
-    """Reads declared figures of the headline's window and population from an open warehouse."""
+    """Reads declared figures of the headline's period and population from an open warehouse."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, definition: Definition) -> None:
         self._connection = connection
-        self._windows = {
-            "window": read_window(connection, definition.window, definition.last_month),
-            "months": read_window(connection, MONTH_BY_MONTH),
+        self._periods = {
+            "period": read_period(connection, definition.period, definition.last_month),
+            "months": read_period(connection, MONTH_BY_MONTH),
         }
         self._names = dict(rows_to_show(connection.sql("select country, country_name from dim_country")))
         self._brief = {name: name.partition(" (")[0] for name in self._names.values()}
         self._given: dict[str, Any] = {
             "month": definition.last_month,
-            "window": definition.window,
+            "period": definition.period,
             "population": definition.population,
         }
 
     @cached_property
     def _leading(self) -> list[str]:
-        """The countries with most downloads in the window."""
+        """The countries with most downloads in the period."""
         rows = self._rows(
             """
             select member from country_shares join dim_country on member = country
-            where $of_window and is_country and downloads > 0 order by downloads desc, member
+            where $of_period and is_country and downloads > 0 order by downloads desc, member
             """,
             {"attribution": "uploader"},
         )
@@ -193,22 +193,22 @@ class FigureReader:
         return ReadFigure(figure, [self._view(figure, name, given) for name, given in figure.views.items()])
 
     def _view(self, figure: Figure, name: str, given: Mapping[str, str]) -> View:
-        window = self._windows[figure.over]
-        rows = self._rows(figure.sql, {"months": window.months, **given})
+        period = self._periods[figure.over]
+        rows = self._rows(figure.sql, {"months": period.months, **given})
         statement = {
-            "Window": window.in_words(),
+            "Period": period.in_words(),
             "Population": figure.population or POPULATION_MEANINGS[self._given["population"]],
             "Attribution": figure.attribution or ATTRIBUTION_MEANINGS[given["attribution"]],
             "Denominator": _range((row.get("denominator") for row in rows), ",.0f", figure.denominator),
             "Coverage": _coverage(figure, rows),
-            **window.terms(),
+            **period.terms(),
         }
         if not figure.counts_downloads:
             statement["Basis"] = COUNTS_REPOSITORIES
             del statement["Quality"]
         shown = [self._named(figure, row) for row in rows]
         drawn = [{name: self._brief.get(value, value) for name, value in row.items()} for row in shown]
-        return View(name, window, statement, shown, drawn)
+        return View(name, period, statement, shown, drawn)
 
     def _rows(self, query: str, given: Mapping[str, Any]) -> list[Row]:
         for name, condition in _CONDITIONS.items():

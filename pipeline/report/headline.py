@@ -21,7 +21,7 @@ from pipeline.report.statements import columns_as_text, terms_as_text
 from pipeline.schema.figure import Figure
 from pipeline.text import plain
 
-_ALWAYS_SAID = ("Window", "Denominator", "Coverage")
+_ALWAYS_SAID = ("Period", "Denominator", "Coverage")
 """Terms that stand below every figure; the others where they differ from the headline's."""
 
 
@@ -45,10 +45,10 @@ class Headline:
         return asdict(self.definition) | {
             "last_month": f"{self.definition.last_month:%Y-%m}",
             "attribution": "uploader",
-            "months": [f"{month:%Y-%m}" for month in view.window.months],
-            "missing": [f"{month:%Y-%m}" for month in view.window.missing],
-            "sources": sorted({facts.source for facts in view.window.held}),
-            "is_synthetic": view.window.is_synthetic,
+            "months": [f"{month:%Y-%m}" for month in view.period.months],
+            "missing": [f"{month:%Y-%m}" for month in view.period.missing],
+            "sources": sorted({facts.source for facts in view.period.held}),
+            "is_synthetic": view.period.is_synthetic,
             "statement": dict(view.statement),
             "members": self.members,
             "figures": [figure.as_dict() for figure in self.figures[1:]],

@@ -36,7 +36,7 @@ def months_pictured(lake: Lake, table: Table, month: date) -> list[date]:
 def read_month(
     lake: Lake, table: Table, facts: Sequence[Mapping[str, Any]], figures: Iterable[Figure]
 ) -> list[ReadFigure]:
-    """The figures over the months that `facts` state, as if these were published; the window is the last of them.
+    """The figures over the months that `facts` state, as if these were published; the period is the last of them.
 
     What is not known before publication, such as incidents, is not stated. Figures without values are left out.
     """

@@ -19,7 +19,7 @@ from pipeline.months import in_words
 from pipeline.report import charts
 from pipeline.report.figures import TEXTS, FigureReader, ReadFigure, headline_definition, open_warehouse, written
 from pipeline.report.picture import REPORT_NAME, Picture
-from pipeline.report.statements import MONTH_BY_MONTH, read_window
+from pipeline.report.statements import MONTH_BY_MONTH, read_period
 from pipeline.schema.figure import Figure
 from pipeline.text import plain
 from pipeline.wording import counted
@@ -83,7 +83,7 @@ def pictures_of(read: ReadFigure, draw: Callable[..., bytes] = charts.png) -> li
         return []
     words = f"{read.marked_title}. {charts.in_words(chart, view.drawn)}"
     statement = ". ".join(f"{term}: {said}" for term, said in view.statement.items())
-    drawn = draw(chart, view.drawn, view.window.label(), read.figure.title)
+    drawn = draw(chart, view.drawn, view.period.label(), read.figure.title)
     return [Picture(read.figure.key, read.figure.table, words, f"{statement}.", drawn)]
 
 
@@ -95,5 +95,5 @@ def read_edition(connection: duckdb.DuckDBPyConnection) -> Edition:
         from _census
         """
     ).fetchall()
-    window = read_window(connection, MONTH_BY_MONTH)
-    return Edition(version, published_at, code_version, in_words(window.months), window.label())
+    period = read_period(connection, MONTH_BY_MONTH)
+    return Edition(version, published_at, code_version, in_words(period.months), period.label())

@@ -14,7 +14,7 @@ REPORT_NAME = "report.html"
 class Picture:
     """A figure's chart as PNG or SVG: the figure's key, and the published table that it shows.
 
-    `words` say it to those who do not see it, `statement` is what the figure is of: window, population and so on.
+    `words` say it to those who do not see it, `statement` is what the figure is of: period, population and so on.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""What is said of a figure: the months of its window, what they were measured from, and what the terms mean."""
+"""What is said of a figure: the months of its period, what they were measured from, and what the terms mean."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class MonthFacts:
 
 
 @dataclass(frozen=True)
-class Window:
-    """A window by name: `promised` are the months that the name stands for, `held` those of them that there are."""
+class Period:
+    """A period by name: `promised` are the months that the name stands for, `held` those of them that there are."""
 
     name: str
     promised: tuple[date, ...]
@@ -106,13 +106,13 @@ class Window:
         return f"PARTLY SYNTHETIC: {in_words(synthetic)} are of a {LABEL}" if synthetic else ""
 
 
-def read_window(connection: duckdb.DuckDBPyConnection, name: str, last: date | None = None) -> Window:
-    """The window of that name that ends with `last`, by default with the last published month."""
+def read_period(connection: duckdb.DuckDBPyConnection, name: str, last: date | None = None) -> Period:
+    """The period of that name that ends with `last`, by default with the last published month."""
     facts = ", ".join(MonthFacts.__dataclass_fields__)
     rows = rows_to_show(connection.sql(f"select {facts} from dim_month order by month"))  # noqa: S608 - declared names
     published = [MonthFacts(*row) for row in rows]
     if not published:
-        return Window(name, (), ())
+        return Period(name, (), ())
     last = last or published[-1].month
     first = {
         "month": last,
@@ -120,7 +120,7 @@ def read_window(connection: duckdb.DuckDBPyConnection, name: str, last: date | N
         "year_to_date": last.replace(month=1),
     }.get(name, published[0].month)
     promised = tuple(months_between(first, last))
-    return Window(name, promised, tuple(facts for facts in published if facts.month in promised))
+    return Period(name, promised, tuple(facts for facts in published if facts.month in promised))
 
 
 def basis_in_words(bases: Mapping[date, str]) -> str:

@@ -55,11 +55,11 @@ class Chart:
 class Figure:
     """One figure: a query over published tables, and what its numbers are of.
 
-    `sql` may name `$of_window` and `$of_months` (conditions: the rows of the headline's window, or of single months,
-    of its population and of the view's attribution), `$month`, `$window`, `$population` (the headline's), `$months`
-    (those that the window holds), `$leading` (the countries with most downloads in it) and the parameters of `views`,
+    `sql` may name `$of_period` and `$of_months` (conditions: the rows of the headline's period, or of single months,
+    of its population and of the view's attribution), `$month`, `$period`, `$population` (the headline's), `$months`
+    (those that the period holds), `$leading` (the countries with most downloads in it) and the parameters of `views`,
     of which the first is shown where there is space for one. Where the query has columns `denominator` and `coverage`,
-    the statement gives their range before the words of `denominator` and `coverage`. `over` is the headline's window,
+    the statement gives their range before the words of `denominator` and `coverage`. `over` is the headline's period,
     or each month by itself; over all months the query does not ask for `$month`.
     """
 
@@ -73,7 +73,7 @@ class Figure:
     sql: str
     columns: tuple[Shown, ...]
     chart: Chart | None
-    over: Literal["window", "months"] = "window"
+    over: Literal["period", "months"] = "period"
     views: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: UPLOADER)
     choice: str = "Attribution"
     """What the reader chooses by the views."""

@@ -1,4 +1,4 @@
-"""The words in which readers ask for a share: populations, attributions and windows."""
+"""The words in which readers ask for a share: populations, attributions and periods."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ POPULATIONS = (
 )
 POPULATION_NAMES = tuple(population.name for population in POPULATIONS)
 ATTRIBUTIONS = ("uploader", "origin")
-WINDOWS = ("month", "trailing_12_months", "year_to_date", "cumulative")
+PERIODS = ("month", "trailing_12_months", "year_to_date", "cumulative")

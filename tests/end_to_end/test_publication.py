@@ -275,7 +275,7 @@ def test_a_database_that_cannot_be_reached_is_one_sentence(home):
 
 
 def test_hostile_names_are_explained_without_steering_the_terminal(explained, home):
-    arguments = ["--month", "2026-05", "--country", "unmapped", "--window", "month", "--population", "all"]
+    arguments = ["--month", "2026-05", "--country", "unmapped", "--period", "month", "--population", "all"]
     printed = explained(home, *arguments, "--top", 100).output
     assert not set(printed) & {"\x1b", "\u202e"}
     assert "maker/\\x1b[31mred" in printed
@@ -284,11 +284,11 @@ def test_hostile_names_are_explained_without_steering_the_terminal(explained, ho
 
 
 FIGURES = [
-    ["--country", "CN", "--window", "month", "--population", "all"],
+    ["--country", "CN", "--period", "month", "--population", "all"],
     ["--country", "CN"],
-    ["--country", "unmapped", "--attribution", "origin", "--window", "trailing_12_months", "--population", "new"],
-    ["--organization", "Alibaba", "--window", "cumulative", "--population", "all"],
-    ["--organization", "Meta", "--attribution", "origin", "--window", "month", "--population", "all"],
+    ["--country", "unmapped", "--attribution", "origin", "--period", "trailing_12_months", "--population", "new"],
+    ["--organization", "Alibaba", "--period", "cumulative", "--population", "all"],
+    ["--organization", "Meta", "--attribution", "origin", "--period", "month", "--population", "all"],
 ]
 
 
@@ -299,7 +299,7 @@ def test_an_explanation_adds_up_to_the_published_figure_and_so_does_its_sql(expl
     [(published,)] = rows_of(
         sample[0],
         f"""select downloads from {figure["dimension"]}_shares where month = '2025-08-01'
-        and "window" = '{figure["window"]}' and population = '{figure["population"]}'
+        and period = '{figure["period"]}' and population = '{figure["population"]}'
         and attribution = '{figure["attribution"]}' and member = '{figure["member"]}'""",
     )
     assert published > 0
@@ -376,7 +376,7 @@ while not os.path.exists(stop):
             assert reader.sql(f"select count(distinct month) from {table}").fetchall()[0][0] in (months, 1), table
         [(worst,)] = reader.sql(
             'select max(abs(total - 1)) from (select sum(share) as total from country_shares '
-            'group by month, "window", population, attribution)'
+            'group by month, period, population, attribution)'
         ).fetchall()
         assert worst < 1e-6
         versions.add(version)

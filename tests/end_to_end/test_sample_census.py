@@ -100,15 +100,15 @@ def test_the_headline_is_the_published_one(asked, sample):
 
 def test_the_printed_headline_says_all_that_qualifies_it(asked, sample):
     printed = asked(sample[0], "headline", "--last-month", "2025-08").stdout
-    for word in ("SYNTHETIC", "window", "2024-09 to 2025-08", "population", "attribution", "denominator", "coverage"):
+    for word in ("SYNTHETIC", "period", "2024-09 to 2025-08", "population", "attribution", "denominator", "coverage"):
         assert word in printed
 
 
-def test_windows_across_the_change_of_counters_say_mixed(sample):
+def test_periods_across_the_change_of_counters_say_mixed(sample):
     with warehouse_of(sample) as warehouse:
         bases = dict(
             warehouse.sql(
-                "select distinct month, basis from country_shares where \"window\" = 'trailing_12_months'"
+                "select distinct month, basis from country_shares where period = 'trailing_12_months'"
             ).fetchall()
         )
         monthly = dict(warehouse.sql("select month, basis from dim_month").fetchall())

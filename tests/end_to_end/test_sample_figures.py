@@ -169,7 +169,7 @@ def test_qwens_share_of_new_derivatives_is_shown_as_planted(sample, headline):
     )
     split = truth_of(sample, "roots").join(new, on="hub_id")
     qwens = split.filter(root_namespace="Qwen")["weight"].sum()
-    shown = figure(headline, "qwen", "part")["in_the_window"]
+    shown = figure(headline, "qwen", "part")["in_the_period"]
     assert shown["new"] == pytest.approx(qwens)
     assert shown["share"] == pytest.approx(qwens / split["weight"].sum(), abs=0.002)
 
@@ -198,9 +198,9 @@ def test_the_cadence_of_releases_is_shown_as_planted(sample, headline):
 def test_every_printed_figure_says_what_it_is_of(asked, sample):
     printed = asked(sample[0], "headline", "--last-month", "2025-08").stdout
     for block in printed.split("\n\n")[2:]:
-        title, window, *_ = block.splitlines()
+        title, period, *_ = block.splitlines()
         assert "(synthetic)" in title
-        assert "2024-09 to 2025-08" in window
+        assert "2024-09 to 2025-08" in period
         assert "\n  denominator  " in block
         assert "\n  coverage     " in block
 
@@ -227,15 +227,15 @@ def test_a_change_is_taken_apart_into_what_adds_up_to_it(asked, sample):
     assert f"{moved:+,.0f} downloads" in asked(sample[0], *arguments).stdout
 
 
-def test_trailing_windows_are_the_sums_of_their_months(sample):
+def test_trailing_periods_are_the_sums_of_their_months(sample):
     with duckdb.connect(str(sample[0] / "published" / "census.duckdb"), read_only=True) as warehouse:
         for table in ("country_shares", "organization_shares", "attribute_shares"):
             [(different,)] = warehouse.sql(
                 f"""
-                with keys as (select * from {table} where "window" = 'trailing_12_months' and month = '2025-08-01')
+                with keys as (select * from {table} where period = 'trailing_12_months' and month = '2025-08-01')
                 select count(*) from keys join (
                   select population, attribution, dimension, member, sum(downloads) as summed
-                  from {table} where "window" = 'month' and month between '2024-09-01' and '2025-08-01'
+                  from {table} where period = 'month' and month between '2024-09-01' and '2025-08-01'
                     {"and within = 'all'" if table == "attribute_shares" else ""}
                   group by all
                 ) using (population, attribution, dimension, member)
@@ -246,14 +246,14 @@ def test_trailing_windows_are_the_sums_of_their_months(sample):
             assert different == 0, table
 
 
-def test_every_windowed_table_is_published_and_no_incomplete_window_is_called_complete(sample):
+def test_every_periodic_table_is_published_and_no_incomplete_period_is_called_complete(sample):
     with duckdb.connect(str(sample[0] / "published" / "census.duckdb"), read_only=True) as warehouse:
-        for name in (made.name for made in CATALOGUE.published.values() if "window" in made.references):
+        for name in (made.name for made in CATALOGUE.published.values() if "period" in made.references):
             [(rows, false_claims)] = warehouse.sql(
                 f"""
-                select count(*), count(*) filter (is_complete and months_in_window <> case "window"
+                select count(*), count(*) filter (is_complete and months_in_period <> case period
                   when 'month' then 1 when 'trailing_12_months' then 12 when 'year_to_date' then month(month)
-                  else months_in_window end)
+                  else months_in_period end)
                 from {name}
                 """
             ).fetchall()

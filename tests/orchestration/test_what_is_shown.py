@@ -27,7 +27,7 @@ def rows(table, *given):
 
 
 def share(month, member, value, **further):
-    stated = {"population": "new", "attribution": "uploader", "window": "month", "basis": "all_time_delta"}
+    stated = {"population": "new", "attribution": "uploader", "period": "month", "basis": "all_time_delta"}
     return (
         stated
         | {"coverage": 0.9, "denominator": 10, "downloads": 5, "month": month, "member": member, "share": value}
@@ -81,8 +81,8 @@ def test_the_pictures_of_a_mart_are_the_declared_figures_over_the_months_that_th
         assert ElementTree.fromstring(base64.b64decode(encoded)).tag.endswith("svg")
         assert "<script>" not in markdown
         assert "Incidents" not in markdown
-    assert "Window: 2025-08 \\(month\\)" in shown["countries"]
-    assert "Window: 2025-07 to 2025-08" in shown["countries-over-time"]
+    assert "Period: 2025-08 \\(month\\)" in shown["countries"]
+    assert "Period: 2025-07 to 2025-08" in shown["countries-over-time"]
     assert "Source: 2025-07: unknown; 2025-08: sample" in shown["countries-over-time"]
     assert "Basis: differences of cumulative counters. Quality: unknown" in shown["countries-over-time"]
 

@@ -72,12 +72,12 @@ def change_one_byte(path, place=0.5):
 
 
 SHARE_COLUMNS = (
-    'month date, "window" varchar, months_in_window integer, is_complete boolean, population varchar, '
+    "month date, period varchar, months_in_period integer, is_complete boolean, population varchar, "
     "attribution varchar, member varchar, share double"
 )
 
 
-def warehouse(folder, shares, *, months=(AUGUST,), months_in_window=12):
+def warehouse(folder, shares, *, months=(AUGUST,), months_in_period=12):
     """A warehouse in which the trailing year to the last of the months has these shares by country."""
     with duckdb.connect(folder / "census.duckdb") as made:
         made.sql("create table dim_month (month date)")
@@ -88,6 +88,6 @@ def warehouse(folder, shares, *, months=(AUGUST,), months_in_window=12):
         for member, share in shares.items():
             made.execute(
                 "insert into country_shares values (?, 'trailing_12_months', ?, true, 'new', 'uploader', ?, ?)",
-                [months[-1], months_in_window, member, share],
+                [months[-1], months_in_period, member, share],
             )
     return folder

@@ -135,9 +135,9 @@ def test_a_change_of_places_is_told_however_small(folder, draft):
     assert said.startswith("US leads 2025-08")
 
 
-def test_a_window_that_holds_more_months_than_before_is_no_correction(folder, draft):
-    published(folder, {"CN": 0.6}, months_in_window=3)
-    guards.require_same_headline(folder, warehouse(draft, {"CN": 0.1}, months_in_window=4))
+def test_a_period_that_holds_more_months_than_before_is_no_correction(folder, draft):
+    published(folder, {"CN": 0.6}, months_in_period=3)
+    guards.require_same_headline(folder, warehouse(draft, {"CN": 0.1}, months_in_period=4))
 
 
 @pytest.fixture

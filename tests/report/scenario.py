@@ -10,7 +10,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
 
-WINDOWS = ("month", "trailing_12_months", "year_to_date", "cumulative")
+PERIODS = ("month", "trailing_12_months", "year_to_date", "cumulative")
 COUNTRIES = {"CN": "China", "US": "United States", "unmapped": "Unmapped (organisations not in the registry)"}
 DEFAULTS = {
     pl.String: "text",
@@ -59,14 +59,14 @@ def write(folder, tables):
     return folder
 
 
-def months_promised(window, last, published):
-    """The months that a window's name stands for, counted back one by one."""
+def months_promised(period, last, published):
+    """The months that a period's name stands for, counted back one by one."""
     first = {
         "month": last,
         "trailing_12_months": add_months(last, -11),
         "year_to_date": date(last.year, 1, 1),
         "cumulative": min(published, default=last),
-    }[window]
+    }[period]
     found = [last]
     while found[0] > first:
         found.insert(0, add_months(found[0], -1))
@@ -97,18 +97,18 @@ def dimensions(months):
 
 
 def country_shares(months, population="new"):
-    """The shares by country over every window that ends with a published month, by uploader and by origin."""
+    """The shares by country over every period that ends with a published month, by uploader and by origin."""
     by_month = {month.month: month for month in months}
     rows = []
     for last in by_month:
-        for window in WINDOWS:
-            promised = months_promised(window, last, by_month)
+        for period in PERIODS:
+            promised = months_promised(period, last, by_month)
             held = [by_month[month] for month in promised if month in by_month]
-            rows += _window(window, last, held, is_complete=len(held) == len(promised), population=population)
+            rows += _period(period, last, held, is_complete=len(held) == len(promised), population=population)
     return rows_of("country_shares", *rows)
 
 
-def _window(window, last, held, *, is_complete, population):
+def _period(period, last, held, *, is_complete, population):
     totals = {code: sum(month.downloads.get(code, 0) for month in held) for code in COUNTRIES}
     whole = sum(totals.values())
     bases = {month.basis for month in held}
@@ -117,7 +117,7 @@ def _window(window, last, held, *, is_complete, population):
             share = downloads / whole if whole else 0.0
             unmapped = totals["unmapped"] / whole if whole else 0.0
             yield (
-                {"month": last, "window": window, "months_in_window": len(held), "is_complete": is_complete}
+                {"month": last, "period": period, "months_in_period": len(held), "is_complete": is_complete}
                 | {"population": population, "attribution": attribution, "dimension": "country", "member": code}
                 | {"downloads": downloads, "denominator": whole, "share": share, "share_low": share}
                 | {"share_high": share + unmapped * (code != "unmapped"), "coverage": 1 - unmapped if whole else 0.0}

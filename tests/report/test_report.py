@@ -30,7 +30,7 @@ HOSTILE = (
     "maker/]]></style>",
     "maker/${1}{{datum}}currentColor",
 )
-TERMS = ("Window", "Population", "Attribution", "Denominator", "Coverage", "Basis", "Incidents", "Source")
+TERMS = ("Period", "Population", "Attribution", "Denominator", "Coverage", "Basis", "Incidents", "Source")
 FIGURES = tuple(figure.key for figure in CATALOGUE.figures)
 OF_COUNTRIES = ("countries", "countries-over-time")
 
@@ -42,12 +42,12 @@ def published(*, is_synthetic):
     return [*dimensions(months), country_shares(months)]
 
 
-def of_every_window(*given):
-    """The rows for each month, window and attribution."""
+def of_every_period(*given):
+    """The rows for each month, period and attribution."""
     return [
-        {"month": month, "window": window, "population": "new", "attribution": attribution} | row
+        {"month": month, "period": period, "population": "new", "attribution": attribution} | row
         for month in MONTHS
-        for window in ("month", "trailing_12_months")
+        for period in ("month", "trailing_12_months")
         for attribution in ("uploader", "origin")
         for row in given
     ]
@@ -85,13 +85,13 @@ def facts():
         for member in members
     ]
     return [
-        rows_of("organization_shares", *of_every_window(*organizations)),
-        rows_of("attribute_shares", *of_every_window(*attributes)),
+        rows_of("organization_shares", *of_every_period(*organizations)),
+        rows_of("attribute_shares", *of_every_period(*attributes)),
         rows_of("family_shares", *families),
         rows_of("derivation_flows", *flows),
-        rows_of("model_sizes", *of_every_window({"within": "all", "mean_parameters": 7e9}, {"within": "CN"})),
-        rows_of("concentration", *of_every_window(*({"dimension": name} for name in ("model", "country")))),
-        rows_of("release_cadence", {"window": "trailing_12_months", "dimension": "organization", "member": "Alibaba"}),
+        rows_of("model_sizes", *of_every_period({"within": "all", "mean_parameters": 7e9}, {"within": "CN"})),
+        rows_of("concentration", *of_every_period(*({"dimension": name} for name in ("model", "country")))),
+        rows_of("release_cadence", {"period": "trailing_12_months", "dimension": "organization", "member": "Alibaba"}),
         rows_of("coverage", *covered),
     ]
 
@@ -173,7 +173,7 @@ def test_nothing_of_a_real_source_is_called_synthetic(empty):
     assert "synthetic" not in body.lower()
 
 
-def test_an_incomplete_window_is_called_incomplete(report):
+def test_an_incomplete_period_is_called_incomplete(report):
     said = "2025-07 to 2025-08 (trailing_12_months, INCOMPLETE: 2 of 12 months; missing: 2024-09 to 2025-06)"
     assert said in sections(report[0])["countries"]
 
@@ -282,5 +282,5 @@ def test_the_main_figures_are_handed_out_as_small_pictures(report):
         assert not re.search(r"(?<!\\)[\[\]]", words.removeprefix("!["))
         picture_alone, _, statement = itself.partition("\n\n")
         assert re.fullmatch(r"data:image/png;base64,[\w+/=]+\)", picture_alone)
-        for term in ("Window", "Population", "Attribution", "Denominator", "Coverage", "Basis", "Source"):
+        for term in ("Period", "Population", "Attribution", "Denominator", "Coverage", "Basis", "Source"):
             assert f"{term}: " in statement

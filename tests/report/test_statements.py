@@ -14,10 +14,10 @@ from pipeline.months import add_months
 from pipeline.report.explain import Asked, explain
 from pipeline.report.figures import COUNTS_REPOSITORIES, FigureReader, headline_definition, open_warehouse
 from pipeline.report.headline import read_headline
-from pipeline.report.statements import BASIS_MEANINGS, NOTHING, read_window
+from pipeline.report.statements import BASIS_MEANINGS, NOTHING, read_period
 from tests.report.scenario import (
     COUNTRIES,
-    WINDOWS,
+    PERIODS,
     Month,
     country_shares,
     dimensions,
@@ -69,13 +69,13 @@ def said_by_month(text, months):
     return {month: said for named, said in split for month in months_in(named)}
 
 
-def expect_true(statement, window, last, published):
-    """Holds a statement to the months of the window."""
+def expect_true(statement, period, last, published):
+    """Holds a statement to the months of the period."""
     by_month = {month.month: month for month in published}
-    promised = months_promised(window, last, by_month)
+    promised = months_promised(period, last, by_month)
     held = [by_month[month] for month in promised if month in by_month]
     months = [month.month for month in held]
-    named, _, about = statement["Window"].partition(" (")
+    named, _, about = statement["Period"].partition(" (")
     assert months_in(named) == months
     assert (", INCOMPLETE: " in about) == (months != promised)
     assert months_in(about.partition("missing: ")[2]) == [month for month in promised if month not in months]
@@ -117,7 +117,7 @@ def test_the_headline_and_every_figure_state_the_months_that_they_hold(months):
             reader = FigureReader(connection, headline_definition(connection))
             [over_time] = [figure for figure in CATALOGUE.figures if figure.key == "countries-over-time"]
             statement = reader.read(over_time).views[0].statement
-        assert months_in(statement["Window"].partition(" (")[0]) == [month.month for month in months]
+        assert months_in(statement["Period"].partition(" (")[0]) == [month.month for month in months]
         whole = sum(sum(month.downloads.values()) for month in held)
         assert first.views[0].statement["Denominator"] == f"{whole:,} downloads, nothing left out"
         assert (first.views[0].statement["Coverage"] == NOTHING) == (whole == 0)
@@ -129,14 +129,14 @@ def test_the_headline_and_every_figure_state_the_months_that_they_hold(months):
 
 @given(some_months, st.data())
 @settings(max_examples=25)
-def test_an_explanation_states_the_months_of_its_window_and_adds_up_to_them(months, data):
+def test_an_explanation_states_the_months_of_its_period_and_adds_up_to_them(months, data):
     asked = data.draw(st.sampled_from(months)).month
-    window, code = data.draw(st.sampled_from(WINDOWS)), data.draw(st.sampled_from(sorted(COUNTRIES)))
+    period, code = data.draw(st.sampled_from(PERIODS)), data.draw(st.sampled_from(sorted(COUNTRIES)))
     with TemporaryDirectory() as folder:
         publication(Path(folder), months)
-        found = explain(Path(folder), Asked("country", code, asked, window))
+        found = explain(Path(folder), Asked("country", code, asked, period))
     statement = found.as_dict()["statement"]
-    held = expect_true(statement, window, asked, months)
+    held = expect_true(statement, period, asked, months)
     expect_label(found.as_text(5), held)
     downloads, whole = sum(month.downloads[code] for month in held), sum(sum(m.downloads.values()) for m in held)
     assert found.downloads == downloads
@@ -159,14 +159,14 @@ def test_headline_and_explanation_without_further_words_give_the_same_figure_to_
             explained = explain(Path(folder), Asked("country", code))
             assert explained.downloads == stated[name]["downloads"]
             assert (explained.share, explained.share_low) == (stated[name]["share"], stated[name]["share_low"])
-            assert explained.window.in_words() == headline.figures[0].views[0].window.in_words()
+            assert explained.period.in_words() == headline.figures[0].views[0].period.in_words()
             assert explained.denominator == headline.definition.denominator
             assert explained.figure.population == headline.definition.population
 
 
 @given(some_months, st.data())
 @settings(max_examples=15)
-def test_figures_of_derivatives_add_up_the_months_of_the_window_and_no_others(months, data):
+def test_figures_of_derivatives_add_up_the_months_of_the_period_and_no_others(months, data):
     new = {month.month: data.draw(st.integers(1, 50)) for month in months}
     whole = {month: count + data.draw(st.integers(0, 50)) for month, count in new.items()}
     families = [
@@ -186,23 +186,23 @@ def test_figures_of_derivatives_add_up_the_months_of_the_window_and_no_others(mo
             reader = FigureReader(connection, definition)
             read = {figure.key: reader.read(figure).views[0] for figure in CATALOGUE.figures}
     held = [month for month in months_promised("trailing_12_months", definition.last_month, new) if month in new]
-    of_window, of_all = sum(new[month] for month in held), sum(whole[month] for month in held)
+    of_period, of_all = sum(new[month] for month in held), sum(whole[month] for month in held)
     [built_on], [flow] = read["built-on"].rows, read["flows"].rows
-    in_window = read["qwen"].rows[0]
-    assert built_on["new"] == in_window["new"] == flow["new"] == of_window
-    assert built_on["share"] == in_window["share"] == pytest.approx(of_window / of_all)
+    in_period = read["qwen"].rows[0]
+    assert built_on["new"] == in_period["new"] == flow["new"] == of_period
+    assert built_on["share"] == in_period["share"] == pytest.approx(of_period / of_all)
     assert read["built-on"].statement["Denominator"].startswith(f"{of_all:,} ")
-    assert read["flows"].statement["Denominator"].startswith(f"{of_window:,} ")
-    assert months_in(read["built-on"].statement["Window"].partition(" (")[0]) == held
+    assert read["flows"].statement["Denominator"].startswith(f"{of_period:,} ")
+    assert months_in(read["built-on"].statement["Period"].partition(" (")[0]) == held
     assert read["built-on"].statement["Basis"] == COUNTS_REPOSITORIES
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-def test_a_window_over_a_gap_names_what_it_holds_and_what_it_lacks(tmp_path, window):
+@pytest.mark.parametrize("period", PERIODS)
+def test_a_period_over_a_gap_names_what_it_holds_and_what_it_lacks(tmp_path, period):
     months = [Month(date(2026, month, 1), {"CN": 1, "US": 1, "unmapped": 0}) for month in (1, 2, 4, 5)]
     publication(tmp_path, months)
     with open_warehouse(tmp_path) as connection:
-        said = read_window(connection, window, date(2026, 5, 1)).in_words()
+        said = read_period(connection, period, date(2026, 5, 1)).in_words()
     assert (
         said
         == {
@@ -213,5 +213,5 @@ def test_a_window_over_a_gap_names_what_it_holds_and_what_it_lacks(tmp_path, win
             "missing: 2026-03)",
             "cumulative": "2026-01 to 2026-02, 2026-04 to 2026-05 (cumulative, INCOMPLETE: 4 of 5 months; "
             "missing: 2026-03)",
-        }[window]
+        }[period]
     )

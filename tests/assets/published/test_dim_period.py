@@ -1,4 +1,4 @@
-"""What is said of a window is said of all the months that it holds, and the missing ones are named."""
+"""What is said of a period is said of all the months that it holds, and the missing ones are named."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.published.dim_month import DIM_MONTH, DIM_WINDOW
+from assets.published.dim_month import DIM_MONTH, DIM_PERIOD
 from pipeline.months import add_months, in_words, months_between
 
 A_MONTH = st.fixed_dictionaries(
@@ -39,33 +39,33 @@ class Months:
         return self._rows
 
 
-def promised(window, last, first_of_all):
+def promised(period, last, first_of_all):
     first = {
         "month": last,
         "trailing_12_months": add_months(last, -11),
         "year_to_date": last.replace(month=1),
         "cumulative": first_of_all,
-    }[window]
+    }[period]
     return months_between(first, last)
 
 
 @given(SERIES)
-def test_a_window_is_the_months_that_it_holds(known):
-    rows = DIM_WINDOW.make(Months(known)).collect().rows(named=True)
+def test_a_period_is_the_months_that_it_holds(known):
+    rows = DIM_PERIOD.make(Months(known)).collect().rows(named=True)
     assert len(rows) == 4 * len(known)
     for row in rows:
-        wanted = promised(row["window"], row["month"], min(known))
+        wanted = promised(row["period"], row["month"], min(known))
         held = [month for month in wanted if month in known]
         assert row["first_month"] == wanted[0]
         assert row["months"] == in_words(held)
         assert row["months_missing"] == (in_words([month for month in wanted if month not in known]) or None)
-        assert (row["months_in_window"], row["is_complete"]) == (len(held), held == wanted)
+        assert (row["months_in_period"], row["is_complete"]) == (len(held), held == wanted)
 
 
 @given(SERIES)
 def test_basis_quality_sources_coverage_and_incidents_are_those_of_all_its_months(known):
-    for row in DIM_WINDOW.make(Months(known)).collect().rows(named=True):
-        held = [known[month] for month in promised(row["window"], row["month"], min(known)) if month in known]
+    for row in DIM_PERIOD.make(Months(known)).collect().rows(named=True):
+        held = [known[month] for month in promised(row["period"], row["month"], min(known)) if month in known]
         for name in ("basis", "quality"):
             values = {month[name] for month in held}
             assert row[name] == (values.pop() if len(values) == 1 else "mixed")

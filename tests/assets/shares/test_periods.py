@@ -1,4 +1,4 @@
-"""Windows are the months that they hold: their sums, what they say of themselves, and changes between them."""
+"""Periods are the months that they hold: their sums, what they say of themselves, and changes between them."""
 
 from datetime import date
 from decimal import Decimal
@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.shares.intermediaries import INTERMEDIARIES, intermediary_windows
+from assets.shares.intermediaries import INTERMEDIARIES, intermediary_periods
 from assets.shares.members import developers, member_shares
-from assets.shares.model_sizes import size_windows, sizes_of
+from assets.shares.model_sizes import size_periods, sizes_of
+from assets.shares.periods import share_periods
 from assets.shares.release_cadence import RELEASE_DAYS, release_cadence
-from assets.shares.windows import share_windows
 from pipeline.months import add_months
-from pipeline.schema.shares import POPULATION_NAMES, WINDOWS
+from pipeline.schema.shares import PERIODS, POPULATION_NAMES
 from tests.assets.models.scenario import rows_of
 from tests.assets.shares.scenario import AUGUST, ROOTS, WORLDS, month_of
 
@@ -24,8 +24,8 @@ def shares_of(*models, month=AUGUST):
     return member_shares(made.models, developers(*made.by_origin), "country")
 
 
-def windows_over(*monthly):
-    return share_windows(pl.concat(frame.select(monthly[0].columns) for frame in monthly).lazy()).collect()
+def periods_over(*monthly):
+    return share_periods(pl.concat(frame.select(monthly[0].columns) for frame in monthly).lazy()).collect()
 
 
 def of(downloads, **more):
@@ -36,10 +36,10 @@ def one_country(numbers):
     return [shares_of({}, month=add_months(AUGUST, number)) for number in numbers]
 
 
-def test_a_window_that_lacks_months_says_so():
-    windows = windows_over(*one_country(range(13))).filter(window="trailing_12_months")
-    complete = dict(windows.select("month", "is_complete").unique().iter_rows())
-    held = dict(windows.select("month", "months_in_window").unique().iter_rows())
+def test_a_period_that_lacks_months_says_so():
+    periods = periods_over(*one_country(range(13))).filter(period="trailing_12_months")
+    complete = dict(periods.select("month", "is_complete").unique().iter_rows())
+    held = dict(periods.select("month", "months_in_period").unique().iter_rows())
     assert not complete[AUGUST]
     assert held[AUGUST] == 1
     assert complete[add_months(AUGUST, 11)]
@@ -47,33 +47,33 @@ def test_a_window_that_lacks_months_says_so():
 
 
 def test_the_year_to_date_begins_in_january():
-    windows = windows_over(*one_country(range(8))).filter(window="year_to_date")
-    assert not windows.filter(month=date(2025, 12, 1))["is_complete"].any()
-    march = windows.filter(month=date(2026, 3, 1))
-    assert march.select("is_complete", "months_in_window", "downloads").unique().rows() == [(True, 3, 3)]
+    periods = periods_over(*one_country(range(8))).filter(period="year_to_date")
+    assert not periods.filter(month=date(2025, 12, 1))["is_complete"].any()
+    march = periods.filter(month=date(2026, 3, 1))
+    assert march.select("is_complete", "months_in_period", "downloads").unique().rows() == [(True, 3, 3)]
 
 
-def test_a_window_over_a_gap_holds_the_months_there_are_and_is_incomplete():
-    windows = windows_over(*one_country((0, 2))).filter(window="cumulative", month=add_months(AUGUST, 2))
-    assert windows.select("is_complete", "months_in_window", "downloads").unique().rows() == [(False, 2, 2)]
+def test_a_period_over_a_gap_holds_the_months_there_are_and_is_incomplete():
+    periods = periods_over(*one_country((0, 2))).filter(period="cumulative", month=add_months(AUGUST, 2))
+    assert periods.select("is_complete", "months_in_period", "downloads").unique().rows() == [(False, 2, 2)]
 
 
-def test_a_window_over_months_of_different_bases_is_mixed():
-    windows = windows_over(shares_of({"basis": "rolling_30d"}), *one_country([1])).filter(window="trailing_12_months")
-    assert windows.filter(month=AUGUST)["basis"].unique().to_list() == ["rolling_30d"]
-    assert windows.filter(month=add_months(AUGUST, 1))["basis"].unique().to_list() == ["mixed"]
+def test_a_period_over_months_of_different_bases_is_mixed():
+    periods = periods_over(shares_of({"basis": "rolling_30d"}), *one_country([1])).filter(period="trailing_12_months")
+    assert periods.filter(month=AUGUST)["basis"].unique().to_list() == ["rolling_30d"]
+    assert periods.filter(month=add_months(AUGUST, 1))["basis"].unique().to_list() == ["mixed"]
 
 
-def change_of(windows, member, number, window="month"):
-    rows = windows.filter(window=window, month=add_months(AUGUST, number), member=member, population="all")
+def change_of(periods, member, number, period="month"):
+    rows = periods.filter(period=period, month=add_months(AUGUST, number), member=member, population="all")
     return rows.filter(attribution="uploader").select(pl.col(r"^.*_change_on_.*$")).row(0, named=True)
 
 
 def compared(before, after, months_between=1, **more):
-    return windows_over(shares_of(*before, **more), shares_of(*after, month=add_months(AUGUST, months_between)))
+    return periods_over(shares_of(*before, **more), shares_of(*after, month=add_months(AUGUST, months_between)))
 
 
-def test_changes_are_on_the_same_window_a_month_and_a_year_before():
+def test_changes_are_on_the_same_period_a_month_and_a_year_before():
     before, after = of({"CN": 20, "US": 50, "FR": 30}), of({"CN": 60, "US": 30, "FR": 10})
     on_month = change_of(compared(before, after), "CN", 1)
     assert on_month["share_change_on_month"] == pytest.approx(0.4)
@@ -90,8 +90,8 @@ def test_who_was_not_there_before_gained_its_whole_share_and_no_places():
     assert change["rank_change_on_month"] is None
 
 
-def test_no_change_is_stated_on_an_incomplete_window_or_one_of_another_basis():
-    incomplete = change_of(windows_over(*one_country(range(2))), "CN", 1, "trailing_12_months")
+def test_no_change_is_stated_on_an_incomplete_period_or_one_of_another_basis():
+    incomplete = change_of(periods_over(*one_country(range(2))), "CN", 1, "trailing_12_months")
     assert set(incomplete.values()) == {None}
     other_basis = change_of(compared([{"basis": "rolling_30d"}], [{}]), "CN", 1)
     assert other_basis["share_change_on_month"] is None
@@ -102,53 +102,53 @@ NUMBERS = st.dictionaries(st.integers(0, 15), WORLDS, min_size=1, max_size=4)
 
 @settings(max_examples=15)
 @given(NUMBERS)
-def test_a_windows_downloads_are_the_sum_of_its_months_to_the_last_digit(worlds):
+def test_a_periods_downloads_are_the_sum_of_its_months_to_the_last_digit(worlds):
     monthly = pl.concat(shares_of(*world, month=add_months(AUGUST, number)) for number, world in worlds.items())
     last = monthly["month"].max()
     firsts = (last, add_months(last, -11), last.replace(month=1), monthly["month"].min())
-    windows = windows_over(monthly).filter(month=last)
-    for name, first in zip(WINDOWS, firsts, strict=True):
-        window = windows.filter(window=name)
+    periods = periods_over(monthly).filter(month=last)
+    for name, first in zip(PERIODS, firsts, strict=True):
+        period = periods.filter(period=name)
         inside = monthly.filter(pl.col("month").is_between(first, last))
         keys = ["population", "attribution", "member"]
-        both = window.join(inside.group_by(keys).agg(pl.col("downloads").sum()), on=keys, suffix="_summed")
-        assert both.height == window.height
+        both = period.join(inside.group_by(keys).agg(pl.col("downloads").sum()), on=keys, suffix="_summed")
+        assert both.height == period.height
         assert both["downloads"].to_list() == both["downloads_summed"].to_list()
 
 
 @settings(max_examples=20)
 @given(st.lists(WORLDS, min_size=1, max_size=3), st.sampled_from(["CN", "US", "FR", "SG"]))
 def test_the_bounds_of_every_share_contain_the_truth_whoever_the_unmapped_were(worlds, country):
-    def windows(truth):
+    def periods(truth):
         owners = ROOTS | ({"root/unmapped": (f"The {truth}", truth)} if truth else {})
         monthly = []
         for number, world in enumerate(worlds):
             told = [one | {"country": truth} if truth and one["country"] == "unmapped" else one for one in world]
             month = month_of(*told, month=add_months(AUGUST, number), owners=owners)
             monthly.append(member_shares(month.models, developers(*month.by_origin), "country"))
-        return windows_over(*monthly)
+        return periods_over(*monthly)
 
-    keys = ["month", "window", "population", "attribution", "member"]
-    measured = windows(None).filter(pl.col("member") != "unmapped")
-    both = measured.join(windows(country).select(*keys, true="share"), on=keys, how="left")
+    keys = ["month", "period", "population", "attribution", "member"]
+    measured = periods(None).filter(pl.col("member") != "unmapped")
+    both = measured.join(periods(country).select(*keys, true="share"), on=keys, how="left")
     true = pl.col("true").fill_null(0.0)
     assert both.filter((true < pl.col("share_low") - 1e-12) | (true > pl.col("share_high") + 1e-12)).is_empty()
 
 
 @settings(max_examples=15)
 @given(NUMBERS)
-def test_sizes_over_a_window_are_the_sums_of_its_months(worlds):
+def test_sizes_over_a_period_are_the_sums_of_its_months(worlds):
     monthly = pl.concat(
         sizes_of(month_of(*world, month=add_months(AUGUST, number)).models).select(sorted(SIZES))
         for number, world in worlds.items()
     )
-    found = size_windows(monthly.lazy()).filter(pl.col("window") == "cumulative").collect()
+    found = size_periods(monthly.lazy()).filter(pl.col("period") == "cumulative").collect()
     for row in found.filter(population="all", within="all").iter_rows(named=True):
         held = monthly.filter(pl.col("month") <= row["month"]).filter(population="all", within="all")
         assert row["downloads"] == held["downloads"].sum()
         assert row["denominator"] == held["denominator"].sum()
         assert row["median_parameters"] is None
-    months = size_windows(monthly.lazy()).filter(pl.col("window") == "month").collect()
+    months = size_periods(monthly.lazy()).filter(pl.col("period") == "month").collect()
     keys = ["month", "population", "within"]
     assert months.select(monthly.columns).sort(keys).equals(monthly.sort(keys))
 
@@ -163,7 +163,7 @@ RELEASED = st.lists(
 
 @settings(max_examples=20)
 @given(RELEASED)
-def test_every_release_of_the_months_of_a_window_is_in_its_cadence(released):
+def test_every_release_of_the_months_of_a_period_is_in_its_cadence(released):
     months = [add_months(AUGUST, number) for number in range(16)]
     days = rows_of(
         RELEASE_DAYS,
@@ -188,18 +188,18 @@ HELD = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 10**6)), 
 
 @settings(max_examples=20)
 @given(HELD)
-def test_an_intermediarys_downloads_over_a_window_are_those_of_its_months(amounts):
+def test_an_intermediarys_downloads_over_a_period_are_those_of_its_months(amounts):
     months = [add_months(AUGUST, number) for number in range(len(amounts))]
     rows = [
-        {"month": month, "window": "month", "basis": "all_time_delta", "population": "all", "namespace": namespace}
+        {"month": month, "period": "month", "basis": "all_time_delta", "population": "all", "namespace": namespace}
         | {"intermediary": "quantizer", "downloads": Decimal(amount), "denominator": Decimal(10**9)}
         for month, by_namespace in zip(months, amounts, strict=True)
         for namespace, amount in by_namespace.items()
     ]
-    denominators = windows_over(*one_country(range(len(amounts)))).lazy()
-    found = intermediary_windows(rows_of(INTERMEDIARIES, rows), denominators).collect()
+    denominators = periods_over(*one_country(range(len(amounts)))).lazy()
+    found = intermediary_periods(rows_of(INTERMEDIARIES, rows), denominators).collect()
     assert set(found["population"]) <= set(POPULATION_NAMES)
-    for row in found.filter(window="cumulative").iter_rows(named=True):
+    for row in found.filter(period="cumulative").iter_rows(named=True):
         held = [
             one["downloads"] for one in rows if one["namespace"] == row["namespace"] and one["month"] <= row["month"]
         ]
