@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from assets.models.models import MODELS, Upstream, models_of
+from assets.models.models import MODELS, models_of
 from assets.shares.adoption import ADOPTION_MARKS, marks_of
 from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, shares_by
 from assets.shares.concentration import CONCENTRATION, concentration_of_members, concentration_of_models
@@ -32,7 +32,6 @@ from assets.shares.release_cadence import RELEASE_DAYS, days_of
 from benchmarks.stages import Peer, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
-from pipeline.reference.attributes import attribute_words
 from pipeline.schema.declaration import DECIMAL, Table, conform
 
 if TYPE_CHECKING:
@@ -138,6 +137,7 @@ def write_month(folder: Path, repositories: int) -> None:
     developer.filter(pl.col("model_id").is_in(edges["root"].unique().implode())).select(
         pl.col("model_id").alias("root_model_id"), "namespace", "organization", "country"
     ).write_parquet(folder / "roots.parquet")
+    pl.DataFrame({"observed_at": [OPENED_AT]}).write_parquet(folder / "opening.parquet")
     base.select("hub_id", pl.Series("is_derivative", derives), pl.col("model_id").alias("root_model_id")).write_parquet(
         folder / "lineage.parquet"
     )
@@ -165,11 +165,10 @@ def marts_of(
 
 def make_marts(folder: Path) -> None:
     """Makes and writes the month's models and its marts."""
-    names = ("downloads", "snapshot", "attribution", "roots", "lineage", "derivations", "weights")
+    names = ("downloads", "snapshot", "opening", "attribution", "roots", "lineage", "derivations", "weights")
     read = {name: pl.scan_parquet(folder / f"{name}.parquet") for name in names}
-    upstream = Upstream(*(read[name] for name in names[:-1]), OPENED_AT)
     path = folder / "models.parquet"
-    conform(models_of(upstream, attribute_words()).lazy(), MODELS).collect().write_parquet(path)
+    conform(models_of(*(read[name] for name in names[:-1])).lazy(), MODELS).collect().write_parquet(path)
     models = pl.scan_parquet(path).set_sorted("hub_id")
     for table, frame in marts_of(models, read["weights"], read["roots"]):
         conform(frame.lazy(), table).collect().write_parquet(folder / f"mart_{table.name}.parquet")

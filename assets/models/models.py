@@ -1,9 +1,5 @@
 """`models/models`: one row per repository with all that the marts ask of it."""
 
-from dataclasses import dataclass
-from datetime import datetime
-
-import dagster as dg
 import polars as pl
 
 from assets.attribution.first_party import first_party
@@ -17,23 +13,14 @@ from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models import attributes, redistribution
 from pipeline.checks.rules import all_found
-from pipeline.months import opening_of
-from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.reference.attributes import REVIEWED_LISTS, AttributeWords, attribute_words
+from pipeline.reference.attributes import REVIEWED_LISTS, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
 
 RELATION = pl.Enum(RELATIONS)
 _MEASURED = (
-    "hub_id",
-    "model_id",
-    "namespace",
-    "created_at",
-    "downloads",
-    "basis",
-    "is_new",
-    "is_language_model",
-    "is_flagged",
+    *("hub_id", "model_id", "namespace", "created_at", "downloads", "basis"),
+    *("is_new", "is_language_model", "is_flagged"),
 )
 _ATTRIBUTED = ("kind", "method", "registry_row")
 _PLACED = ("root_model_id", "is_derivative")
@@ -100,67 +87,58 @@ MODELS = Table(
 )
 
 
-@dataclass(frozen=True)
-class Upstream:
-    """The month's tables that its models are put together from, and when the month was opened."""
-
-    downloads: pl.LazyFrame
-    snapshot: pl.LazyFrame
-    attribution: pl.LazyFrame
-    root_attribution: pl.LazyFrame
-    lineage: pl.LazyFrame
-    derivations: pl.LazyFrame
-    opened_at: datetime
-
-
-def models_of(month: Upstream, words: AttributeWords) -> pl.DataFrame:
-    """`models/models` of a month. All tables must be in the order of their keys, as the lake stores them."""
-    rows = month.downloads.select("month", *_MEASURED).set_sorted("hub_id")
+def models_of(  # noqa: PLR0917 - an asset's parameters are its inputs
+    downloads: pl.LazyFrame,
+    snapshot: pl.LazyFrame,
+    opening: pl.LazyFrame,
+    attribution: pl.LazyFrame,
+    root_attribution: pl.LazyFrame,
+    lineage: pl.LazyFrame,
+    derivations: pl.LazyFrame,
+) -> pl.DataFrame:
+    """One row per repository of the month. All tables must be in the order of their keys, as the lake stores them."""
+    rows = downloads.select("month", *_MEASURED).set_sorted("hub_id")
     for more in (
-        month.attribution.select("hub_id", "organization", "country", *_ATTRIBUTED),
-        month.lineage.select("hub_id", *_PLACED),
-        month.snapshot.select("hub_id", *_LISTED),
+        attribution.select("hub_id", "organization", "country", *_ATTRIBUTED),
+        lineage.select("hub_id", *_PLACED),
+        snapshot.select("hub_id", *_LISTED),
     ):
         rows = rows.join(more.set_sorted("hub_id"), on="hub_id", how="left", maintain_order="left")
-    described, derived = pl.collect_all(
-        [attributes.model_attributes(month.snapshot, words), _derivatives(month)], engine="streaming"
+    is_first_party = first_party(derivations, attribution, root_attribution)
+    described, derived, opened = pl.collect_all(
+        [
+            attributes.model_attributes(snapshot, attribute_words()),
+            _derivatives(derivations).join(is_first_party, on="hub_id").with_columns(redistribution.REDISTRIBUTED),
+            opening.select(pl.col("observed_at").max().alias("opened_at")),
+        ],
+        engine="streaming",
     )
-    created = pl.col("created_at") >= pl.lit(month.opened_at, TIMESTAMP)
+    is_new = pl.col("created_at") >= pl.coalesce("opened_at", pl.col("month").cast(TIMESTAMP))
+    is_release = is_new & (~pl.col("is_derivative") | pl.col("is_first_party"))
     whole = (
         rows.collect(engine="streaming")
         .join(described, on="hub_id", how="left", maintain_order="left")
         .join(derived, on="hub_id", how="left", maintain_order="left")
+        .join(opened, how="cross", maintain_order="left")
         .with_columns(pl.col("^.*_parents$").fill_null(0), pl.col("is_first_party").fill_null(value=False))
-        .with_columns(
-            (created & (~pl.col("is_derivative") | pl.col("is_first_party"))).fill_null(value=False).alias("is_release")
-        )
+        .with_columns(is_release.fill_null(value=False).alias("is_release"))
     )
     intermediaries = redistribution.intermediaries(whole.lazy()).collect()
     return whole.join(intermediaries, on="namespace", how="left", maintain_order="left").set_sorted("hub_id")
 
 
-def _derivatives(month: Upstream) -> pl.LazyFrame:
-    """By `hub_id`: the parents, counted by relation, the first one's `relation`, and what follows from all of them."""
-    edges = month.derivations.select(
-        pl.col("child_hub_id").alias("hub_id"),
-        pl.col("child_model_id").alias("model_id"),
-        "parent_model_id",
-        pl.col("relation").cast(RELATION),
-        "position",
-    ).set_sorted("hub_id")
-    counts = edges.group_by("hub_id").agg(
-        (pl.col("relation") == relation).sum().cast(pl.Int32).alias(parents_by(relation)) for relation in RELATIONS
+def _derivatives(derivations: pl.LazyFrame) -> pl.LazyFrame:
+    """By `hub_id`: the parents, counted by relation, and the first one's name and relation."""
+    relation = pl.col("relation").cast(RELATION)
+    counts = derivations.group_by(pl.col("child_hub_id").alias("hub_id")).agg(
+        (relation == name).sum().cast(pl.Int32).alias(parents_by(name)) for name in RELATIONS
     )
-    return (
-        edges.filter(pl.col("position") == 0)
-        .join(counts, on="hub_id")
-        .join(first_party(month.derivations, month.attribution, month.root_attribution), on="hub_id")
-        .with_columns(redistribution.redistributed_as().alias("redistributed_as"))
-        .drop("model_id", "parent_model_id", "position")
-    )
+    first = derivations.filter(pl.col("position") == 0)
+    named = first.select(relation, "parent_model_id", hub_id="child_hub_id", child_model_id="child_model_id")
+    return named.join(counts, on="hub_id")
 
 
-@table_asset(
+models = table_asset(
     MODELS,
     ins=inputs(
         downloads=MODEL_DOWNLOADS,
@@ -171,18 +149,4 @@ def _derivatives(month: Upstream) -> pl.LazyFrame:
         lineage=MODEL_LINEAGE,
         derivations=DERIVATIONS,
     ),
-)
-def models(  # noqa: PLR0917 - an asset's parameters are its inputs
-    context: dg.AssetExecutionContext,
-    downloads: pl.LazyFrame,
-    snapshot: pl.LazyFrame,
-    opening: pl.LazyFrame,
-    attribution: pl.LazyFrame,
-    root_attribution: pl.LazyFrame,
-    lineage: pl.LazyFrame,
-    derivations: pl.LazyFrame,
-) -> pl.DataFrame:
-    """One row per repository of the month."""
-    opened_at = opening.select(pl.col("observed_at").max()).collect().item() or opening_of(month_of(context))
-    month = Upstream(downloads, snapshot, attribution, root_attribution, lineage, derivations, opened_at)
-    return models_of(month, attribute_words())
+)(models_of)

@@ -27,43 +27,36 @@ INTERMEDIARY = Column(
 )
 
 
-def redistributed_as() -> pl.Expr:
-    """`REDISTRIBUTED_AS` of a derivative, over `is_first_party`, `relation` and the names of it and its first parent.
+def _without_namespace(name: str) -> pl.Expr:
+    return pl.col(name).str.replace(r"^[^/]+/", "").str.to_lowercase()
 
-    A re-upload bears the parent's own name. Full fine-tunes are models of their own.
-    """
-    own_name, parents_name = (
-        pl.col(name).str.replace(r"^[^/]+/", "").str.to_lowercase() for name in ("model_id", "parent_model_id")
-    )
-    way = (
-        pl.when(own_name == parents_name)
-        .then(pl.lit("re_uploaded"))
-        .when(pl.col("relation") == "quantized")
-        .then(pl.lit("quantized"))
-        .when(pl.col("relation").is_in(["adapter", "merge"]))
-        .then(pl.lit("adapted"))
-    )
-    return pl.when(~pl.col("is_first_party")).then(way).cast(REDISTRIBUTED_AS.type)
+
+_WAY = (
+    pl.when(_without_namespace("child_model_id") == _without_namespace("parent_model_id"))
+    .then(pl.lit("re_uploaded"))
+    .when(pl.col("relation") == "quantized")
+    .then(pl.lit("quantized"))
+    .when(pl.col("relation").is_in(["adapter", "merge"]))
+    .then(pl.lit("adapted"))
+)
+REDISTRIBUTED = pl.when(~pl.col("is_first_party")).then(_WAY).cast(REDISTRIBUTED_AS.type).alias(REDISTRIBUTED_AS.name)
+"""Of a derivative, by the names of it and its first parent. A re-upload bears the parent's own name; full fine-tunes
+are models of their own."""
 
 
 def intermediaries(models: pl.LazyFrame) -> pl.LazyFrame:
     """Every namespace that is one, with what it is; `models` have `namespace` and `redistributed_as`."""
-    ways = {way: pl.col("redistributed_as") == way for way in _KINDS.values()}
-    handing_on = (
-        models.drop_nulls(["namespace", "redistributed_as"])
-        .group_by("namespace")
-        .agg(*(holds.sum().alias(way) for way, holds in ways.items()))
-        .filter(pl.sum_horizontal(*ways) > FEWEST_REPOSITORIES * MOSTLY)
-    )
-    repositories = (
-        models.select("namespace").join(handing_on, on="namespace", how="semi").group_by("namespace").agg(pl.len())
-    )
-    enough = pl.col("len") * MOSTLY
+    enough = pl.col("repositories") * MOSTLY
     kind = pl.lit("mixed")
     for name, way in _KINDS.items():
         kind = pl.when(pl.col(way) > enough).then(pl.lit(name)).otherwise(kind)
     return (
-        handing_on.join(repositories, on="namespace")
-        .filter(pl.col("len") >= FEWEST_REPOSITORIES, pl.sum_horizontal(*ways) > enough)
+        models.drop_nulls("namespace")
+        .group_by("namespace")
+        .agg(
+            pl.len().alias("repositories"),
+            *((pl.col("redistributed_as") == way).sum().alias(way) for way in _KINDS.values()),
+        )
+        .filter(pl.col("repositories") >= FEWEST_REPOSITORIES, pl.sum_horizontal(*_KINDS.values()) > enough)
         .select("namespace", kind.cast(INTERMEDIARY.type).alias("intermediary"))
     )

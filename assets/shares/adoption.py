@@ -30,11 +30,7 @@ _OF_MODEL = (
         values=tuple(SIZE_BANDS),
     ),
     Column(
-        "months_after_creation",
-        pl.Int32,
-        "Whole calendar months since the month of creation.",
-        "months",
-        values=MARKS,
+        "months_after_creation", pl.Int32, "Whole calendar months since the month of creation.", "months", values=MARKS
     ),
     Column(
         "downloads_at_mark",

@@ -201,11 +201,7 @@ def _totals(models: pl.LazyFrame, dimension: Dimension, within: pl.Expr) -> pl.D
 
 
 _of_attribute = partial(
-    Figure,
-    table="attribute_shares",
-    chart=Chart("bars", "member", "share"),
-    denominator="downloads",
-    is_printed=True,
+    Figure, table="attribute_shares", chart=Chart("bars", "member", "share"), denominator="downloads", is_printed=True
 )
 
 

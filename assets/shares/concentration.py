@@ -81,7 +81,7 @@ CONCENTRATION = Table(
 )
 
 
-def over_members(countries: pl.LazyFrame, organizations: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
+def _over_members(countries: pl.LazyFrame, organizations: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
     """The rows over countries and organisations, beside those over models."""
     members = map(concentration_of_members, (countries, organizations))
     return pl.concat([models, *members], how="diagonal_relaxed")
@@ -89,7 +89,7 @@ def over_members(countries: pl.LazyFrame, organizations: pl.LazyFrame, models: p
 
 def _over_periods(months: PublishedMonths) -> pl.LazyFrame:
     over_models = months.scan(CONCENTRATION).filter(pl.col("dimension") == "model")
-    return over_members(months.published("country_shares"), months.published("organization_shares"), over_models)
+    return _over_members(months.published("country_shares"), months.published("organization_shares"), over_models)
 
 
 PUBLISHED = PublishedTable(over_periods(CONCENTRATION), _over_periods, OF_PERIOD)
@@ -98,7 +98,7 @@ PUBLISHED = PublishedTable(over_periods(CONCENTRATION), _over_periods, OF_PERIOD
 @table_asset(CONCENTRATION, ins=inputs(models=MODELS, countries=COUNTRY_SHARES, organizations=ORGANIZATION_SHARES))
 def concentration(models: pl.LazyFrame, countries: pl.LazyFrame, organizations: pl.LazyFrame) -> pl.LazyFrame:
     """Concentration of the month over models, organisations and countries."""
-    return over_members(countries, organizations, concentration_of_models(models).lazy())
+    return _over_members(countries, organizations, concentration_of_models(models).lazy())
 
 
 def concentration_of_models(models: pl.LazyFrame) -> pl.DataFrame:

@@ -9,17 +9,15 @@ Where a figure was meant to change, say why in the commit and record the sums of
 """
 
 import sys
-from datetime import date
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.months import months_between
+from tests.end_to_end.sample import MONTHS, lake_of
 
 GOLDEN = Path(__file__).with_name("golden_sums.csv")
-MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
 
 
 def sums_of(lake):
@@ -42,9 +40,7 @@ def sums_of(lake):
 
 def test_every_number_of_the_sample_adds_up_as_recorded(sample):
     golden = pl.read_csv(GOLDEN, schema_overrides={"sum": pl.Float64})
-    both = sums_of(Lake(str(sample[0] / "lake"))).join(
-        golden, on=["table", "column"], how="full", coalesce=True, suffix="_recorded"
-    )
+    both = sums_of(lake_of(sample)).join(golden, on=["table", "column"], how="full", coalesce=True, suffix="_recorded")
     off = (pl.col("sum") - pl.col("sum_recorded")).abs() > 1e-9 * pl.max_horizontal(pl.col("sum").abs(), pl.lit(1.0))
     is_other = (
         off | pl.col("rows").ne_missing(pl.col("rows_recorded")) | pl.col("gaps").ne_missing(pl.col("gaps_recorded"))

@@ -5,32 +5,18 @@ import statistics
 from datetime import date
 from itertools import accumulate, pairwise
 
-import duckdb
 import polars as pl
 import pytest
 
+from pipeline.checks.frames import LakeFrames
 from pipeline.definitions import CATALOGUE
-from pipeline.lake.store import Lake
-from pipeline.months import months_between
 from pipeline.report.compare import published_figures
 from synthetic_hub.accounts import facts
-from synthetic_hub.world import WorldSettings, ensure_world
-
-MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
-YEAR = months_between(date(2024, 9, 1), date(2025, 8, 1))
-
-
-def truth_of(sample, name):
-    return ensure_world(sample[0] / "cache" / "sample" / "worlds", WorldSettings()).truth(name)
+from tests.end_to_end.sample import YEAR, found_in, lake_of, truth_of
 
 
 def planted_in_the_year(sample, name):
     return truth_of(sample, name).filter(pl.col("month").is_in(YEAR))
-
-
-def of_every_month(sample, table):
-    lake = Lake(str(sample[0] / "lake"))
-    return pl.concat(lake.scan(CATALOGUE.tables[table], month) for month in MONTHS).collect()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +40,7 @@ def test_every_attribute_has_the_downloads_planted_for_it_in_every_month(sample)
     member = pl.when(person).then(pl.lit("unmapped")).otherwise("member").alias("member")
     planted = truth_of(sample, "attribute_downloads").with_columns(member)
     found = (
-        of_every_month(sample, "shares/attribute_shares")
+        found_in(sample, "shares/attribute_shares")
         .filter(
             (pl.col("within") == "all")
             & (pl.col("downloads") > 0)
@@ -70,7 +56,7 @@ def test_every_attribute_has_the_downloads_planted_for_it_in_every_month(sample)
 
 def test_sizes_weigh_the_parameters_planted(sample):
     planted = truth_of(sample, "sizes")
-    found = of_every_month(sample, "shares/model_sizes").filter(pl.col("within") == "all")
+    found = found_in(sample, "shares/model_sizes").filter(pl.col("within") == "all")
     both = planted.join(found, on=["month", "population"], suffix="_found")
     assert both.height == planted.height
     for planted_column, found_column in (
@@ -92,7 +78,7 @@ def concentration_of(amounts):
 def test_downloads_are_as_concentrated_as_planted(sample):
     figures = ("hhi", "gini", "top_10_share")
     month = date(2025, 8, 1)
-    found = of_every_month(sample, "shares/concentration").filter(month=month)
+    found = found_in(sample, "shares/concentration").filter(month=month)
     listed = truth_of(sample, "model_months").filter(pl.col("case") != "disappeared", month=month)
     [over_models] = found.filter(dimension="model", population="all").select(figures).rows()
     assert over_models == pytest.approx(concentration_of(listed["downloads"]))
@@ -115,9 +101,7 @@ def test_the_accounts_planted_as_quantizers_are_found_with_the_downloads_planted
         .group_by(namespace)
         .agg(pl.col("downloads").sum())
     )
-    found = of_every_month(sample, "shares/intermediaries").filter(
-        month=month, population="all", intermediary="quantizer"
-    )
+    found = found_in(sample, "shares/intermediaries").filter(month=month, population="all", intermediary="quantizer")
     assert dict(found.select("namespace", "downloads").iter_rows()) == pytest.approx(dict(planted.iter_rows()))
 
 
@@ -151,11 +135,6 @@ def test_the_ten_largest_of_each_leading_country_are_shown_as_planted(sample, he
     largest = planted.head(10)
     assert [name.replace(" ", "_") for name in largest["organization"]] == list(shown)
     assert [row["downloads"] for row in shown.values()] == pytest.approx(largest["downloads"].to_list())
-
-
-def test_deepseek_and_qwen_hold_most_of_china(headline):
-    shown = figure(headline, "organisations-within", "member", country="China")
-    assert shown["Alibaba"]["share"] + shown["DeepSeek"]["share"] > 0.5
 
 
 def test_qwens_share_of_new_derivatives_is_shown_as_planted(sample, headline):
@@ -195,76 +174,8 @@ def test_the_cadence_of_releases_is_shown_as_planted(sample, headline):
     assert shown["China"] == pytest.approx(cadence_of(dict(china.iter_rows())))
 
 
-def test_every_printed_figure_says_what_it_is_of(asked, sample):
-    printed = asked(sample[0], "headline", "--last-month", "2025-08").stdout
-    for block in printed.split("\n\n")[2:]:
-        title, period, *_ = block.splitlines()
-        assert "(synthetic)" in title
-        assert "2024-09 to 2025-08" in period
-        assert "\n  denominator  " in block
-        assert "\n  coverage     " in block
-
-
-def test_an_explanation_without_further_words_is_of_the_headline(asked, sample):
-    headline = json.loads(asked(sample[0], "headline", "--json").stdout)
-    explained = json.loads(asked(sample[0], "explain", "--country", "CN", "--json").stdout)
-    [china] = [member for member in headline["members"] if member["name"] == "China"]
-    assert {name: explained[name] for name in ("downloads", "share", "share_low", "share_high")} == {
-        name: china[name] for name in ("downloads", "share", "share_low", "share_high")
-    }
-    assert explained["denominator"] == headline["denominator"]
-    within = figure(headline, "organisations-within", "member", country="China")
-    listed = {row["name"].replace(" ", "_"): row["downloads"] for row in explained["levels"]["organizations"]}
-    assert {name: row["downloads"] for name, row in within.items()}.items() <= listed.items()
-
-
-def test_a_change_is_taken_apart_into_what_adds_up_to_it(asked, sample):
-    arguments = ("explain", "--country", "CN", "--month", "2025-08", "--since", "2025-07")
-    found = json.loads(asked(sample[0], *arguments, "--json").stdout)
-    moved = found["downloads"] - found["before"]["downloads"]
-    for level, rows in found["changes"].items():
-        assert sum(row["change"] for row in rows) == pytest.approx(moved, abs=0.01), level
-    assert f"{moved:+,.0f} downloads" in asked(sample[0], *arguments).stdout
-
-
-def test_trailing_periods_are_the_sums_of_their_months(sample):
-    with duckdb.connect(str(sample[0] / "published" / "census.duckdb"), read_only=True) as warehouse:
-        for table in ("country_shares", "organization_shares", "attribute_shares"):
-            [(different,)] = warehouse.sql(
-                f"""
-                with keys as (select * from {table} where period = 'trailing_12_months' and month = '2025-08-01')
-                select count(*) from keys join (
-                  select population, attribution, dimension, member, sum(downloads) as summed
-                  from {table} where period = 'month' and month between '2024-09-01' and '2025-08-01'
-                    {"and within = 'all'" if table == "attribute_shares" else ""}
-                  group by all
-                ) using (population, attribution, dimension, member)
-                where {"within = 'all' and" if table == "attribute_shares" else ""}
-                  abs(downloads - summed) > 1e-9 * summed
-                """
-            ).fetchall()
-            assert different == 0, table
-
-
-def test_every_periodic_table_is_published_and_no_incomplete_period_is_called_complete(sample):
-    with duckdb.connect(str(sample[0] / "published" / "census.duckdb"), read_only=True) as warehouse:
-        for name in (made.name for made in CATALOGUE.published.values() if "period" in made.references):
-            [(rows, false_claims)] = warehouse.sql(
-                f"""
-                select count(*), count(*) filter (is_complete and months_in_period <> case period
-                  when 'month' then 1 when 'trailing_12_months' then 12 when 'year_to_date' then month(month)
-                  else months_in_period end)
-                from {name}
-                """
-            ).fetchall()
-            assert rows > 0, name
-            assert false_claims == 0, name
-
-
 def test_the_burst_of_a_bot_is_named_as_a_jump_with_the_model_that_drives_it(sample):
-    from pipeline.checks.frames import LakeFrames
-
-    lake = Lake(str(sample[0] / "lake"))
+    lake = lake_of(sample)
     [rule] = [rule for rule in CATALOGUE.tables["shares/organization_shares"].rules if rule.name == "no_jumps"]
     found = rule.violations(LakeFrames(lake, CATALOGUE.tables, date(2024, 9, 1))).collect()
     assert found["member"].to_list() == ["MIT"]

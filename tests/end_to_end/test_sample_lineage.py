@@ -7,16 +7,11 @@ import polars as pl
 import pytest
 from polars import selectors as cs
 
-from pipeline.definitions import CATALOGUE
-from pipeline.lake.store import Lake
-from pipeline.months import months_between
-from synthetic_hub.world import WorldSettings, ensure_world
+from pipeline.reference.lists import renames
+from tests.end_to_end.sample import MONTHS, each_month, found_in, truth_of
 
 SINCE_BASE_MODELS = [date(2025, 7, 1), date(2025, 8, 1), date(2025, 9, 1)]
 """From here on the archive has the Hub's `baseModels`, and with it the ids of renamed parents."""
-MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
-EXACT = pytest.mark.parametrize("month", SINCE_BASE_MODELS, ids=lambda month: f"{month:%Y-%m}")
-EVERY_MONTH = pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
 NOT_STATED = {"unspecified": "unknown", "other": "unknown"}
 EVIDENCE = {"typed": "base_models", "free_text": "typed_tag", "untyped": "untyped_tag", "card": "card"}
 
@@ -26,17 +21,16 @@ class Census:
 
     def __init__(self, sample, month):
         self.month = month
-        self.lake = Lake(str(sample[0] / "lake"))
-        self.world = ensure_world(sample[0] / "cache" / "sample" / "worlds", WorldSettings())
+        self.sample = sample
         self.listed = self.found("listings/hub_snapshots").select("hub_id", "model_id")
-        today = self.world.truth("models").select("hub_id", pl.col("model_id").alias("today"))
+        today = self.planted("models").select("hub_id", pl.col("model_id").alias("today"))
         self.today = dict(self.listed.join(today, on="hub_id").select("model_id", "today").iter_rows())
 
     def found(self, table):
-        return self.lake.scan(CATALOGUE.tables[table], self.month).collect()
+        return found_in(self.sample, table, self.month)
 
     def planted(self, name):
-        return self.world.truth(name)
+        return truth_of(self.sample, name)
 
     def edges(self):
         """Planted derivations of this month's repositories: child, parent, and how they are stated."""
@@ -57,7 +51,7 @@ def keyed(frame, keys, *values):
     return {row[: len(keys)]: row[len(keys) :] for row in rows.iter_rows()}
 
 
-@EVERY_MONTH
+@each_month(MONTHS)
 def test_every_planted_edge_is_found_and_no_other(censuses, month):
     census = censuses[month]
     planted = census.edges()
@@ -70,7 +64,7 @@ def test_every_planted_edge_is_found_and_no_other(censuses, month):
             .otherwise("parent_hub_id")
             .alias("unresolved")
         )
-        moved = {row["renamed_from"] for row in reviewed_renames() if row["kind"] == "namespace"}
+        moved = {row["renamed_from"] for row in renames().collect().to_dicts() if row["kind"] == "namespace"}
         is_reviewed = pl.col("named_as").str.split("/").list.first().is_in(moved)
         planted = planted.with_columns(
             pl.when(is_reviewed).then("parent_hub_id").otherwise("unresolved").alias("parent_hub_id")
@@ -88,12 +82,6 @@ def test_every_planted_edge_is_found_and_no_other(censuses, month):
     )
 
 
-def reviewed_renames():
-    from pipeline.reference.lists import renames
-
-    return renames().collect().to_dicts()
-
-
 def test_each_edge_says_where_it_was_planted(censuses):
     census = censuses[date(2025, 9, 1)]
     planted = census.edges().filter(pl.col("parent_hub_id").is_not_null())
@@ -104,7 +92,7 @@ def test_each_edge_says_where_it_was_planted(censuses):
     )
 
 
-@EXACT
+@each_month(SINCE_BASE_MODELS)
 def test_each_derivative_has_the_roots_and_weights_planted_for_it(censuses, month):
     census = censuses[month]
     found = census.found("lineage/origin_weights")
@@ -120,7 +108,7 @@ def test_each_derivative_has_the_roots_and_weights_planted_for_it(censuses, mont
     assert max(abs(found[key][0] - planted[key][0]) for key in planted) < 1e-10
 
 
-@EXACT
+@each_month(SINCE_BASE_MODELS)
 def test_depths_and_cycles_are_those_of_the_planted_edges(censuses, month):
     census = censuses[month]
     edges = census.edges()
@@ -152,7 +140,7 @@ def test_depths_and_cycles_are_those_of_the_planted_edges(censuses, month):
     }
 
 
-@EXACT
+@each_month(SINCE_BASE_MODELS)
 def test_each_family_has_the_figures_planted_for_it(censuses, month):
     census = censuses[month]
     found = census.found("shares/family_shares").filter(pl.col("level") == "root_model")
@@ -165,7 +153,7 @@ def test_each_family_has_the_figures_planted_for_it(censuses, month):
         assert found[root] == pytest.approx(values, rel=1e-6, abs=1e-6), root
 
 
-@EVERY_MONTH
+@each_month(MONTHS)
 def test_flows_between_countries_are_the_planted_ones(censuses, month):
     """Persons and unmapped organisations together: which of them a small account is, the census does not ask."""
     census = censuses[month]
@@ -181,22 +169,3 @@ def test_flows_between_countries_are_the_planted_ones(censuses, month):
     assert found.keys() == planted.keys()
     for pair, values in planted.items():
         assert found[pair] == pytest.approx(values, rel=1e-6, abs=1e-6), pair
-
-
-@pytest.mark.parametrize("month", [date(2025, 8, 1), date(2025, 9, 1)], ids=lambda month: f"{month:%Y-%m}")
-def test_qwen_takes_two_fifths_of_the_new_derivatives_and_more_than_google_and_meta(censuses, month):
-    families = censuses[month].found("shares/family_shares").filter(pl.col("level") == "root_organization")
-    share = dict(families.select("family", "share_of_new_derivatives").iter_rows())
-    assert share["Alibaba"] > 0.4
-    assert share["Alibaba"] > share["Google"] + share["Meta"]
-    roots = censuses[month].found("shares/family_shares").filter(pl.col("level") == "root_model")
-    assert roots.filter(pl.col("family").str.starts_with("Qwen/"))["share_of_new_derivatives"].sum() > 0.4
-
-
-def test_singapore_builds_on_china(censuses):
-    flows = censuses[date(2025, 9, 1)].found("shares/derivation_flows")
-    (flow,) = flows.filter(base_country="CN", derivative_country="SG").to_dicts()
-    assert flow["derivatives"] >= 1
-    assert flow["downloads"] > 0
-    others = flows.filter(pl.col("base_country") != "CN", derivative_country="SG")
-    assert flow["downloads"] > others["downloads"].sum()

@@ -12,19 +12,9 @@ from assets.listings.month_reconciliation import MONTH_RECONCILIATION
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.months import months_between
-from synthetic_hub.world import WorldSettings, ensure_world
+from tests.end_to_end.sample import MONTHS, lake_of, truth_of
 
 MARCH, AUGUST = date(2025, 3, 1), date(2025, 8, 1)
-MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
-
-
-def lake_of(sample):
-    return Lake(str(sample[0] / "lake"))
-
-
-def truth_of(sample, name):
-    return ensure_world(sample[0] / "cache" / "sample" / "worlds", WorldSettings()).truth(name)
 
 
 def test_the_status_names_each_month_its_source_its_observation_and_its_checks(asked, sample):
@@ -54,13 +44,6 @@ def test_the_status_says_what_is_missing_and_why_a_month_is_held_back(asked, own
     )
     assert "missing: `census run --from 2025-03 --to 2025-03`" in finished.stdout
     assert "14 months, 2 with something wrong" in finished.stdout
-
-
-def test_a_file_that_was_written_since_its_month_was_finished_is_looked_at(asked, own_sample):
-    path = Lake(str(own_sample / "lake")).path(MODEL_DOWNLOADS, AUGUST)
-    pl.read_parquet(str(path)).head(5).write_parquet(str(path))
-    said = asked(own_sample, "status").stdout
-    assert "not published: listings/model_downloads has changed since the month was finished" in said
 
 
 def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(census, own_sample, sample):

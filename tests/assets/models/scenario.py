@@ -11,8 +11,8 @@ from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
-from assets.models.models import MODELS, Upstream, models_of
-from pipeline.reference.attributes import attribute_words
+from assets.listings.opening_counters import OPENING_COUNTERS
+from assets.models.models import MODELS, models_of
 from pipeline.schema.declaration import conform
 
 AUGUST = date(2025, 8, 1)
@@ -42,8 +42,8 @@ def rows_of(table, rows):
     return pl.LazyFrame(known, schema=table.schema).sort(table.key)
 
 
-def upstream(*repositories, opened_at=None):
-    """The month's tables of these repositories, each a dictionary of what is not usual.
+def models(*repositories, opened_at=None):
+    """`models/models` of these repositories, each a dictionary of what is not usual, as the lake would hold it.
 
     `parents` are names with relations, in order of trust; whose they are is said by `organizations`, by namespace.
     """
@@ -63,18 +63,13 @@ def upstream(*repositories, opened_at=None):
         {"root_model_id": name, "namespace": name.split("/")[0], "organization": f"Owner of {name.split('/')[0]}"}
         for name in sorted({edge["parent_model_id"] for edge in edges} - {row["model_id"] for row in listed})
     ]
-    return Upstream(
+    made = models_of(
         downloads=rows_of(MODEL_DOWNLOADS, listed),
         snapshot=rows_of(HUB_SNAPSHOTS, listed),
         attribution=rows_of(MODEL_ATTRIBUTION, listed),
         root_attribution=rows_of(ROOT_ATTRIBUTION, roots),
         lineage=rows_of(MODEL_LINEAGE, [row | {"is_derivative": bool(row["parents"])} for row in listed]),
         derivations=rows_of(DERIVATIONS, edges),
-        opened_at=opened_at or datetime(2025, 8, 1, tzinfo=UTC),
+        opening=rows_of(OPENING_COUNTERS, [{"hub_id": "0", "observed_at": opened_at}] if opened_at else []),
     )
-
-
-def models(*repositories, opened_at=None):
-    """`models/models` of these repositories, as the lake would hold it."""
-    made = models_of(upstream(*repositories, opened_at=opened_at), attribute_words())
     return conform(made.lazy(), MODELS).collect()

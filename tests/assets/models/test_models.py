@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
-from assets.models.models import MODELS
 from pipeline.reference.attributes import attribute_words
-from tests.assets.models.scenario import models, on, upstream
+from tests.assets.models.scenario import models, on
 
 READINGS = {
     "a licence by the reviewed map": ("licence", {"license": "Apache-2.0"}, "permissive"),
@@ -163,26 +162,3 @@ def test_every_repository_has_one_row_with_its_own_downloads(repositories):
     parents = [len(repository["parents"]) for repository in repositories]
     assert made.select(pl.sum_horizontal(pl.col("^.*_parents$"))).to_series().to_list() == parents
     assert made["relation"].is_null().to_list() == [not count for count in parents]
-
-
-class Frames:
-    """The tables of the month as its rules see them."""
-
-    def __init__(self, made, month):
-        self.tables = {"models/models": made.lazy(), "listings/model_downloads": month.downloads} | {
-            "listings/hub_snapshots": month.snapshot
-        }
-
-    def scan(self, table):
-        return self.tables[table]
-
-
-def test_the_rules_hold_and_notice_a_download_and_a_repository_that_are_missing():
-    repositories = [{"downloads": Decimal("0.1")}, {"downloads": Decimal("0.2")}]
-    month, made = upstream(*repositories), models(*repositories)
-    less = made.with_columns(pl.col("downloads") - pl.lit(Decimal("0.000001")))
-    broken = {
-        rule.name: [not rule.violations(Frames(seen, month)).collect().is_empty() for seen in (made, less, made[:1])]
-        for rule in MODELS.rules
-    }
-    assert broken == {"snapshot_covered": [False, False, True], "downloads_conserved": [False, True, True]}

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 
@@ -124,8 +123,3 @@ def test_the_tables_own_rules_hold(world):
     for table in (FAMILY_SHARES, DERIVATION_FLOWS):
         for rule in table.rules:
             assert rule.violations(Frames()).collect().is_empty(), rule.name
-
-
-def test_shares_of_families_are_of_all_new_derivatives():
-    found = families().filter(level="root_model")
-    assert found.select(pl.col("share_of_new_derivatives").sum()).item() == 1

@@ -1,0 +1,38 @@
+"""What the tests of the sample look into: its lake, its warehouse, and the truth that was planted in its world."""
+
+from datetime import date
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipeline.definitions import CATALOGUE
+from pipeline.lake.store import Lake
+from pipeline.months import months_between
+from synthetic_hub.world import WorldSettings, ensure_world
+
+MONTHS = months_between(date(2024, 8, 1), date(2025, 9, 1))
+YEAR = months_between(date(2024, 9, 1), date(2025, 8, 1))
+
+
+def each_month(months):
+    return pytest.mark.parametrize("month", months, ids=lambda month: f"{month:%Y-%m}")
+
+
+def lake_of(sample):
+    return Lake(str(sample[0] / "lake"))
+
+
+def found_in(sample, table, *months):
+    """The rows of a table of the lake in these months, or in all of them."""
+    lake = lake_of(sample)
+    return pl.concat(lake.scan(CATALOGUE.tables[table], month) for month in months or MONTHS).collect()
+
+
+def truth_of(sample, name):
+    return ensure_world(sample[0] / "cache" / "sample" / "worlds", WorldSettings()).truth(name)
+
+
+def rows_of(home, query):
+    with duckdb.connect(str(home / "published" / "census.duckdb"), read_only=True) as warehouse:
+        return warehouse.sql(query).fetchall()
