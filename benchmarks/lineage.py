@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.lineage.derivations import Derived, derive
+from assets.lineage.derivations import derive
 from assets.lineage.graph import UNITS, Graph, equal_parts, graph_of
 from assets.lineage.model_lineage import model_lineage
 from assets.lineage.origin_weights import origin_weights
@@ -175,18 +175,18 @@ def from_snapshot(folder: Path) -> dict[str, Any]:
         seconds[part] = time.perf_counter() - begin
         return result
 
-    derived = timed("derivations", lambda: _derived(folder))
-    graph = timed("graph", lambda: graph_of(derived.derivations))
+    derivations = timed("derivations", lambda: _derivations(folder))
+    graph = timed("graph", lambda: graph_of(derivations))
     listing = pl.scan_parquet(folder / "snapshot.parquet")
     lineage = timed("model_lineage", lambda: model_lineage(graph, listing).collect())
     weights = timed("origin_weights", lambda: origin_weights(graph, "equal_parts", MONTH))
     sizes = {
         "repositories": lineage.height,
-        "edges": derived.derivations.height,
+        "edges": derivations.height,
         "weights": weights.height,
         "weights_by_namespace": weights.select("hub_id", "namespace").unique().height,
         "derivatives": lineage["is_derivative"].sum(),
-        "merges": derived.derivations.group_by("child_hub_id").len().filter(pl.col("len") > 1).height,
+        "merges": derivations.group_by("child_hub_id").len().filter(pl.col("len") > 1).height,
         "cycles": int((graph.condensation.size > 1).sum()),
         "longest_chain": lineage["depth_longest"].max(),
         "most_roots": lineage["roots"].max(),
@@ -194,14 +194,14 @@ def from_snapshot(folder: Path) -> dict[str, Any]:
     return {"parts": seconds, "sizes": sizes}
 
 
-def _derived(folder: Path) -> Derived:
+def _derivations(folder: Path) -> pl.DataFrame:
     renames, relations = pl.scan_csv(REFERENCE / "renames.csv"), pl.scan_csv(REFERENCE / "relations.csv")
-    return derive(pl.scan_parquet(folder / "snapshot.parquet"), renames=renames, relations=relations)
+    return derive(pl.scan_parquet(folder / "snapshot.parquet"), renames=renames, relations=relations)[0]
 
 
 def graph_by_arrays(folder: Path) -> dict[str, float]:
     """Components, depths, roots and weights from arrays of edges, by us."""
-    graph = graph_of(_derived(folder).derivations)
+    graph = graph_of(_derivations(folder))
     begin = time.perf_counter()
     our_graph_work(graph)
     return {"part_seconds": time.perf_counter() - begin}
@@ -209,7 +209,7 @@ def graph_by_arrays(folder: Path) -> dict[str, float]:
 
 def graph_by_networkx(folder: Path) -> dict[str, float]:
     """The same from the same arrays by networkx, which must agree."""
-    graph = graph_of(_derived(folder).derivations)
+    graph = graph_of(_derivations(folder))
     begin = time.perf_counter()
     theirs = networkx_graph_work(graph)
     seconds = time.perf_counter() - begin

@@ -33,11 +33,11 @@ def lineage(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.LazyFrame, pl.DataFrame]:
     """Declarations as edges, what became of each, every repository's place among them, and its weights over roots."""
     rule = origin_rule.choice()
-    derived = derive(snapshot, renames=renames(), relations=relations())
-    graph = graph_of(derived.derivations)
-    outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
+    derivations, reconciliation = derive(snapshot, renames=renames(), relations=relations())
+    graph = graph_of(derivations)
+    outcomes = reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
     references = metadata_table(outcomes)
     context.add_output_metadata({"references": references}, output_name=DERIVATION_RECONCILIATION.name)
     context.add_output_metadata({"made_by": {ORIGIN_RULE: rule}}, output_name=ORIGIN_WEIGHTS.name)
     weights = origin_weights(graph, rule, month_of(context))
-    return derived.derivations, derived.reconciliation, model_lineage(graph, snapshot), weights
+    return derivations, reconciliation, model_lineage(graph, snapshot), weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from assets.columns import MONTH
-from assets.lineage.references import EVIDENCE, PLACE, WHERE
+from assets.lineage.references import PLACE
 from assets.listings.hub_snapshots import BASE_MODEL_TAG
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
 
@@ -94,17 +94,9 @@ DERIVATION_RECONCILIATION = Table(
 
 
 def reconciled(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """References by where they stand and what became of them; whatever says again what makes an edge is a duplicate."""
-    again = pl.when(pl.col("outcome") == "edge").then(pl.lit("duplicate", OUTCOME)).otherwise("outcome")
-    repeats = [
-        outcomes.filter(pl.col("repeated_in").list.contains(pl.lit(place, WHERE))).select(
-            pl.lit(place, WHERE).alias("evidence"), again.alias("outcome")
-        )
-        for place in EVIDENCE[1:]
-    ]
+    """References by where they stand and what became of them."""
     return (
-        pl.concat([outcomes.select("evidence", "outcome"), *repeats])
-        .group_by("evidence", "outcome")
+        outcomes.group_by("evidence", "outcome")
         .agg(pl.len().cast(pl.Int64).alias("references"))
         .with_columns(pl.col("evidence", "outcome").cast(pl.String))
     )

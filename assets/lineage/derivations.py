@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from assets.columns import MONTH, RELATION, RELATIONS
@@ -11,7 +9,7 @@ from assets.lineage.derivation_reconciliation import OUTCOME, reconciled
 from assets.lineage.parents import FOUND_BY, find_parents
 from assets.lineage.references import PLACE, read_references
 from pipeline.checks.rules import all_found, none_where
-from pipeline.schema.declaration import Column, Measure, Rule, Table
+from pipeline.schema.declaration import Column, Measure, Table
 
 _RELATION = pl.Enum(RELATIONS)
 
@@ -70,20 +68,17 @@ DERIVATIONS = Table(
         ),
     ),
     rules=(
-        Rule(
+        none_where(
+            "lineage/derivations",
             "parents_listed_as_stated",
-            "A parent is marked as listed exactly where it is a repository of the snapshot.",
-            lambda frames: (
-                frames.scan("lineage/derivations")
-                .select("child_hub_id", "parent_hub_id", "parent_listed")
-                .join(
-                    frames.scan("listings/hub_snapshots").select("hub_id", pl.lit(value=True).alias("is_there")),
-                    left_on="parent_hub_id",
-                    right_on="hub_id",
-                    how="left",
-                )
-                .filter(pl.col("is_there").fill_null(value=False) != pl.col("parent_listed"))
-            ),
+            "A parent has a `hub_id` exactly where it is marked as listed.",
+            pl.col("parent_listed") != pl.col("parent_hub_id").is_not_null(),
+        ),
+        all_found(
+            "listed_parents_found",
+            "Every parent with a `hub_id` is a repository of the snapshot.",
+            "lineage/derivations.parent_hub_id",
+            among="listings/hub_snapshots.hub_id",
         ),
         all_found(
             "children_listed",
@@ -101,16 +96,10 @@ DERIVATIONS = Table(
 )
 
 
-@dataclass(frozen=True)
-class Derived:
-    """What one reading of a snapshot yields: the tables `derivations` and `derivation_reconciliation`, unsorted."""
-
-    derivations: pl.DataFrame
-    reconciliation: pl.DataFrame
-
-
-def derive(snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyFrame) -> Derived:
-    """Reads a month's declarations into edges, and counts what became of each of them.
+def derive(
+    snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`derivations` and `derivation_reconciliation`, unsorted: a month's declarations as edges, what became of each.
 
     Args:
         snapshot: rows of `listings/hub_snapshots`, all of one month.
@@ -130,11 +119,9 @@ def derive(snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyF
     names = listing.select("hub_id", "model_id")
     references, unlisted = find_parents(read_references(listing, words.keys()), names, renames)
     outcomes = _with_outcomes(references, words)
-    month = pl.lit(next(iter(listing["month"].head(1)), None), pl.Date).alias("month")
-    return Derived(
-        _named(_with_relations(outcomes), names, unlisted).select(month, pl.all()).select(DERIVATIONS.schema.names()),
-        reconciled(outcomes).select(month, "evidence", "outcome", "references"),
-    )
+    month = pl.lit(listing["month"].first(), pl.Date).alias("month")
+    edges = _named(_with_relations(outcomes), names, unlisted).select(month, pl.all())
+    return edges.select(DERIVATIONS.schema.names()), reconciled(outcomes).select(month, pl.all())
 
 
 def _with_outcomes(references: pl.DataFrame, words: dict[str, str]) -> pl.DataFrame:
@@ -144,7 +131,7 @@ def _with_outcomes(references: pl.DataFrame, words: dict[str, str]) -> pl.DataFr
         .then(pl.col("form"))
         .when(pl.col("parent") == pl.col("child"))
         .then(pl.lit("self_reference"))
-        .when(pl.struct("child", "parent").is_first_distinct())
+        .when((pl.col("child").cast(pl.UInt64) * 2**32 + pl.col("parent")).is_first_distinct())
         .then(pl.lit("edge"))
         .otherwise(pl.lit("duplicate"))
     )

@@ -11,37 +11,32 @@ from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrame
 from pipeline.settings import ORIGIN_RULES
 
 
-def wrong_roots(frames: TableFrames) -> pl.LazyFrame:
+def _wrong_roots(frames: TableFrames) -> pl.LazyFrame:
     """Roots with weights that are none, and, unless the rule passes some over, roots without weights."""
-    edges = frames.scan("lineage/derivations")
-    name = pl.col("parent_model_id").alias("root_model_id")
-    underived = edges.join(edges, left_on="parent_hub_id", right_on="child_hub_id", how="anti").select(name)
-    of_cycles = (
-        frames.scan("lineage/model_lineage")
-        .filter(pl.col("is_in_cycle") & (pl.col("depth_longest") == 0))
-        .select("root_model_id")
-    )
-    roots = pl.concat([underived, of_cycles]).unique()
+    edges, placed = frames.scan("lineage/derivations"), frames.scan("lineage/model_lineage")
+    underived = edges.join(edges, left_on="parent_hub_id", right_on="child_hub_id", how="anti")
+    of_cycles = placed.filter(pl.col("is_in_cycle") & (pl.col("depth_longest") == 0)).select("root_model_id")
+    roots = pl.concat([underived.select(root_model_id="parent_model_id"), of_cycles]).unique()
     weighted = frames.scan("lineage/origin_weights").select("root_model_id", "origin_rule").unique()
-    rule = weighted.select(pl.col("origin_rule").first())
+    rule = weighted.select(pl.col("origin_rule").first()).filter(pl.col("origin_rule") == ORIGIN_RULES[0])
+    no_root = weighted.join(roots, on="root_model_id", how="anti")
     not_weighted = roots.join(weighted, on="root_model_id", how="anti").join(rule, how="cross")
-    return pl.concat(
-        [
-            weighted.join(roots, on="root_model_id", how="anti"),
-            not_weighted.filter(pl.col("origin_rule") == ORIGIN_RULES[0]),
-        ]
-    )
+    return pl.concat([no_root, not_weighted])
 
 
-def derived_roots(frames: TableFrames) -> pl.LazyFrame:
+def _derived_roots(frames: TableFrames) -> pl.LazyFrame:
     """Derivatives, outside of cycles, that are somebody's primary root."""
     placed = frames.scan("lineage/model_lineage")
-    # What derives from nothing is its own root, as a rule: these three in five need not be looked through.
-    roots = placed.filter(pl.col("is_derivative") | pl.col("hub_id").ne_missing(pl.col("root_hub_id")))
-    return (
-        placed.filter(pl.col("is_derivative") & ~pl.col("is_in_cycle"))
-        .select(pl.col("hub_id").alias("root_hub_id"))
-        .join(roots.select("root_hub_id").unique(), on="root_hub_id", how="semi")
+    derived = placed.filter(pl.col("is_derivative") & ~pl.col("is_in_cycle")).select("hub_id")
+    return derived.join(placed, left_on="hub_id", right_on="root_hub_id", how="semi")
+
+
+def _not_as_declared(frames: TableFrames) -> pl.LazyFrame:
+    """Derivatives without a derivation, and the reverse."""
+    derivatives = frames.scan("lineage/model_lineage").filter(pl.col("is_derivative")).select("hub_id")
+    declared = frames.scan("lineage/derivations").select(hub_id="child_hub_id").unique()
+    return pl.concat(
+        [derivatives.join(declared, on="hub_id", how="anti"), declared.join(derivatives, on="hub_id", how="anti")]
     )
 
 
@@ -101,23 +96,12 @@ MODEL_LINEAGE = Table(
         Rule(
             "roots_have_no_parents",
             "A primary root derives from nothing, unless it stands for a cycle.",
-            derived_roots,
+            _derived_roots,
         ),
         Rule(
             "derivatives_as_declared",
             "A repository is a derivative exactly where it has a derivation.",
-            lambda frames: (
-                frames.scan("lineage/model_lineage")
-                .select("hub_id", "is_derivative")
-                .join(
-                    frames.scan("lineage/derivations")
-                    .select(pl.col("child_hub_id").alias("hub_id"), pl.lit(value=True).alias("has_derivation"))
-                    .unique("hub_id"),
-                    on="hub_id",
-                    how="left",
-                )
-                .filter(pl.col("has_derivation").fill_null(value=False) != pl.col("is_derivative"))
-            ),
+            _not_as_declared,
         ),
         all_found(
             "every_model_placed",
@@ -128,7 +112,7 @@ MODEL_LINEAGE = Table(
         Rule(
             "roots_are_components_without_parents",
             "The roots are the parents that derive from nothing and one member of each cycle without parents outside.",
-            wrong_roots,
+            _wrong_roots,
         ),
         Rule(
             "every_derivative_weighted",

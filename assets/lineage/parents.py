@@ -68,19 +68,14 @@ def _read_texts(
     texts: pl.LazyFrame, listed: pl.LazyFrame, height: int, renames: pl.LazyFrame
 ) -> tuple[pl.DataFrame, pl.Series]:
     """`text`, `parent_of_text`, `found_by` and `form` of different texts; the names that nothing listed answers to."""
-    read = read_names(texts).collect().lazy()
-    names = read.drop_nulls("name").select("text", "name")
     # Whatever is listed is a name, as odd as it may look.
-    wanted = pl.concat(
-        [
-            *(
-                read.select("text", pl.col(column).alias("wanted"), found_by=pl.lit("name"))
-                for column in ("text", "name")
-            ),
-            _renamed(names, renames),
-        ]
+    by_name = listed.join(texts, left_on="model_id", right_on="text").unique("model_id", keep="any")
+    verbatim = (
+        by_name.select(pl.col("model_id").alias("text"), "parent", found_by=pl.lit("name", _HOW)).collect().lazy()
     )
-    looked_up = _look_up(wanted.drop_nulls("wanted").unique(), listed).collect().lazy()
+    read = read_names(texts.join(verbatim, on="text", how="anti")).collect().lazy()
+    names = read.drop_nulls("name").select("text", "name")
+    looked_up = _look_up(names, listed, renames).collect().lazy()
     # Spellings that differ in letter case only are one unlisted parent, under the smallest of them.
     folded = pl.col("name").str.to_lowercase()
     unlisted = names.join(looked_up, on="text", how="anti").with_columns(
@@ -89,23 +84,22 @@ def _read_texts(
         pl.lit("unlisted", _HOW).alias("found_by"),
     )
     missing = unlisted.collect()
-    found = pl.concat([looked_up, missing.lazy().select("text", "parent", "found_by")])
-    form = pl.when(pl.col("parent").is_not_null()).then(pl.lit("name")).otherwise("form").alias("form")
-    told = read.join(found, on="text", how="left").select("text", "found_by", form, parent_of_text="parent")
+    found = pl.concat([verbatim, looked_up, missing.lazy().select("text", "parent", "found_by")])
+    told = found.join(read, on="text", how="full", coalesce=True).select(
+        "text", "found_by", pl.col("form").fill_null("name"), parent_of_text="parent"
+    )
     return told.collect(), missing.unique("parent").sort("parent")["name"]
 
 
-def _look_up(wanted: pl.LazyFrame, listed: pl.LazyFrame) -> pl.LazyFrame:
-    """The listed repository that each text most credibly means: `text`, `parent`, `found_by`.
-
-    A text may stand for several names (`wanted`), each found as `found_by` says.
-    """
-    folded = pl.col("wanted").str.to_lowercase().alias("folded")
+def _look_up(names: pl.LazyFrame, listed: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
+    """The listed repository that each text, read as a `name`, most credibly means: `text`, `parent`, `found_by`."""
+    own = names.select("text", wanted="name", found_by=pl.lit("name"))
+    wanted = pl.concat([own, _renamed(names, renames)])
     exact = pl.col("wanted") == pl.col("model_id")
     found_by = pl.when((pl.col("found_by") == "name") & ~exact).then(pl.lit("letter_case")).otherwise("found_by")
     return (
         listed.with_columns(pl.col("model_id").str.to_lowercase().alias("folded"))
-        .join(wanted.with_columns(folded), on="folded")
+        .join(wanted.with_columns(pl.col("wanted").str.to_lowercase().alias("folded")), on="folded")
         .filter(exact | (pl.col("model_id").n_unique().over("text", "found_by") == 1))
         .sort("text", found_by.cast(_HOW), ~exact, "hub_id")
         .unique("text", keep="first", maintain_order=True)

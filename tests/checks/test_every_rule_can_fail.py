@@ -214,6 +214,7 @@ SCENARIOS: Mapping[str, Callable[[str], Scenario]] = {
         unmapped(0.99), (unmapped(1),), unmapped(0.5) | rows(COVERAGE, downloads=[1])
     ),
     "parents_listed_as_stated": lambda path: either(path, EDGE, {"parent_listed": [False]}, also=LISTED),
+    "listed_parents_found": lambda path: either(path, EDGE, {"parent_hub_id": ["3"]}, also=LISTED),
     "children_listed": lambda path: either(path, EDGE, {"child_hub_id": ["3"]}, also=LISTED),
     "no_self_references": lambda path: either(path, EDGE, {"child_hub_id": ["1"]}),
     "unknown_relation_share": lambda path: share_of(path, "relation", "unknown", "finetune", 10),

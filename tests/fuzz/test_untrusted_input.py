@@ -92,10 +92,10 @@ def snapshot_of(rows):
 
 
 def assert_lineage_adds_up(snapshot):
-    derived = derive(snapshot.lazy(), renames=renames(), relations=relations())
-    edges = conform(derived.derivations.lazy(), DERIVATIONS).collect()
-    outcomes = conform(derived.reconciliation.lazy(), DERIVATION_RECONCILIATION).collect()
-    graph = graph_of(derived.derivations)
+    derivations, reconciliation = derive(snapshot.lazy(), renames=renames(), relations=relations())
+    edges = conform(derivations.lazy(), DERIVATIONS).collect()
+    outcomes = conform(reconciliation.lazy(), DERIVATION_RECONCILIATION).collect()
+    graph = graph_of(derivations)
     weights = conform(origin_weights(graph, "equal_parts", MONTH).lazy(), ORIGIN_WEIGHTS).collect()
     counted = dict(outcomes.group_by("outcome").agg(pl.col("references").sum()).iter_rows())
     assert counted.get("edge", 0) == edges.height

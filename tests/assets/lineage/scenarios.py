@@ -50,11 +50,11 @@ def derived(listing, renamed=(), words=()):
 
 def lineage_of(listing, rule="equal_parts"):
     """All four lineage tables as the lake holds them: declared columns and types, rows sorted by key."""
-    found = derived(listing)
-    graph = graph_of(found.derivations)
+    derivations, reconciliation = derived(listing)
+    graph = graph_of(derivations)
     tables = {
-        DERIVATIONS: found.derivations,
-        DERIVATION_RECONCILIATION: found.reconciliation,
+        DERIVATIONS: derivations,
+        DERIVATION_RECONCILIATION: reconciliation,
         MODEL_LINEAGE: model_lineage(graph, listing.lazy()),
         ORIGIN_WEIGHTS: origin_weights(graph, rule, MONTH),
     }
