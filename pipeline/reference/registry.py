@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 from pipeline.errors import CensusError
 from pipeline.reference.lists import FOLDER
 from pipeline.reference.registry_links import LINKS
-from pipeline.reference.registry_map import MAP_SCHEMA, SEATS_OF_VARIANTS, compile_map, merge_periods
+from pipeline.reference.registry_map import MAP_COLUMNS, SEATS_OF_VARIANTS, compile_map, merge_periods
 from pipeline.reference.registry_rules import RULES
 
 _KNOWN = ("evidence", "basis", "checked_on", "note")
@@ -85,10 +85,10 @@ def read_registry(path: Path | None = None) -> Registry:
         mapped, read = compile_map(ours), [path / f"{name}.csv" for name in FILES]
     else:
         nothing = (pl.lit(None, pl.String).alias(name) for name in SEATS_OF_VARIANTS)
-        mapped = _typed(_as_written(path, MAP_SCHEMA)).with_columns(nothing)
+        mapped = _typed(_as_written(path, MAP_COLUMNS)).with_columns(nothing)
         read = [path, our_registry() / "canonical_models.csv"]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()
-    return Registry(merge_periods(mapped.select(*MAP_SCHEMA)), _canonical(ours), digest, mapped)
+    return Registry(merge_periods(mapped.select(*MAP_COLUMNS)), _canonical(ours), digest, mapped)
 
 
 def registry_defects(path: Path | None = None) -> list[Defect]:
@@ -99,7 +99,7 @@ def registry_defects(path: Path | None = None) -> list[Defect]:
     """
     path = path or our_registry()
     if not path.is_dir():
-        return sorted(_defects_of_file(path, MAP_SCHEMA), key=lambda defect: defect.line)
+        return sorted(_defects_of_file(path, MAP_COLUMNS), key=lambda defect: defect.line)
     found = [defect for name, columns in FILES.items() for defect in _defects_of_file(path / f"{name}.csv", columns)]
     files = read_files(path)
     for link in LINKS:
@@ -112,11 +112,11 @@ def registry_lines(path: Path | None = None) -> pl.DataFrame:
     """The map's rows, each with the `line` of the file that names its account (persons' have the line of theirs)."""
     path = path or our_registry()
     if not path.is_dir():
-        return _typed(_as_written(path, MAP_SCHEMA))
+        return _typed(_as_written(path, MAP_COLUMNS))
     read = read_files(path)
     named = pl.concat(read[name].select("namespace", "line") for name in ("accounts", "persons"))
     first = named.unique("namespace", keep="first", maintain_order=True)
-    return read_registry(path).organizations.join(first, on="namespace", how="left").select("line", *MAP_SCHEMA)
+    return read_registry(path).organizations.join(first, on="namespace", how="left").select("line", *MAP_COLUMNS)
 
 
 def read_files(folder: Path | None = None) -> dict[str, pl.DataFrame]:

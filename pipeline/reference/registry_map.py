@@ -10,23 +10,10 @@ from pipeline.reference.registry_rules import FAR_FUTURE, FAR_PAST, PERSON
 
 Files = Mapping[str, pl.DataFrame]
 
-MAP_SCHEMA = pl.Schema(
-    {
-        "namespace": pl.String,
-        "organization": pl.String,
-        "country": pl.String,
-        "kind": pl.String,
-        "parent": pl.String,
-        "valid_from": pl.Date,
-        "valid_to": pl.Date,
-        "ultimate_owner": pl.String,
-        "ultimate_owner_country": pl.String,
-        "evidence": pl.String,
-        "basis": pl.String,
-        "account_basis": pl.String,
-        "checked_on": pl.Date,
-        "note": pl.String,
-    }
+MAP_COLUMNS = (
+    *("namespace", "organization", "country", "kind", "parent", "valid_from", "valid_to"),
+    *("ultimate_owner", "ultimate_owner_country"),
+    *("evidence", "basis", "account_basis", "checked_on", "note"),
 )
 SEATS_OF_VARIANTS = ("legal_country", "announced_owner_country")
 """Beside the map's own columns, what variants of the map need."""
@@ -35,7 +22,7 @@ DEEPEST_OWNERSHIP = 6
 
 
 def compile_map(files: Files) -> pl.DataFrame:
-    """The map with the columns of `MAP_SCHEMA` and `SEATS_OF_VARIANTS`, in the order of the namespaces.
+    """The map with the columns of `MAP_COLUMNS` and `SEATS_OF_VARIANTS`, in the order of the namespaces.
 
     Organisations are placed by their seat on each day, and owned by who had closed the purchase by then.
     """
@@ -50,19 +37,27 @@ def compile_map(files: Files) -> pl.DataFrame:
     for owner, name in (("organization_id", "organization"), ("owner_id", "parent"), ("ultimate", "ultimate_owner")):
         rows = rows.join(names.rename({"organization_id": owner, "name": name}), owner, "left")
     told = rows.join(files["organizations"].select("organization_id", "kind", "website"), "organization_id", "left")
+    page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
     pieces = told.select(
         *("namespace", "organization", "kind", "parent", "ultimate_owner"),
         pl.when(pl.col("begin") != FAR_PAST).then("begin").alias("valid_from"),
         pl.when(pl.col("end") != FAR_FUTURE).then("end").alias("valid_to"),
-        pl.col("country_seat").alias("country"),
-        pl.col("legal_country_seat").alias("legal_country"),
-        pl.col("country_of_ultimate").alias("ultimate_owner_country"),
-        pl.col("country_of_announced").alias("announced_owner_country"),
-        *_known(),
+        country="country_seat",
+        legal_country="legal_country_seat",
+        ultimate_owner_country="country_of_ultimate",
+        announced_owner_country="country_of_announced",
+        evidence=pl.coalesce("evidence_seat", "evidence", "website", page),
+        basis="basis_seat",
+        account_basis="basis",
+        checked_on="checked_on_seat",
+        note=pl.concat_str("note", "note_seat", separator="; ", ignore_nulls=True).replace("", None),
     )
-    mapped = pl.concat([pieces, _persons(files["persons"])], how="diagonal")
+    persons = files["persons"].with_columns(
+        kind=pl.lit(PERSON), organization="name", account_basis="basis", evidence=pl.coalesce("evidence", page)
+    )
+    mapped = pl.concat([pieces, persons.drop("line", "name")], how="diagonal")
     order = (pl.col("namespace").str.to_lowercase(), "namespace", "valid_from")
-    return merge_periods(mapped.select(*MAP_SCHEMA, *SEATS_OF_VARIANTS).sort(*order, nulls_last=False))
+    return merge_periods(mapped.select(*MAP_COLUMNS, *SEATS_OF_VARIANTS).sort(*order, nulls_last=False))
 
 
 def _periods(rows: pl.DataFrame, begin: str, end: str) -> pl.DataFrame:
@@ -124,18 +119,6 @@ def _topmost(rows: pl.DataFrame, owned: pl.DataFrame, name: str) -> pl.DataFrame
     return found
 
 
-def _known() -> tuple[pl.Expr, ...]:
-    """How a row is known: `basis` where the organisation is, `account_basis` that the account is the organisation's."""
-    page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
-    return (
-        pl.coalesce("evidence_seat", "evidence", "website", page).alias("evidence"),
-        pl.col("basis_seat").alias("basis"),
-        pl.col("basis").alias("account_basis"),
-        pl.col("checked_on_seat").alias("checked_on"),
-        pl.concat_str("note", "note_seat", separator="; ", ignore_nulls=True).replace("", None).alias("note"),
-    )
-
-
 def merge_periods(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a namespace that follow on one another and say the same of it as one row, in the order of the rows."""
     said = [column for column in rows.columns if column not in {"valid_from", "valid_to"}]
@@ -145,20 +128,4 @@ def merge_periods(rows: pl.DataFrame) -> pl.DataFrame:
         rows.group_by(run, maintain_order=True)
         .agg(*(pl.col(column).first() for column in said), pl.col("valid_from").first(), pl.col("valid_to").last())
         .select(rows.columns)
-    )
-
-
-def _persons(persons: pl.DataFrame) -> pl.DataFrame:
-    page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
-    return persons.select(
-        "namespace",
-        pl.col("name").alias("organization"),
-        pl.lit(PERSON).alias("kind"),
-        "valid_from",
-        "valid_to",
-        pl.coalesce("evidence", page).alias("evidence"),
-        "basis",
-        pl.col("basis").alias("account_basis"),
-        "checked_on",
-        "note",
     )

@@ -125,158 +125,137 @@ def test_a_reference_to_nothing_is_not_one_to_the_first_repository():
     assert outcomes == {("card", "malformed"): 1, ("card", "edge"): 1}
 
 
-def test_an_unknown_relation_is_kept_in_its_own_words():
-    ((edge,), _) = reading({"name": "b/tune", "tags": ["base_model:Distilled:a/base"]})
-    assert (edge["relation"], edge["relation_declared"], edge["parent_model_id"]) == ("unknown", "Distilled", "a/base")
+BASE, TUNE = {"name": "a/base"}, {"name": "b/tune"}
+BY_OTHER_ID = [{"hub_id": "unheard-of", "model_id": "a/base"}]
+BY_OTHER_NAME = [{"hub_id": "id:a/base", "model_id": "a/as-it-was-called"}]
+THUDM = [("namespace", "THUDM", "zai-org")]
+TWINS = ({"name": "a/base", "hub_id": "2"}, {"name": "a/base", "hub_id": "1"})
+RELATIONS_OF_EDGES = {
+    "an unknown relation is kept in its own words": (
+        [{"name": "b/tune", "tags": ["base_model:Distilled:a/base"]}],
+        [("a/base", "unknown", "Distilled")],
+    ),
+    "reviewed words name relations whatever their case": (
+        [{"name": "b/tune", "tags": ["base_model:LoRA:a/base"]}],
+        [("a/base", "adapter", "LoRA")],
+    ),
+    "the relation comes from the most trusted place that states one": (
+        [BASE, TUNE | {"parents": ["a/base"], "tags": ["base_model:quantized:a/base"]}],
+        [("a/base", "quantized", "quantized")],
+    ),
+    "a parent that the Hub cannot resolve shares the relation of the others": (
+        [BASE, TUNE | {"parents": ["a/base"], "relation": "merge", "card": ["a/base", "c/deleted"]}],
+        [("a/base", "merge", "merge"), ("c/deleted", "merge", "merge")],
+    ),
+    "a card that states the relation alone is believed": (
+        [BASE, TUNE | {"card": ["a/base"], "relation": "quantized"}],
+        [("a/base", "quantized", "quantized")],
+    ),
+}
 
 
-def test_reviewed_words_name_relations_whatever_their_case():
-    words = [("lora", "adapter")]
-    ((edge,), _) = reading({"name": "b/tune", "tags": ["base_model:LoRA:a/base"]}, words=words)
-    assert edge["relation"] == "adapter"
-
-
-def test_the_relation_comes_from_the_most_trusted_place_that_states_one():
-    ((edge,), _) = reading(
-        {"name": "a/base"},
-        {"name": "b/tune", "parents": ["a/base"], "tags": ["base_model:quantized:a/base"]},
-    )
-    assert (edge["evidence"], edge["relation"]) == ("base_models", "quantized")
-
-
-def test_a_parent_that_the_hub_cannot_resolve_shares_the_relation_of_the_others():
-    edges, _ = reading(
-        {"name": "a/base"},
-        {"name": "b/merge", "parents": ["a/base"], "relation": "merge", "card": ["a/base", "c/deleted"]},
-    )
-    assert [(edge["parent_model_id"], edge["relation"], edge["parent_listed"]) for edge in edges] == [
-        ("a/base", "merge", True),
-        ("c/deleted", "merge", False),
-    ]
+@pytest.mark.parametrize("case", RELATIONS_OF_EDGES)
+def test_relations_are_those_of_the_most_trusted_place_that_states_one(case):
+    repositories, expected = RELATIONS_OF_EDGES[case]
+    edges, _ = reading(*repositories, words=[("lora", "adapter")])
+    assert [(edge["parent_model_id"], edge["relation"], edge["relation_declared"]) for edge in edges] == expected
 
 
 def test_a_self_reference_is_counted_and_dropped():
-    edges, outcomes = reading(
-        {"name": "a/base", "parents": ["a/base"], "tags": ["base_model:a/base"], "card": ["A/Base"]}
-    )
+    edges, outcomes = reading(BASE | {"parents": ["a/base"], "tags": ["base_model:a/base"], "card": ["A/Base"]})
     assert edges == []
     assert outcomes == {(place, "self_reference"): 1 for place in ("base_models", "untyped_tag", "card")}
 
 
-def test_the_id_outlives_the_name():
-    parent = {"hub_id": "id:a/base", "model_id": "a/as-it-was-called"}
-    ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "parents": [parent]})
-    assert (edge["parent_model_id"], edge["parent_found_by"]) == ("a/base", "hub_id")
+PARENTS = {
+    "the id outlives the name": ([BASE, TUNE | {"parents": BY_OTHER_NAME}], [], [("a/base", "hub_id")]),
+    "an id that is not listed leaves the name": ([BASE, TUNE | {"parents": BY_OTHER_ID}], [], [("a/base", "name")]),
+    "a rename leads to today's name": (
+        [{"name": "zai-org/glm"}, TUNE | {"card": ["THUDM/glm"]}],
+        THUDM,
+        [("zai-org/glm", "rename")],
+    ),
+    "a rename takes no notice of letter case": (
+        [{"name": "zai-org/glm"}, TUNE | {"card": ["thudm/GLM"]}],
+        THUDM,
+        [("zai-org/glm", "rename")],
+    ),
+    "a repository without a namespace may have one today": (
+        [{"name": "openai-community/gpt2"}, TUNE | {"card": ["gpt2"]}],
+        [("repository", "gpt2", "openai-community/gpt2")],
+        [("openai-community/gpt2", "rename")],
+    ),
+    "a repository's own rename goes before its namespace's": (
+        [{"name": "b/y"}, TUNE | {"card": ["a/x"]}],
+        [("namespace", "a", "c"), ("repository", "a/x", "b/y")],
+        [("b/y", "rename")],
+    ),
+    "a rename to nowhere keeps the declared name": (
+        [TUNE | {"card": ["THUDM/gone"]}],
+        THUDM,
+        [("THUDM/gone", "unlisted")],
+    ),
+    "letter case is forgiven where one name fits": (
+        [BASE, TUNE | {"card": ["A/Base"]}],
+        [],
+        [("a/base", "letter_case")],
+    ),
+    "letter case decides where two names fit": (
+        [BASE, {"name": "a/Base"}, TUNE | {"card": ["a/base", "a/BASE"]}],
+        [],
+        [("a/base", "name"), ("a/BASE", "unlisted")],
+    ),
+    "unlisted spellings that differ in case are one parent": (
+        [{"name": "b/one", "card": ["Gone/Base"]}, {"name": "b/two", "card": ["gone/base"]}],
+        [],
+        [("Gone/Base", "unlisted"), ("Gone/Base", "unlisted")],
+    ),
+    "a former name on the card is what the Hub makes of it": (
+        [
+            {"name": "new/base"},
+            {"name": "c/other"},
+            {"name": "b/merge", "parents": ["new/base", "c/other"], "card": ["old/base", "c/other"]},
+            {"name": "d/tune", "card": ["old/base"]},
+        ],
+        [],
+        [("new/base", "hub_id"), ("c/other", "hub_id"), ("new/base", "former_name")],
+    ),
+    "tags that kept a former name make no second parent": (
+        [
+            {"name": "new/base"},
+            TUNE | {"parents": ["new/base"], "tags": ["base_model:finetune:old/base"], "card": ["old/base"]},
+            {"name": "d/tune", "tags": ["base_model:old/base"]},
+        ],
+        [],
+        [("new/base", "hub_id"), ("new/base", "former_name")],
+    ),
+    "two parents missing from the Hub's list are not taken for former names": (
+        [{"name": "new/base"}, TUNE | {"parents": ["new/base"], "card": ["gone/one", "gone/two"]}],
+        [],
+        [("new/base", "hub_id"), ("gone/one", "unlisted"), ("gone/two", "unlisted")],
+    ),
+}
 
 
-def test_an_id_that_is_not_listed_leaves_the_name():
-    parent = {"hub_id": "unheard-of", "model_id": "a/base"}
-    ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "parents": [parent]})
-    assert (edge["parent_hub_id"], edge["parent_found_by"]) == ("id:a/base", "name")
-
-
-@pytest.mark.parametrize(
-    ("moved", "declared", "listed"),
-    [
-        ([("namespace", "THUDM", "zai-org")], "THUDM/glm", "zai-org/glm"),
-        ([("namespace", "THUDM", "zai-org")], "thudm/GLM", "zai-org/glm"),
-        ([("repository", "gpt2", "openai-community/gpt2")], "gpt2", "openai-community/gpt2"),
-        ([("namespace", "a", "c"), ("repository", "a/x", "b/y")], "a/x", "b/y"),
-    ],
-)
-def test_reviewed_renames_lead_to_todays_name(moved, declared, listed):
-    ((edge,), _) = reading({"name": listed}, {"name": "d/tune", "card": [declared]}, moved=moved)
-    assert (edge["parent_model_id"], edge["parent_found_by"]) == (listed, "rename")
-
-
-def test_a_rename_to_nowhere_keeps_the_declared_name():
-    ((edge,), _) = reading({"name": "d/tune", "card": ["THUDM/gone"]}, moved=[("namespace", "THUDM", "zai-org")])
-    assert (edge["parent_model_id"], edge["parent_listed"], edge["parent_found_by"]) == (
-        "THUDM/gone",
-        False,
-        "unlisted",
-    )
-
-
-def test_letter_case_is_forgiven_where_one_name_fits():
-    ((edge,), _) = reading({"name": "Qwen/Qwen3-8B"}, {"name": "b/tune", "card": ["qwen/qwen3-8b"]})
-    assert (edge["parent_model_id"], edge["parent_found_by"]) == ("Qwen/Qwen3-8B", "letter_case")
-
-
-def test_letter_case_decides_where_two_names_fit():
-    edges, _ = reading({"name": "a/Base"}, {"name": "a/base"}, {"name": "b/tune", "card": ["a/base", "a/BASE"]})
-    assert [(edge["parent_model_id"], edge["parent_listed"]) for edge in edges] == [("a/base", True), ("a/BASE", False)]
-
-
-def test_unlisted_spellings_that_differ_in_case_are_one_parent():
-    edges, _ = reading({"name": "b/one", "card": ["Gone/Base"]}, {"name": "b/two", "card": ["gone/base"]})
-    assert {edge["parent_model_id"] for edge in edges} == {"Gone/Base"}
-
-
-def test_a_former_name_on_the_card_is_what_the_hub_makes_of_it():
-    edges, outcomes = reading(
-        {"name": "new/base"},
-        {"name": "c/other"},
-        {"name": "b/merge", "parents": ["new/base", "c/other"], "card": ["old/base", "c/other"]},
-        {"name": "d/tune", "card": ["old/base"]},
-    )
-    assert [(edge["child_model_id"], edge["parent_model_id"], edge["parent_found_by"]) for edge in edges] == [
-        ("b/merge", "new/base", "hub_id"),
-        ("b/merge", "c/other", "hub_id"),
-        ("d/tune", "new/base", "former_name"),
-    ]
-    assert outcomes[("card", "duplicate")] == 2
-
-
-def test_tags_that_kept_a_former_name_make_no_second_parent():
-    edges, outcomes = reading(
-        {"name": "new/base"},
-        {
-            "name": "b/tune",
-            "parents": ["new/base"],
-            "tags": ["base_model:old/base", "base_model:finetune:old/base"],
-            "card": ["old/base"],
-        },
-        {"name": "d/tune", "tags": ["base_model:old/base"]},
-    )
-    assert [(edge["child_model_id"], edge["parent_model_id"], edge["parent_found_by"]) for edge in edges] == [
-        ("b/tune", "new/base", "hub_id"),
-        ("d/tune", "new/base", "former_name"),
-    ]
-    assert outcomes[("typed_tag", "duplicate")] == 1
-
-
-def test_two_parents_missing_from_the_hubs_list_are_not_taken_for_former_names():
-    edges, _ = reading(
-        {"name": "new/base"}, {"name": "b/merge", "parents": ["new/base"], "card": ["gone/one", "gone/two"]}
-    )
-    assert {edge["parent_model_id"] for edge in edges} == {"new/base", "gone/one", "gone/two"}
+@pytest.mark.parametrize("case", PARENTS)
+def test_a_parent_is_found_the_surest_way(case):
+    repositories, moved, expected = PARENTS[case]
+    edges, _ = reading(*repositories, moved=moved)
+    assert [(edge["parent_model_id"], edge["parent_found_by"]) for edge in edges] == expected
+    assert all(edge["parent_listed"] is (edge["parent_found_by"] != "unlisted") for edge in edges)
 
 
 def test_positions_follow_trust_and_declaration():
-    edges, _ = reading(
-        {
-            "name": "b/merge",
-            "parents": ["z/first", "a/second"],
-            "tags": ["base_model:m/fourth", "base_model:merge:n/third"],
-        }
-    )
-    assert [(edge["parent_model_id"], edge["position"]) for edge in edges] == [
-        ("z/first", 0),
-        ("a/second", 1),
-        ("n/third", 2),
-        ("m/fourth", 3),
-    ]
+    tags = ["base_model:m/fourth", "base_model:merge:n/third"]
+    edges, _ = reading({"name": "b/merge", "parents": ["z/first", "a/second"], "tags": tags})
+    placed = {edge["parent_model_id"]: edge["position"] for edge in edges}
+    assert placed == {"z/first": 0, "a/second": 1, "n/third": 2, "m/fourth": 3}
 
 
 def test_repositories_that_share_a_name_are_one_parent():
-    twins = [{"name": "a/base", "hub_id": "2"}, {"name": "a/base", "hub_id": "1"}]
-    edges, _ = reading(
-        *twins,
-        {"name": "b/one", "parents": [{"hub_id": "2", "model_id": "a/base"}]},
-        {"name": "b/two", "card": ["a/base"]},
-    )
-    assert {edge["parent_hub_id"] for edge in edges} == {"1"}
+    by_id = {"name": "b/one", "parents": [{"hub_id": "2", "model_id": "a/base"}]}
+    edges, _ = reading(*TWINS, by_id, {"name": "b/two", "card": ["a/base"]})
+    assert [edge["parent_hub_id"] for edge in edges] == ["1", "1"]
 
 
 def test_hostile_names_are_names_if_they_are_listed():
@@ -314,11 +293,6 @@ def test_reviewed_renames_are_single_steps_with_evidence():
     assert renames["renamed_from"].str.to_lowercase().n_unique() == renames.height
     assert not set(renames["renamed_from"]) & set(renames["renamed_to"])
     assert (renames["evidence"] == "https://huggingface.co/" + renames["renamed_from"]).all()
-
-
-def test_a_card_that_states_the_relation_alone_is_believed():
-    ((edge,), _) = reading({"name": "a/base"}, {"name": "b/tune", "card": ["a/base"], "relation": "quantized"})
-    assert (edge["evidence"], edge["relation"], edge["relation_declared"]) == ("card", "quantized", "quantized")
 
 
 def test_a_place_that_repeats_a_part_of_another_is_counted_reference_by_reference():
