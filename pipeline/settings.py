@@ -9,12 +9,14 @@ import math
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.errors import CensusError
 
 ORIGIN_RULES = ("equal_parts", "first_parent", "majority")
 """How a derivative can be split over its roots; the first is the census' own."""
 
+Default = TypeVar("Default", bound=float | None)
 ACCOUNT_REQUESTS = 10_000
 """Requests of one month where nothing else is set: an hour and a half at the Hub's pace for nameless clients."""
 
@@ -65,16 +67,9 @@ def cache_folder() -> Path:
 
 
 def archive_files_kept() -> timedelta | None:
-    """`CENSUS_ARCHIVE_FILES_KEPT_DAYS`: how long an archive's file is kept after its last use; for good unless set.
-
-    Raises:
-        CensusError: it is not a number of days.
-    """
-    days = os.environ.get("CENSUS_ARCHIVE_FILES_KEPT_DAYS", "")
-    try:
-        return timedelta(days=float(days)) if days else None
-    except (ValueError, OverflowError) as error:
-        raise CensusError(f"CENSUS_ARCHIVE_FILES_KEPT_DAYS is {days!r}: set it to a number of days") from error
+    """`CENSUS_ARCHIVE_FILES_KEPT_DAYS`: how long an archive's file is kept after its last use; for good unless set."""
+    days = _number("CENSUS_ARCHIVE_FILES_KEPT_DAYS", None, "a number of days", most=timedelta.max.days)
+    return None if days is None else timedelta(days=days)
 
 
 def origin_rule(asked_for: str | None = None) -> str:
@@ -90,23 +85,8 @@ def origin_rule(asked_for: str | None = None) -> str:
 
 
 def least_attributed() -> float | None:
-    """`CENSUS_LEAST_ATTRIBUTED`: the share of a month's downloads that must be attributed; None where not set.
-
-    Raises:
-        CensusError: it is not a share.
-    """
-    written = os.environ.get("CENSUS_LEAST_ATTRIBUTED")
-    if not written:
-        return None
-    try:
-        least = float(written)
-    except ValueError:
-        least = math.nan
-    if not 0 <= least <= 1:
-        raise CensusError(
-            f"CENSUS_LEAST_ATTRIBUTED is {written!r}, not a share: write a number from 0 to 1, or unset it"
-        )
-    return least
+    """`CENSUS_LEAST_ATTRIBUTED`: the share of a month's downloads that must be attributed; None where not set."""
+    return _number("CENSUS_LEAST_ATTRIBUTED", None, "a share", most=1)
 
 
 def check_thresholds() -> str:
@@ -120,43 +100,18 @@ def dagster_folder() -> Path:
 
 
 def account_requests() -> int:
-    """`CENSUS_ACCOUNT_REQUESTS`: how many requests a month may spend on asking about accounts.
-
-    Raises:
-        CensusError: it is not a whole number.
-    """
-    written = os.environ.get("CENSUS_ACCOUNT_REQUESTS") or str(ACCOUNT_REQUESTS)
-    if not written.isdecimal():
-        raise CensusError(f"CENSUS_ACCOUNT_REQUESTS is {written!r}, not a number of requests: write one, or unset it")
-    return int(written)
+    """`CENSUS_ACCOUNT_REQUESTS`: how many requests a month may spend on asking about accounts."""
+    return int(_number("CENSUS_ACCOUNT_REQUESTS", ACCOUNT_REQUESTS, "a number of requests", is_whole=True))
 
 
 def fewest_still_listed() -> float:
-    """`CENSUS_FEWEST_STILL_LISTED`: the share of a month's first repositories that its close must have; 0.95 if unset.
-
-    Raises:
-        CensusError: it is no share.
-    """
-    written = os.environ.get("CENSUS_FEWEST_STILL_LISTED") or "0.95"
-    try:
-        share = float(written)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise CensusError(f"CENSUS_FEWEST_STILL_LISTED is {written!r}: write a share from 0 to 1, or unset it")
-    return share
+    """`CENSUS_FEWEST_STILL_LISTED`: the share of a month's first repositories that its close must have; 0.95 if unset."""
+    return _number("CENSUS_FEWEST_STILL_LISTED", 0.95, "a share", most=1)
 
 
 def heavy_steps() -> int:
-    """`CENSUS_HEAVY_STEPS`: how many steps over large tables may run at a time, over all runs; 2 where not set.
-
-    Raises:
-        CensusError: it is not a whole number above 0.
-    """
-    written = os.environ.get("CENSUS_HEAVY_STEPS") or "2"
-    if not written.isdecimal() or int(written) == 0:
-        raise CensusError(f"CENSUS_HEAVY_STEPS is {written!r}, not a number of steps: write 1 or more, or unset it")
-    return int(written)
+    """`CENSUS_HEAVY_STEPS`: how many steps over large tables may run at a time, over all runs; 2 where not set."""
+    return int(_number("CENSUS_HEAVY_STEPS", 2, "a number of steps", least=1, is_whole=True))
 
 
 def ui_url() -> str:
@@ -167,3 +122,24 @@ def ui_url() -> str:
 def alert_webhook() -> str | None:
     """`CENSUS_ALERT_WEBHOOK`: a secret address that takes Slack's form of a message; unset: alerts are only logged."""
     return os.environ.get("CENSUS_ALERT_WEBHOOK") or None
+
+
+def _number(
+    name: str, default: Default, what: str, least: float = 0, most: float = math.inf, *, is_whole: bool = False
+) -> float | Default:
+    """The number that a variable is set to.
+
+    Raises:
+        CensusError: it is set to something else.
+    """
+    written = os.environ.get(name)
+    if not written:
+        return default
+    try:
+        number = float(written)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most or (is_whole and not number.is_integer()):
+        bounds = f"{least:g} or more" if most == math.inf else f"a number from {least:g} to {most:g}"
+        raise CensusError(f"{name} is {written!r}, not {what}: write {bounds}, or unset it")
+    return number

@@ -67,23 +67,21 @@ def keep(part, counted):
 
 def as_tables(known):
     """The figures of every part, each as a table."""
-    return "\n\n".join(shown(known[part]) for part, shown in SHOWN.items() if known.get(part))
+    return "\n\n".join(table(known[part]) for part, table in TABLES.items() if known.get(part))
 
 
 def _faults_by_kind(kinds):
-    columns = list(OUTCOMES)
-    total = {column: sum(counted[column] for counted in kinds.values()) for column in columns}
-    rows = [
-        *((kind, *(counted[column] for column in columns)) for kind, counted in sorted(kinds.items())),
-        ("**all**", *(f"**{total[column]}**" for column in columns)),
-    ]
-    return _table("Faults by kind", ("fault", *OUTCOMES.values()), rows, kinds)
+    total = {column: sum(counted[column] for counted in kinds.values()) for column in OUTCOMES}
+    rows = [(kind, *(counted[column] for column in OUTCOMES)) for kind, counted in sorted(kinds.items())]
+    in_all = ("**all**", *(f"**{number}**" for number in total.values()))
+    return _table("Faults by kind", ("fault", *OUTCOMES.values()), [*rows, in_all], kinds)
 
 
 def _runs(runs):
+    words = {run: run.replace("_", " ") for run in sorted(runs)}
     rows = [
-        (_in_words(run), _in_words(what), number)
-        for run in sorted(runs)
+        (words[run], what.replace("_", " "), number)
+        for run in words
         for what, number in runs[run].items()
         if what != "date"
     ]
@@ -91,8 +89,7 @@ def _runs(runs):
 
 
 def _peaks(lies):
-    largest_first = sorted(lies.items(), key=lambda lie: -lie[1]["megabytes"])
-    rows = [(lie, counted["megabytes"]) for lie, counted in largest_first]
+    rows = sorted(((lie, counted["megabytes"]) for lie, counted in lies.items()), key=lambda row: -row[1])
     return _table("Peak memory of a month of the sample's size, by lie", ("lie", "MB"), rows, lies)
 
 
@@ -105,7 +102,7 @@ def _fuzzing(targets):
     return _table("Coverage-guided fuzzing that found nothing", columns, rows, targets)
 
 
-SHOWN = {"faults": _faults_by_kind, "runs": _runs, "peaks": _peaks, "fuzzing": _fuzzing}
+TABLES = {"faults": _faults_by_kind, "runs": _runs, "peaks": _peaks, "fuzzing": _fuzzing}
 
 
 def _table(title, columns, rows, dated):
@@ -116,7 +113,3 @@ def _table(title, columns, rows, dated):
     return "\n".join(
         [f"### {title} ({counted_on})", "", f"| {lines[0]} |", f"|{rule}|", *(f"| {line} |" for line in lines[1:])]
     )
-
-
-def _in_words(name):
-    return name.replace("_", " ")

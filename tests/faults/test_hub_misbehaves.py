@@ -6,7 +6,7 @@ Each case is asked for three times in the same place: undisturbed elsewhere, dis
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 import polars as pl
@@ -16,7 +16,6 @@ from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import CensusError
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
-from pipeline.sources.folder import FolderSource
 from pipeline.sources.hub_stats import HubStatsSource
 from pipeline.sources.listing_crawl import ListingCrawl
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
@@ -120,23 +119,10 @@ OF_THE_LISTING = {
     "records without what names them": (rows(lambda row: {"likes": 1}), "not made of listing records"),
     "records with an id that is a list": (rows(lambda row: row | {"id": [1]}), ("model_id",)),
     "every counter as text": (rows(lambda row: row | {"downloads": "many"}), "values of `downloads` cannot be read"),
-    "every counter beyond 64 bits": (
-        rows(lambda row: row | {"downloads": 10**30}),
-        "values of `downloads` cannot be read",
-    ),
-    "tags that are no list": (rows(lambda row: row | {"tags": "license:mit"}), "values of `tags` cannot be read"),
     "creation times that are none": (rows(lambda row: row | {"createdAt": "soon"}), "not made of listing records"),
     "base models of every wrong shape": (
         rows(lambda row: row | {"baseModels": {"relation": ["x"], "models": "y"}}),
         ("base_model_relation", "base_models"),
-    ),
-    "a card of another type": (
-        rows(lambda row: row | {"cardData": [1, "x", {"base_model": {"a": 1}}]}),
-        "values of `cardData` cannot be read",
-    ),
-    "parameters that are text": (
-        rows(lambda row: row | {"safetensors": "huge"}),
-        "values of `safetensors` cannot be read",
     ),
     "a field of ten megabytes": (rows(lambda row: row | {"pipeline_tag": "x" * 40_000}), ("pipeline_tag",)),
 }
@@ -254,77 +240,6 @@ def test_a_hub_that_misbehaves_gives_the_same_rows_or_one_sentence_and_the_next_
     elif outcome is not None:
         assert said is not None
         assert any(part in said for part in outcome.split("|")), said
-
-
-def texts(column):
-    return pl.col(column).cast(pl.String)
-
-
-# How a file is changed, and what comes of it: the same rows but for the columns named, or a sentence that says so.
-SHAPES = {
-    "a Parquet file with other columns beside": (lambda frame: frame.with_columns(pl.lit(1).alias("more")), SURVIVES),
-    "a Parquet file with its columns in another order": (lambda frame: frame.select(reversed(frame.columns)), SURVIVES),
-    "a Parquet file with counters as text": (lambda frame: frame.with_columns(texts("downloads")), SURVIVES),
-    "a Parquet file with counters as fractions": (
-        lambda frame: frame.with_columns(pl.col("downloads").cast(pl.Float64)),
-        SURVIVES,
-    ),
-    "a Parquet file with names as categories": (
-        lambda frame: frame.with_columns(pl.col("id").cast(pl.Categorical)),
-        SURVIVES,
-    ),
-    "a Parquet file without its names": (lambda frame: frame.drop("id", "modelId"), "has no column `id`"),
-    "a Parquet file without a counter": (lambda frame: frame.drop("likes"), ("likes",)),
-    "a Parquet file without tags": (lambda frame: frame.drop("tags"), ("tags", "license", "lineage_tags")),
-    "a Parquet file with ten megabytes in a field": (
-        lambda frame: frame.with_columns(pl.Series("pipeline_tag", ["x" * 10_000_000, *[None] * (frame.height - 1)])),
-        ("pipeline_tag",),
-    ),
-    **{
-        f"a Parquet file with {dtype} in a column": (
-            lambda frame, value=value: [
-                frame.with_columns(pl.lit(value).first().alias(column))
-                for column in ("_id", "id", "createdAt", "downloads", "likes", "tags", "pipeline_tag")
-            ],
-            "in its column `|cannot be read",
-        )
-        for dtype, value in {
-            "numbers in lists": pl.Series([[1]]),
-            "records": pl.Series([{"a": 1}]),
-            "bytes": b"\xff",
-            "durations": timedelta(1),
-        }.items()
-    },
-}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_parquet_file_of_another_shape_gives_the_same_rows_but_for_what_it_lacks_or_one_sentence(
-    small_world, tmp_path, outcomes, shape
-):
-    change, outcome = SHAPES[shape]
-    original = pl.read_parquet(small_world.revisions["path"][-1])
-    as_it_is = rows_of_a_dump(original, tmp_path)
-    changed = change(original)
-    for frame in changed if isinstance(changed, list) else [changed]:
-        said, found = None, None
-        try:
-            found = rows_of_a_dump(frame, tmp_path)
-        except CensusError as refused:
-            said = str(refused)
-        aside = outcome if isinstance(outcome, tuple) else ()
-        wrong = found is not None and not found.drop(aside).equals(as_it_is.drop(aside))
-        counted = outcomes.add(f"Hub: {shape}", [said] if said else [], wrong=wrong)
-        assert not wrong
-        assert not counted["unclear"], said
-        assert (said is None) == (outcome is SURVIVES or bool(aside)), said
-        assert said is None or any(part in said for part in outcome.split("|")), said
-
-
-def rows_of_a_dump(frame, folder):
-    frame.write_parquet(folder / "2025-03-31.parquet")
-    snapshot = FolderSource(folder, AccountDirectory(folder / "none")).closing_snapshot(MONTH)
-    return snapshot_rows(snapshot, MONTH).collect().drop("source_revision").sort("hub_id")
 
 
 def test_no_answer_of_the_hub_makes_the_client_ask_anyone_else(mirror_that, misbehaviour, tmp_path, no_pauses):

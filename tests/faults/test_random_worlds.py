@@ -43,43 +43,34 @@ def hits(chance):
 def test_twenty_random_worlds_under_random_faults_end_in_the_same_marts_or_in_a_refusal(
     world_of, worker_in, tmp_path, outcomes
 ):
-    counted, scheduled = Counter(), Counter()
+    counted, scheduled, job = Counter(), Counter(), ("monthly_census", MONTH)
     for number in while_time_is_left():
-        chance = random.Random(1000 + number)
-        world = world_of(2000 + number)
+        chance, world = random.Random(1000 + number), world_of(2000 + number)
+        own = tmp_path / str(number)
         with LocalHub(world) as hub:
-            worker = worker_in(tmp_path / f"{number}-undisturbed", hub.endpoint)
-            ended = worker.run("monthly_census", MONTH)
+            worker = worker_in(own / "undisturbed", hub.endpoint)
+            ended = worker.run(*job)
             assert ended["failures"] == []
             undisturbed = digests_of(worker.home)
         kinds = chance.choices(sorted(KINDS), k=chance.randint(2, 5))
         scheduled.update(kinds)
-        home = tmp_path / f"{number}-disturbed"
         with LocalHub(world, faults=[KINDS[kind](chance) for kind in kinds]) as hub:
-            worker = worker_in(home, hub.endpoint)
+            worker = worker_in(own / "disturbed", hub.endpoint)
             if chance.random() < 0.5:
-                moment = chance.uniform(0, ended["processor_seconds"])
-                scheduled["killed"] += worker.killed_after(moment, "monthly_census", MONTH)
-            ended = worker.run("monthly_census", MONTH, WITHOUT_PAUSES="yes")
-        wrong, torn = differing(digests_of(home), undisturbed), len(torn_files(home))
+                scheduled["killed"] += worker.killed_after(chance.uniform(0, ended["processor_seconds"]), *job)
+            ended = worker.run(*job, WITHOUT_PAUSES="yes")
+        found = {"wrong": differing(digests_of(worker.home), undisturbed), "torn": len(torn_files(worker.home))}
         with LocalHub(world) as hub:
-            assert worker_in(home, hub.endpoint).run("monthly_census", MONTH)["failures"] == []
-        not_converged = digests_of(home) != undisturbed
-        outcomes.add(
-            "schedule: several faults at random in a random world",
-            ended["failures"],
-            lost=not_converged,
-            torn=torn,
-            wrong=wrong,
-        )
+            assert worker_in(worker.home, hub.endpoint).run(*job)["failures"] == []
+        found["lost"] = digests_of(worker.home) != undisturbed
+        outcomes.add("schedule: several faults at random in a random world", ended["failures"], **found)
         counted["worlds"] += 1
         counted["refused" if ended["status"] else "the_same_marts_at_once"] += 1
         counted["unclear_messages"] += sum(not is_clear(said) for said in ended["failures"])
-        counted["different_files"] += wrong
-        counted["torn_files"] += torn
-        counted["not_converged"] += not_converged
-        shutil.rmtree(home)
-        shutil.rmtree(tmp_path / f"{number}-undisturbed")
+        counted["different_files"] += found["wrong"]
+        counted["torn_files"] += found["torn"]
+        counted["not_converged"] += found["lost"]
+        shutil.rmtree(own)
         if counted["worlds"] == WORLDS:
             break
     assert counted["unclear_messages"] == counted["different_files"] == 0

@@ -81,7 +81,9 @@ def test_the_budget_is_the_environments_unless_the_call_names_one(tmp_path, monk
 
 def test_a_budget_that_is_no_number_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", "many")
-    with pytest.raises(CensusError, match="CENSUS_ACCOUNT_REQUESTS is 'many', not a number of requests: write one"):
+    with pytest.raises(
+        CensusError, match="CENSUS_ACCOUNT_REQUESTS is 'many', not a number of requests: write 0 or more"
+    ):
         open_source(SourceChoice("folder", tmp_path), tmp_path)
 
 

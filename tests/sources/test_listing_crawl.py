@@ -18,8 +18,6 @@ from pipeline.sources.client import CursorRefusedError, HubClient
 from pipeline.sources.listing_crawl import ListingCrawl
 from pipeline.sources.snapshots import Snapshot
 from synthetic_hub.faults import Fault
-from synthetic_hub.server import LocalHub
-from synthetic_hub.world import WorldSettings, ensure_world
 from tests.faults.steps import killed_before
 
 PAGE_SIZE = 250
@@ -88,8 +86,6 @@ INTERRUPTED = {
     "put off and failed": [Fault("too_many_requests", (2,), value=0), Fault("server_error", (4, 9), value=503)],
     "cut and unreadable": [Fault("cut", (3,)), Fault("truncated_json", (6,)), Fault("cut", (11,))],
     "rows shown again": [Fault("repeat_rows", (2, 3, 7), value=40)],
-    "rows left out": [Fault("drop_rows", (2, 5), value=30)],
-    "led back": [Fault("loop", (4,))],
     "the cursor refused": [Fault("server_error", (5,), value=410)],
     "every later cursor refused once": [Fault("server_error", (5, 6), value=400)],
 }
@@ -106,12 +102,6 @@ def test_a_hub_in_trouble_costs_no_row_and_gives_no_duplicate(hub_of, listed, tm
     assert set(rows["hub_id"]) == listed
 
 
-def test_after_a_refused_cursor_the_crawl_goes_on_from_the_last_model_seen(hub_of, tmp_path):
-    hub = hub_of(Fault("server_error", (5,), value=410))
-    ended = crawl_of(hub, tmp_path).run()
-    assert len(listing_requests(hub)) == ended.pages + 1
-
-
 def test_a_refusal_that_will_not_pass_fails_at_once(hub_of, tmp_path):
     hub = hub_of(Fault("server_error", value=403))
     with pytest.raises(CensusError, match="status 403: check that it exists and that HF_TOKEN may read it"):
@@ -124,14 +114,6 @@ def test_a_hub_that_stays_busy_is_given_up_within_the_retries(hub_of, tmp_path):
     with pytest.raises(TemporaryError, match="status 503: it may pass"):
         crawl_of(hub, tmp_path).run()
     assert len(listing_requests(hub)) == 2
-
-
-def test_links_that_lead_back_for_good_cost_nothing_where_cursors_say_their_place(hub_of, listed, tmp_path, outcomes):
-    crawl = crawl_of(hub_of(Fault("loop", tuple(range(3, 30)))), tmp_path)
-    crawl.run()
-    lost = len(listed - set(rows_of(crawl)["hub_id"]))
-    outcomes.add("Hub: pages of the listing, a cursor that loops for good", lost=lost)
-    assert lost == 0
 
 
 def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
@@ -229,18 +211,3 @@ def test_a_crawl_killed_at_random_pages_resumes_and_ends_with_the_same_rows(hub_
     codes = killed_and_resumed(killed, pages, kills=20)
     assert codes.count(-signal.SIGKILL) >= 15
     assert_frame_equal(rows_of(killed), rows_of(undisturbed))
-
-
-@pytest.mark.faults
-def test_the_whole_sample_under_a_small_quota_killed_twenty_times(tmp_path):
-    world = ensure_world(tmp_path / "worlds", WorldSettings())
-    with LocalHub(world, requests_per_window=10, window_seconds=5) as hub:
-        undisturbed = crawl_of(hub, tmp_path / "undisturbed", page_size=1000)
-        pages = undisturbed.run().pages
-        assert {request.status for request in hub.requests} == {200}
-        killed = crawl_of(hub, tmp_path / "killed", page_size=1000, retries=8)
-        codes = killed_and_resumed(killed, pages, kills=20)
-        rows = rows_of(undisturbed)
-        assert codes.count(-signal.SIGKILL) >= 15
-        assert set(rows["hub_id"]) == set(world.listing(world.months[-1].replace(month=10))["_id"])
-        assert_frame_equal(rows_of(killed), rows)

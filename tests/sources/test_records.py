@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -140,6 +140,7 @@ def text_array(values, kind):
 
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 PARQUET_SHAPES = {
+    "other columns beside": {"more": pa.array([1])},
     "dictionaries": {
         "id": pa.array(["maker/model"]).dictionary_encode(),
         "tags": pa.ListArray.from_arrays([0, 2], pa.array(["transformers", "license:mit"]).dictionary_encode()),
@@ -439,6 +440,8 @@ def test_a_spoilt_parquet_file_is_refused_in_one_sentence(tmp_path, spoil):
         {"pipeline_tag": pa.array([["a"]])},
         {"_id": pa.array([{"oid": "64a"}])},
         {"tags": pa.array([[1, 2]])},
+        {"createdAt": pa.array([timedelta(1)])},
+        {"likes": pa.array([b"1"])},
     ],
 )
 def test_a_column_whose_type_cannot_mean_its_name_is_refused_by_name(tmp_path, columns):
