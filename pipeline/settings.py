@@ -105,7 +105,7 @@ def account_requests() -> int:
 
 
 def fewest_still_listed() -> float:
-    """`CENSUS_FEWEST_STILL_LISTED`: the share of a month's first repositories that its close must have; 0.95 if unset."""
+    """`CENSUS_FEWEST_STILL_LISTED`: the share of repositories at a month's opening that its close must have; 0.95 if unset."""
     return _number("CENSUS_FEWEST_STILL_LISTED", 0.95, "a share", most=1)
 
 
