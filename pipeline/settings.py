@@ -105,7 +105,7 @@ def account_requests() -> int:
 
 
 def fewest_still_listed() -> float:
-    """`CENSUS_FEWEST_STILL_LISTED`: the share of repositories at a month's opening that its close must have; 0.95 if unset."""
+    """`CENSUS_FEWEST_STILL_LISTED`: the share of its first models that a month must close with; 0.95 where not set."""
     return _number("CENSUS_FEWEST_STILL_LISTED", 0.95, "a share", most=1)
 
 
