@@ -84,8 +84,20 @@ def read_json(paths: Sequence[Path]) -> Observed:
         return _observed_in_json([_mended(path, Path(folder)) for path in paths])
 
 
-def observed_in(paths: Sequence[Path], fields: Mapping[str, str], records: str, params: dict[str, Any]) -> Observed:
-    """What stands in files, from JSON expressions in SQL for their fields, and an SQL table of their records.
+def columns_of_fields(columns: Sequence[str]) -> dict[str, list[str]]:
+    """The columns that hold each field, however a tool writes its name: `createdAt`, `created_at`, `createdat`."""
+
+    def plain(name: str) -> str:
+        return name if name.startswith("_") else name.replace("_", "").lower()
+
+    by_name = {plain(column): column for column in reversed(columns)}
+    return {field: [by_name[plain(name)] for name in names if plain(name) in by_name] for field, names in NAMES.items()}
+
+
+def observed_in(
+    paths: Sequence[Path], columns: Mapping[str, Sequence[str]], records: str, params: dict[str, Any]
+) -> Observed:
+    """What stands in files, from the JSON columns of each field in `records`, SQL over `$files` and `params`.
 
     Raises:
         UnusableSnapshotError: the files cannot be read, or name no repositories.
@@ -93,7 +105,7 @@ def observed_in(paths: Sequence[Path], fields: Mapping[str, str], records: str, 
     count = 0
     portions = []
     try:
-        for portion in _portions(paths, fields, records, params):
+        for portion in _portions(paths, columns, records, params):
             count += portion.height
             portions.append(observations(_shaped(portion)).collect())
     except (duckdb.Error, OSError) as error:  # the second through Arrow
@@ -108,12 +120,8 @@ def observed_in(paths: Sequence[Path], fields: Mapping[str, str], records: str, 
 
 def _observed_in_json(paths: Sequence[Path]) -> Observed:
     types = dict.fromkeys((name for names in NAMES.values() for name in names), "JSON")
-    return observed_in(
-        paths,
-        {field: f"coalesce({', '.join(names)})" for field, names in NAMES.items()},
-        "read_json($files, columns = $types, maximum_object_size = $largest)",
-        {"types": types, "largest": LARGEST_RECORD_BYTES},
-    )
+    records = "read_json($files, columns = $types, maximum_object_size = $largest)"
+    return observed_in(paths, NAMES, records, {"types": types, "largest": LARGEST_RECORD_BYTES})
 
 
 def _mended(path: Path, folder: Path) -> Path:
@@ -135,10 +143,13 @@ def name_of(paths: Sequence[Path]) -> str:
 
 
 def _portions(
-    paths: Sequence[Path], fields: Mapping[str, str], records: str, params: dict[str, Any]
+    paths: Sequence[Path], columns: Mapping[str, Sequence[str]], records: str, params: dict[str, Any]
 ) -> Iterator[pl.DataFrame]:
     """The records, portion by portion; each field as text, as what it should be, or as the odd text that it is."""
-    found = [f"unwrapped({value})" if field in KINDS else value for field, value in fields.items()]
+    fields = []
+    for field in NAMES:
+        value = f"coalesce({', '.join(columns[field])})" if columns[field] else "null::json"
+        fields.append(f"{f'unwrapped({value})' if field in KINDS else value} as {field}")
     texts = [f"{field} ->> '$' as {field}" for field in NAMES if field not in ("tags", "cardData", "baseModels")]
     odd = [
         f"case when json_type({field}) not in {kinds} then nullif({field} ->> '$', '') end as \"{ODD}{field}\""
@@ -148,7 +159,7 @@ def _portions(
         connection.execute(UNWRAPPED)
         relation = (
             connection.sql(f"from {records}", params=params | {"files": [str(path) for path in paths]})
-            .select(", ".join(f"{value} as {field}" for value, field in zip(found, fields, strict=True)))
+            .select(", ".join(fields))
             .select(f"*, json_transform(baseModels, '{DECLARED_JSON}') as listed")
             .select(", ".join((*texts, *odd, *SHAPES)))
         )

@@ -12,7 +12,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from pipeline.errors import UnusableSnapshotError
 from pipeline.sources.field_values import COUNTS, TEXTS, absent_columns, moment, observations, parameters
-from pipeline.sources.json_records import NAMES, observed_in
+from pipeline.sources.json_records import columns_of_fields, observed_in
 from pipeline.sources.observations import Observed
 
 TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
@@ -26,9 +26,7 @@ def read_parquet(paths: Sequence[Path]) -> Observed:
     Raises:
         UnusableSnapshotError: a file is empty, truncated, not Parquet, or has no column that names repositories.
     """
-    parts = [_read(path) for path in paths]
-    absent = frozenset.intersection(*(part.absent_columns for part in parts))
-    return Observed(pl.concat([part.rows for part in parts]), absent, sum(part.nameless for part in parts))
+    return Observed.joined([_read(path) for path in paths])
 
 
 def newest_creation(created: pa.ChunkedArray | None) -> datetime | None:
@@ -50,10 +48,7 @@ def _read(path: Path) -> Observed:
             f"{path.name} cannot be read as Parquet ({str(error).strip().splitlines()[0][:200]}): fetch it again or "
             "remove it"
         ) from error
-    by_name = {_plain(column): column for column in reversed(schema.names())}
-    columns = {
-        field: [by_name[_plain(name)] for name in names if _plain(name) in by_name] for field, names in NAMES.items()
-    }
+    columns = columns_of_fields(schema.names())
     if not columns["id"]:
         raise UnusableSnapshotError(
             f"{path.name} has no column `id` that names the repositories: write it in the hub-stats or listing schema"
@@ -67,19 +62,10 @@ def _read(path: Path) -> Observed:
             )
     native = {field: _native(field, column, schema[column]) for field, column in there.items()}
     if not all(native.values()):
-        fields = {
-            field: f"coalesce({', '.join(f'to_json({column})' for column in found)})" if found else "null::json"
-            for field, found in columns.items()
-        }
-        return observed_in([path], fields, "read_parquet($files)", {})
+        return observed_in([path], columns, "(select to_json(columns(*)) from read_parquet($files))", {})
     values = {name: value for made in native.values() for name, value in made.items()}
     records = raw.select(**values | {"id": pl.coalesce(pl.col(columns["id"]).cast(pl.String))})
     return Observed.of_records(count, observations(records), absent_columns(records.collect_schema()), path.name)
-
-
-def _plain(column: str) -> str:
-    """A column's name however a tool writes it: `createdAt`, `created_at`, `createdat`."""
-    return column if column.startswith("_") else column.replace("_", "").lower()
 
 
 def _is_understood(field: str, dtype: pl.DataType) -> bool:
