@@ -6,7 +6,6 @@ from datetime import date
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets.published.check_results import recorded_results
 from pipeline import settings
 from pipeline.checks.asset_checks import changes_judged_again
 from pipeline.checks.thresholds import Thresholds
@@ -18,7 +17,7 @@ from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits
 from pipeline.publish.publication import Choices, Publication, publish
 from pipeline.publish.store_copy import StoreCopy
 from pipeline.publish.warehouse import FILE_NAME
-from pipeline.report.picture import REPORT_NAME
+from pipeline.report.picture import REPORT_NAME, SITE
 from pipeline.schema.catalogue import Catalogue
 from pipeline.version import __version__
 
@@ -42,6 +41,11 @@ FORMS = {
         REPORT_NAME,
         {"html"},
         "`published/report.html`: the figures with what they are of, in one file.",
+    ),
+    "site": (
+        SITE,
+        {"html"},
+        "`published/site`: a page for each figure, country, organisation, family and month, and each version's own.",
     ),
 }
 """The forms of a publication: where each is, what it is, and what it holds."""
@@ -80,20 +84,12 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         Built beside the version before and switched to in one step: readers are never blocked and never see half.
         Checks that compare with a month that was made later are judged again, so that the order changes no result.
         """
-        store = lake.store()
-        whole = [
-            month
-            for month in store.months(MONTH_MANIFEST)
-            if all(store.holds(table, month) for table in catalogue.monthly)
-        ]
-        again = list(changes_judged_again(store, catalogue.tables, whole, check_thresholds))
-        results = recorded_results(context.instance, again)
-        choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed(), results)
+        choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed())
         make = in_plain_words(publish)
-        made = make(store, catalogue, settings.published_folder(), duckdb.get_connection, choices)
-        for evaluation in again:
+        made = make(lake.store(), catalogue, settings.published_folder(), duckdb.get_connection, choices)
+        for evaluation in changes_judged_again(lake.store(), catalogue.tables, made.months, check_thresholds):
             context.log_event(evaluation)
-        stale = misfits(store, catalogue, made.months)
+        stale = misfits(lake.store(), catalogue, made.months)
         yield from (_form(name, made, choices.origin_rule) for name in FORMS)
         yield _months_fit(made, stale)
 

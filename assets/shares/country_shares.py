@@ -6,9 +6,18 @@ from assets.columns import COUNTRY_PATTERN
 from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.origin import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, published_shares
-from assets.shares.share_table import share_table
+from assets.shares.share_table import figure_by_month, share_table
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
+from pipeline.schema.figure import (
+    BOTH_ATTRIBUTIONS,
+    BOUNDED_SHARE,
+    IN_MONTH,
+    NO_ORIGIN,
+    Chart,
+    Figure,
+    MemberPages,
+    Shown,
+)
 
 COUNTRY_SHARES = share_table(
     "country",
@@ -80,4 +89,53 @@ COUNTRIES_OVER_TIME_FIGURE = Figure(
     views=BOTH_ATTRIBUTIONS,
     if_empty=NO_ORIGIN,
     is_pictured=True,
+)
+
+LEADING_COUNTRIES_FIGURE = Figure(
+    "leading-countries",
+    "The leading countries",
+    "Each month's downloads of the population by country, for the four countries with most of them, as measured: "
+    "downloads of organisations that are not in the registry are in the denominator and in no line.",
+    table="country_shares",
+    place=15,
+    sql="""
+        with monthly as (select * from country_shares where $of_months and length(member) = 2),
+        largest as (
+          select member, sum(downloads) as total from monthly group by member having total > 0
+          order by total desc, member limit 4
+        )
+        select month, member, share, share_low, share_high, denominator, coverage
+        from monthly join largest using (member) order by month, total desc, member
+    """,
+    columns=(IN_MONTH, Shown("member", "country", "country"), *BOUNDED_SHARE[:3]),
+    chart=Chart("together", "member", "share", marks_crossing=True),
+    over="months",
+)
+
+COUNTRY_PAGES = MemberPages(
+    "countries",
+    "Models published from {name} took {share} of the downloads of {population} in {when}",
+    place=1,
+    members="""
+        select member, share, share_low, share_high, downloads from country_shares
+        where $of_period and length(member) = 2 and share >= 0.001 order by downloads desc, member
+    """,
+    columns=(Shown("member", "country", "country"), *BOUNDED_SHARE[:4]),
+    figures=(
+        figure_by_month("country_shares", "country"),
+        Figure(
+            "organisations",
+            "Its organisations",
+            "Of all downloads of the population in the period, the part of each of the country's organisations.",
+            table="organization_shares",
+            place=2,
+            sql="""
+                select member, share, share_low, share_high, downloads, models, denominator, coverage
+                from organization_shares where $of_period and country = $member and downloads > 0
+                order by downloads desc, member limit 12
+            """,
+            columns=(Shown("member", "organisation", "text"), *BOUNDED_SHARE),
+            chart=Chart("bars", "member", "share"),
+        ),
+    ),
 )

@@ -15,11 +15,11 @@ from assets.shares.families import (
     with_denominator,
 )
 from assets.shares.origin import BY_ORIGIN
-from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
+from assets.shares.periods import OF_COUNTRY, OF_MONTH
 from assets.shares.share_table import downloads
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
-from pipeline.schema.figure import IN_MONTH, SHARE, Chart, Shown
+from pipeline.schema.figure import IN_MONTH, SHARE, Chart, MemberPages, Shown
 from pipeline.schema.published import PublishedTable
 
 SUMS = {
@@ -99,9 +99,7 @@ FAMILY_SHARES = Table(
     ),
 )
 PUBLISHED = PublishedTable(
-    FAMILY_SHARES,
-    lambda months: months.scan(FAMILY_SHARES),
-    {**OF_MONTH, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
+    FAMILY_SHARES, lambda months: months.scan(FAMILY_SHARES), {**OF_MONTH, "country": OF_COUNTRY}
 )
 
 
@@ -225,4 +223,87 @@ FAMILY_FIGURE = figure_of_derivatives(
     population="derivatives created in the period",
     denominator="new derivatives, split over their roots",
     coverage="every declared derivative",
+)
+
+_WITH_BOUNDS = """
+    with families as (
+      select *, coalesce(sum(new_derivatives) filter (family = 'unmapped') over (partition by month), 0) as unmapped,
+        sum(new_derivatives) over (partition by month) as whole
+      from family_shares where level = 'root_organization'
+    )
+"""
+FAMILY_PAGES = MemberPages(
+    "families",
+    "{share} of the new derivatives of {when} go back to models of {name}",
+    place=3,
+    members=f"""
+        {_WITH_BOUNDS}, summed as (
+          select family as member, sum(new_derivatives) as new from families where list_contains($months, month)
+          group by family
+        )
+        select member, new / sum(new) over () as share, share as share_low,
+          share + coalesce(any_value(new) filter (member = 'unmapped') over (), 0) / sum(new) over () as share_high, new
+        from summed
+        qualify share >= 0.001 and member not in ('unaffiliated', 'unmapped') order by new desc, member
+    """,  # noqa: S608 - declared words
+    columns=(
+        Shown("member", "organisation of the root", "text"),
+        SHARE,
+        Shown("share_high", "at most", "share"),
+        NEW_SHOWN,
+    ),
+    figures=(
+        figure_of_derivatives(
+            "by-month",
+            "Month by month",
+            "Of the derivatives created in a month, the part that goes back to the organisation's models. A derivative "
+            "of several roots counts for each by its weight.",
+            table="family_shares",
+            place=1,
+            sql=f"""
+                {_WITH_BOUNDS}
+                select month, 'New derivatives' as counted, share_of_new_derivatives as share, share as share_low,
+                  share + unmapped / nullif(whole, 0) as share_high, new_derivatives as new,
+                  new_derivatives_in_all as denominator, 1 - unmapped / nullif(whole, 0) as coverage
+                from families where family = $member order by month
+            """,  # noqa: S608 - declared words
+            columns=(
+                IN_MONTH,
+                SHARE,
+                Shown("share_high", "at most", "share"),
+                NEW_SHOWN,
+                Shown("denominator", "of all", "count"),
+            ),
+            chart=Chart("together", "counted", "share"),
+            over="months",
+            population="derivatives created in the month",
+            denominator="new derivatives of the month, split over their roots",
+            coverage="of new derivatives go back to mapped organisations and persons",
+        ),
+        figure_of_derivatives(
+            "models",
+            "Its models most built on",
+            "Of the period's new derivatives, the part that goes back to each of the organisation's models.",
+            table="family_shares",
+            place=2,
+            sql="""
+                with whole as (
+                  select sum(new) as denominator from (
+                    select max(new_derivatives_in_all) as new from family_shares
+                    where level = 'root_model' and list_contains($months, month) group by month
+                  )
+                )
+                select family, sum(new_derivatives) as new, new / any_value(denominator) as share,
+                  any_value(denominator) as denominator
+                from family_shares cross join whole
+                where level = 'root_model' and list_contains($months, month) and organization = $member
+                group by family having sum(new_derivatives) > 0 order by new desc, family limit 10
+            """,
+            columns=(Shown("family", "model", "text"), NEW_SHOWN, SHARE),
+            chart=None,
+            population="derivatives created in the period",
+            denominator="new derivatives, split over their roots",
+            coverage="every declared derivative",
+        ),
+    ),
 )

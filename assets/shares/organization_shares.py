@@ -5,10 +5,20 @@ import polars as pl
 from assets.columns import COUNTRY
 from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.origin import BY_ORIGIN
-from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, published_shares
-from assets.shares.share_table import share_table
+from assets.shares.periods import OF_COUNTRY, published_shares
+from assets.shares.share_table import figure_by_month, share_table
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.figure import AMOUNTS, BOTH_ATTRIBUTIONS, BOUNDED_SHARE, NO_ORIGIN, SHARE, Chart, Figure, Shown
+from pipeline.schema.figure import (
+    AMOUNTS,
+    BOTH_ATTRIBUTIONS,
+    BOUNDED_SHARE,
+    NO_ORIGIN,
+    SHARE,
+    Chart,
+    Figure,
+    MemberPages,
+    Shown,
+)
 
 ORGANIZATION_SHARES = share_table(
     "organization",
@@ -16,7 +26,7 @@ ORGANIZATION_SHARES = share_table(
     further=(COUNTRY,),
     rules=developer_rules("organization"),
 )
-PUBLISHED = published_shares(ORGANIZATION_SHARES, references={"member": OF_ORGANIZATION, "country": OF_COUNTRY})
+PUBLISHED = published_shares(ORGANIZATION_SHARES, references={"country": OF_COUNTRY})
 
 
 def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
@@ -78,4 +88,46 @@ ORGANIZATIONS_WITHIN_FIGURE = Figure(
     denominator="downloads of a country",
     coverage="of all downloads attributed",
     is_printed=True,
+)
+
+ORGANIZATION_PAGES = MemberPages(
+    "organisations",
+    "Models published by {name} took {share} of the downloads of {population} in {when}",
+    place=2,
+    members="""
+        select member, country, share, share_low, share_high, downloads from organization_shares
+        where $of_period and member not in ('unaffiliated', 'unmapped') and share >= 0.001
+        order by downloads desc, member
+    """,
+    columns=(
+        Shown("member", "organisation", "text"),
+        Shown("country", "country", "country"),
+        *BOUNDED_SHARE[:4],
+    ),
+    figures=(
+        figure_by_month("organization_shares", "organisation"),
+        Figure(
+            "models",
+            "Its models with most downloads",
+            "Of the organisation's downloads of the population in the period, the part of each model; models outside "
+            "the 99.9 % that are published one by one are in the denominator alone.",
+            table="model_month",
+            place=2,
+            sql="""
+                with of_models as (
+                  select hub_id, sum(case $population when 'new' then downloads_new else downloads end) as downloads
+                  from model_month where organization = $member and list_contains($months, month) group by hub_id
+                ), whole as (
+                  select downloads as denominator from organization_shares where $of_period and member = $member
+                )
+                select model_id, of_models.downloads / denominator as share, of_models.downloads, denominator
+                from of_models join dim_model using (hub_id) cross join whole
+                where of_models.downloads > 0 and denominator > 0 order by of_models.downloads desc, model_id limit 10
+            """,
+            columns=(Shown("model_id", "model", "text"), SHARE, AMOUNTS[0]),
+            chart=None,
+            denominator="downloads of the organisation",
+            coverage="every model of the organisation",
+        ),
+    ),
 )

@@ -25,8 +25,7 @@ AGO = {"month": 1, "year": 12}
 OF_MONTH = {"month": ("dim_month", "month")}
 OF_PERIOD = {**OF_MONTH, "period": ("dim_period", "period")}
 OF_COUNTRY = ("dim_country", "country")
-OF_ORGANIZATION = ("dim_organization", "organization")
-"""What explains the columns of tables over months, periods, countries and organisations."""
+"""What explains the columns of tables over months, periods and countries."""
 
 
 def _changes_on(ago: str) -> tuple[Column, Column]:

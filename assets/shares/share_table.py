@@ -14,6 +14,7 @@ from assets.columns import BASIS, MONTH
 from assets.expressions import ratio
 from assets.shares.populations import POPULATION
 from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
+from pipeline.schema.figure import BOUNDED_SHARE, IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.shares import ATTRIBUTIONS
 
 NOT_KNOWN = ("unmapped", "unknown", "none")
@@ -180,4 +181,26 @@ def with_shares(totals: pl.DataFrame, group: Sequence[str] = GROUP) -> pl.DataFr
             (1.0 - ratio(unknown, whole)).alias("coverage"),
         )
         .drop("unknown", "attributed")
+    )
+
+
+def figure_by_month(table: str, noun: str) -> Figure:
+    """The first figure of a member's page: its shares of each month by both attributions."""
+    return Figure(
+        "by-month",
+        "Month by month",
+        f"The {noun}'s part of each month's downloads of the population, by the accounts that published and by the "
+        "origins of what they published.",
+        table=table,
+        place=1,
+        sql=f"""
+            select month, case attribution when 'uploader' then 'By uploader' else 'By origin' end as counted,
+              share, share_low, share_high, downloads, models, denominator, coverage
+            from {table} where "period" = 'month' and population = $population and member = $member
+            order by attribution = 'origin', month
+        """,  # noqa: S608 - declared words
+        columns=(IN_MONTH, Shown("counted", "counted", "text"), *BOUNDED_SHARE),
+        chart=Chart("together", "counted", "share"),
+        over="months",
+        attribution="both: uploader and origin",
     )

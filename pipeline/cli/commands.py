@@ -14,6 +14,7 @@ import click
 
 from pipeline import settings
 from pipeline.cli.types import COUNTRIES, MonthType, PublishedType, SourceType
+from pipeline.errors import CensusError
 from pipeline.publish.allowances import ALLOWANCES
 from pipeline.schema.groups import STEPS
 from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES
@@ -126,6 +127,50 @@ def headline(last_month: date | None, as_json: bool) -> None:  # noqa: FBT001
 
     found = read_headline(settings.published_folder(), CATALOGUE.figures, last_month)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+
+
+@census.command()
+@click.argument("key")
+@click.option("--last-month", type=MonthType(), help="End of the year shown.  [default: the latest complete one]")
+@click.option("--json", "form", flag_value="json", help="Print every view as JSON, with its SQL.")
+@click.option("--csv", "form", flag_value="csv", help="Print the first view's table as CSV.")
+@click.option("--png", "form", flag_value="png", help="Write the first view's chart as PNG, for a file or a pipe.")
+def figure(key: str, last_month: date | None, form: str | None) -> None:
+    """Prints one figure, named by the KEY that ends the address of its page."""
+    from pipeline.definitions import CATALOGUE
+    from pipeline.report.headline import figure_as_text
+    from pipeline.report.pages import pictures_of
+    from pipeline.report.site import read_one
+
+    read, version = read_one(settings.published_folder(), CATALOGUE.figures, key, last_month)
+    if form == "png":
+        if sys.stdout.isatty():
+            raise click.UsageError(
+                f"a picture is no text: write it to a file, as in `census figure {key} --png > it.png`"
+            )
+        for picture in pictures_of(read):
+            sys.stdout.buffer.write(picture.image)
+    elif form is None:
+        click.echo(figure_as_text(read, read.labelled_title))
+    else:
+        click.echo(read.as_json(version) if form == "json" else read.as_csv(), nl=form == "json")
+
+
+@census.command()
+@click.option("--serve", "is_served", is_flag=True, help="Serve it on 127.0.0.1 until interrupted.")
+@click.option("--port", default=8018, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+def site(is_served: bool, port: int) -> None:  # noqa: FBT001
+    """Says where the published pages begin; they open from the folder as well as from a server."""
+    from pipeline.report.picture import SITE
+
+    front = settings.published_folder() / SITE / "index.html"
+    if not front.exists():
+        raise CensusError(f"no pages are published in {settings.published_folder()}: run `census publish` first")
+    click.echo(front)
+    if is_served:
+        from pipeline.report.serve import serve_folder
+
+        serve_folder(front.parent, port)
 
 
 @census.command()

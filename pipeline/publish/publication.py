@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import polars as pl
-
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.publish.digests import file_states, lake_digests, require_unchanged, write_digests
@@ -36,8 +34,6 @@ class Choices:
     run_id: str | None = None
     allowed: frozenset[str] = field(default_factory=frozenset)
     """Of `guards.ALLOWANCES`."""
-    check_results: pl.DataFrame = field(default_factory=pl.DataFrame)
-    """See `schema.published.Edition`."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
             is published, or what was written is not what the lake holds; what was published before stays.
         TemporaryError: a month was run meanwhile; what was published before stays.
     """
-    from pipeline.report.pages import write_report  # noqa: PLC0415 - it draws: a second of imports, needed here alone
+    from pipeline.report.site import write_pages  # noqa: PLC0415 - it draws: a second of imports, needed here alone
 
     published = PublishedFolder(folder)
     with published.new_version() as draft:
@@ -74,7 +70,7 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
         require_made_alike(lake, catalogue, finished.publishable, choices.allowed)
         require_no_fewer_months(published, finished, choices.allowed)
         made_from = lake_digests(lake, catalogue, finished.publishable)
-        edition = Edition(draft.version, datetime.now(UTC), choices.origin_rule, choices.run_id, choices.check_results)
+        edition = Edition(draft.version, datetime.now(UTC), choices.origin_rule, choices.run_id)
         months = LakeMonths(lake, catalogue, tuple(finished.publishable), edition, draft.path / "parquet")
         tables = [months.exported(name) for name in catalogue.published]
         warehouse = draft.path / FILE_NAME
@@ -83,7 +79,7 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
         require_same_headline(published, draft.path, choices.allowed)
         csv = write_csv(draft.path / "csv", tables)
         write_metadata(draft.path, months, tables, csv)
-        pictures = write_report(draft.path, catalogue.figures)
+        pictures = write_pages(draft.path, catalogue, draft.path.parent)
         require_unchanged(lake, catalogue, states, made_from)
         write_digests(draft.path, made_from)
     rows = {exported.made.name: exported.rows for exported in tables}

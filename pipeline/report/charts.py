@@ -1,9 +1,10 @@
 """The charts of the declared figures: Altair's specifications, drawn by Vega-Lite when publishing.
 
-What is drawn is embedded as SVG, so that the report needs no script, prints as it looks, and follows the reader's
-colours: ink is `currentColor`, and every other colour has a contrast of at least 3:1 on the light and on the dark page.
-Charts are as wide as a telephone, so that their text is legible there. Names are data of a chart, never part of an
-expression, and everything that would turn the direction of text is written out.
+What is drawn is embedded as SVG, so that pages need no script, print as they look, and follow the reader's colours:
+ink is `currentColor`, and every other colour has a contrast of at least 3:1 on the light and on the dark page. Charts
+are as wide as a telephone, so that their text is legible there; where there is space, `WIDE`. Each mark says its value
+in words, for those who point at it. Names are data of a chart, never part of an expression, and everything that would
+turn the direction of text is written out.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import altair as alt
 import vl_convert
 
 from pipeline.report.figures import Row, folded
+from pipeline.report.line_chart import Style, line_svg
 from pipeline.schema.figure import Chart
 from pipeline.text import plain
 
 WIDTH = 440
+WIDE = 860
 PANEL_WIDTH = 146
 PANEL_HEIGHT = 84
 PANEL_SPACING = 62
@@ -36,29 +39,43 @@ AXIS_FORMATS = FORMATS | {"share": ".0%", "billions": ",.0f"}
 SMALLEST_WRITTEN = 0.0005
 """What a cell of a grid must hold for its part to be written in it rather than only shaded."""
 INK_ON_WHITE = "#202428"
+POINTS = alt.NamedData("points")
+"""What is drawn is given by name: Altair would copy the values with every layer."""
+SAID = alt.Description("said:N")
 TOLD = 8
 """Cells of a grid that are told in words."""
-_FIT: dict[str, Any] = {"width": WIDTH, "autosize": alt.AutoSizeParams(type="fit", contains="padding")}
+TOLD_FIRST = 3
+"""Values in a finding."""
+_FIT: dict[str, Any] = {"autosize": alt.AutoSizeParams(type="fit", contains="padding")}
 
 
-def svg(chart: Chart, rows: Sequence[Row], label: str = "") -> str:
+def svg(chart: Chart, rows: Sequence[Row], label: str = "", width: int = WIDTH) -> str:
     """The chart as one `svg` element whose ink is that of the text around it; `label` stands above it."""
-    drawn = specification(chart, rows, "currentColor", [label])
-    return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
+    return _svg(chart, rows, "currentColor", [label], width)
 
 
 def png(chart: Chart, rows: Sequence[Row], *above: str) -> bytes:
     """The chart as a picture on white, under its label and title: it stands by itself."""
-    return bytes(vl_convert.vegalite_to_png(_on_white(chart, rows, above), scale=1.25, allowed_base_urls=[]))
+    return bytes(vl_convert.svg_to_png(svg_picture(chart, rows, *above).decode(), scale=1.25))
 
 
 def svg_picture(chart: Chart, rows: Sequence[Row], *above: str) -> bytes:
     """The same as SVG: smaller, and drawn in half the time."""
-    return str(vl_convert.vegalite_to_svg(_on_white(chart, rows, above), allowed_base_urls=[])).encode()
+    background = '<rect width="100%" height="100%" fill="white"/>'
+    return _svg(chart, rows, INK_ON_WHITE, above, margin=10).replace(">", f">{background}", 1).encode()
 
 
-def _on_white(chart: Chart, rows: Sequence[Row], above: Iterable[str]) -> dict[str, Any]:
-    return specification(chart, rows, INK_ON_WHITE, above) | {"background": "white", "padding": 10}
+def _svg(chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str], width: int = WIDTH, margin: int = 2) -> str:
+    lines = [plain(line) for line in above if line]
+    if chart.kind != "together":
+        drawn = specification(chart, rows, ink, lines, width) | {"padding": margin}
+        return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
+    points = _points(chart, rows)
+    for point in points:
+        point["label"] = f"{point['name']} {point['value']:{FORMATS[chart.number]}}"
+    return line_svg(
+        points, Style(width, ink, FONT, FONT_SIZE, CHARACTER_WIDTH, COLOURS), lines, _crossing(chart, points)
+    )
 
 
 def in_words(chart: Chart, rows: Sequence[Row]) -> str:
@@ -68,9 +85,10 @@ def in_words(chart: Chart, rows: Sequence[Row]) -> str:
         case "bars":
             named = [(p["name"] + (f" ({p['group']})" if p["group"] else ""), p["value"]) for p in points]
             return "Bars. " + _listed(f"{name} {value:{number}}" for name, value in named)
-        case "lines":
+        case "lines" | "together":
             lines = [[p for p in points if p["name"] == name] for name in _in_order(points, "name")]
-            return "Lines over the months. " + _listed(f"{line[0]['name']} {_ends(line, number)}" for line in lines)
+            said = _listed(f"{line[0]['name']} {_ends(line, number)}" for line in lines)
+            return " ".join(["Lines over the months.", said, *_crossing(chart, points)[1:]])
         case "stack":
             latest = [p for p in points if p["month"] == points[-1]["month"]]
             return f"Stacked bars over the months. In {points[-1]['month']}: " + _listed(
@@ -83,35 +101,63 @@ def in_words(chart: Chart, rows: Sequence[Row]) -> str:
             )
 
 
-def specification(chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str] = ()) -> dict[str, Any]:
+def finding(chart: Chart, rows: Sequence[Row]) -> str:
+    """The chart's first values in a sentence, which compares nothing; of lines, those of the last month."""
+    points, number = _points(chart, rows), FORMATS[chart.number]
+    told, when = points[:TOLD_FIRST], "As measured"
+    if chart.kind in ("lines", "together", "stack"):
+        month = points[-1]["month"]
+        told, when = [point for point in points if point["month"] == month][:TOLD_FIRST], f"In {month}, as measured"
+    between, unit = " on " if chart.kind == "grid" else " in ", " billion" if chart.number == "billions" else ""
+    named = [(between.join(side for side in _sides(chart, point) if side), point["value"]) for point in told]
+    return f"{when}: {_listed(f'{name} {value:{number}}{unit}' for name, value in named)}"
+
+
+def _sides(chart: Chart, point: Mapping[str, Any]) -> tuple[str, str]:
+    """What a bar or cell is of: a derivative's country before that of its base."""
+    return (point["group"], point["name"]) if chart.kind == "grid" else (point["name"], point["group"])
+
+
+def specification(
+    chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str] = (), width: int = WIDTH
+) -> dict[str, Any]:
     """The chart in Vega-Lite, with the lines that stand above it."""
-    drawn = _KINDS[chart.kind](chart, _points(chart, rows), ink)
-    if lines := [plain(line) for line in above if line]:
+    points = _points(chart, rows)
+    drawn = _KINDS[chart.kind](chart, points, ink, width)
+    if lines := list(above):
         heading = alt.TitleParams(lines, anchor="start", frame="bounds", fontSize=12, fontWeight="bold", color=ink)
         drawn = drawn.properties(title=heading)
     # The tests hold every kind of chart to the schema; to do so each time would cost a third of the drawing.
     made: dict[str, Any] = drawn.to_dict(validate=False)
-    return {"padding": 2} | made | {"background": None, "config": _config(ink)}
+    return {"padding": 2} | made | {"background": None, "config": _config(ink), "datasets": {"points": points}}
 
 
 def _points(chart: Chart, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What is drawn: name, group, month, value, and the most and the text where there are any."""
-    columns = {"name": chart.name, "group": chart.group, "value": chart.value, "high": chart.high}
-    points = [
+    columns, number = (
+        {"name": chart.name, "group": chart.group, "value": chart.value, "high": chart.high},
+        FORMATS[chart.number],
+    )
+    points: list[dict[str, Any]] = [
         {
             "month": f"{row['month']:%Y-%m}" if "month" in row else "",
             **{name: row[column] if column else None for name, column in columns.items()},
         }
         for row in folded(rows, chart, chart.name)
     ]
-    return [
+    points = [
         point | {name: plain(str(point[name] or "")) for name in ("name", "group")}
         for point in points
         if point["value"] is not None
     ]
+    for point in points:
+        named = ", ".join(point[name] for name in ("name", "group", "month") if point[name])
+        most = f", at most {point['high']:{number}}" if (point["high"] or 0) > point["value"] else ""
+        point["said"] = f"{named}: {point['value']:{number}}{most}"
+    return points
 
 
-def _bars(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
+def _bars(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) -> Any:
     number = FORMATS[chart.number]
     for point in points:
         point["high"] = max(point["value"], point["high"] or 0)
@@ -121,14 +167,14 @@ def _bars(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
     label_width = _width(names, LABEL_WIDTH)
     beside = CHARACTER_WIDTH * max(len(point["text"]) for point in points) + 8
     largest = max(point["high"] for point in points) or 1.0
-    reach = largest * (WIDTH - label_width) / (WIDTH - label_width - beside)
+    reach = largest * (width - label_width) / (width - label_width - beside)
     axis = alt.Axis(domain=False, ticks=False, minExtent=label_width)
-    base = alt.Chart(_data(points)).encode(y=alt.Y("name:N", sort=names, title=None, axis=axis))
+    base = alt.Chart(POINTS).encode(y=alt.Y("name:N", sort=names, title=None, axis=axis))
     marks = base.mark_bar(color=COLOURS[0], opacity=0.9).encode(
-        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, reach]))
+        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, reach])), description=SAID
     )
-    bounds = base.mark_rule(color=ink, strokeWidth=1.5).encode(x="value:Q", x2="high:Q")
-    text = base.mark_text(align="left", dx=5, color=ink, fontSize=12).encode(x="high:Q", text="text:N")
+    bounds = base.mark_rule(color=ink, strokeWidth=1.5, aria=False).encode(x="value:Q", x2="high:Q")
+    text = base.mark_text(align="left", dx=5, color=ink, fontSize=12, aria=False).encode(x="high:Q", text="text:N")
     is_grouped = len(names) < len(points)
     if len(groups) > 1:
         legend = alt.Legend(orient="top", title=None, columns=3, offset=4, columnPadding=16)
@@ -139,61 +185,84 @@ def _bars(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
     has_bounds = any(point["high"] > point["value"] for point in points)
     per_name = ROW_HEIGHT * (0.75 * len(groups) + 0.4 if is_grouped else 1)
     return alt.layer(marks, *([bounds] if has_bounds else []), text).properties(
-        height=per_name * len(names) + (24 if len(groups) > 1 else 0), **_FIT
+        height=per_name * len(names) + (24 if len(groups) > 1 else 0), width=width, **_FIT
     )
 
 
-def _lines(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
+def _lines(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) -> Any:
     months = sorted({point["month"] for point in points})
+    columns = 2 if width == WIDTH else 3
     base = alt.Chart().encode(x=_first_and_last(months))
-    reach = max(value for point in points for value in (point["value"], point["high"] or 0.0)) * 1.15 or 1.0
     of_value = alt.Y(
-        "value:Q",
-        title=None,
-        scale=alt.Scale(domain=[0, reach], nice=False),
-        axis=alt.Axis(format=AXIS_FORMATS[chart.number], tickCount=3, domain=False, ticks=False),
+        "value:Q", title=None, scale=alt.Scale(domain=[0, _reach(points)], nice=False), axis=_amounts(chart)
     )
     # An area needs two months to be seen.
-    across = base.mark_area(opacity=0.25) if len(months) > 1 else base.mark_rule(strokeWidth=8, opacity=0.25)
+    across = base.mark_area(opacity=0.25, aria=False)
+    if len(months) == 1:
+        across = base.mark_rule(strokeWidth=8, opacity=0.25, aria=False)
     band = across.encode(y=alt.Y("value:Q", title=None), y2="high:Q", color=alt.value(COLOURS[0]))
-    line = base.mark_line(color=COLOURS[0], strokeWidth=2).encode(y=of_value)
+    line = base.mark_line(color=COLOURS[0], strokeWidth=2, aria=False).encode(y=of_value)
     latest = base.transform_filter(alt.FieldEqualPredicate(field="month", equal=months[-1]))
-    dots = latest.mark_point(color=COLOURS[0], filled=True, size=36, opacity=1).encode(y=of_value)
-    text = latest.mark_text(align="left", dx=7, fontSize=12, color=ink).encode(
+    dots = latest.mark_point(color=COLOURS[0], filled=True, size=36, opacity=1, aria=False).encode(y=of_value)
+    text = latest.mark_text(align="left", dx=7, fontSize=12, color=ink, aria=False).encode(
         y=of_value, text=alt.Text("value:Q", format=FORMATS[chart.number])
     )
     return (
-        alt.layer(*([band] if chart.high else []), line, dots, text)
-        .properties(width=PANEL_WIDTH, height=PANEL_HEIGHT)
+        alt.layer(
+            *([band] if chart.high else []),
+            line,
+            dots,
+            text,
+            *([_to_point_at(base, of_value)] if width == WIDE else []),
+        )
+        .properties(
+            width=PANEL_WIDTH if width == WIDTH else (width - 40) / columns - PANEL_SPACING, height=PANEL_HEIGHT
+        )
         .facet(
             alt.Facet("name:N", sort=_in_order(points, "name"), title=None),
-            columns=2,
+            columns=columns,
             spacing={"column": PANEL_SPACING, "row": 18},
-            data=_data(points),
+            data=POINTS,
         )
     )
 
 
-def _grid(chart: Chart, points: Sequence[dict[str, Any]], ink: str) -> Any:
+def _crossing(chart: Chart, points: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Since which month the first two lines have the order of the end, and that order in words; empty if always."""
+    first, second = [*_in_order(points, "name"), "", ""][:2]
+    of = {(point["month"], point["name"]): point["value"] for point in points}
+    months = sorted(month for month, name in of if name == first and (month, second) in of)
+    gaps = {month: of[month, first] - of[month, second] for month in months}
+    if not (chart.marks_crossing and gaps):
+        return ()
+    latest = list(gaps.values())[-1]
+    otherwise = [month for month, gap in gaps.items() if gap * latest <= 0]
+    if not latest or not otherwise:
+        return ()
+    since = min(month for month in gaps if month > otherwise[-1])
+    return since, f"from {since}: {first if latest > 0 else second} higher, as measured"
+
+
+def _grid(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) -> Any:
     for point in points:
         point["text"] = f"{point['value']:.1%}" if point["value"] >= SMALLEST_WRITTEN else ""
     down, across = (_largest_first(points, side) for side in ("name", "group"))
     title: dict[str, Any] = {"titleFontSize": 12, "titleFontWeight": "normal", "domain": False, "ticks": False}
     top = alt.Axis(orient="top", labelAngle=-45, labelLimit=110, **title)
     side = alt.Axis(labelLimit=110, minExtent=_width(down, 116), **title)
-    base = alt.Chart(_data(points)).encode(
+    base = alt.Chart(POINTS).encode(
         x=alt.X("group:N", sort=across, title=chart.title, axis=top),
         y=alt.Y("name:N", sort=down, title=None, axis=side),
     )
     # Ink stays legible on the strongest cell of either page.
     strength = alt.Opacity("value:Q", scale=alt.Scale(range=[0.04, 0.75]), legend=None)
-    marks = base.mark_rect(color=COLOURS[0]).encode(opacity=strength)
-    text = base.mark_text(fontSize=11, color=ink).encode(text="text:N")
+    marks = base.mark_rect(color=COLOURS[0]).encode(opacity=strength, description=SAID)
+    text = base.mark_text(fontSize=11, color=ink, aria=False).encode(text="text:N")
     padding = {"left": 2, "top": 2, "bottom": 2, "right": 60}
-    return alt.layer(marks, text).properties(height=30 * len(down) + 110, padding=padding, **_FIT)
+    return alt.layer(marks, text).properties(height=30 * len(down) + 110, padding=padding, width=width, **_FIT)
 
 
-def _stack(_: Chart, points: Sequence[dict[str, Any]], __: str) -> Any:
+def _stack(_: Chart, points: Sequence[dict[str, Any]], __: str, width: int) -> Any:
     names = _in_order(points, "name")
     if len(names) > len(COLOURS):
         names = [*names[: len(COLOURS)], "other"]
@@ -205,19 +274,20 @@ def _stack(_: Chart, points: Sequence[dict[str, Any]], __: str) -> Any:
     scale = alt.Scale(domain=names, range=[*COLOURS, "#7d7d7d"])
     axis = alt.Axis(format=".0%", tickCount=3)
     return (
-        alt.Chart(_data(points))
+        alt.Chart(POINTS)
         .mark_bar()
         .encode(
             x=_first_and_last(sorted({point["month"] for point in points})),
             y=alt.Y("sum(value):Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=axis),
             color=alt.Color("name:N", sort=names, scale=scale, legend=legend),
             order=alt.Order("place:Q"),
+            description=alt.Description("said:N", aggregate="max"),
         )
-        .properties(height=230, **_FIT)
+        .properties(height=230, width=width, **_FIT)
     )
 
 
-_KINDS: Mapping[str, Callable[[Chart, Sequence[dict[str, Any]], str], Any]] = {
+_KINDS: Mapping[str, Callable[[Chart, Sequence[dict[str, Any]], str, int], Any]] = {
     "bars": _bars,
     "lines": _lines,
     "grid": _grid,
@@ -226,21 +296,17 @@ _KINDS: Mapping[str, Callable[[Chart, Sequence[dict[str, Any]], str], Any]] = {
 
 
 def _config(ink: str) -> dict[str, Any]:
-    text = {"labelColor": ink, "labelFontSize": FONT_SIZE}
+    text: dict[str, Any] = {"labelColor": ink, "labelFontSize": FONT_SIZE}
     lines = {"gridColor": ink, "gridOpacity": 0.15, "domainColor": ink, "tickColor": ink}
     header = {"labelFontWeight": "bold", "labelAnchor": "start", "labelLimit": PANEL_WIDTH + PANEL_SPACING}
     return {
-        "aria": False,
         "font": FONT,
-        "axis": text | lines | {"titleColor": ink, "labelLimit": LABEL_WIDTH * 0.85},
+        "axis": text | lines | {"aria": False, "titleColor": ink, "labelLimit": LABEL_WIDTH * 0.85},
         "header": text | header,
-        "legend": text,
+        "legend": text | {"aria": False},
+        "title": {"aria": False},
         "view": {"stroke": None},
     }
-
-
-def _data(points: Sequence[dict[str, Any]]) -> Any:
-    return alt.InlineData(values=points)
 
 
 def _first_and_last(months: Sequence[str]) -> Any:
@@ -249,6 +315,20 @@ def _first_and_last(months: Sequence[str]) -> Any:
     flush: Any = {"condition": {"test": "datum.index == 0", "value": "left"}, "value": "right"}
     axis = alt.Axis(values=ends, labelAngle=0, labelAlign=flush if len(ends) > 1 else "center", ticks=False)
     return alt.X("month:O", sort=list(months), title=None, axis=axis)
+
+
+def _amounts(chart: Chart) -> Any:
+    return alt.Axis(format=AXIS_FORMATS[chart.number], tickCount=3, domain=False, ticks=False)
+
+
+def _reach(points: Sequence[dict[str, Any]]) -> float:
+    """The end of an axis that holds every value and the most that it could be."""
+    return max(value for point in points for value in (point["value"], point["high"] or 0.0)) * 1.15 or 1.0
+
+
+def _to_point_at(base: Any, of_value: Any) -> Any:
+    """A mark that is not seen on each value, which says it to whoever points there."""
+    return base.mark_point(opacity=0, size=150).encode(y=of_value, description=SAID)
 
 
 def _width(names: Sequence[str], most: float) -> float:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from pipeline.databases import open_published, rows_to_show
 from pipeline.errors import CensusError
+from pipeline.publish.ddl import quoted
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.statements import (
     ATTRIBUTION_MEANINGS,
@@ -23,7 +27,7 @@ from pipeline.report.statements import (
     Period,
     read_period,
 )
-from pipeline.schema.figure import Chart, Figure, Shown
+from pipeline.schema.figure import Chart, Figure, MemberPages, Shown
 
 LEADING_COUNTRIES = 2
 COUNTS_REPOSITORIES = "none: it counts repositories, not downloads"
@@ -41,13 +45,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class View:
-    """One way to look at a figure: what its numbers are of, the rows of its table, and those that its chart draws."""
+    """One way to look at a figure: what its numbers are of, the rows of its table, and those that its chart draws.
+
+    `sql` is the query with its parameters written out, as anyone may ask it of the warehouse.
+    """
 
     name: str
     period: Period
     statement: Mapping[str, str]
     rows: Sequence[Row]
     drawn: Sequence[Row]
+    sql: str
 
 
 @dataclass(frozen=True)
@@ -88,17 +96,26 @@ class ReadFigure:
             return rows, columns
         return folded(rows, chart, chart.name), [replace(columns[0], column=chart.name), *columns[1:]]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The first view as plain values: a list of values for each column of the declaration."""
-        view, columns = self.views[0], self.figure.columns
+    def as_dict(self, place: int = 0) -> dict[str, Any]:
+        """A view, by default the first, as plain values: a list of values for each column of the declaration."""
+        view, columns = self.views[place], self.figure.columns
         return {
             "key": self.figure.key,
             "title": self.figure.title,
             "is_synthetic": self.is_synthetic,
             "statement": dict(view.statement),
             "columns": [{"name": shown.column, "heading": shown.heading, "kind": shown.kind} for shown in columns],
-            "rows": [[_plain_value(row[shown.column]) for shown in columns] for row in view.rows],
+            "rows": [[plain_value(row[shown.column]) for shown in columns] for row in view.rows],
         }
+
+    def as_json(self, version: str) -> str:
+        """Every view with the SQL that gives it, and the version that it is of."""
+        views = [self.as_dict(place) | {"view": view.name, "sql": view.sql} for place, view in enumerate(self.views)]
+        return json.dumps({"version": version, "views": views}, indent=1)
+
+    def as_csv(self, place: int = 0) -> str:
+        """The table of a view, by default of the first."""
+        return rows_as_csv(self.figure.columns, self.views[place].rows)
 
 
 @dataclass(frozen=True)
@@ -117,13 +134,18 @@ class Definition:
 
 _DEFINITION = f"""
     select {", ".join(f'"{name}"' if name != "last_month" else "month" for name in Definition.__dataclass_fields__)}
-    from headline_country where $month is null or month = $month
-    order by is_complete desc, month desc limit 1
+    from country_shares
+    where period = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
+      and ($month is null or month = $month)
+    order by is_complete desc, month desc, population = 'new' desc
+    limit 1
 """  # noqa: S608 - declared names
 
 
 def headline_definition(connection: duckdb.DuckDBPyConnection, last_month: date | None = None) -> Definition:
-    """What `headline_country` states of a month; by default of the latest that ends a complete year, else the latest.
+    """The trailing year of new models that ends with a month; by default with the latest that has a complete one.
+
+    Where no year is complete it is the latest, and where no model is known to be new the population is `all`.
 
     Raises:
         CensusError: the month is not published.
@@ -172,7 +194,7 @@ class FigureReader:
         }
 
     @cached_property
-    def _leading(self) -> list[str]:
+    def leading(self) -> list[str]:
         """The countries with most downloads in the period."""
         rows = self._rows(
             """
@@ -183,13 +205,24 @@ class FigureReader:
         )
         return [row["member"] for row in rows[:LEADING_COUNTRIES]]
 
-    def read(self, figure: Figure) -> ReadFigure:
-        """The figure with its values and what they are of."""
-        return ReadFigure(figure, [self._view(figure, name, given) for name, given in figure.views.items()])
+    def read(self, figure: Figure, member: str | None = None) -> ReadFigure:
+        """The figure with its values and what they are of; `member` is that of its page."""
+        views = [self._view(figure, name, {**given, "member": member}) for name, given in figure.views.items()]
+        return ReadFigure(figure, views)
 
-    def _view(self, figure: Figure, name: str, given: Mapping[str, str]) -> View:
+    def members(self, pages: MemberPages) -> list[Row]:
+        """The members that have a page of this kind, countries by their names under `name`."""
+        months = self._periods["period"].months
+        rows = self._rows(pages.members, {"attribution": "uploader", "months": months})
+        names = self._names if pages.columns[0].kind == "country" else {}
+        for row in rows:
+            row["name"] = names.get(row["member"], row["member"])
+        return rows
+
+    def _view(self, figure: Figure, name: str, given: Mapping[str, Any]) -> View:
         period = self._periods[figure.over]
-        rows = self._rows(figure.sql, {"months": period.months, **given})
+        given = {"months": period.months, **given}
+        rows = self._rows(figure.sql, given)
         statement = {
             "Period": period.in_words(),
             "Population": figure.population or POPULATION_MEANINGS[self._given["population"]],
@@ -203,16 +236,23 @@ class FigureReader:
             del statement["Quality"]
         shown = [self._named(figure, row) for row in rows]
         drawn = [{name: self._brief.get(value, value) for name, value in row.items()} for row in shown]
-        return View(name, period, statement, shown, drawn)
+        return View(name, period, statement, shown, drawn, self._written_out(figure.sql, given))
 
     def _rows(self, query: str, given: Mapping[str, Any]) -> list[Row]:
+        query, asked = self._asked(query, given)
+        return rows_of(self._connection.sql(query, params=asked))
+
+    def _asked(self, query: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The query with its conditions, and the parameters that it names."""
         for name, condition in _CONDITIONS.items():
             query = query.replace(name, condition)
         names = set(re.findall(r"\$(\w+)", query))
-        asked = {name: value for name, value in (self._given | dict(given)).items() if name in names}
-        if "leading" in names:
-            asked["leading"] = self._leading
-        return rows_of(self._connection.sql(query, params=asked))
+        known = {**self._given, **given} | ({"leading": self.leading} if "leading" in names else {})
+        return query, {name: value for name, value in known.items() if name in names}
+
+    def _written_out(self, query: str, given: Mapping[str, Any]) -> str:
+        query, asked = self._asked(query, given)
+        return re.sub(r"\$(\w+)", lambda found: _literal(asked[found[1]]), dedent(query).strip())
 
     def _named(self, figure: Figure, row: Row) -> Row:
         """The row with countries by name, and members as they are read.
@@ -226,6 +266,12 @@ class FigureReader:
             if isinstance(value, str) and kind in ("country", "member"):
                 named[name] = self._names.get(value, value) if kind == "country" else value.replace("_", " ")
         return named
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return f"{'date ' if isinstance(value, date) else ''}'{quoted(str(value))}'"
 
 
 def folded(rows: Sequence[Row], chart: Chart, by: str) -> list[Row]:
@@ -270,5 +316,11 @@ def _range(values: Iterable[float | None], number: str, of: str) -> str:
     return f"{' to '.join(ends)} {of}"
 
 
-def _plain_value(value: Any) -> Any:
+def rows_as_csv(columns: Sequence[Shown], rows: Sequence[Row]) -> str:
+    """Rows as CSV under the names of the columns."""
+    return pl.DataFrame({one.column: [plain_value(row[one.column]) for row in rows] for one in columns}).write_csv()
+
+
+def plain_value(value: Any) -> Any:
+    """A value as JSON and CSV have it: months as text."""
     return f"{value:%Y-%m}" if isinstance(value, date) else value

@@ -1,13 +1,13 @@
-"""The report: what is published, as one file that people read.
+"""What pages are made with: templates, drawings of charts, pictures, and what a publication says of itself.
 
-`report.html` is made when publishing and is of the version it lies in. The charts are drawn to SVG here rather than in
-the reader's browser and embedded whole: the page asks for no script, no font and no address, opens at once, prints, and
-cannot be made to run what others call their models. Everything written into it is escaped by the templates.
+The charts are drawn to SVG here rather than in the reader's browser and embedded whole: a page asks for no font and no
+address, opens at once, prints, and cannot be made to run what others call their models. Everything written into it is
+escaped by the templates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,14 @@ from markupsafe import Markup
 
 from pipeline.months import in_words
 from pipeline.report import charts
-from pipeline.report.figures import TEXTS, FigureReader, ReadFigure, headline_definition, open_warehouse, written
-from pipeline.report.picture import REPORT_NAME, Picture
+from pipeline.report.figures import (
+    TEXTS,
+    ReadFigure,
+    View,
+    written,
+)
+from pipeline.report.picture import Picture
 from pipeline.report.statements import MONTH_BY_MONTH, read_period
-from pipeline.schema.figure import Figure
 from pipeline.text import plain
 from pipeline.wording import counted
 
@@ -38,6 +42,22 @@ class Edition:
     label: str
 
 
+class ChartDrawings:
+    """Draws the charts of views to SVG, each once in each width, however many pages show it."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[int, bool], tuple[View, Markup]] = {}
+
+    def __call__(self, read: ReadFigure, view: View, *, wide: bool = False) -> Markup:
+        """The drawing of a view that has values, under its warning."""
+        if (id(view), wide) not in self._drawn and read.figure.chart:
+            drawn = charts.svg(
+                read.figure.chart, view.drawn, view.period.label(), charts.WIDE if wide else charts.WIDTH
+            )
+            self._drawn[id(view), wide] = view, Markup(drawn)  # noqa: S704 - of data, never of markup
+        return self._drawn[id(view), wide][1]
+
+
 def templates() -> jinja2.Environment:
     """The templates of pages: all text is escaped, and what would turn its direction is written out."""
     environment = jinja2.Environment(
@@ -49,31 +69,15 @@ def templates() -> jinja2.Environment:
         finalize=lambda value: plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.globals |= {
-        "chart_svg": lambda *drawn: Markup(charts.svg(*drawn)),  # noqa: S704 - drawn from data, never from markup
+        "chart_svg": ChartDrawings(),
         "chart_words": charts.in_words,
+        "finding_of": charts.finding,
         "counted": counted,
         "style": Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
         "texts": TEXTS,
         "written": written,
     }
     return environment
-
-
-def write_report(folder: Path, figures: Iterable[Figure]) -> list[Picture]:
-    """Writes the report of the warehouse in `folder` beside it; pictures of the figures that are pictured.
-
-    A figure without values is there and says so.
-
-    Raises:
-        CensusError: the warehouse holds no shares.
-    """
-    with open_warehouse(folder) as connection:
-        reader = FigureReader(connection, headline_definition(connection))
-        read = [reader.read(figure) for figure in figures]
-        edition = read_edition(connection)
-    page = templates().get_template("report.html").render(edition=edition, figures=read)
-    (folder / REPORT_NAME).write_text(page, encoding="utf-8")
-    return [picture for figure in read if figure.figure.is_pictured for picture in pictures_of(figure)]
 
 
 def pictures_of(read: ReadFigure, draw: Callable[..., bytes] = charts.png) -> list[Picture]:

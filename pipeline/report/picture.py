@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.text import in_markdown
 
 REPORT_NAME = "report.html"
+SITE = "site"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from pipeline.schema.declaration import Table
-from pipeline.schema.figure import Figure
+from pipeline.schema.figure import Figure, MemberPages
 from pipeline.schema.published import PublishedTable
 
 Declared = TypeVar("Declared")
@@ -24,6 +24,8 @@ class Catalogue:
     published: Mapping[str, PublishedTable] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     """The declared figures, in the order in which they are read."""
+    pages: tuple[MemberPages, ...] = ()
+    """Kinds of pages with one for each member, in the order in which they are read."""
 
     def __getitem__(self, path: str) -> Table:
         """The table of that path.
@@ -49,14 +51,10 @@ def catalogue_of(*packages: ModuleType) -> Catalogue:
     """
     return Catalogue(
         _by_name((table.path, table) for table in declared_in(Table, *packages)),
-        _by_name((found.table.name, found) for found in sorted(declared_in(PublishedTable, *packages), key=_place)),
+        _by_name((found.table.name, found) for found in declared_in(PublishedTable, *packages)),
         _in_order(declared_in(Figure, *packages)),
+        tuple(sorted(declared_in(MemberPages, *packages), key=lambda pages: pages.place)),
     )
-
-
-def _place(made: PublishedTable) -> int:
-    """Entry tables before dimensions and facts, what the publication says of itself last."""
-    return 0 if made.is_entry else 2 if made.name.startswith(("_", "data_", "check_")) else 1
 
 
 def _in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:

@@ -37,18 +37,21 @@ BOUNDED_SHARE = (SHARE, Shown("share_low", "at least", "share"), Shown("share_hi
 class Chart:
     """How a figure is drawn, by columns of its query.
 
-    `bars`: a bar per `name`, coloured by `group`. `lines`: a panel per `name`, over the column `month`. `stack`: the
-    parts of each `month` by `name`. `grid`: `name` goes down, `group` across. `high` is the most a value may be. Rows
-    of one name in one month and group are added up, so that a query can put several members into "others".
+    `bars`: a bar per `name`, coloured by `group`. `lines`: a panel per `name`, over the column `month`. `together`: one
+    panel with a line per `name`. `stack`: the parts of each `month` by `name`. `grid`: `name` goes down, `group`
+    across. `high` is the most a value may be. Rows of one name in one month and group are added up, so that a query can
+    put several members into "others".
     """
 
-    kind: Literal["bars", "lines", "stack", "grid"]
+    kind: Literal["bars", "lines", "together", "stack", "grid"]
     name: str
     value: str
     high: str | None = None
     group: str | None = None
     number: Literal["share", "index", "count", "billions"] = "share"
     title: str = ""
+    marks_crossing: bool = False
+    """Whether the month is marked from which the first two lines have the order that they have at the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +93,23 @@ class Figure:
     """Whether `census headline` has it."""
     is_pictured: bool = False
     """Whether it is also handed out as a picture, in the UI and as PNG."""
+
+
+@dataclass(frozen=True, eq=False)
+class MemberPages:
+    """Pages of one kind, one for each member, with figures whose queries name `$member`.
+
+    `members` gives a row for each member that has a page, the largest first: `member`, `share`, `share_low` and
+    `share_high` in the headline's period, and what else `columns` show in the list of them. The first figure states the
+    same shares of each month, by uploader first, in rows with a column `counted`: the page says how they changed.
+    """
+
+    kind: str
+    """A noun in the plural: the folder of the pages."""
+    finding: str
+    """A sentence with `{name}`, `{share}`, `{population}` and `{when}`."""
+    members: str
+    columns: tuple[Shown, ...]
+    figures: tuple[Figure, ...]
+    place: int
+    """Kinds are read in the order of their places."""

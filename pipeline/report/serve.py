@@ -1,0 +1,31 @@
+"""A folder of pages on loopback, to be looked at from this machine alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import click
+
+from pipeline.errors import CensusError
+
+LOOPBACK = "127.0.0.1"
+
+
+def serve_folder(folder: Path, port: int) -> None:
+    """Serves the folder's files until interrupted; prints the address.
+
+    Raises:
+        CensusError: the port is taken.
+    """
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    try:
+        server = ThreadingHTTPServer((LOOPBACK, port), handler)
+    except OSError as error:
+        raise CensusError(
+            f"port {port} cannot be listened on ({error.strerror}): end what uses it, or choose another with --port"
+        ) from error
+    with server:
+        click.echo(f"the pages are at http://{LOOPBACK}:{server.server_port} (end with Ctrl-C)")
+        server.serve_forever()

@@ -1,0 +1,165 @@
+"""The site of the sample in a real browser, and its numbers held to the published Parquet."""
+
+import json
+import re
+import shutil
+import sys
+import time
+
+import duckdb
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.end_to_end.test_report import CONTRAST_OF_TEXT, TEXTS_OUTSIDE_THEIR_CHART
+from tests.report.test_site import Page
+
+TELEPHONE = {"width": 390, "height": 844}
+PAGES = (
+    "index.html",
+    "figures/flows.html",
+    "figures/countries-over-time.html",
+    "countries/cn.html",
+    "months/2025-08.html",
+)
+
+
+@pytest.fixture(scope="module")
+def site(sample):
+    return (sample[0] / "published" / "current" / "site").resolve()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no system package chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(browser, site):
+    """Opens pages of the site, and fails the test if one complains or asks for anything outside its folder."""
+    complaints, requests, pages = [], [], []
+
+    def open_page(address, viewport=TELEPHONE, colour_scheme="light", root=site, **more):
+        page = browser.new_page(viewport=viewport, color_scheme=colour_scheme, **more)
+        pages.append(page)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        within = ("data:", root.as_uri())
+        page.on("request", lambda request: request.url.startswith(within) or requests.append(request.url))
+        page.goto((root / address).as_uri())
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert not complaints
+    assert not requests
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+@pytest.mark.parametrize("address", PAGES)
+def test_nothing_is_cut_or_wider_than_the_page(opened, address, width):
+    page = opened(address, {"width": width, "height": 900}, "dark" if width == 768 else "light")
+    for _ in ("closed", "open"):
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(TEXTS_OUTSIDE_THEIR_CHART) == []
+        page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    assert page.evaluate(CONTRAST_OF_TEXT) >= 4.5
+
+
+def test_the_first_screen_of_a_telephone_has_finding_change_and_the_top_of_the_chart(opened):
+    page = opened("index.html")
+    for part in ("h1", ".changes", ".front .chart.on-narrow"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] < TELEPHONE["height"] - 60, part
+    assert (
+        page.locator("h1").inner_text().startswith("Of all downloads of new models in the year to August 2025, 17.1%")
+    )
+
+
+def test_pointing_at_a_line_says_its_value_and_a_switch_shows_the_other_attribution(opened):
+    page = opened("figures/leading-countries.html", {"width": 1440, "height": 900})
+    mark = page.locator(".on-wide [aria-label^='China, 2025-08']")
+    box = mark.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".said")).to_have_text(re.compile(r"^China, 2025-08: \d+\.\d%"))
+    page = opened("figures/countries-over-time.html", {"width": 1440, "height": 900})
+    page.get_by_role("radio", name="By origin").click()
+    expect(page.locator(".view1")).to_be_visible()
+    expect(page.locator(".view0")).to_be_hidden()
+
+
+def test_a_page_is_whole_without_scripts(opened):
+    page = opened("countries/cn.html", java_script_enabled=False)
+    expect(page.locator("svg").first).to_be_visible()
+    page.locator("summary").first.click()
+    expect(page.locator("table").first).to_be_visible()
+
+
+def test_a_frozen_page_says_when_a_newer_version_is_there(opened, site, own_sample):
+    [version] = [path.name for path in (site / "v").iterdir()]
+    expect(opened(f"v/{version}/countries/cn.html").locator(".newer")).to_be_hidden()
+    own = (own_sample / "published" / "current" / "site").resolve()
+    (own / "current.js").write_text('window.censusCurrent = "later";\n')
+    newer = opened(f"v/{version}/countries/cn.html", root=own).locator(".newer")
+    expect(newer).to_be_visible()
+    newer.get_by_role("link").click()
+
+
+def test_the_bulletin_prints_on_few_pages(opened):
+    page = opened("months/2025-08.html", {"width": 1440, "height": 900})
+    printed = page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 8
+
+
+def test_the_site_is_small(site):
+    files = [path for path in site.rglob("*") if path.is_file()]
+    pages = [path.stat().st_size for path in files if path.suffix == ".html"]
+    total = sum(path.stat().st_size for path in files)
+    sys.stdout.write(f"site: {len(pages)} pages, {total / 1e6:.1f} MB, the largest page {max(pages):,} bytes\n")
+    assert total < 40e6
+    assert max(pages) < 250_000
+
+
+def test_every_number_is_what_the_published_parquet_gives(site, sample):
+    """Tables by the SQL that the pages hand out; shares in sentences among those that the table of their page has."""
+    began = time.monotonic()
+    with duckdb.connect() as parquet:
+        for folder in (sample[0] / "published" / "parquet").iterdir():
+            if folder.is_dir():
+                parquet.sql(f"create view {folder.name} as from read_parquet('{folder}/**/*.parquet')")
+        for path in sorted(site.glob("*/*.json")):
+            read = json.loads(path.read_text())
+            for view in read.get("views", read.get("figures")):
+                found = parquet.sql(view["sql"])
+                places = [found.columns.index(column["name"]) for column in view["columns"]]
+                rows = found.fetchall()
+                assert len(rows) == len(view["rows"]), path
+                for given, row in zip(rows, view["rows"], strict=True):
+                    for place, value in zip(places, row, strict=True):
+                        if isinstance(value, float):
+                            assert float(given[place]) == pytest.approx(value, rel=1e-9), (path, view["key"])
+        for path in site.glob("countries/??.html"):
+            shares = parquet.execute(
+                "select share, share_low, share_high from country_shares where member = ? and population = 'new'",
+                [path.stem.upper()],
+            ).fetchall()
+            known = {f"{share:.1%}" for row in shares for share in row}
+            said = re.findall(r"\d+\.\d%", " ".join(re.findall(r"<p[^>]*>([^<]*)</p>", path.read_text())))
+            assert said
+            assert set(said) <= known, path
+    sys.stdout.write(f"numbers of the site recomputed in {time.monotonic() - began:.0f} s\n")
+
+
+def test_every_link_leads_somewhere_within_the_site(site):
+    for path in site.glob("*/*.html"):
+        for _, found in Page(path).elements:
+            address = found.get("href", "").partition("#")[0]
+            if address and not address.startswith("data:"):
+                assert (path.parent / address).resolve().is_relative_to(site.resolve())
+                assert (path.parent / address).is_file(), (path, address)

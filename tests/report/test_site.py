@@ -1,0 +1,216 @@
+"""The site is whole, its pages, downloads and SQL say the same, and what others wrote is only ever text."""
+
+import csv
+import json
+import re
+from datetime import date
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.definitions import CATALOGUE
+from pipeline.publish.warehouse import FILE_NAME
+from pipeline.report.site import file_name, write_pages
+from pipeline.synthetic import LABEL
+from pipeline.text import plain
+from tests.report.scenario import Month, publication, write
+from tests.report.test_report import HOSTILE, facts, published
+
+MONTHS = [
+    Month(date(2025, month, 1), {"CN": 100 * month, "US": 300, "unmapped": 50}, "sample", is_synthetic=True)
+    for month in (6, 7, 8)
+]
+
+
+def built(folder, tables=None):
+    folder.mkdir()
+    if tables is None:
+        publication(folder, MONTHS)
+    else:
+        write(folder, tables)
+    write_pages(folder, CATALOGUE)
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("site") / "published")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("hostile") / "published", [*published(is_synthetic=True), *facts()])
+
+
+class Page(HTMLParser):
+    """A page's elements, and its tables as lists of cells."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.elements, self.tables, self.ids = [], [], set()
+        self.cell = None
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.elements.append((tag, found))
+        self.ids.add(found.get("id"))
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.cell = ""
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append(self.cell.strip())
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+
+def pages_of(site):
+    return sorted(site.rglob("*.html"))
+
+
+def figures_of(page):
+    """The tables that a page offers as JSON, in the order of the page."""
+    for tag, found in Page(page).elements:
+        if tag == "a" and found.get("href", "").endswith(".json"):
+            read = json.loads((page.parent / found["href"]).read_text())
+            yield from read.get("views", read.get("figures", []))
+
+
+def test_every_link_leads_somewhere_within_the_site(site, hostile):
+    for root in (site, hostile):
+        for path in pages_of(root):
+            for _, found in Page(path).elements:
+                for name in {"href", "src"} & found.keys():
+                    address, _, place = found[name].partition("#")
+                    if found[name].startswith("data:"):
+                        continue
+                    target = (path.parent / address).resolve() if address else path
+                    assert target.is_relative_to(root), (path, found)
+                    assert target.is_file(), (path, found)
+                    assert not place or place in Page(target).ids, (path, found)
+
+
+def test_there_is_a_page_for_every_figure_member_and_month(site):
+    names = {path.relative_to(site).as_posix() for path in pages_of(site)}
+    assert {f"figures/{figure.key}.html" for figure in CATALOGUE.figures} <= names
+    assert {f"months/2025-0{month}.html" for month in (6, 7, 8)} <= names
+    assert {"index.html", "countries/cn.html", "countries/us.html"} <= names
+    assert f"organisations/{file_name('Makers of CN')}.html" in names
+
+
+def test_every_page_says_that_it_is_synthetic_and_how_to_cite_it(site):
+    for path in pages_of(site):
+        text = unescape(path.read_text())
+        assert LABEL in text
+        assert f"{{{LABEL}. " in text, "BibTeX"
+        assert "CSL-JSON" in text
+
+
+def test_what_is_measured_is_nowhere_called_synthetic(tmp_path):
+    root = built(tmp_path / "published", published(is_synthetic=False))
+    for path in pages_of(root):
+        assert "synthetic" not in path.read_text().lower(), path
+
+
+def test_every_table_is_what_its_downloads_and_its_sql_give(site):
+    checked = 0
+    with duckdb.connect(str(site.parent / FILE_NAME), read_only=True) as warehouse:
+        for path in [*site.glob("*/*.html")]:
+            tables = Page(path).tables
+            figures = [figure for figure in figures_of(path) if figure["rows"]]
+            for table, figure in zip(tables, figures, strict=bool(figures)):
+                headings, *rows = table
+                assert headings == [column["heading"] for column in figure["columns"]]
+                assert len(rows) == len(figure["rows"])
+                checked += 1
+                if "sql" in figure:
+                    found = warehouse.sql(figure["sql"])
+                    places = [found.columns.index(column["name"]) for column in figure["columns"]]
+                    for given, row in zip(found.fetchall(), figure["rows"], strict=True):
+                        for place, value in zip(places, row, strict=True):
+                            if isinstance(value, float):
+                                assert float(given[place]) == pytest.approx(value)
+    assert checked > 20
+
+
+def test_a_csv_holds_the_rows_of_the_table_beside_it(site):
+    for path in site.glob("*/*.html"):
+        links = [
+            found["href"] for tag, found in Page(path).elements if tag == "a" and found.get("href", "").endswith(".csv")
+        ]
+        tables = Page(path).tables
+        for name, table in zip(links, tables, strict=False) if len(links) == len(tables) else ():
+            headings, *rows = list(csv.reader((path.parent / name).read_text().splitlines()))
+            assert len(rows) == len(table) - 1
+            assert len(headings) == len(table[0])
+            for row, shown in zip(rows, table[1:], strict=True):
+                for value, cell in zip(row, shown, strict=True):
+                    assert same(value, cell), (path, name, value, cell)
+
+
+def same(value, cell):
+    """Whether a cell of a page shows a value of a CSV file, to the digits of the cell."""
+    if cell == "none":
+        return value == ""
+    if number := re.fullmatch(r"([\d,.]+)(%?)", cell):
+        shown = float(number[1].replace(",", ""))
+        digits = len(number[1].partition(".")[2])
+        given = float(value) * (100 if number[2] else 1) if not re.fullmatch(r"\d{4}-\d{2}", value) else None
+        return given is None or abs(shown - given) <= 0.51 * 10**-digits or abs(shown * 1e9 - given) < 1e9
+    return True
+
+
+def test_hostile_names_are_text_in_pages_and_in_the_names_of_files(hostile):
+    for path in hostile.rglob("*"):
+        assert re.fullmatch(r"[\w.-]+", path.name, re.ASCII), path
+    for path in pages_of(hostile):
+        text = path.read_text()
+        assert not set(text) & {"\u202e", "\x1b"}
+        for tag, found in Page(path).elements:
+            assert tag not in {"img", "iframe", "object", "b"}, path
+            assert not [name for name in found if name.startswith("on")], (path, found)
+            assert tag != "script" or found.get("src", "").endswith("site.js")
+    shown = unescape((hostile / "figures" / "built-on.html").read_text())
+    for name in HOSTILE:
+        assert plain(name) in shown
+
+
+def test_names_of_files_differ_where_names_do_and_are_safe_on_every_file_system():
+    names = [*HOSTILE, "Ai2", "AI2", "con", "CN", "cn", "..", "a/b", "a b", "", "\u4e2d\u6587", "x" * 300]
+    files = [file_name(name) for name in names]
+    assert len({file.casefold() for file in files}) == len(names)
+    for file in files:
+        assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", file)
+        assert file not in {"con", "nul", "aux", "index"}
+
+
+def test_a_version_stays_at_its_own_address_when_another_is_published(site, tmp_path):
+    [version] = [path.name for path in (site / "v").iterdir()]
+    frozen = {path.relative_to(site): path.read_bytes() for path in (site / "v").rglob("*") if path.is_file()}
+    assert {path.relative_to(f"v/{version}") for path in frozen} == {
+        path.relative_to(site) for path in site.rglob("*") if path.is_file() and "v" not in path.relative_to(site).parts
+    } - {Path("current.js")}
+    folder = tmp_path / "later"
+    folder.mkdir()
+    publication(folder, MONTHS[:2])
+    with duckdb.connect(str(folder / FILE_NAME)) as warehouse:
+        warehouse.sql("update _census set version = 'later'")
+    write_pages(folder, CATALOGUE, site.parent.parent)
+    later = folder / "site"
+    assert {path.name for path in (later / "v").iterdir()} == {version, "later"}
+    for path, content in frozen.items():
+        assert (later / path).read_bytes() == content
+    assert json.loads((later / "current.js").read_text().partition("= ")[2].strip(";\n")) == "later"
+    assert not (later / "months" / "2025-08.html").exists()
+    assert (later / "v" / version / "months" / "2025-08.html").exists()
