@@ -1,5 +1,6 @@
 """Assets' inputs and outputs as files of the lake."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from pipeline.publish.guards import require_same_world
 from pipeline.reference.lists import list_digests
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
+from pipeline.wording import counted
 
 
 def lake_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
@@ -55,7 +57,11 @@ class LakeIOManager(dg.IOManager):
         provenance = self._provenance(context, lake, month)
         if provenance.source is not None:
             require_same_world(lake, provenance.source, month)
+        begun = time.monotonic()
         stored = lake.write(table, month, obj, provenance)
+        seconds = time.monotonic() - begun
+        named = f"{table.path} of {month:%Y-%m}" if month else table.path
+        context.log.info(f"{named}: {counted(stored.rows, 'row')}, {stored.bytes:,} bytes, written in {seconds:.1f} s")
         rows = lake.scan(table, month)
         made_from = [self._catalogue[path] for path in provenance.inputs]
         shown = {
