@@ -184,7 +184,7 @@ class DagsterServices:
             try:
                 if said := condition():
                     return said
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
                 pass
             time.sleep(1)
         log = (self.home / "services.log").read_text()[-3000:]
