@@ -87,7 +87,9 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed())
         make = in_plain_words(publish)
         made = make(lake.store(), catalogue, settings.published_folder(), duckdb.get_connection, choices)
-        for evaluation in changes_judged_again(lake.store(), catalogue.tables, made.months, check_thresholds):
+        for evaluation in changes_judged_again(
+            lake.store(), catalogue.tables, made.months, check_thresholds, context.instance
+        ):
             context.log_event(evaluation)
         stale = misfits(lake.store(), catalogue, made.months)
         yield from (_form(name, made, choices.origin_rule) for name in FORMS)

@@ -13,12 +13,15 @@ import dagster as dg
 
 from pipeline.checks.declared import Check, declared_checks
 from pipeline.checks.evaluate import Result, evaluate
+from pipeline.checks.evaluations import last_evaluations
 from pipeline.checks.frames import LakeFrames, checks_of_change, tables_read
 from pipeline.checks.thresholds import Thresholds, with_thresholds
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.schema.declaration import Table
 
+COMPARED_WITH = "compared_with"
+"""In the metadata of a check that was judged when its month was published: the file of the month before."""
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
 
@@ -66,33 +69,45 @@ def build_asset_checks(
 
 
 def changes_judged_again(
-    lake: Lake, tables: Mapping[str, Table], months: Sequence[date], thresholds: Thresholds
+    lake: Lake,
+    tables: Mapping[str, Table],
+    months: Sequence[date],
+    thresholds: Thresholds,
+    instance: dg.DagsterInstance,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """What the checks that compare with the month before say of the months that were made before that one.
 
     Whoever publishes the months logs these evaluations in its run (`context.log_event`), so that the order in which the
-    months were made changes no result. `tables` are those of the lake, by path.
+    months were made changes no result. What was judged since both months were written is not judged again. `tables` are
+    those of the lake, by path.
     """
     for path, table in tables.items():
         declared = {check.name: check.expected for check in declared_checks(table)}
         names = checks_of_change(table, tables)
+        keys = [dg.AssetCheckKey(dg.AssetKey(path.split("/")), name) for name in names]
         for month in months if names else ():
-            if not _is_older_than_the_month_before(lake, table, month):
+            before = previous_month(month)
+            if not lake.holds(table, before) or lake.modified(table, month) > lake.modified(table, before):
                 continue
+            known = last_evaluations(instance, keys, month)
+            due = {key.name for key in keys if not _is_judged(known.get(key), lake.state(table, before))}
             frames = LakeFrames(lake, tables, month)
-            for result in evaluate(with_thresholds(table, thresholds.get(path, {})), frames, names):
+            for result in evaluate(with_thresholds(table, thresholds.get(path, {})), frames, due):
+                shown = _shown(result, declared[result.check.name])
+                shown["metadata"][COMPARED_WITH] = lake.state(table, before)
                 yield dg.AssetCheckEvaluation(
                     asset_key=dg.AssetKey(path.split("/")),
                     check_name=result.check.name,
                     blocking=result.check.severity == "critical",
                     partition=month.isoformat(),
-                    **_shown(result, declared[result.check.name]),
+                    **shown,
                 )
 
 
-def _is_older_than_the_month_before(lake: Lake, table: Table, month: date) -> bool:
-    before = previous_month(month)
-    return lake.holds(table, before) and lake.modified(table, month) <= lake.modified(table, before)
+def _is_judged(known: dg.AssetCheckEvaluation | None, compared_with: str | None) -> bool:
+    return (
+        known is not None and COMPARED_WITH in known.metadata and known.metadata[COMPARED_WITH].value == compared_with
+    )
 
 
 def _spec(

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.checks.constraints import Bounds
+from pipeline.checks.declared import Bounds
 from pipeline.checks.evaluate import Result, evaluate
 from pipeline.checks.frames import LakeFrames
 from pipeline.checks.suite import validate

@@ -1,15 +1,22 @@
 """The checks that a table's declaration amounts to: what is asked, under which name, how severely.
 
-What does not belong here: how a check is run (see `evaluate`), Great Expectations and Dagster.
+What rows must fulfil, column by column and by the key, is stated as Polars expressions. A value that is absent breaks
+no constraint but that of being present; a float that is not a number counts as absent. What does not belong here: how a
+check is run (see `evaluate`), Great Expectations and Dagster.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
-from pipeline.checks.constraints import Bounds, Constraint, constraints_of
-from pipeline.schema.declaration import Measure, Rule, Severity, Table
+import polars as pl
+
+from pipeline.schema.declaration import Column, Measure, Rule, Severity, Table
+from pipeline.wording import counted
 
 AS_DECLARED = "as_declared"
 """The check of a table's columns, its key and that it has rows at all."""
@@ -17,6 +24,32 @@ CONSEQUENCES: dict[Severity, str] = {
     "critical": "Critical: stops everything downstream of this table",
     "warning": "Warning: shown and alerted, stops nothing",
 }
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An interval that a number must lie in; an absent end is open."""
+
+    minimum: Any = None
+    maximum: Any = None
+
+    def __str__(self) -> str:
+        ends = (("at least", self.minimum), ("at most", self.maximum))
+        return " and ".join(
+            f"{words} {end}" if isinstance(end, str) else f"{words} {end:,}" for words, end in ends if end is not None
+        )
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A statement about each row; `breaks` says whether a row breaks it, null where there is nothing to judge."""
+
+    columns: str
+    words: str
+    breaks: pl.Expr
+
+    def __str__(self) -> str:
+        return f"{self.columns} {self.words}"
 
 
 @dataclass(frozen=True)
@@ -49,22 +82,52 @@ def declared_checks(table: Table) -> tuple[Check, ...]:
     rows = "" if table.may_be_empty else "there is at least one row, "
     checks = (
         Check(AS_DECLARED, "critical", f"{rows}columns and key are as declared", constraints_of(table)),
-        *(Check(rule.name, rule.severity, _rule_in_words(rule), rule) for rule in table.rules),
-        *(Check(measure.name, measure.severity, _measure_in_words(measure), measure) for measure in table.measures),
+        *(Check(one.name, one.severity, _in_words(one), one) for one in table.statements),
     )
     if repeated := [name for name, count in Counter(check.name for check in checks).items() if count > 1]:
         raise ValueError(f"table {table.path} has several checks called {', '.join(repeated)}: rename its rules")
     return checks
 
 
-def _rule_in_words(rule: Rule) -> str:
-    return rule.meaning.rstrip(".") + (f" ({rows_in_words(rule.allowed)} may fail)" if rule.allowed else "")
+def _in_words(statement: Rule | Measure) -> str:
+    meaning = statement.meaning.rstrip(".")
+    if isinstance(statement, Measure):
+        return f"{meaning}: must be {Bounds(statement.minimum, statement.maximum)}"
+    return f"{meaning} ({counted(statement.allowed, 'row')} may fail)" if statement.allowed else meaning
 
 
-def _measure_in_words(measure: Measure) -> str:
-    return f"{measure.meaning.rstrip('.')}: must be {Bounds(measure.minimum, measure.maximum)}"
+def constraints_of(table: Table) -> tuple[Constraint, ...]:
+    """Every constraint of the table: that of its key, then those of its columns."""
+    # Even a single column is a struct here, for Polars finds the repeats of a struct several times as fast.
+    repeats = pl.struct(_value(table.column(name)) for name in table.key).is_duplicated()
+    words = "occurs once" if len(table.key) == 1 else "occur once together"
+    return (Constraint(", ".join(table.key), words, repeats), *(one for column in table.columns for one in _of(column)))
 
 
-def rows_in_words(rows: int) -> str:
-    """The number of rows, with the noun that agrees with it."""
-    return f"{rows:,} {'row' if rows == 1 else 'rows'}"
+def _of(column: Column) -> Iterator[Constraint]:
+    name, value = column.name, _value(column)
+    text = pl.col(name).cast(pl.String) if column.type in (pl.Categorical, pl.Enum) else pl.col(name)
+    if not column.nullable:
+        yield Constraint(name, "is present", value.is_null())
+    if column.minimum is not None or column.maximum is not None:
+        above = value >= _bound(column.minimum, column) if column.minimum is not None else pl.lit(value=True)
+        below = value <= _bound(column.maximum, column) if column.maximum is not None else pl.lit(value=True)
+        yield Constraint(name, f"is {Bounds(column.minimum, column.maximum)}", ~(above & below))
+    if column.values:
+        yield Constraint(name, f"is one of {', '.join(map(str, column.values))}", ~text.is_in(list(column.values)))
+    if column.pattern is not None:
+        yield Constraint(name, f"matches {column.pattern}", ~text.str.contains(column.pattern))
+    if column.unique:
+        yield Constraint(name, "occurs once", pl.when(value.is_not_null()).then(pl.struct(value).is_duplicated()))
+
+
+def _value(column: Column) -> pl.Expr:
+    value = pl.col(column.name)
+    return value.fill_nan(None) if column.type in (pl.Float32, pl.Float64) else value
+
+
+def _bound(stated: float | str, column: Column) -> pl.Expr:
+    if isinstance(stated, str):
+        return pl.col(stated)
+    # Exact beside exact values: a decimal must not be rounded to a fraction to be compared.
+    return pl.lit(Decimal(str(stated)) if isinstance(column.type, pl.Decimal) else stated)

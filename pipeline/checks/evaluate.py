@@ -1,25 +1,37 @@
 """Evaluating a table: every declared check gets a result, and a check that cannot be run has failed.
 
-Constraints, rules and measures become one row of numbers, computed lazily in one pass however large the table is, and
-Great Expectations validates that row.
+Constraints, rules and measures become one row of numbers each, all computed lazily in one pass however large the table
+is, and Great Expectations validates these numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeVar
 
 import polars as pl
 
-from pipeline.checks.constraints import Bounds
-from pipeline.checks.declared import Check, declared_checks
-from pipeline.checks.metrics import Metrics, Observed, metrics_of
-from pipeline.checks.samples import Cell, inert, sample
+from pipeline.checks.declared import Bounds, Check, Constraint, declared_checks
+from pipeline.checks.samples import MOST_ROWS, Cell, inert, sample
 from pipeline.checks.suite import answers_of, validate
-from pipeline.schema.declaration import MonthAbsentError, Rule, Table, TableFrames
+from pipeline.schema.declaration import Measure, MonthAbsentError, Rule, Table, TableFrames
+from pipeline.wording import counted
 
 MOST_CHARACTERS_OF_AN_ERROR = 2_000
+Numbers = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was found, in words and in rows; `by_column` has a row for each constraint."""
+
+    words: str
+    rows: int | None = None
+    failed_rows: int | None = None
+    by_column: Sequence[Mapping[str, str | int | None]] = ()
 
 
 @dataclass(frozen=True)
@@ -40,61 +52,72 @@ class Result:
     judged: bool = True
 
 
+@dataclass(frozen=True)
+class _Query:
+    """The lazy `row` of numbers of one check, the bounds of those that decide it, what they say, rows that offend."""
+
+    row: pl.LazyFrame
+    bounds: Mapping[str, Bounds]
+    observed: Callable[[Numbers], Observed]
+    offending: Callable[[Observed], pl.LazyFrame | None]
+
+
 def evaluate(table: Table, frames: TableFrames, names: Container[str] | None = None) -> list[Result]:
     """The result of every check of the table, or of those with these names, in the order of the declaration."""
     checks = [check for check in declared_checks(table) if names is None or check.name in names]
-    planned = [_planned(check, table, frames) for check in checks]
-    rows = iter(_rows([plan.row for plan in planned if isinstance(plan, Metrics)]))
+    queries = [_attempt(lambda check=check: _query(check, table, frames)) for check in checks]
+    rows = iter(_rows([query.row for query in queries if isinstance(query, _Query)]))
     found = [
-        _found(check, plan, next(rows)) if isinstance(plan, Metrics) else _not_run(check, plan)
-        for check, plan in zip(checks, planned, strict=True)
+        _found(check, query, next(rows)) if isinstance(query, _Query) else _not_run(check, query)
+        for check, query in zip(checks, queries, strict=True)
     ]
     asked = {f"{one.check.name}: {name}": number for one in found for name, number in one.decided_by.items()}
-    try:
-        answers = answers_of(validate(asked)) if asked else {}
-    except Exception as error:  # noqa: BLE001 (what keeps all of these checks from being decided fails all of them)
-        return [_not_run(one.check, error) if one.decided_by else one for one in found]
-    return [_decided(one, plan, answers) for one, plan in zip(found, planned, strict=True)]
+    answers = _attempt(lambda: answers_of(validate(asked)) if asked else {})
+    if isinstance(answers, Exception):  # what keeps all of these checks from being decided fails all of them
+        return [_not_run(one.check, answers) if one.decided_by else one for one in found]
+    return [
+        _decided(one, query, answers) if isinstance(query, _Query) and one.decided_by else one
+        for one, query in zip(found, queries, strict=True)
+    ]
 
 
-def _planned(check: Check, table: Table, frames: TableFrames) -> Metrics | Exception:
+def _attempt(compute: Callable[[], T]) -> T | Exception:
+    """What comes of it, or what it raised: a declared query may raise anything, and fails its own check only."""
     try:
-        return metrics_of(check, table, frames)
-    except Exception as error:  # noqa: BLE001 (a declared query may raise anything: it fails its own check only)
+        return compute()
+    except Exception as error:  # noqa: BLE001 - see above
         return error
 
 
-def _rows(queries: list[pl.LazyFrame]) -> list[Mapping[str, Any] | Exception]:
+def _rows(queries: list[pl.LazyFrame]) -> Iterator[Numbers | Exception]:
     """The only row of each query, or what kept it from being read."""
-    try:
-        return [row.row(0, named=True) for row in pl.collect_all(queries, engine="streaming")]
-    except Exception as error:  # noqa: BLE001 (a declared query may raise anything: it fails its own check only)
-        return [error] if len(queries) == 1 else [row for query in queries for row in _rows([query])]
+    frames = _attempt(lambda: pl.collect_all(queries, engine="streaming"))
+    if not isinstance(frames, Exception):
+        yield from (frame.row(0, named=True) for frame in frames)
+    elif len(queries) == 1:
+        yield frames
+    else:
+        for query in queries:
+            yield from _rows([query])
 
 
-def _found(check: Check, plan: Metrics, row: Mapping[str, Any] | Exception) -> Result:
+def _found(check: Check, query: _Query, row: Numbers | Exception) -> Result:
     """What the numbers say, before anything is decided by them."""
-    if isinstance(row, Exception):
-        return _not_run(check, row)
-    try:
-        observed = plan.observed(row)
-    except ValueError as error:
-        return _not_run(check, error)
-    decided_by = {name: (row[name], bounds) for name, bounds in plan.bounds.items()}
+    observed = row if isinstance(row, Exception) else _attempt(lambda: query.observed(row))
+    if isinstance(row, Exception) or isinstance(observed, Exception):
+        return _not_run(check, observed)
+    decided_by = {name: (row[name], bounds) for name, bounds in query.bounds.items()}
     return Result(check, passed=False, observed=observed, decided_by=decided_by)
 
 
-def _decided(found: Result, plan: Metrics | Exception, answers: Mapping[str, bool]) -> Result:
-    if isinstance(plan, Exception) or not found.decided_by:
-        return found
+def _decided(found: Result, query: _Query, answers: Mapping[str, bool]) -> Result:
     if all(answers[f"{found.check.name}: {name}"] for name in found.decided_by):
         return replace(found, passed=True)
-    try:
-        offending = plan.offending(found.observed)
-        samples = [] if offending is None else sample(offending)
-    except Exception as error:  # noqa: BLE001 (the result stands, whatever keeps its samples from being read)
-        return replace(found, error=f"the offending rows could not be read: {_in_words(error)}")
-    return replace(found, samples=samples, observed=_with_quoted(found, samples))
+    offending = _attempt(lambda: query.offending(found.observed))
+    samples = offending if isinstance(offending, Exception | None) else _attempt(lambda: sample(offending))
+    if isinstance(samples, Exception):  # the result stands, whatever keeps its samples from being read
+        return replace(found, error=f"the offending rows could not be read: {_in_words(samples)}")
+    return replace(found, samples=samples or (), observed=_with_quoted(found, samples or ()))
 
 
 def _not_run(check: Check, error: Exception) -> Result:
@@ -115,3 +138,103 @@ def _with_quoted(found: Result, samples: Sequence[Mapping[str, Cell]]) -> Observ
 
 def _in_words(error: Exception) -> str:
     return inert(f"{type(error).__name__}: {error}", MOST_CHARACTERS_OF_AN_ERROR)
+
+
+def _query(check: Check, table: Table, frames: TableFrames) -> _Query:
+    match check.statement:
+        case Rule() as rule:
+            violations = rule.violations(frames)
+            return _Query(
+                violations.select(pl.len().alias("failed rows")),
+                {"failed rows": Bounds(maximum=rule.allowed)},
+                lambda row: Observed(f"{counted(row['failed rows'], 'row')} failed", None, row["failed rows"]),
+                lambda _: violations,
+            )
+        case Measure() as measure:
+            return _Query(
+                measure.value(frames).select(pl.nth(0).first().alias("value"), pl.len().alias("cells")),
+                {"value": Bounds(measure.minimum, measure.maximum)},
+                _observed_of_measure,
+                lambda _: measure.offending(frames) if measure.offending else None,
+            )
+        case constraints:
+            return _of_constraints(constraints, table, frames.scan(table.path))
+
+
+def _observed_of_measure(numbers: Numbers) -> Observed:
+    value, cells = numbers["value"], numbers["cells"]
+    if cells != 1:
+        raise ValueError(f"a measure is one value, but this one came to {counted(cells, 'row')}")
+    if not isinstance(value, int | float | Decimal) or value != value:  # noqa: PLR0124 (what is not a number differs)
+        raise ValueError("there is no number: what it is computed from is absent or cancels out")
+    return Observed(f"{value:,}" if isinstance(value, int) else f"{value:,.6g}")
+
+
+def _of_constraints(declared: tuple[Constraint, ...], table: Table, stored: pl.LazyFrame) -> _Query:
+    schema = stored.collect_schema()
+    differences = _differences(table, schema)
+    sound = {name for name, dtype in table.schema.items() if schema.get(name) == dtype}
+    constraints = [one for one in declared if sound.issuperset(one.breaks.meta.root_names())]
+    breaks = [pl.col(str(one)) for one in constraints]
+    # In two steps, so that what is counted in several ways is looked for once.
+    row = stored.with_columns(one.breaks.alias(str(one)) for one in constraints).select(
+        pl.len().alias("rows"),
+        pl.any_horizontal(pl.lit(value=False), *breaks).sum().alias("failed rows"),
+        pl.lit(len(differences)).alias("columns that differ"),
+        *(one.sum() for one in breaks),
+        *(one.count().name.suffix(": rows") for one in breaks),
+    )
+
+    def observed(numbers: Numbers) -> Observed:
+        by_column = [
+            *differences,
+            *(_count(one.columns, one.words, numbers[f"{one}: rows"], numbers[str(one)]) for one in constraints),
+        ]
+        words = f"{numbers['failed rows']:,} of {counted(numbers['rows'], 'row')} failed"
+        broken = "; ".join(
+            f"{one['column']} {one['constraint']}: {one['failed']}" for one in by_column if one["failed"]
+        )
+        return Observed(f"{words} ({broken})" if broken else words, numbers["rows"], numbers["failed rows"], by_column)
+
+    def offending(found: Observed) -> pl.LazyFrame | None:
+        broken = {(count["column"], count["constraint"]) for count in found.by_column if count["failed"]}
+        return _rows_that_break([one for one in constraints if (one.columns, one.words) in broken], table.key, stored)
+
+    nothing = Bounds(maximum=0)
+    at_least = {} if table.may_be_empty else {"rows": Bounds(minimum=1)}
+    return _Query(row, {**at_least, "columns that differ": nothing, "failed rows": nothing}, observed, offending)
+
+
+def _differences(table: Table, stored: pl.Schema) -> list[dict[str, str | int | None]]:
+    different = [
+        _count(name, f"is stored as {dtype}, not as {stored.get(name, 'nothing')}", None, 1)
+        for name, dtype in table.schema.items()
+        if stored.get(name) != dtype
+    ]
+    if different or table.schema.names() == stored.names():
+        return different
+    return [_count(", ".join(table.schema), f"are in this order, not {', '.join(stored)}", None, 1)]
+
+
+def _count(column: str, constraint: str, rows: int | None, failed: int) -> dict[str, str | int | None]:
+    return {"column": column, "constraint": constraint, "rows": rows, "failed": failed}
+
+
+def _rows_that_break(broken: Sequence[Constraint], key: tuple[str, ...], stored: pl.LazyFrame) -> pl.LazyFrame | None:
+    """As many rows for each constraint, each by its key, in an order that depends on the rows alone."""
+    if not broken:
+        return None
+    schema = stored.collect_schema()
+    by = [name for name in key if name in schema]
+
+    def rows_of(constraint: Constraint) -> pl.LazyFrame:
+        read = dict.fromkeys(constraint.breaks.meta.root_names())
+        value = [pl.col(name).cast(pl.String) for name in read if not schema[name].is_nested()] or [pl.lit("")]
+        offending = stored.filter(constraint.breaks).select(
+            *by,
+            pl.lit(str(constraint)).alias("must hold"),
+            pl.concat_str(value, separator=", ", ignore_nulls=True).alias("value"),
+        )
+        return offending.sort(*by, "value").head(max(1, MOST_ROWS // len(broken)))
+
+    return pl.concat([rows_of(constraint) for constraint in broken])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -47,7 +47,7 @@ def tables_read(table: Table, tables: Mapping[str, Table]) -> list[Table]:
     Raises:
         ValueError: a rule or a measure does not fit the declared tables, for instance names a column that none has.
     """
-    read = {path: True for _, seen in _looks(table, tables) for path in seen.read}
+    read = {path: True for statement in table.statements for path in _look(statement, table, tables).read}
     return [tables[path] for path in read if path != table.path]
 
 
@@ -57,7 +57,7 @@ def checks_of_change(table: Table, tables: Mapping[str, Table]) -> tuple[str, ..
     Raises:
         ValueError: a rule or a measure does not fit the declared tables.
     """
-    return tuple(name for name, seen in _looks(table, tables) if seen.looked_back)
+    return tuple(one.name for one in table.statements if _look(one, table, tables).looked_back)
 
 
 @dataclass
@@ -77,18 +77,16 @@ class _EmptyTables:
         return pl.LazyFrame(schema=self.tables[table].schema)
 
 
-def _looks(table: Table, tables: Mapping[str, Table]) -> Iterator[tuple[str, _EmptyTables]]:
-    """What each rule and measure of the table asks for."""
-    statements: tuple[Rule | Measure, ...] = (*table.rules, *table.measures)
-    for statement in statements:
-        seen = _EmptyTables({**tables, table.path: table})
-        try:
-            query = statement.violations if isinstance(statement, Rule) else statement.value
-            query(seen).select(statement.quoted if isinstance(statement, Rule) else pl.all()).collect_schema()
-        except Exception as error:
-            kind = type(statement).__name__.lower()
-            raise ValueError(
-                f"{kind} {statement.name} of table {table.path} does not fit the declared tables: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        yield statement.name, seen
+def _look(statement: Rule | Measure, table: Table, tables: Mapping[str, Table]) -> _EmptyTables:
+    """What the rule or measure of the table asks for."""
+    seen = _EmptyTables({**tables, table.path: table})
+    try:
+        query = statement.violations if isinstance(statement, Rule) else statement.value
+        query(seen).select(statement.quoted if isinstance(statement, Rule) else pl.all()).collect_schema()
+    except Exception as error:
+        kind = type(statement).__name__.lower()
+        raise ValueError(
+            f"{kind} {statement.name} of table {table.path} does not fit the declared tables: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return seen

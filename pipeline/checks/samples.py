@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -22,17 +21,13 @@ LARGEST_EXACT_NUMBER = 2**53
 def sample(offending: pl.LazyFrame) -> list[dict[str, Cell]]:
     """The first offending rows, cell by cell as they may be shown."""
     rows = offending.head(MOST_ROWS).collect(engine="streaming")
-    return [_shown(row) for row in rows.iter_rows(named=True)]
+    return [{name: _cell(value) for name, value in row.items()} for row in rows.iter_rows(named=True)]
 
 
 def inert(text: str, most_characters: int = MOST_CHARACTERS) -> str:
     """The text cut to a length, with everything escaped that does not print: controls, line breaks, turned text."""
     cut = text if len(text) <= most_characters else f"{text[: most_characters - 1]}…"
     return plain(cut)
-
-
-def _shown(row: Mapping[str, object]) -> dict[str, Cell]:
-    return {name: _cell(value) for name, value in row.items()}
 
 
 def _cell(value: object) -> Cell:

@@ -6,16 +6,14 @@ Its context is ephemeral: nothing is stored, nothing is sent, nothing is printed
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pipeline.checks.constraints import Bounds
+from pipeline.checks.declared import Bounds
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
@@ -24,19 +22,6 @@ if TYPE_CHECKING:
 
 def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValidationResult:
     """Great Expectations' report on numbers and the bounds that they must lie in, by name."""
-    with _quiet():
-        _load()
-        return _validated(numbers)
-
-
-def answers_of(report: ExpectationSuiteValidationResult) -> dict[str, bool]:
-    """Whether each number lies within its bounds; one of which that could not be said does not."""
-    configurations = ((result.expectation_config, result) for result in report.results)
-    return {asked.kwargs["column"]: bool(result.success) for asked, result in configurations if asked is not None}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     # Some of its modules set the level of their own loggers, so that only the switch for all of them is heard.
     disabled = logging.root.manager.disable
@@ -44,26 +29,15 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            return _validated(numbers)
     finally:
         logging.disable(disabled)
 
 
-@cache
-def _load() -> None:
-    """Imports Great Expectations, without the searches for garbage that would be a third of its seconds.
-
-    By the thread that needs it: of modules that import each other, one that two threads import at once may be used
-    by the other before it is whole.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        import great_expectations  # noqa: F401, PLC0415 (see the module's docstring)
-    finally:
-        gc.freeze()
-        if collects:
-            gc.enable()
+def answers_of(report: ExpectationSuiteValidationResult) -> dict[str, bool]:
+    """Whether each number lies within its bounds; one of which that could not be said does not."""
+    configurations = ((result.expectation_config, result) for result in report.results)
+    return {asked.kwargs["column"]: bool(result.success) for asked, result in configurations if asked is not None}
 
 
 def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValidationResult:

@@ -9,23 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.errors import CensusError
 from pipeline.schema.declaration import Measure, Rule, Table
 
 Thresholds = Mapping[str, Mapping[str, float]]
 """The chosen numbers by table (`group/name`) and check."""
-Field = Literal["allowed", "minimum", "maximum"]
-_NUMBERS: dict[Field, str] = {"allowed": "rows that may fail", "minimum": "at least", "maximum": "at most"}
+_NUMBERS = {"allowed": "rows that may fail", "minimum": "at least", "maximum": "at most"}
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The one number of a warning, as declared."""
+    """The one number of a warning, by the name of its field, as declared."""
 
     statement: Rule | Measure
-    field: Field
+    field: str
 
     @property
     def declared(self) -> float:
@@ -37,23 +36,11 @@ class Threshold:
         """What is checked, and what the number is."""
         return f"{self.statement.meaning.rstrip('.')}. The number: {_NUMBERS[self.field]}."
 
-    def set_to(self, number: float, name: str) -> Any:
-        """The same rule or measure with another number.
-
-        Raises:
-            CensusError: the number makes no sense for it.
-        """
-        if self.field == "allowed" and (number < 0 or number != int(number)):
-            raise CensusError(f"{name} is set to {number}: give the number of rows that may fail, 0 or more")
-        changed: dict[str, Any] = {self.field: int(number) if self.field == "allowed" else number}
-        return replace(self.statement, **changed)
-
 
 def settable(table: Table) -> dict[str, Threshold]:
     """The thresholds of the table's warnings that may be set, by check."""
-    statements: tuple[Rule | Measure, ...] = (*table.rules, *table.measures)
     found = {}
-    for statement in statements:
+    for statement in table.statements:
         stated = [name for name in _NUMBERS if getattr(statement, name, None) is not None]
         if statement.severity == "warning" and len(stated) == 1:
             found[statement.name] = Threshold(statement, stated[0])
@@ -72,7 +59,15 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
             f"{', '.join(f'{table.path}/{check}' for check in unknown)} is no warning whose threshold can be set: "
             f"{table.path} has {', '.join(found) or 'none'}"
         )
-    changed = {check: found[check].set_to(number, f"{table.path}/{check}") for check, number in chosen.items()}
+    changed: dict[str, Any] = {}
+    for check, number in chosen.items():
+        counts_rows = found[check].field == "allowed"
+        if counts_rows and (number < 0 or number != int(number)):
+            raise CensusError(
+                f"{table.path}/{check} is set to {number}: give the number of rows that may fail, 0 or more"
+            )
+        number_of_kind: Any = int(number) if counts_rows else number
+        changed[check] = replace(found[check].statement, **{found[check].field: number_of_kind})
     return replace(
         table,
         rules=tuple(changed.get(rule.name, rule) for rule in table.rules),

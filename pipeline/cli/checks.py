@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from pipeline.checks.evaluations import check_keys, last_evaluations
 from pipeline.errors import CensusError
-from pipeline.orchestration.runs import last_evaluations, latest_runs, report_of
+from pipeline.orchestration.runs import latest_runs, report_of
+from pipeline.schema.catalogue import Catalogue
 from pipeline.wording import counted
 
 
@@ -57,7 +58,7 @@ class ChecksOfMonth:
 
 
 def checks_of_months(
-    instance: dg.DagsterInstance, wanted: date | None, *, failed_only: bool = False
+    instance: dg.DagsterInstance, catalogue: Catalogue, wanted: date | None, *, failed_only: bool = False
 ) -> list[ChecksOfMonth]:
     """The checks of the wanted month, or of every month that was ever run, in order; all, or those that failed.
 
@@ -69,18 +70,15 @@ def checks_of_months(
         raise CensusError(f"{wanted:%Y-%m} was never run, so no check has looked at it: run the month first")
     if not runs:
         raise CensusError("no month was ever run, so no check has looked at one: run a month first")
-    months = [wanted] if wanted else sorted(runs)
-    return [_of_month(instance, month, runs[month], failed_only=failed_only) for month in months]
-
-
-def _of_month(
-    instance: dg.DagsterInstance, month: date, runs: Sequence[dg.DagsterRun], *, failed_only: bool
-) -> ChecksOfMonth:
-    latest, found = runs[0], last_evaluations(instance, runs)
-    failures = [] if latest.is_success or not latest.is_finished else report_of(instance, latest.run_id).failures
-    checks = [_status(key, evaluation) for key, evaluation in found.items() if not (failed_only and evaluation.passed)]
-    checks.sort(key=lambda one: (one.passed, one.table, one.check))
-    return ChecksOfMonth(month, checks, len(found), failures)
+    keys, found = check_keys(table for table in catalogue.tables.values() if table.monthly), []
+    for month in [wanted] if wanted else sorted(runs):
+        latest = runs[month]
+        failures = [] if latest.is_success or not latest.is_finished else report_of(instance, latest.run_id).failures
+        checks = [_status(key, evaluation) for key, evaluation in last_evaluations(instance, keys, month).items()]
+        shown = [check for check in checks if not (failed_only and check.passed)]
+        shown.sort(key=lambda one: (one.passed, one.table, one.check))
+        found.append(ChecksOfMonth(month, shown, len(checks), failures))
+    return found
 
 
 def _status(key: dg.AssetCheckKey, evaluation: dg.AssetCheckEvaluation) -> CheckStatus:

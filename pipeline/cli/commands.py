@@ -299,8 +299,9 @@ def checks(month: date | None, failed: bool, as_json: bool) -> None:  # noqa: FB
     from dagster import DagsterInstance
 
     from pipeline.cli.checks import checks_of_months
+    from pipeline.definitions import CATALOGUE
 
-    found = checks_of_months(DagsterInstance.get(), month, failed_only=failed)
+    found = checks_of_months(DagsterInstance.get(), CATALOGUE, month, failed_only=failed)
     text = "\n".join(of_month.as_text() for of_month in found)
     click.echo(json.dumps([of_month.as_dict() for of_month in found], indent=2) if as_json else text)
 

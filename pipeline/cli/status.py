@@ -9,11 +9,12 @@ from typing import Any
 
 import dagster as dg
 
+from pipeline.checks.evaluations import check_keys, last_evaluations
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.months import months_between, run_again
-from pipeline.orchestration.runs import last_evaluations, latest_runs, report_of
+from pipeline.orchestration.runs import latest_runs, report_of
 from pipeline.publish.manifest import defects, digest_as_listed, misfits, months_held
 from pipeline.schema.catalogue import Catalogue
 from pipeline.wording import counted
@@ -48,6 +49,7 @@ class MonthStatus:
 def month_statuses(lake: Lake, catalogue: Catalogue, instance: dg.DagsterInstance) -> list[MonthStatus]:
     """Every month from the first to the last that was asked for or is in the lake."""
     runs = latest_runs(instance)
+    keys = check_keys(table for table in catalogue.tables.values() if table.monthly)
     stored = months_held(lake, catalogue)
     known = sorted({*stored, *runs})
     if not known:
@@ -61,7 +63,8 @@ def month_statuses(lake: Lake, catalogue: Catalogue, instance: dg.DagsterInstanc
         statuses.append(
             _status(
                 _Known(lake, catalogue, instance, month),
-                runs.get(month, []),
+                runs.get(month),
+                last_evaluations(instance, keys, month),
                 held_back=next(map(str, of_month), None) if month in stored else None,
                 stale=[str(defect) for defect in (*of_month, *unfit.get(month, ())) if defect.is_stale],
             )
@@ -112,13 +115,17 @@ class _Known:
         return Provenance()
 
 
-def _status(known: _Known, runs: Sequence[dg.DagsterRun], *, held_back: str | None, stale: list[str]) -> MonthStatus:
+def _status(
+    known: _Known,
+    latest: dg.DagsterRun | None,
+    evaluations: Mapping[dg.AssetCheckKey, dg.AssetCheckEvaluation],
+    *,
+    held_back: str | None,
+    stale: list[str],
+) -> MonthStatus:
     tables, origin = known.tables(), known.provenance()
-    checks = {
-        f"{key.asset_key.to_user_string()} {key.name}": evaluation.passed
-        for key, evaluation in last_evaluations(known.instance, runs).items()
-    }
-    state, problems = _state(known, runs, held_back)
+    failed = [f"{key.asset_key.to_user_string()} {key.name}" for key, one in evaluations.items() if not one.passed]
+    state, problems = _state(known, latest, held_back)
     return MonthStatus(
         month=known.month,
         state=state,
@@ -129,15 +136,14 @@ def _status(known: _Known, runs: Sequence[dg.DagsterRun], *, held_back: str | No
         tables_missing=[path for path, is_there in tables.items() if not is_there],
         held_back=held_back,
         stale=stale,
-        checks_passed=sum(checks.values()),
-        checks_failed=sorted(check for check, passed in checks.items() if not passed),
+        checks_passed=len(evaluations) - len(failed),
+        checks_failed=sorted(failed),
         problems=[*problems, *(f"stale: {sentence}" for sentence in stale)],
     )
 
 
-def _state(known: _Known, runs: Sequence[dg.DagsterRun], held_back: str | None) -> tuple[str, list[str]]:
+def _state(known: _Known, latest: dg.DagsterRun | None, held_back: str | None) -> tuple[str, list[str]]:
     again = run_again(known.month)
-    latest = runs[0] if runs else None
     if latest is not None and not latest.is_finished:
         return "running", []
     held = [f"not published: {held_back}: {again}"] if held_back else []

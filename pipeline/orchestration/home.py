@@ -25,26 +25,18 @@ WORKSPACE = f"""load_from:
 KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
 """Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
 month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
-OWN_EVENT_LOG = """\
-event_log_storage:
-  module: pipeline.orchestration.event_log
-  class: PooledSqliteEventLogStorage
-"""
-"""What older versions wrote into `dagster.yaml`; Dagster's default storage reads the same files."""
 
 
 def prepare_home() -> Path:
     """Creates what is missing in `CENSUS_HOME` and fixes its place for this process and those it starts.
 
-    An instance's `dagster.yaml` that is already there is left as it is, but for what names code that is gone.
+    An instance's `dagster.yaml` that is already there is left as it is.
     """
     home, dagster = settings.census_home(), settings.dagster_folder()
     for folder in (home, dagster, settings.cache_folder()):
         folder.mkdir(parents=True, exist_ok=True)
     if not (instance := dagster / "dagster.yaml").exists():
         write_atomically(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
-    elif OWN_EVENT_LOG in (stated := instance.read_text(encoding="utf-8")):
-        write_atomically(instance, stated.replace(OWN_EVENT_LOG, "").encode())
     if not (workspace := workspace_file()).exists():
         write_atomically(workspace, WORKSPACE.encode())
     os.environ.update(home_environment(home))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 from pipeline import settings
 
 PARTITION_TAG = "dagster/partition"
-RUNS_LOOKED_AT = 10
 MOST_RUNS = 2000
 PROCESS_GONE = "the process of the run ended before it did (killed, or out of memory): run again"
 UNDER_WAY = (
@@ -40,6 +39,11 @@ class FailedCheck:
     check: str
     severity: str
     finding: str
+
+    @property
+    def key(self) -> dg.AssetCheckKey:
+        """By which Dagster knows it."""
+        return dg.AssetCheckKey(dg.AssetKey(self.table.split("/")), self.check)
 
     def __str__(self) -> str:
         return f"{self.severity} {self.table} {self.check}: {self.finding}"
@@ -69,12 +73,11 @@ def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
             if not evaluation.passed:
-                report.failed_checks.append(failed_check(evaluation))
+                report.failed_checks.append(_failed_check(evaluation))
     return report
 
 
-def failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
-    """A failed evaluation, in words."""
+def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
     facts = {name: value.value for name, value in evaluation.metadata.items() if name in {"expected", "observed"}}
     return FailedCheck(
         evaluation.asset_key.to_user_string(),
@@ -84,33 +87,13 @@ def failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
     )
 
 
-def last_evaluations(
-    instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]
-) -> dict[dg.AssetCheckKey, dg.AssetCheckEvaluation]:
-    """The latest evaluation of each check in these runs, which stand newest first."""
-    found: dict[dg.AssetCheckKey, dg.AssetCheckEvaluation] = {}
-    for run in runs:
-        for event in reversed(list(_events(instance, run.run_id, {dg.DagsterEventType.ASSET_CHECK_EVALUATION}))):
-            evaluation = event.asset_check_evaluation_data
-            found.setdefault(evaluation.asset_check_key, evaluation)
-        if run.is_success and run.asset_selection is None:
-            break  # it had every check
-    return found
-
-
-def runs_like(instance: dg.DagsterInstance, job: str | None, month: date | None) -> Sequence[dg.DagsterRun]:
-    """The latest runs of a job, or of a month by whatever job, newest first."""
-    tags = {PARTITION_TAG: month.isoformat()} if month else None
-    return instance.get_runs(dg.RunsFilter(job_name=job, tags=tags), limit=RUNS_LOOKED_AT)
-
-
-def latest_runs(instance: dg.DagsterInstance) -> dict[date, list[dg.DagsterRun]]:
-    """By month, its latest runs of whatever job, newest first, as far as Dagster still knows them."""
-    found: dict[date, list[dg.DagsterRun]] = {}
+def latest_runs(instance: dg.DagsterInstance) -> dict[date, dg.DagsterRun]:
+    """By month, its latest run of whatever job, as far as Dagster still knows it."""
+    found: dict[date, dg.DagsterRun] = {}
     for run in instance.get_runs(limit=MOST_RUNS):
         if month := month_of_run(run):
-            found.setdefault(month, []).append(run)
-    return {month: runs[:RUNS_LOOKED_AT] for month, runs in found.items()}
+            found.setdefault(month, run)
+    return found
 
 
 def month_of_run(run: dg.DagsterRun) -> date | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from pipeline import settings
+from pipeline.checks.evaluations import passed_before
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.orchestration.alerts import Alert, AlertsResource
-from pipeline.orchestration.jobs import MONTHLY_CENSUS
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.runs import failed_check, last_evaluations, month_of_run, report_of, runs_like
+from pipeline.orchestration.runs import latest_runs, month_of_run, report_of
 from pipeline.publish.manifest import MONTH_MANIFEST, manifest_rows
 from pipeline.synthetic import is_synthetic
 
@@ -51,13 +51,10 @@ def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource
 def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> None:
     """One alert a run, naming the checks that did not warn the last time they looked at the same month."""
     run = context.dagster_run
-    now = last_evaluations(context.instance, [run])
-    earlier = [other for other in runs_like(context.instance, None, month_of_run(run)) if other.run_id != run.run_id]
-    before = last_evaluations(context.instance, earlier)
     news = [
-        failed_check(evaluation)
-        for check, evaluation in now.items()
-        if not evaluation.passed and (check not in before or before[check].passed)
+        failed
+        for failed in report_of(context.instance, run.run_id).failed_checks
+        if passed_before(context.instance, failed.key, month_of_run(run), run.run_id)
     ]
     if not news:
         context.log.info("no check warns that did not warn before")
@@ -101,7 +98,7 @@ def standing_problems(instance: dg.DagsterInstance, lake: Lake, now: datetime) -
             f"{due:%Y-%m} has closed and is not finished: run it from source hub while its tolerance lasts, "
             "afterwards from hub_stats"
         )
-    for month, run in sorted(_latest_runs(instance).items()):
+    for month, run in sorted(latest_runs(instance).items()):
         if run.status == dg.DagsterRunStatus.FAILURE:
             problems[f"failed {month}"] = f"{month:%Y-%m}: the latest run failed, see {_run_page(run.run_id)}"
     return problems
@@ -146,15 +143,6 @@ class Told:
 
 def _missing(problems: Mapping[str, str]) -> set[str]:
     return {key for key in problems if key.startswith("missing")}
-
-
-def _latest_runs(instance: dg.DagsterInstance) -> dict[date, dg.DagsterRun]:
-    newest_first = instance.get_runs(dg.RunsFilter(job_name=MONTHLY_CENSUS.name), limit=500)
-    latest: dict[date, dg.DagsterRun] = {}
-    for run in newest_first:
-        if month := month_of_run(run):
-            latest.setdefault(month, run)
-    return latest
 
 
 def _name(run: dg.DagsterRun) -> str:

@@ -63,7 +63,7 @@ class Column:
         if (numbers and not dtype.is_numeric()) or (self.bounding_columns and dtype.is_nested()):
             return f"bounds, which do not apply to {dtype}: drop them"
         if numbers != sorted(numbers):
-            return f"the minimum {self.minimum} above the maximum {self.maximum}: exchange them"
+            return f"the minimum {self.minimum} above the maximum {self.maximum}: swap them"
         is_text = dtype in (pl.String, pl.Categorical, pl.Enum)
         if self.values and not (is_text or dtype.is_integer()):
             return f"a list of values, which does not apply to {dtype}: drop it"
@@ -170,6 +170,11 @@ class Table:
         return f"{self.group}/{self.name}"
 
     @property
+    def statements(self) -> tuple[Rule | Measure, ...]:
+        """Its rules, then its measures."""
+        return (*self.rules, *self.measures)
+
+    @property
     def is_large(self) -> bool:
         """Whether it grows with the Hub: a row for each repository or edge, not for each member of a dimension."""
         return not {"hub_id", "child_hub_id"}.isdisjoint(self.key)
@@ -178,11 +183,6 @@ class Table:
     def schema(self) -> pl.Schema:
         """Column types in declared order."""
         return pl.Schema({column.name: column.type for column in self.columns})
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """The columns that must have a value in every row."""
-        return tuple(column.name for column in self.columns if not column.nullable)
 
     def column(self, name: str) -> Column:
         """The declaration of one column.

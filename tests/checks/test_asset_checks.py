@@ -195,19 +195,24 @@ def test_a_check_that_is_not_judged_says_so_and_stops_nothing():
     assert evaluations["as_declared"].metadata["judged"].value is True
 
 
-def judged_when_published(lake, months, thresholds):
+def judged_when_published(instance, lake, months, thresholds):
     """The evaluations that a run which publishes these months keeps of them."""
     tables = {f"listings/{name}": a_table(name, *rules) for name, rules in (("models", [KEPT]), ("others", []))}
 
     @dg.asset
     def publication(context):
-        for evaluation in changes_judged_again(lake, tables, months, thresholds):
+        for evaluation in changes_judged_again(lake, tables, months, thresholds, context.instance):
             context.log_event(evaluation)
 
-    with dg.DagsterInstance.ephemeral() as instance:
-        events = dg.materialize([publication], instance=instance).all_events
+    events = dg.materialize([publication], instance=instance).all_events
     kinds = dg.DagsterEventType.ASSET_CHECK_EVALUATION
     return [event.asset_check_evaluation_data for event in events if event.event_type == kinds]
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
 
 
 @pytest.fixture
@@ -222,14 +227,24 @@ def lake_of_three_months(tmp_path):
 
 @pytest.mark.parametrize(("thresholds", "passes"), [({}, False), ({"listings/models": {"kept": 1}}, True)])
 def test_a_month_that_was_made_before_the_one_before_it_is_judged_when_it_is_published(
-    lake_of_three_months, thresholds, passes
+    instance, lake_of_three_months, thresholds, passes
 ):
     months = [date(2024, month, 1) for month in (7, 8, 9)]
 
-    [judged] = judged_when_published(lake_of_three_months, months, thresholds)
+    [judged] = judged_when_published(instance, lake_of_three_months, months, thresholds)
 
     assert (judged.asset_check_key.name, judged.partition, judged.passed) == ("kept", "2024-09-01", passes)
     assert (judged.metadata["judged"].value, judged.severity) == (True, dg.AssetCheckSeverity.WARN)
+
+
+def test_what_was_judged_is_judged_again_only_once_the_month_before_has_changed(instance, lake_of_three_months):
+    months = [date(2024, month, 1) for month in (8, 9)]
+    assert len(judged_when_published(instance, lake_of_three_months, months, {})) == 1
+    assert judged_when_published(instance, lake_of_three_months, months, {}) == []
+    table = a_table("models", KEPT)
+    lake_of_three_months.write(table, months[0], pl.DataFrame({"model_id": ["here"], "likes": [1]}))
+    [judged] = judged_when_published(instance, lake_of_three_months, months, {})
+    assert judged.passed
 
 
 def test_an_asset_that_fails_is_not_checked():

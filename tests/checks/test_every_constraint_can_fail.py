@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.checks.constraints import constraints_of
+from pipeline.checks.declared import constraints_of
 from pipeline.checks.evaluate import evaluate
 from pipeline.definitions import CATALOGUE
 from pipeline.schema.declaration import Column, Table

@@ -1,0 +1,45 @@
+"""The event log with kept connections is Dagster's own in every other respect."""
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from pipeline.orchestration.event_log import MOST_OPEN, PooledSqliteEventLogStorage
+from pipeline.orchestration.home import prepare_home
+
+
+@dg.op
+def nothing():
+    pass
+
+
+@dg.job
+def idle():
+    nothing()
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    prepare_home()
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+def event_types(storage, run_id):
+    return [entry.dagster_event_type for entry in storage.get_logs_for_run(run_id) if entry.is_dagster_event]
+
+
+def test_dagsters_default_storage_reads_the_same_events_from_the_same_files(instance, tmp_path):
+    run_id = idle.execute_in_process(instance=instance).run_id
+    assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage)
+    ours = event_types(instance.event_log_storage, run_id)
+    default = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
+    assert dg.DagsterEventType.RUN_SUCCESS in ours
+    assert event_types(default, run_id) == ours
+
+
+def test_more_runs_than_it_keeps_open_can_all_be_read(instance):
+    runs = [idle.execute_in_process(instance=instance).run_id for _ in range(MOST_OPEN + 2)]
+    assert all(dg.DagsterEventType.RUN_SUCCESS in event_types(instance.event_log_storage, run_id) for run_id in runs)
