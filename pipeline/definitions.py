@@ -5,6 +5,8 @@ Loading it touches no network and no data, and does not import Great Expectation
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -12,7 +14,9 @@ from dagster_duckdb import DuckDBResource
 import assets
 from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.databases import NO_EXTENSIONS
+from pipeline.errors import CensusError
 from pipeline.orchestration.alerts import AlertsResource
+from pipeline.orchestration.freshness import freshness
 from pipeline.orchestration.jobs import JOBS, SCHEDULES, SENSORS
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.partitions import MONTHS
@@ -46,13 +50,19 @@ _table_checks = [
     )
     for table in CATALOGUE.tables.values()
 ]
+_freshness_check, _freshness_schedule = freshness(CATALOGUE)
+if _components := sorted(Path(assets.__path__[0]).rglob("defs.yaml")):
+    raise CensusError(
+        f"{_components[0]} declares a component, and the census loads modules only: declare it in Python, as "
+        "`dg scaffold defs dagster.asset NAME.py` does"
+    )
 
 defs = dg.Definitions(
     assets=[*declared_in(dg.AssetsDefinition, assets), *_of_every_table],
-    asset_checks=_table_checks,
-    jobs=JOBS,
-    schedules=SCHEDULES,
-    sensors=[*SENSORS, *ALERTS],
+    asset_checks=[*_table_checks, _freshness_check, *declared_in(dg.AssetChecksDefinition, assets)],
+    jobs=[*JOBS, *declared_in(dg.JobDefinition, assets)],
+    schedules=[*SCHEDULES, _freshness_schedule, *declared_in(dg.ScheduleDefinition, assets)],
+    sensors=[*SENSORS, *ALERTS, *declared_in(dg.SensorDefinition, assets)],
     # A run is one process: its steps take parts of a second, starting Python and loading its libraries takes several.
     executor=dg.in_process_executor,
     resources={

@@ -89,9 +89,3 @@ class LocalHub:
         """Blocks until the server ends; a signal interrupts it."""
         while self._thread.is_alive():
             self._thread.join(timeout=0.5)
-
-
-def serve(world: WorldFiles, port: int) -> None:
-    """Serves a world until interrupted."""
-    with LocalHub(world, port=port) as hub:
-        hub.wait()

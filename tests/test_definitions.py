@@ -3,16 +3,16 @@
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey
+from dagster import AssetCheckKey, AssetKey
 
 from pipeline.definitions import CATALOGUE, defs
+from pipeline.orchestration.freshness import LATEST_MONTH, month_due
 from pipeline.orchestration.jobs import from_step
 from pipeline.orchestration.partitions import MONTHS
-from pipeline.orchestration.table_assets import MONTH_IS_DUE
 
 GRAPH = defs.resolve_asset_graph()
 ROOT = Path(__file__).parents[1]
@@ -46,12 +46,20 @@ def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_owner():
         assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
 
 
-def test_a_month_is_overdue_a_day_after_its_close():
-    for table in CATALOGUE.tables.values():
-        policy = GRAPH.get(AssetKey([table.group, table.name])).freshness_policy
-        assert (policy is not None) == table.monthly
-    due = MONTH_IS_DUE
-    assert (due.deadline_cron, due.lower_bound_delta) == ("20 0 2 * *", timedelta(hours=24))
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [("2026-06-01T23:59", "2026-04-01"), ("2026-06-02T00:00", "2026-05-01"), ("2026-01-02T00:00", "2025-12-01")],
+)
+def test_a_month_is_due_a_day_after_its_close(now, due):
+    assert month_due(datetime.fromisoformat(now)).isoformat() == due
+
+
+def test_every_published_table_is_an_asset_with_its_columns_and_says_whether_its_last_month_is_there():
+    for name, published in CATALOGUE.published.items():
+        key = AssetKey(["published", "tables", name])
+        columns = GRAPH.get(key).metadata["dagster/column_schema"].columns
+        assert [column.name for column in columns] == [column.name for column in published.table.columns]
+        assert (AssetCheckKey(key, LATEST_MONTH) in GRAPH.asset_check_keys) == ("month" in published.table.schema)
 
 
 def test_monthly_tables_are_partitioned_by_month_and_others_are_not():

@@ -35,8 +35,8 @@ ORGANIZATIONS = Table(
         ),
         DEVELOPER_KIND,
         Column("parent", pl.String, "The organisation that owns this one.", nullable=True),
-        Column("valid_from", pl.Date, "First day on which the row holds; absent: since ever.", nullable=True),
-        Column("valid_to", pl.Date, "First day on which the row holds no longer; absent: still.", nullable=True),
+        Column("valid_from", pl.Date, "First day on which the row holds; empty means no start date.", nullable=True),
+        Column("valid_to", pl.Date, "First day it no longer holds; empty means current.", nullable=True),
         ULTIMATE_OWNER,
         ULTIMATE_OWNER_COUNTRY,
         Column(

@@ -68,13 +68,13 @@ MONTH_RECONCILIATION = Table(
             nullable=True,
         ),
         Column("models_flagged", pl.Int64, "Repositories with flagged traffic.", "repositories"),
-        Column("downloads_flagged", DECIMAL, "Their downloads, which are counted.", "downloads"),
+        Column("downloads_flagged", DECIMAL, "Downloads of flagged repositories, included in the total.", "downloads"),
         Column("plausible_low", pl.Float64, "Least plausible downloads a day.", "downloads/day", nullable=True),
         Column("plausible_high", pl.Float64, "Most plausible downloads a day.", "downloads/day", nullable=True),
         Column(
             "is_plausible",
             pl.Boolean,
-            "Whether `downloads_a_day` lies between them; absent where nothing is known.",
+            "Whether daily downloads match independent estimates; absent where there are none.",
             nullable=True,
         ),
         Column(

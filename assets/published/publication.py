@@ -12,13 +12,22 @@ from pipeline.checks.thresholds import Thresholds
 from pipeline.errors import CensusError
 from pipeline.months import run_again
 from pipeline.orchestration.resources import AllowancesResource, LakeResource, OriginRuleResource
-from pipeline.orchestration.table_assets import BY_HAND, OWNERS, CatalogueAssets, asset_key, in_plain_words
+from pipeline.orchestration.table_assets import (
+    BY_HAND,
+    OWNERS,
+    CatalogueAssets,
+    asset_key,
+    column_schema,
+    description,
+    in_plain_words,
+)
 from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits
 from pipeline.publish.publication import Choices, Publication, publish
 from pipeline.publish.store_copy import StoreCopy
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.picture import REPORT_NAME, SITE
 from pipeline.schema.catalogue import Catalogue
+from pipeline.schema.published import PublishedTable
 from pipeline.version import __version__
 
 FORMS = {
@@ -61,14 +70,15 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
             dg.AssetSpec(
                 ["published", name],
                 deps=[asset_key(MONTH_MANIFEST), *without_months],
-                description=description,
+                description=about,
                 group_name="published",
                 kinds=kinds,
                 owners=OWNERS,
                 code_version=__version__,
             )
-            for name, (_, kinds, description) in FORMS.items()
-        ],
+            for name, (_, kinds, about) in FORMS.items()
+        ]
+        + [_table_spec(found) for found in catalogue.published.values()],
         check_specs=[dg.AssetCheckSpec("months_fit_together", asset=WAREHOUSE, description=f"{FITTING}.")],
     )
     def publication(
@@ -93,6 +103,7 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
             context.log_event(evaluation)
         stale = misfits(lake.store(), catalogue, made.months)
         yield from (_form(name, made, choices.origin_rule) for name in FORMS)
+        yield from (_published_table(name, made) for name in catalogue.published)
         yield _months_fit(made, stale)
 
     @dg.asset(
@@ -162,6 +173,34 @@ def _months_fit(made: Publication, stale: Mapping[date, Sequence[Defect]]) -> dg
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"expected": FITTING, "observed": "; ".join(found) or "they do"},
+    )
+
+
+def _table_key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["published", "tables", name])
+
+
+def _table_spec(found: PublishedTable) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        _table_key(found.name),
+        deps=[WAREHOUSE],
+        description=f"As readers see it, in the warehouse and as Parquet. {description(found.table)}",
+        group_name="published",
+        kinds={"duckdb", "parquet"},
+        owners=OWNERS,
+        code_version=__version__,
+        metadata={"dagster/column_schema": column_schema(found.table), "dagster/table_name": f"main.{found.name}"},
+    )
+
+
+def _published_table(name: str, made: Publication) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(
+        asset_key=_table_key(name),
+        metadata={
+            "version": made.version,
+            "dagster/row_count": made.rows[name],
+            **{one.key: dg.MetadataValue.md(one.as_markdown()) for one in made.pictures if one.table == name},
+        },
     )
 
 

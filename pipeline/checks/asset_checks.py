@@ -19,6 +19,7 @@ from pipeline.checks.thresholds import Thresholds, with_thresholds
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.schema.declaration import Table
+from pipeline.wording import counted
 
 COMPARED_WITH = "compared_with"
 """In the metadata of a check that was judged when its month was published: the file of the month before."""
@@ -61,7 +62,12 @@ def build_asset_checks(
         month = date.fromisoformat(context.partition_key) if partitions_def else None
         chosen = with_thresholds(table, context.resources.check_thresholds.get(table.path, {}))
         selected = {key.name for key in context.selected_asset_check_keys}
-        for result in evaluate(chosen, LakeFrames(context.resources.lake.store(), seen_by_rules, month), selected):
+        results = evaluate(chosen, LakeFrames(context.resources.lake.store(), seen_by_rules, month), selected)
+        failed = [result.check.name for result in results if not result.passed]
+        of_month = f"{table.path} of {month:%Y-%m}" if month else table.path
+        named = f" ({', '.join(failed)})" if failed else ""
+        context.log.info(f"{of_month}: {counted(len(results), 'check')}, {len(failed)} failed{named}")
+        for result in results:
             name = result.check.name
             yield dg.AssetCheckResult(asset_key=asset_key, check_name=name, **_shown(result, declared[name]))
 

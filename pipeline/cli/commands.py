@@ -312,13 +312,18 @@ def checks(month: date | None, failed: bool, as_json: bool) -> None:  # noqa: FB
 def serve_sample(port: int, models: int) -> None:
     """Serves the local Hub, a synthetic world, on 127.0.0.1 until interrupted."""
     _prepared_home()
-    from synthetic_hub.server import serve
+    from synthetic_hub.server import LocalHub
     from synthetic_hub.world import WorldSettings, ensure_world
 
     world = ensure_world(settings.cache_folder() / "sample" / "worlds", WorldSettings(models=models))
-    if port:
-        click.echo(f"a synthetic Hub (nothing was measured): HF_ENDPOINT=http://127.0.0.1:{port} (end with Ctrl-C)")
-    serve(world, port)
+    try:
+        with LocalHub(world, port=port) as hub:
+            click.echo(f"a synthetic Hub (nothing was measured): HF_ENDPOINT={hub.endpoint} (end with Ctrl-C)")
+            hub.wait()
+    except OSError as error:
+        raise CensusError(
+            f"port {port} cannot be listened on ({error.strerror}): end what uses it, or choose another with --port"
+        ) from error
 
 
 @census.command("compare-published")

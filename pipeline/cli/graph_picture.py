@@ -15,10 +15,8 @@ WIDTH, GAP, LINE, TOP = 172, 44, 17, 84
 
 def graph_picture() -> str:
     """The groups with their tables as a drawing (SVG), and arrows where a group is made from another."""
-    tables = {
-        group: [key for key in sorted(GRAPH.get_all_asset_keys()) if GRAPH.get(key).group_name == group]
-        for group in GROUPS
-    }
+    drawn_keys = [key for key in sorted(GRAPH.get_all_asset_keys()) if len(key.path) == len(("group", "table"))]
+    tables = {group: [key for key in drawn_keys if GRAPH.get(key).group_name == group] for group in GROUPS}
     tall = 34 + LINE * max(len(keys) for keys in tables.values())
     bottom = TOP + tall
     arrows = sorted(

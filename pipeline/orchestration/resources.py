@@ -50,6 +50,15 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=3.5, description="How far from the month's boundary an observation may be and still close it.", gt=0
     )
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the signature is Dagster's
+        """Finds a folder that is not there, or has no dumps, before the first step of a run begins.
+
+        Raises:
+            CensusError: the folder cannot be read, or has no dumps.
+        """
+        if (self.source.value if self.source else settings.source()) in {"folder", "local"}:
+            self.open().months()
+
     def open(self, tell: Callable[[str], None] = lambda _: None) -> SnapshotSource:
         """The chosen source; `tell` is given a line now and then while something takes its time.
 

@@ -13,6 +13,7 @@ import dagster as dg
 from filelock import FileLock, Timeout
 
 from pipeline import settings
+from pipeline.errors import CensusError
 
 PARTITION_TAG = "dagster/partition"
 MOST_RUNS = 2000
@@ -148,17 +149,25 @@ def _sentence(event: dg.DagsterEvent) -> str:
             "right and run the month again, `census checks` shows what they found"
         )
     said = data.user_failure_data.description if data.user_failure_data else None
-    return f"{event.step_key}: {said or _first_cause(data.error) or 'failed'}"
+    return f"{event.step_key}: {said or _in_words(_first_cause(data.error)) or 'failed'}"
 
 
 def _between_steps(event: dg.DagsterEvent) -> str:
     # A run that another process declares failed has no failure of its own.
     data = event.job_failure_data
     cause = _first_cause(data.error) if data else None
-    return f"the run ended between its steps ({cause}): run it again" if cause else event.message or "the run failed"
+    if cause is None:
+        return event.message or "the run failed"
+    if cause.cls_name == CensusError.__name__:  # it says itself what to do
+        return cause.message.strip().partition(": ")[2]
+    return f"the run ended between its steps ({_in_words(cause)}): run it again"
 
 
-def _first_cause(error: Any) -> str | None:
+def _first_cause(error: Any) -> Any:
     while error is not None and error.cause is not None:
         error = error.cause
+    return error
+
+
+def _in_words(error: Any) -> str | None:
     return error.message.strip() if error else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -12,16 +11,15 @@ import dagster as dg
 from pipeline import settings
 from pipeline.checks.evaluations import passed_before
 from pipeline.lake.store import Lake
-from pipeline.months import previous_month
 from pipeline.orchestration.alerts import Alert, AlertsResource
+from pipeline.orchestration.freshness import month_due
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.runs import latest_runs, month_of_run, report_of
 from pipeline.publish.manifest import MONTH_MANIFEST, manifest_rows
 from pipeline.synthetic import is_synthetic
+from pipeline.wording import counted
 
 WILL_BE_RETRIED = "dagster/will_retry"
-GRACE = timedelta(hours=24)
-"""How long after its close a month may take to be finished."""
 REMINDER = timedelta(days=7)
 
 
@@ -29,7 +27,10 @@ REMINDER = timedelta(days=7)
 # another is an error to Dagster, which then goes through all of them again at every tick.
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells people of a run that failed for good: which steps and blocking checks, why, and where to look.",
+    description=(
+        "Alerts when a run has failed: which steps and blocking checks, why, and where to look. Retried runs raise no "
+        "alert."
+    ),
 )
 def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource) -> None:
     """One alert a failed run; none for a run that Dagster will start again."""
@@ -46,7 +47,7 @@ def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells people once of checks that warn in a run that succeeded; not again while they go on warning.",
+    description="Alerts once when a check of a successful run begins to warn; not again while it goes on warning.",
 )
 def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> None:
     """One alert a run, naming the checks that did not warn the last time they looked at the same month."""
@@ -59,7 +60,7 @@ def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResourc
     if not news:
         context.log.info("no check warns that did not warn before")
         return
-    title = f"Open Model Census: {_name(run)} succeeded with {len(news)} new warning{'s' * (len(news) > 1)}"
+    title = f"Open Model Census: {_name(run)} succeeded with {counted(len(news), 'new warning')}"
     alerts.deliver(Alert(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
 
 
@@ -67,7 +68,7 @@ def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResourc
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Tells people of a month that closed a day ago and is not finished, and every week of all that still stands: "
+        "Alerts when a month is still unpublished a day after it closed, and every week of all that still stands: "
         "missing months and months whose latest run failed."
     ),
 )
@@ -77,11 +78,11 @@ def standing_failures_alert(
     """At most one alert an evaluation; the cursor holds what was told, and when."""
     now = datetime.now(UTC)
     problems = standing_problems(context.instance, lake.store(), now)
-    told = Told.read(context.cursor, now)
-    context.update_cursor(told.after(problems, now).written())
-    if not told.is_due(problems, now):
-        return dg.SkipReason(f"nothing new: {len(problems)} known problems")
-    title = f"Open Model Census: {len(problems)} standing problem{'s' * (len(problems) > 1)}"
+    is_due, cursor = what_to_tell(context.cursor, problems, now)
+    context.update_cursor(cursor)
+    if not is_due:
+        return dg.SkipReason(f"nothing new: {counted(len(problems), 'known problem')}")
+    title = f"Open Model Census: {counted(len(problems), 'standing problem')}"
     alerts.deliver(Alert(title, list(problems.values()), f"{settings.ui_url()}/runs"), context.log)
     return dg.SkipReason(title)
 
@@ -92,7 +93,7 @@ def standing_problems(instance: dg.DagsterInstance, lake: Lake, now: datetime) -
     The synthetic sample has no clock: a lake that holds nothing else misses no month.
     """
     problems = {}
-    due = previous_month((now - GRACE).date().replace(day=1))
+    due = month_due(now)
     if _is_of_the_real_hub(lake) and not lake.holds(MONTH_MANIFEST, due):
         problems[f"missing {due}"] = (
             f"{due:%Y-%m} has closed and is not finished: run it from source hub while its tolerance lasts, "
@@ -109,40 +110,18 @@ def _is_of_the_real_hub(lake: Lake) -> bool:
     return bool(finished) and not is_synthetic(manifest_rows(lake, finished[-1])["source"][0])
 
 
-@dataclass(frozen=True)
-class Told:
-    """Which missing months people know of, and when they were last reminded of all that stands."""
+def what_to_tell(cursor: str | None, problems: Mapping[str, str], now: datetime) -> tuple[bool, str]:
+    """Whether people are to be told now of what is wrong, and the cursor that keeps what they know.
 
-    missing: tuple[str, ...]
-    reminded_at: str
-
-    @staticmethod
-    def read(cursor: str | None, now: datetime) -> Told:
-        """What the cursor holds; before the first evaluation nobody was told anything."""
-        if not cursor:
-            return Told((), now.isoformat())
-        stored = json.loads(cursor)
-        return Told(tuple(stored["missing"]), stored["reminded_at"])
-
-    def written(self) -> str:
-        """As a cursor."""
-        return json.dumps(asdict(self))
-
-    def is_due(self, problems: Mapping[str, str], now: datetime) -> bool:
-        """Whether a month went missing since, or a week has passed with something wrong."""
-        return bool(_missing(problems) - set(self.missing)) or (bool(problems) and self._week_has_passed(now))
-
-    def after(self, problems: Mapping[str, str], now: datetime) -> Told:
-        """What people know after this evaluation; a month that came back is news when it goes missing again."""
-        reminded = now.isoformat() if self._week_has_passed(now) else self.reminded_at
-        return replace(self, missing=tuple(sorted(_missing(problems))), reminded_at=reminded)
-
-    def _week_has_passed(self, now: datetime) -> bool:
-        return now - datetime.fromisoformat(self.reminded_at) >= REMINDER
-
-
-def _missing(problems: Mapping[str, str]) -> set[str]:
-    return {key for key in problems if key.startswith("missing")}
+    They are where a month went missing since, or a week has passed with something wrong. A month that came back is news
+    when it goes missing again; before the first evaluation nobody was told anything.
+    """
+    known = json.loads(cursor) if cursor else {"missing": [], "reminded_at": now.isoformat()}
+    missing = sorted(key for key in problems if key.startswith("missing"))
+    a_week_has_passed = now - datetime.fromisoformat(known["reminded_at"]) >= REMINDER
+    is_due = not set(missing) <= set(known["missing"]) or (bool(problems) and a_week_has_passed)
+    reminded_at = now.isoformat() if a_week_has_passed else known["reminded_at"]
+    return is_due, json.dumps({"missing": missing, "reminded_at": reminded_at})
 
 
 def _name(run: dg.DagsterRun) -> str:

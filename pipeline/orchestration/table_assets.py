@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -35,9 +34,6 @@ READS_HUB = ("reads", "hub")
 BY_HAND = ("made", "by_hand")
 """The tag of assets that no job makes."""
 OWNERS = ["team:open-model-census"]
-MONTH_IS_DUE = dg.FreshnessPolicy.cron("20 0 2 * *", lower_bound_delta=timedelta(hours=24), timezone="UTC")
-"""A day after its close a month should have been made. Dagster looks at the latest materialisation, of whatever month;
-whether the month itself is there is told by the sensor `standing_failures_alert`."""
 NETWORK_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """For steps that speak with a Hub; only causes that may pass are tried again."""
 
@@ -126,7 +122,6 @@ def asset_facts(table: Table, *, reads_network: bool = False) -> dict[str, Any]:
         "owners": OWNERS,
         "code_version": __version__,
         "tags": dict([MONTHLY] * table.monthly + [READS_HUB] * reads_network),
-        "freshness_policy": MONTH_IS_DUE if table.monthly else None,
         "metadata": {
             "dagster/column_schema": column_schema(table),
             "dagster/table_name": table.path,

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline import settings
-from pipeline.checks.thresholds import Threshold, Thresholds, parse_thresholds, require_settable, settable
+from pipeline.checks.thresholds import Thresholds, parse_thresholds, require_settable, settable
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Rule
 
@@ -19,16 +19,18 @@ def _fields(catalogue: Catalogue) -> dict[str, Any]:
     """By group, table and check: Dagster itself refuses what is not among them."""
     groups: dict[str, dict[str, Any]] = {}
     for table in catalogue.tables.values():
-        if thresholds := settable(table):
-            checks = {check: _field(threshold) for check, threshold in thresholds.items()}
-            groups.setdefault(table.group, {})[table.name] = dg.Field(checks, is_required=False)
+        fields = {
+            check: dg.Field(
+                int if isinstance(threshold.statement, Rule) else float,
+                is_required=False,
+                description=f"{threshold.meaning} Declared: {threshold.declared}; by default CENSUS_CHECK_THRESHOLDS, "
+                "else as declared.",
+            )
+            for check, threshold in settable(table).items()
+        }
+        if fields:
+            groups.setdefault(table.group, {})[table.name] = dg.Field(fields, is_required=False)
     return {group: dg.Field(tables, is_required=False) for group, tables in groups.items()}
-
-
-def _field(threshold: Threshold) -> dg.Field:
-    kind = int if isinstance(threshold.statement, Rule) else float
-    words = f"{threshold.meaning} Declared: {threshold.declared}; by default CENSUS_CHECK_THRESHOLDS, else as declared."
-    return dg.Field(kind, is_required=False, description=words)
 
 
 def check_thresholds(catalogue: Catalogue) -> dg.ResourceDefinition:

@@ -27,7 +27,7 @@ def country_name(code: str) -> str:
 def country_groups() -> pl.DataFrame:
     """Every membership: `group`, its `name`, its `kind`, `country`, `valid_from` and `valid_to`.
 
-    `kind` is `union`, `region` or `income`. A missing day means since ever, or still.
+    `kind` is `union`, `region` or `income`. A missing day means no start date, or current.
     """
     return read_list("country_groups.csv").with_columns(pl.col("valid_from", "valid_to").str.to_date())
 

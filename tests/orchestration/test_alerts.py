@@ -13,15 +13,15 @@ import pytest
 
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
-from pipeline.orchestration.alerts import Alert, AlertsResource, WebhookChannel
+from pipeline.orchestration.alerts import Alert, AlertsResource, post
 from pipeline.orchestration.jobs import MONTHLY_CENSUS
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.sensors import (
     REMINDER,
-    Told,
     failed_check_alert,
     failed_run_alert,
     standing_problems,
+    what_to_tell,
 )
 from pipeline.publish.manifest import MONTH_MANIFEST
 
@@ -192,14 +192,14 @@ def test_without_a_webhook_alerts_are_logged(instance, monkeypatch, caplog):
 
 def test_a_busy_receiver_is_tried_again():
     with receiving(503, 429) as receiver:
-        WebhookChannel(receiver.url, pause_seconds=0).deliver(Alert("news", [], "here"))
+        post(Alert("news", [], "here"), receiver.url, pause_seconds=0)
     assert receiver.texts == ["news\nhere"]
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
 def test_an_alert_that_cannot_be_delivered_is_an_error_without_the_secret_address(status):
     with receiving(status, status, status) as receiver, pytest.raises(TemporaryError) as caught:
-        WebhookChannel(receiver.url, pause_seconds=0).deliver(Alert("news", [], "here"))
+        post(Alert("news", [], "here"), receiver.url, pause_seconds=0)
     assert f"status {status}" in str(caught.value)
     assert "secret-path" not in str(caught.value)
     assert receiver.texts == []
@@ -207,7 +207,7 @@ def test_an_alert_that_cannot_be_delivered_is_an_error_without_the_secret_addres
 
 def test_an_absent_receiver_is_an_error_without_the_secret_address():
     with pytest.raises(TemporaryError) as caught:
-        WebhookChannel("http://127.0.0.1:9/secret-path", pause_seconds=0).deliver(Alert("news", [], "here"))
+        post(Alert("news", [], "here"), "http://127.0.0.1:9/secret-path", pause_seconds=0)
     assert "secret-path" not in str(caught.value)
 
 
@@ -254,12 +254,12 @@ def test_a_month_whose_latest_run_failed_stands_until_a_run_succeeds(instance, t
 
 def test_people_are_told_of_a_missing_month_at_once_and_of_what_stands_every_week():
     missing, failed = {"missing 2025-04-01": "..."}, {"failed 2025-03-01": "..."}
-    told = Told.read(None, NOW)
-    assert not told.is_due(failed, NOW), "the failed run was told when it failed"
-    assert told.is_due(missing, NOW)
-    told = Told.read(told.after(missing, NOW).written(), NOW)
-    assert not told.is_due(missing, NOW + timedelta(hours=1))
-    assert told.is_due(missing | failed, NOW + REMINDER)
-    told = told.after(missing | failed, NOW + REMINDER)
-    assert not told.is_due(missing | failed, NOW + REMINDER + timedelta(days=1))
-    assert not told.is_due({}, NOW + 3 * REMINDER)
+    later = NOW + REMINDER
+    assert not what_to_tell(None, failed, NOW)[0], "the failed run was told when it failed"
+    is_due, cursor = what_to_tell(None, missing, NOW)
+    assert is_due
+    assert not what_to_tell(cursor, missing, NOW + timedelta(hours=1))[0]
+    is_due, cursor = what_to_tell(cursor, missing | failed, later)
+    assert is_due
+    assert not what_to_tell(cursor, missing | failed, later + timedelta(days=1))[0]
+    assert not what_to_tell(cursor, {}, NOW + 3 * REMINDER)[0]
