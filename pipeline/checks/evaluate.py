@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import polars as pl
@@ -65,7 +66,7 @@ class _Query:
 def evaluate(table: Table, frames: TableFrames, names: Container[str] | None = None) -> list[Result]:
     """The result of every check of the table, or of those with these names, in the order of the declaration."""
     checks = [check for check in declared_checks(table) if names is None or check.name in names]
-    queries = [_attempt(lambda check=check: _query(check, table, frames)) for check in checks]
+    queries = [_attempt(partial(_query, check, table, frames)) for check in checks]
     rows = iter(_rows([query.row for query in queries if isinstance(query, _Query)]))
     found = [
         _found(check, query, next(rows)) if isinstance(query, _Query) else _not_run(check, query)
@@ -103,8 +104,10 @@ def _rows(queries: list[pl.LazyFrame]) -> Iterator[Numbers | Exception]:
 
 def _found(check: Check, query: _Query, row: Numbers | Exception) -> Result:
     """What the numbers say, before anything is decided by them."""
-    observed = row if isinstance(row, Exception) else _attempt(lambda: query.observed(row))
-    if isinstance(row, Exception) or isinstance(observed, Exception):
+    if isinstance(row, Exception):
+        return _not_run(check, row)
+    observed = _attempt(lambda: query.observed(row))
+    if isinstance(observed, Exception):
         return _not_run(check, observed)
     decided_by = {name: (row[name], bounds) for name, bounds in query.bounds.items()}
     return Result(check, passed=False, observed=observed, decided_by=decided_by)

@@ -159,7 +159,7 @@ def _between_steps(event: dg.DagsterEvent) -> str:
     if cause is None:
         return event.message or "the run failed"
     if cause.cls_name == CensusError.__name__:  # it says itself what to do
-        return cause.message.strip().partition(": ")[2]
+        return str(cause.message).strip().partition(": ")[2]
     return f"the run ended between its steps ({_in_words(cause)}): run it again"
 
 

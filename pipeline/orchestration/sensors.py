@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -116,7 +117,7 @@ def what_to_tell(cursor: str | None, problems: Mapping[str, str], now: datetime)
     They are where a month went missing since, or a week has passed with something wrong. A month that came back is news
     when it goes missing again; before the first evaluation nobody was told anything.
     """
-    known = json.loads(cursor) if cursor else {"missing": [], "reminded_at": now.isoformat()}
+    known: dict[str, Any] = json.loads(cursor) if cursor else {"missing": [], "reminded_at": now.isoformat()}
     missing = sorted(key for key in problems if key.startswith("missing"))
     a_week_has_passed = now - datetime.fromisoformat(known["reminded_at"]) >= REMINDER
     is_due = not set(missing) <= set(known["missing"]) or (bool(problems) and a_week_has_passed)
