@@ -65,22 +65,20 @@ def whole_number(field: str, dtype: pl.DataType) -> pl.Expr:
         return value.cast(pl.Int64, strict=False)
     if dtype.is_float():
         return _if_whole(value)
-    text = value.cast(pl.String)
-    number = text.cast(pl.Int64, strict=False)
-    rest = pl.when(number.is_null()).then(text.str.strip_chars()).cast(pl.Float64, strict=False)
-    return pl.coalesce(number, _if_whole(rest))
+    return _whole_number_in(value.cast(pl.String))
 
 
 def parameters(text: pl.Expr) -> pl.Expr:
     """The number of parameters that the JSON of `safetensors` or `gguf` states.
 
     A total below the sum of its own parameters by type cannot be right: the sum counts. Above it may be, because packed
-    types hold several parameters in one.
+    types hold several parameters in one. Where there is no total, the sum counts.
     """
-    total = text.str.json_path_match("$.total").cast(pl.Int64, strict=False)
-    number = pl.element().str.extract(r"(\d+)").cast(pl.Int64, strict=False)
-    by_type = text.str.json_path_match("$.parameters").str.extract_all(r":\s*\d+").list.eval(number).list.sum()
-    return pl.when(total < by_type).then(by_type).otherwise(total)
+    total = _whole_number_in(text.str.json_path_match("$.total"))
+    number = _whole_number_in(pl.element().str.extract(r"([\d.eE+]+)"))
+    stated = text.str.json_path_match("$.parameters").str.extract_all(r':\s*"?[\d.eE+]+').list.eval(number)
+    by_type = pl.when(stated.list.len() > 0).then(stated.list.sum())
+    return pl.max_horizontal(pl.when(total >= 0).then(total), by_type)
 
 
 def declared_base_models(text: pl.Expr) -> pl.Expr:
@@ -105,7 +103,7 @@ def _values(schema: pl.Schema) -> dict[str, pl.Expr]:
         relations.append(pl.col("baseModels").struct.field("relation"))
     if "base_model" in schema:
         values["card_base_models"], relation = _card(pl.col("base_model"))
-        relations += [pl.col("base_model_relation"), relation]
+        relations += [pl.col("base_model_relation").str.strip_chars(' []"'), relation]
     if relations:
         values["base_model_relation"] = pl.coalesce(relations)
     return values
@@ -143,6 +141,12 @@ def _entry(field: str, text: pl.Expr) -> pl.Expr:
 
 def _parsed(text: pl.Expr) -> pl.Expr:
     return text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+
+
+def _whole_number_in(text: pl.Expr) -> pl.Expr:
+    number = text.cast(pl.Int64, strict=False)
+    rest = pl.when(number.is_null()).then(text.str.strip_chars()).cast(pl.Float64, strict=False)
+    return pl.coalesce(number, _if_whole(rest))
 
 
 def _if_whole(number: pl.Expr) -> pl.Expr:

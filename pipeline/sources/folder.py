@@ -11,8 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
+import pyarrow as pa
+
 from pipeline.digest import digest_of
-from pipeline.errors import CensusError, MonthNotServedError
+from pipeline.errors import CensusError, MonthNotServedError, UnusableSnapshotError
 from pipeline.months import FIRST_MONTH, add_months, closing_of
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.json_records import read_json
@@ -26,8 +28,21 @@ from pipeline.sources.snapshots import (
     distance_from_closing,
 )
 
-DAY = r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})-?(?P<minute>\d{2}))?"
+DAY = r"(?P<day>\d{4}-\d{2}-\d{2})(?:T(?P<hour>\d{2})[-:]?(?P<minute>\d{2})(?:[-:]?\d{2})?Z?)?"
 PART = r"(?P<part>[-_.](?:part)?[-_.]?\d+(?:[-_]of[-_](?P<parts>\d+))?)?"
+
+
+def _read_json(paths: Sequence[Path]) -> Observed:
+    """Reads JSON, of which DuckDB would take a Zstandard file that ends too early for a whole one."""
+    for path in paths:
+        if path.suffix == ".zst":
+            try:
+                with pa.input_stream(str(path), compression="zstd") as unpacked:
+                    while unpacked.read(2**22):
+                        pass
+            except OSError as error:
+                raise UnusableSnapshotError(f"{path.name} is cut off ({error}): fetch it again or remove it") from error
+    return read_json(paths)
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,7 @@ class FolderSource(SnapshotSource):
     name = "folder"
     readers: ClassVar[Mapping[str, Callable[[Sequence[Path]], Observed]]] = {
         r"\.parquet": read_parquet,
-        r"\.(?:jsonl|ndjson|json)(?:\.gz|\.zst)?": read_json,
+        r"\.(?:jsonl|ndjson|json)(?:\.gz|\.zst)?": _read_json,
     }
     folder: Path
     directory: AccountDirectory
@@ -111,6 +126,8 @@ class FolderSource(SnapshotSource):
     def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
         read = next(read for ending, read in self.readers.items() if re.search(f"{ending}$", dump.files[0].name))
         observed = read(dump.files)
+        if observed.rows.head(1).collect().is_empty():
+            raise UnusableSnapshotError(f"{dump.name} holds no repositories: fetch it again or remove it")
         more = {
             "refused": "; ".join(refused),
             "not_read": ", ".join(self._not_read()),

@@ -29,14 +29,21 @@ NAMES = {field: (field, re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}"
     "id": ("id", "modelId", "model_id")
 }
 """Under which names a field is looked for: the listing API's, and that in the snake case of other tools."""
+WORDS = "('VARCHAR', 'UBIGINT', 'BIGINT', 'DOUBLE')"
 KINDS = {
+    "_id": WORDS,
+    "id": WORDS,
+    "pipeline_tag": WORDS,
+    "library_name": WORDS,
+    "gated": "('VARCHAR', 'BOOLEAN')",
     "tags": "('ARRAY')",
     "cardData": "('OBJECT')",
     "safetensors": "('OBJECT')",
     "gguf": "('OBJECT')",
     "baseModels": "('OBJECT', 'ARRAY')",
 }
-"""The JSON types that the nested fields may have; the others are texts and numbers."""
+"""The JSON types that fields may have. Of counters and times, each value is judged by itself."""
+NESTED = ("tags", "cardData", "safetensors", "gguf", "baseModels")
 
 BROKEN_TEXT = re.compile("surrogate|invalid UTF-8")
 ESCAPE = re.compile(
@@ -60,11 +67,13 @@ LARGEST_RECORD_BYTES = 32 * 2**20
 """DuckDB sets twice as much memory aside for each file that it reads, so not more than a record can need."""
 RECORDS_AT_ONCE = 100_000
 
-UNWRAPPED = """
+MACROS = """
 create macro unwrapped(value) as
-case when json_type(value) = 'VARCHAR' and json_valid(value ->> '$') then (value ->> '$')::json else value end
+case when json_type(value) = 'VARCHAR' and json_valid(value ->> '$') then (value ->> '$')::json else value end;
+create macro misstated(value) as
+value ->> '$.total' is not null and coalesce(try_cast(value ->> '$.total' as double), -1) not between 0 and 9.2e18
 """
-"""A value; where it is JSON text in a string, that JSON."""
+"""A value, or the JSON that it holds as text; whether a number of parameters is none."""
 
 
 def read_json(paths: Sequence[Path]) -> Observed:
@@ -149,19 +158,26 @@ def _portions(
     fields = []
     for field in NAMES:
         value = f"coalesce({', '.join(columns[field])})" if columns[field] else "null::json"
-        fields.append(f"{f'unwrapped({value})' if field in KINDS else value} as {field}")
-    texts = [f"{field} ->> '$' as {field}" for field in NAMES if field not in ("tags", "cardData", "baseModels")]
-    odd = [
-        f"case when json_type({field}) not in {kinds} then nullif({field} ->> '$', '') end as \"{ODD}{field}\""
-        for field, kinds in KINDS.items()
+        fields.append(f"{f'unwrapped({value})' if field in NESTED else value} as {field}")
+    odd = {field: f"json_type({field}) not in {kinds}" for field, kinds in KINDS.items()}
+    odd |= {field: f"({odd[field]} or misstated({field}))" for field in ("safetensors", "gguf")}
+    texts = [
+        f"case when {odd.get(field, 'false')} then null else nullif({field} ->> '$', '') end as {field}"
+        for field in NAMES
+        if field not in ("tags", "cardData", "baseModels")
+    ]
+    told = [
+        f"case when {is_odd} then nullif({field} ->> '$', '') end as \"{ODD}{field}\""
+        for field, is_odd in odd.items()
+        if field != "id"  # of which the record is told
     ]
     with open_files(paths) as connection:
-        connection.execute(UNWRAPPED)
+        connection.execute(MACROS)
         relation = (
             connection.sql(f"from {records}", params=params | {"files": [str(path) for path in paths]})
             .select(", ".join(fields))
             .select(f"*, json_transform(baseModels, '{DECLARED_JSON}') as listed")
-            .select(", ".join((*texts, *odd, *SHAPES)))
+            .select(", ".join((*texts, *told, *SHAPES)))
         )
         waiting: list[pl.DataFrame] = []
         for batch in relation.to_arrow_reader(RECORDS_AT_ONCE):

@@ -40,6 +40,10 @@ OBSERVATION_SCHEMA = pl.Schema(
 """
 
 COLUMN_OF_FIELD = {
+    "_id": "hub_id",
+    "pipeline_tag": "pipeline_tag",
+    "library_name": "library_name",
+    "gated": "gated",
     "createdAt": "created_at",
     "downloads": "downloads_30d",
     "downloadsAllTime": "downloads_all_time",
@@ -55,7 +59,8 @@ COLUMN_OF_FIELD = {
 MOST_UNREADABLE = 0.01
 """With a larger share of unreadable values in one field, a snapshot is not what its names say."""
 ALWAYS_TOLERATED = 2
-"""So many unreadable values condemn no dump, however small it is, if others of the field can be read."""
+"""So many unreadable values condemn no dump, however small it is, if others of the field can be read; where none can,
+1 % of the rows do."""
 VALUE_SHOWN = 40
 
 
@@ -99,16 +104,18 @@ class Observed:
         """
         absent = [column for column in OBSERVATION_SCHEMA if column in self.absent_columns - {"unreadable"}]
         said = [f"{self.nameless:,} records name no repository"] if self.nameless else []
-        for field, count, there, example in self._unreadable():
+        for field, count, readable, rows, example in self._unreadable():
+            there = count + readable
             told = f"{count:,} of {there:,} values of `{field}` cannot be read, for example {example!r}"
-            if count == there or count > max(ALWAYS_TOLERATED, MOST_UNREADABLE * there):
+            most = max(ALWAYS_TOLERATED, MOST_UNREADABLE * there) if readable else MOST_UNREADABLE * rows
+            if count > most:
                 raise UnusableSnapshotError(f"{name}: {told}: write them as the listing API does, or leave them out")
             said.append(told)
         found = {"absent_columns": ", ".join(absent), "unreadable": "; ".join(said)}
         return {note: text for note, text in found.items() if text}
 
-    def _unreadable(self) -> Iterator[tuple[str, int, int, str]]:
-        """Each field with values that cannot be read, most first: how many, of how many, and an example."""
+    def _unreadable(self) -> Iterator[tuple[str, int, int, int, str]]:
+        """Each field with values that cannot be read, most first: how many, those that can, the rows, an example."""
         entry = pl.col("unreadable").str.splitn(": ", 2).struct
         counted = (
             self.rows.select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
@@ -118,7 +125,7 @@ class Observed:
             .collect(engine="streaming")
             .rows()
         )
-        columns = [COLUMN_OF_FIELD[field] for field, *_ in counted]
-        readable = self.rows.select(pl.col(columns).count()).collect(engine="streaming").to_dicts() if counted else []
         for field, count, example in counted:
-            yield field, count, count + readable[0][COLUMN_OF_FIELD[field]], example
+            readable = pl.col(COLUMN_OF_FIELD[field]).count()
+            known, rows = self.rows.select(readable, pl.len()).collect(engine="streaming").row(0)
+            yield field, count, known, rows, example

@@ -91,7 +91,7 @@ def _native(field: str, column: str, dtype: pl.DataType) -> dict[str, pl.Expr]:
         read = {field: value.cast(pl.List(pl.String))}
     elif field == "cardData" and is_text:
         read = {name: _card_value(value.cast(pl.String), name) for name in ("base_model", "base_model_relation")}
-    elif field in ("safetensors", "gguf") and (is_text or isinstance(dtype, pl.Struct)):
+    elif field in ("safetensors", "gguf") and isinstance(dtype, pl.Struct) and dict(dtype).get("total") == pl.Int64:
         read = {field: _parameters(value, dtype)}
     elif field == "baseModels" and _is_declaration(dtype):
         model = pl.element().struct
@@ -110,11 +110,10 @@ def _is_declaration(dtype: pl.DataType) -> bool:
     return all(said in TEXT_TYPES for said in (fields.get("relation"), named.get("_id"), named.get("id")))
 
 
-def _parameters(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    members = dict(dtype) if isinstance(dtype, pl.Struct) else {}
-    if "total" in members and "parameters" not in members:
-        return value.struct.field("total").cast(pl.Int64, strict=False)
-    return parameters(value.struct.json_encode() if members else value.cast(pl.String))
+def _parameters(value: pl.Expr, dtype: pl.Struct) -> pl.Expr:
+    if "parameters" in dict(dtype):
+        return parameters(value.struct.json_encode())
+    return value.struct.field("total")
 
 
 def _card_value(text: pl.Expr, name: str) -> pl.Expr:

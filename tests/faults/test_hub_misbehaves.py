@@ -117,7 +117,7 @@ OF_THE_LISTING = {
     "a next link to a private address": (next_page_at("http://169.254.169.254/latest"), "refusing to follow it"),
     "a next link to the same page": (next_page_at("/api/models?limit=250"), "refusing to follow it"),
     "records without what names them": (rows(lambda row: {"likes": 1}), "not made of listing records"),
-    "records with an id that is a list": (rows(lambda row: row | {"id": [1]}), ("model_id",)),
+    "records with an id that is a list": (rows(lambda row: row | {"id": [1]}), "name no repository in a field `id`"),
     "every counter as text": (rows(lambda row: row | {"downloads": "many"}), "values of `downloads` cannot be read"),
     "creation times that are none": (rows(lambda row: row | {"createdAt": "soon"}), "not made of listing records"),
     "base models of every wrong shape": (

@@ -1,14 +1,16 @@
 """A folder of dated dumps serves the months that they close."""
 
+import gzip
 import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
 
-from pipeline.errors import CensusError, MonthNotServedError
+from pipeline.errors import CensusError, MonthNotServedError, UnusableSnapshotError
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.folder import FolderSource
+from pipeline.sources.listing_crawl import packed
 from pipeline.sources.snapshots import months_to_read
 
 MAY = date(2026, 5, 1)
@@ -168,3 +170,31 @@ def test_months_long_before_the_archives_are_served_and_those_before_the_census_
     (tmp_path / "2021-06-30.parquet").rename(tmp_path / "2019-06-30.parquet")
     with pytest.raises(MonthNotServedError, match="no month now: its dumps are of months before 2020-01, the first"):
         months_to_read(dumps(tmp_path), None, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["2026-05-31T23:50.jsonl", "2026-05-31T23-50-12Z.parquet", "2026-05-31T235012.parquet"]
+)
+def test_a_time_is_read_however_it_is_written(tmp_path, name):
+    assert dumps(tmp_path, name).closing_snapshot(MAY).observed_at == datetime(2026, 5, 31, 23, 50, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("sent", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("form", ["gz", "zst"])
+def test_a_packed_dump_that_is_cut_off_is_refused_wherever_the_cut_is(tmp_path, form, sent):
+    pack = gzip.compress if form == "gz" else packed
+    whole = b"".join(pack(b'{"id": "maker/model-%d"}\n' % number) for number in range(3))
+    (tmp_path / f"2026-05-31.jsonl.{form}").write_bytes(whole[: int(len(whole) * sent)])
+    with pytest.raises(UnusableSnapshotError, match=f"2026-05-31.jsonl.{form} (is cut off|cannot be read)"):
+        dumps(tmp_path).closing_snapshot(MAY)
+
+
+@pytest.mark.parametrize("name", ["2026-05-31.json", "2026-05-31.parquet"])
+def test_a_dump_of_nothing_is_refused(tmp_path, name):
+    source = dumps(tmp_path, name)
+    if name.endswith(".json"):
+        (tmp_path / name).write_text("[]")
+    else:
+        pl.DataFrame({"id": []}, schema={"id": pl.String}).write_parquet(tmp_path / name)
+    with pytest.raises(UnusableSnapshotError, match=f"{name} holds no repositories"):
+        source.closing_snapshot(MAY)

@@ -271,7 +271,9 @@ def test_base_models_in_other_shapes_state_the_same_parents(tmp_path, stated, re
         ({"BF16": 700, "F32": 50}, 750, 750),
         ({"BF16": 100, "U8": 1000}, 2100, 2100),
         ({"I32": 1000}, 900, 1000),
-        ({"BF16": 100}, None, None),
+        ({"BF16": 100}, None, 100),
+        ({"BF16": "700", "F32": 5e1}, "700", 750),
+        ({}, 7.6e9, 7_600_000_000),
         ({}, 80, 80),
         (None, 80, 80),
     ],
@@ -297,21 +299,25 @@ UNREADABLE = {
     "a card that is no object": ("cardData", "license: mit"),
     "parameters in words": ("safetensors", "7B"),
     "base models that are a number": ("baseModels", 5),
+    "an id of another kind": ("_id", {"$oid": "64b"}),
+    "a truth for a name": ("library_name", True),
+    "a total in words": ("gguf", {"total": "7B"}),
+    "a total below nothing": ("safetensors", {"total": -5}),
 }
 
 
 @pytest.mark.parametrize("value", UNREADABLE)
 def test_one_value_that_cannot_be_read_costs_no_row_and_no_other_value_and_is_told(tmp_path, value):
     field, unread = UNREADABLE[value]
-    odd = record(_id="64b", id="maker/odd", **{field: unread})
-    observed = json_lines(tmp_path, record(), odd, record(_id="64c"))
+    sound = record(library_name="transformers", gguf={"total": 7})
+    observed = json_lines(tmp_path, sound, sound | {"id": "maker/odd", field: unread}, sound | {"_id": "64c"})
     rows = observed.rows.collect()
     assert rows.height == 3
-    shown = str(unread).lower() if isinstance(unread, bool) else str(unread).replace("nan", "NaN")
+    shown = unread if isinstance(unread, str) else json.dumps(unread, separators=(",", ":"))
     assert rows["unreadable"].to_list() == [None, [f"{field}: {shown}"], None]
     told = observed.notes("dump")["unreadable"]
     assert told == f"1 of 3 values of `{field}` cannot be read, for example {shown!r}"
-    assert_frame_equal(rows[[0]], from_json(tmp_path, record()))
+    assert_frame_equal(rows[[0]], from_json(tmp_path, sound))
     same = ("created_at", "downloads_all_time", "tags", "base_models")
     touched = {"createdAt": "created_at", "downloadsAllTime": "downloads_all_time", "baseModels": "base_models"}
     kept = [column for column in same if column not in (field, touched.get(field))]
@@ -452,3 +458,13 @@ def test_a_column_whose_type_cannot_mean_its_name_is_refused_by_name(tmp_path, c
 def test_a_parquet_file_that_names_no_repositories_is_refused(tmp_path):
     with pytest.raises(UnusableSnapshotError, match="has no column `id`"):
         from_parquet(tmp_path, {"name": "maker/model"})
+
+
+def test_a_field_of_which_nothing_can_be_read_condemns_a_dump_where_it_is_more_than_one_percent_of_it(tmp_path):
+    named = [{"id": f"a/{number}"} for number in range(100)]
+    assert (
+        "1 of 1 values of `likes`"
+        in json_lines(tmp_path, {"id": "a/b", "likes": "3k"}, *named).notes("x")["unreadable"]
+    )
+    with pytest.raises(UnusableSnapshotError, match="2 of 2 values of `likes` cannot be read"):
+        json_lines(tmp_path, *[{"id": "a/b", "likes": "3k"}] * 2, *named).notes("x")
