@@ -6,7 +6,7 @@ from assets.columns import COUNTRY_PATTERN
 from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.origin import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, published_shares
-from assets.shares.share_table import figure_by_month, share_table
+from assets.shares.share_table import figure_by_month, figure_of_change, share_table
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import (
     BOTH_ATTRIBUTIONS,
@@ -123,12 +123,13 @@ COUNTRY_PAGES = MemberPages(
     columns=(Shown("member", "country", "country"), *BOUNDED_SHARE[:4]),
     figures=(
         figure_by_month("country_shares", "country"),
+        figure_of_change("country_shares", "country", "country"),
         Figure(
             "organisations",
             "Its organisations",
             "Of all downloads of the population in the period, the part of each of the country's organisations.",
             table="organization_shares",
-            place=2,
+            place=3,
             sql="""
                 select member, share, share_low, share_high, downloads, models, denominator, coverage
                 from organization_shares where $of_period and country = $member and downloads > 0

@@ -6,7 +6,7 @@ from assets.columns import COUNTRY
 from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.origin import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, published_shares
-from assets.shares.share_table import figure_by_month, share_table
+from assets.shares.share_table import figure_by_month, figure_of_change, share_table
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import (
     AMOUNTS,
@@ -106,13 +106,14 @@ ORGANIZATION_PAGES = MemberPages(
     ),
     figures=(
         figure_by_month("organization_shares", "organisation"),
+        figure_of_change("organization_shares", "organization", "organisation"),
         Figure(
             "models",
             "Its models with most downloads",
             "Of the organisation's downloads of the population in the period, the part of each model; models outside "
             "the 99.9 % that are published one by one are in the denominator alone.",
             table="model_month",
-            place=2,
+            place=3,
             sql="""
                 with of_models as (
                   select hub_id, sum(case $population when 'new' then downloads_new else downloads end) as downloads

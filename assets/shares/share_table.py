@@ -204,3 +204,61 @@ def figure_by_month(table: str, noun: str) -> Figure:
         over="months",
         attribution="both: uploader and origin",
     )
+
+
+def figure_of_change(table: str, column: str, noun: str) -> Figure:
+    """What made a member's downloads of the last month differ from the month before, adding up to the difference."""
+    return Figure(
+        "change",
+        "What changed in the last month",
+        f"The {noun}'s downloads of the population in the period's last month and in the one before, by what happened "
+        "to the models: the changes add up to the difference. Models leave the population of new models when they are "
+        "a year old.",
+        table="model_month",
+        place=2,
+        sql=f"""
+            with amounts as (
+              select hub_id, {column} as member, month = $month as is_last,
+                sum(case $population when 'new' then downloads_new else downloads end) as downloads
+              from model_month
+              where month in ($month, $month - interval 1 month) and hub_id <> '(all other models)' group by all
+            ), models as (
+              select hub_id, member, coalesce(sum(downloads) filter (is_last), 0) as now,
+                coalesce(sum(downloads) filter (not is_last), 0) as before,
+                sum(sum(downloads)) over (partition by hub_id) > now + before as is_elsewhere
+              from amounts group by hub_id, member
+            ), listed as (
+              select case when before > 0 and now >= before then 'grew' when before > 0 and now > 0 then 'fell'
+                  when before > 0 then if(is_elsewhere, 'went to another {noun}', 'left')
+                  else if(is_elsewhere, 'came from another {noun}', 'entered') end as what,
+                count(*) as models, sum(before) as before, sum(now) as now
+              from models where member = $member and now + before > 0 group by what
+            ), stated as (
+              select coalesce(sum(downloads) filter (month = $month), 0) as now,
+                coalesce(sum(downloads) filter (month < $month), 0) as before
+              from {table} where "period" = 'month' and population = $population and attribution = 'uploader'
+                and member = $member and month in ($month, $month - interval 1 month)
+            ), parts as (
+              from listed union all by name
+              select 'not listed one by one' as what, stated.before - coalesce(sum(listed.before), 0) as before,
+                stated.now - coalesce(sum(listed.now), 0) as now
+              from stated left join listed on true group by stated.before, stated.now
+            )
+            select what, models, parts.before, parts.now, parts.now - parts.before as change, stated.now as denominator
+            from parts cross join stated
+            where parts.now <> parts.before and exists (from dim_month where month = $month - interval 1 month)
+            order by abs(parts.now - parts.before) desc, what
+        """,  # noqa: S608 - declared words
+        columns=(
+            Shown("what", "models that", "text"),
+            Shown("models", "models", "count"),
+            Shown("before", "before", "count"),
+            Shown("now", "now", "count"),
+            Shown("change", "change", "count"),
+        ),
+        chart=None,
+        over="months",
+        denominator=f"downloads of the {noun} in the last month",
+        coverage=f"every model of the {noun}",
+        if_empty="No values: the month before is not published.",
+    )

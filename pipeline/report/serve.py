@@ -13,19 +13,23 @@ from pipeline.errors import CensusError
 LOOPBACK = "127.0.0.1"
 
 
-def serve_folder(folder: Path, port: int) -> None:
-    """Serves the folder's files until interrupted; prints the address.
+def listening(folder: Path, port: int) -> ThreadingHTTPServer:
+    """A server of the folder's files on loopback, not yet answering.
 
     Raises:
         CensusError: the port is taken.
     """
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     try:
-        server = ThreadingHTTPServer((LOOPBACK, port), handler)
+        return ThreadingHTTPServer((LOOPBACK, port), handler)
     except OSError as error:
         raise CensusError(
             f"port {port} cannot be listened on ({error.strerror}): end what uses it, or choose another with --port"
         ) from error
-    with server:
+
+
+def serve_folder(folder: Path, port: int) -> None:
+    """Serves the folder's files until interrupted, and prints the address."""
+    with listening(folder, port) as server:
         click.echo(f"the pages are at http://{LOOPBACK}:{server.server_port} (end with Ctrl-C)")
         server.serve_forever()

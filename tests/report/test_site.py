@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import threading
+import urllib.request
 from datetime import date
 from html import unescape
 from html.parser import HTMLParser
@@ -10,9 +12,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
+from pipeline import settings
+from pipeline.cli.commands import census as commands
 from pipeline.definitions import CATALOGUE
+from pipeline.errors import CensusError
 from pipeline.publish.warehouse import FILE_NAME
+from pipeline.report.serve import listening
 from pipeline.report.site import file_name, write_pages
 from pipeline.synthetic import LABEL
 from pipeline.text import plain
@@ -214,3 +221,48 @@ def test_a_version_stays_at_its_own_address_when_another_is_published(site, tmp_
     assert json.loads((later / "current.js").read_text().partition("= ")[2].strip(";\n")) == "later"
     assert not (later / "months" / "2025-08.html").exists()
     assert (later / "v" / version / "months" / "2025-08.html").exists()
+
+
+def test_what_changed_adds_up_to_the_difference_of_two_months(site):
+    for path in [*site.glob("countries/??.html"), *site.glob("organisations/*-*.html")]:
+        by_month, change, _ = figures_of(path)
+        columns = [column["name"] for column in by_month["columns"]]
+        rows = [dict(zip(columns, row, strict=True)) for row in by_month["rows"]]
+        before, now = (row["downloads"] for row in rows if row["counted"] == "By uploader" and row["month"] > "2025-06")
+        assert sum(row[-1] for row in change["rows"]) == pytest.approx(now - before, abs=0.01)
+
+
+@pytest.fixture
+def run(site, monkeypatch):
+    """Runs a command over a home in which the site is published."""
+
+    def invoke(*arguments):
+        monkeypatch.setattr(settings, "published_folder", lambda: site.parent)
+        return CliRunner().invoke(commands, arguments)
+
+    return invoke
+
+
+def test_one_figure_is_printed_as_text_json_csv_or_picture(run, site):
+    text = run("figure", "countries").stdout
+    assert text.startswith(f"{LABEL}. Share of model downloads by country")
+    assert "2025-06 (trailing" in run("figure", "countries", "--last-month", "2025-06").stdout
+    assert run("figure", "countries", "--csv").stdout == (site / "figures" / "countries.csv").read_text()
+    assert run("figure", "countries", "--json").stdout.strip() == (site / "figures" / "countries.json").read_text()
+    assert run("figure", "countries", "--png").stdout_bytes.startswith(b"\x89PNG")
+    unknown = run("figure", "contries")
+    assert isinstance(unknown.exception, CensusError)
+    assert "countries, leading-countries" in str(unknown.exception)
+
+
+def test_the_pages_are_found_and_served_on_loopback_alone(run, site):
+    assert run("site").stdout.strip() == str(site / "index.html")
+    with listening(site, 0) as server:
+        assert server.server_address[0] == "127.0.0.1"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/countries/cn.html"
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read() == (site / "countries" / "cn.html").read_bytes()
+        with pytest.raises(CensusError, match="cannot be listened on"):
+            listening(site, server.server_port)
+        server.shutdown()
