@@ -12,9 +12,9 @@ from assets.listings.month_reconciliation import KnownOfMonth, whole_month
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.errors import CensusError
 from pipeline.months import closing_of, opening_of
-from pipeline.reference import incidents as reference
 from pipeline.reference.flagged import FlaggedModels
 from pipeline.reference.incidents import Incident, incidents_between, plausible_downloads
+from pipeline.reference.lists import read_list
 
 MAY = date(2025, 5, 1)
 
@@ -92,7 +92,7 @@ def test_plausible_totals_are_known_from_march_2025_on():
 
 
 def test_every_incident_of_our_list_has_days_in_order_and_evidence():
-    lines = reference._read("incidents.csv")
+    lines = read_list("incidents.csv")
     assert (lines["first_day"] <= lines["last_day"]).all()
     assert lines.null_count().sum_horizontal().item() == 0
     assert lines["evidence"].str.starts_with("https://").all()
@@ -100,6 +100,6 @@ def test_every_incident_of_our_list_has_days_in_order_and_evidence():
 
 def test_a_day_that_is_none_is_refused(monkeypatch):
     lines = pl.DataFrame({"kind": ["freeze"], "first_day": ["soon"], "last_day": ["later"], "scope": ["hub"]})
-    monkeypatch.setattr(reference, "_read", lambda name: lines)
+    monkeypatch.setattr("pipeline.reference.incidents.read_list", lambda _: lines)
     with pytest.raises(CensusError, match=r"incidents\.csv has a day that is none"):
         incidents_between(opening_of(MAY), closing_of(MAY), "hub")
