@@ -4,17 +4,11 @@ import pytest
 
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
-from pipeline.lake.store import Lake
 from pipeline.publish import digests
 from pipeline.publish import verify as verification
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import verify
 from tests.publish.scenario import AUGUST, CATALOGUE, JULY, change_one_byte, finish, make_month, publish, write
-
-
-@pytest.fixture
-def lake(tmp_path):
-    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture
@@ -69,23 +63,18 @@ def test_a_version_that_a_publisher_removes_meanwhile_is_not_missed(lake, folder
     assert oldest not in PublishedFolder(folder).versions()
 
 
-def test_each_changed_file_is_named(lake, folder):
+def test_each_file_that_is_changed_missing_or_one_too_many_is_named(lake, folder):
     make_month(lake, AUGUST)
     publish(lake, folder)
     change_one_byte(lake.path(MODEL_DOWNLOADS, AUGUST))
     change_one_byte(folder / "report.html")
-    [of_lake, of_publication] = findings(lake, folder)
-    assert of_lake.startswith("2025-08: listings/model_downloads has changed since the month was finished: `census run")
-    assert "report.html has changed since it was published: publish again" in of_publication
-
-
-def test_a_file_that_is_missing_and_one_too_many_are_named(lake, folder):
-    make_month(lake, AUGUST)
-    publish(lake, folder)
-    (folder / "report.html").resolve().unlink()
+    (folder / "parquet" / "mart.parquet").unlink()
     (folder / "current" / "note.txt").write_text("from elsewhere")
-    said = "\n".join(findings(lake, folder))
-    assert "report.html is missing" in said
+    of_lake, *of_publication = findings(lake, folder)
+    assert of_lake.startswith("2025-08: listings/model_downloads has changed since the month was finished: `census run")
+    said = "\n".join(of_publication)
+    assert "report.html has changed since it was published: publish again" in said
+    assert "parquet/mart.parquet is missing" in said
     assert "note.txt was not published with it" in said
 
 
