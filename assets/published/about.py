@@ -8,7 +8,7 @@ from assets.columns import MONTH, SOURCE, SOURCE_REVISION
 from pipeline.checks.declared import declared_checks
 from pipeline.publish.column_types import type_names
 from pipeline.publish.manifest import MONTH_MANIFEST
-from pipeline.publish.relations import references_of
+from pipeline.publish.relations import refers_to
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.version import SCHEMA_VERSION, __version__
@@ -68,7 +68,7 @@ def _dictionary(months: PublishedMonths) -> pl.LazyFrame:
     rows = []
     for made in months.catalogue.published.values():
         table = made.table
-        refers = {ref.column: str(ref) for ref in references_of(made, months.catalogue.published)}
+        refers = refers_to(made, months.catalogue.published)
         rows += [
             {
                 "table_name": table.name,

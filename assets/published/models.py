@@ -1,5 +1,7 @@
 """`model_month`, `model_origin_month` and `dim_model`: the models behind the figures."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
@@ -10,6 +12,7 @@ from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.origin import by_root
+from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
 from assets.shares.populations import FLAGS, belongs
 from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.schema.declaration import DECIMAL, Column, Table
@@ -41,11 +44,7 @@ _REMAINDER_WARNING = (
     "Rows with `hub_id` = `(all other models)` hold all other models of their country; with them the rows of a month "
     "add up to its downloads."
 )
-_REFERENCES = {
-    "month": ("dim_month", "month"),
-    "hub_id": ("dim_model", "hub_id"),
-    "country": ("dim_country", "country"),
-}
+_REFERENCES = {**OF_MONTH, "hub_id": ("dim_model", "hub_id")}
 
 
 def listed_models(models: pl.LazyFrame) -> pl.LazyFrame:
@@ -138,8 +137,9 @@ def _model_month(months: PublishedMonths) -> pl.LazyFrame:
 def _model_origin_month(months: PublishedMonths) -> pl.LazyFrame:
     listed = listed_models(months.scan(MODELS)).collect().lazy()
     rows = by_origin(listed, months.scan(ORIGIN_WEIGHTS), months.scan(ROOT_ATTRIBUTION)).collect().lazy()
-    columns = [name for name in MODEL_ORIGIN_MONTH.table.schema.names() if name != "month"]
-    whole = with_remainder(rows.select("month", *columns), _of_attribution(months, "origin"))
+    whole = with_remainder(rows, _of_attribution(months, "origin")).rename(
+        {"organization": "root_organization", "country": "root_country"}
+    )
     return whole.with_columns(pl.col("family").fill_null(REMAINDER))
 
 
@@ -168,7 +168,7 @@ MODEL_MONTH = PublishedTable(
         warnings=(_REMAINDER_WARNING,),
     ),
     _model_month,
-    _REFERENCES,
+    {**_REFERENCES, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
     adds_up_to={"downloads": (MODEL_DOWNLOADS, "downloads")},
 )
 
@@ -187,18 +187,18 @@ MODEL_ORIGIN_MONTH = PublishedTable(
             Column(
                 "family", pl.String, "The root; the model itself if it is one; `(all other models)` in the remainder."
             ),
-            Column("organization", pl.String, "The root's organisation; absent in the remainder.", nullable=True),
-            COUNTRY,
+            Column("root_organization", pl.String, "The root's organisation; absent in the remainder.", nullable=True),
+            replace(COUNTRY, name="root_country", meaning=f"The root's country, not the uploader's. {COUNTRY.meaning}"),
             _METHOD,
             ORIGIN_WEIGHTS.column("weight").optional("The root's part of the model; absent in the remainder."),
             _MODELS,
             *_DOWNLOADS_BY_POPULATION,
         ),
-        key=("hub_id", "family", "country"),
+        key=("hub_id", "family", "root_country"),
         warnings=(_REMAINDER_WARNING, "The same downloads as in `model_month`: never add the two up."),
     ),
     _model_origin_month,
-    _REFERENCES,
+    {**_REFERENCES, "root_organization": OF_ORGANIZATION, "root_country": OF_COUNTRY},
     adds_up_to={"downloads": (MODEL_DOWNLOADS, "downloads")},
 )
 

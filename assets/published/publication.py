@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from assets.published.check_results import recorded_results
 from pipeline import settings
 from pipeline.checks.asset_checks import changes_judged_again
 from pipeline.checks.thresholds import Thresholds
@@ -94,14 +95,20 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         Built beside the version before and switched to in one step: readers are never blocked and never see half.
         Checks that compare with a month that was made later are judged again, so that the order changes no result.
         """
-        choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed())
+        store = lake.store()
+        whole = [
+            month
+            for month in store.months(MONTH_MANIFEST)
+            if all(store.holds(table, month) for table in catalogue.monthly)
+        ]
+        again = list(changes_judged_again(store, catalogue.tables, whole, check_thresholds, context.instance))
+        results = recorded_results(context.instance, again)
+        choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed(), results)
         make = in_plain_words(publish)
-        made = make(lake.store(), catalogue, settings.published_folder(), duckdb.get_connection, choices)
-        for evaluation in changes_judged_again(
-            lake.store(), catalogue.tables, made.months, check_thresholds, context.instance
-        ):
+        made = make(store, catalogue, settings.published_folder(), duckdb.get_connection, choices)
+        for evaluation in again:
             context.log_event(evaluation)
-        stale = misfits(lake.store(), catalogue, made.months)
+        stale = misfits(store, catalogue, made.months)
         yield from (_form(name, made, choices.origin_rule) for name in FORMS)
         yield from (_published_table(name, made) for name in catalogue.published)
         yield _months_fit(made, stale)

@@ -7,7 +7,7 @@ import polars as pl
 from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, ORGANIZATION
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
-from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_PERIOD, in_trailing_periods
+from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
@@ -101,7 +101,7 @@ PUBLISHED = PublishedTable(
         warnings=("A period of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
     ),
     lambda months: adoption(months.scan(ADOPTION_MARKS)),
-    {**OF_PERIOD, "country": OF_COUNTRY},
+    {**OF_PERIOD, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
 )
 
 

@@ -15,7 +15,7 @@ from assets.shares.families import (
     with_denominator,
 )
 from assets.shares.origin import BY_ORIGIN
-from assets.shares.periods import OF_COUNTRY, OF_MONTH
+from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
 from assets.shares.share_table import downloads
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
@@ -99,7 +99,9 @@ FAMILY_SHARES = Table(
     ),
 )
 PUBLISHED = PublishedTable(
-    FAMILY_SHARES, lambda months: months.scan(FAMILY_SHARES), {**OF_MONTH, "country": OF_COUNTRY}
+    FAMILY_SHARES,
+    lambda months: months.scan(FAMILY_SHARES),
+    {**OF_MONTH, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
 )
 
 

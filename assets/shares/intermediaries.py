@@ -10,7 +10,7 @@ from assets.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.models.redistribution import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS
-from assets.shares.periods import OF_COUNTRY, OF_PERIOD, of_last_month, over_periods, sums_over_periods
+from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, of_last_month, over_periods, sums_over_periods
 from assets.shares.populations import FLAGS, POPULATION, by_population
 from assets.shares.share_table import DENOMINATOR, IN_PERIOD, SHARE, downloads, fraction, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
@@ -87,7 +87,7 @@ def intermediary_periods(monthly: pl.LazyFrame, denominators: pl.LazyFrame) -> p
 PUBLISHED = PublishedTable(
     over_periods(INTERMEDIARIES),
     lambda months: intermediary_periods(months.scan(INTERMEDIARIES), months.published("country_shares")),
-    {**OF_PERIOD, "country": OF_COUNTRY},
+    {**OF_PERIOD, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
 )
 
 

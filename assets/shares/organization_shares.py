@@ -5,7 +5,7 @@ import polars as pl
 from assets.columns import COUNTRY
 from assets.shares.members import developer_rules, developers, member_shares
 from assets.shares.origin import BY_ORIGIN
-from assets.shares.periods import OF_COUNTRY, published_shares
+from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, published_shares
 from assets.shares.share_table import figure_by_month, figure_of_change, share_table
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import (
@@ -26,7 +26,7 @@ ORGANIZATION_SHARES = share_table(
     further=(COUNTRY,),
     rules=developer_rules("organization"),
 )
-PUBLISHED = published_shares(ORGANIZATION_SHARES, references={"country": OF_COUNTRY})
+PUBLISHED = published_shares(ORGANIZATION_SHARES, references={"member": OF_ORGANIZATION, "country": OF_COUNTRY})
 
 
 def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:

@@ -25,7 +25,8 @@ AGO = {"month": 1, "year": 12}
 OF_MONTH = {"month": ("dim_month", "month")}
 OF_PERIOD = {**OF_MONTH, "period": ("dim_period", "period")}
 OF_COUNTRY = ("dim_country", "country")
-"""What explains the columns of tables over months, periods and countries."""
+OF_ORGANIZATION = ("dim_organization", "organization")
+"""What explains the columns of tables over months, periods, countries and organisations."""
 
 
 def _changes_on(ago: str) -> tuple[Column, Column]:

@@ -10,7 +10,7 @@ import polars as pl
 from assets.columns import COUNTRY, MONTH, ORGANIZATION
 from assets.expressions import ratio
 from assets.models.models import MODELS
-from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_PERIOD, in_trailing_periods
+from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
 from assets.shares.share_table import NOBODY, fraction
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
@@ -110,7 +110,7 @@ PUBLISHED = PublishedTable(
         warnings=RELEASE_DAYS.warnings,
     ),
     lambda months: release_cadence(months.scan(RELEASE_DAYS), months.months),
-    {**OF_PERIOD, "member": OF_COUNTRY},
+    {**OF_PERIOD, "member": {"country": OF_COUNTRY, "organization": OF_ORGANIZATION}},
 )
 
 

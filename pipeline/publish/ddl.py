@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.publish.relations import column_comments, table_comment
+from pipeline.publish.relations import column_comments, references_of, table_comment
 from pipeline.publish.views import View
 from pipeline.schema.published import PublishedTable
 
@@ -24,19 +24,29 @@ def create_table(made: PublishedTable, types: Mapping[str, str], *, with_key: bo
 
 def comments_on_table(made: PublishedTable, published: Mapping[str, PublishedTable]) -> Iterator[str]:
     """What the table and its columns mean."""
-    return _comments("table", made.name, table_comment(made), column_comments(made, published))
+    return _comments("table", identifier(made.name), table_comment(made), column_comments(made, published))
 
 
-def create_view(view: View) -> Iterator[str]:
-    """The statements that make the view and say what it and its columns mean."""
-    yield f"create view {identifier(view.name)} as {view.sql}"
-    yield from _comments("view", view.name, view.comment, view.column_comments)
+def create_view(view: View, schema: str = "") -> Iterator[str]:
+    """The statements that make the view, in a schema if one is named, and say what it and its columns mean."""
+    name = f"{schema}.{identifier(view.name)}" if schema else identifier(view.name)
+    yield f"create view {name} as {view.sql}"
+    yield from _comments("view", name, view.comment, view.column_comments)
+
+
+def foreign_keys(made: PublishedTable, published: Mapping[str, PublishedTable]) -> Iterator[str]:
+    """The statements that declare what columns of the table refer to, where every row does."""
+    for reference in references_of(made, published):
+        if reference.dimension is None:
+            columns, targets = (", ".join(map(identifier, names)) for names in zip(*reference.on, strict=True))
+            target = f"{identifier(reference.target.name)} ({targets})"
+            yield f"alter table {identifier(made.name)} add foreign key ({columns}) references {target}"
 
 
 def _comments(kind: str, name: str, comment: str, of_columns: Mapping[str, str]) -> Iterator[str]:
-    yield f"comment on {kind} {identifier(name)} is '{quoted(comment)}'"
+    yield f"comment on {kind} {name} is '{quoted(comment)}'"
     for column, said in of_columns.items():
-        yield f"comment on column {identifier(name)}.{identifier(column)} is '{quoted(said)}'"
+        yield f"comment on column {name}.{identifier(column)} is '{quoted(said)}'"
 
 
 def identifier(name: str) -> str:

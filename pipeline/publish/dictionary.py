@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from pipeline.checks.declared import declared_checks
 from pipeline.errors import CensusError
 from pipeline.publish.column_types import type_names
-from pipeline.publish.relations import references_of
+from pipeline.publish.relations import refers_to
 from pipeline.publish.views import views_of
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.published import PublishedTable
@@ -76,6 +76,6 @@ def dictionary_page(catalogue: Catalogue, about: str) -> str:
         about=about,
         version=SCHEMA_VERSION,
         published=catalogue.published,
-        references=lambda made: {one.column: one for one in references_of(made, catalogue.published)},
+        refers_to=lambda made: refers_to(made, catalogue.published),
         checks={table.name: declared_checks(table) for table in catalogue.tables.values()},
     )

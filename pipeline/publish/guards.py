@@ -137,45 +137,34 @@ def headline_changes(before: Path, after: Path) -> list[str]:
     Nothing where the later one has another period under that month: it then holds more months, or fewer. Of two
     countries that changed places the first ones are told though their shares moved little.
     """
-    headline = _rows(before, _HEADLINE)
-    if not headline:
+    was = _rows(before, f"{_HEADLINE} {_LATEST} {_IN_ORDER}")
+    if not was:
         return []
-    month, period, months, population = headline[0]
-    asked = {"month": month, "period": period, "months": months, "population": population}
-    was, now = (dict(_rows(version, _SHARES, **asked)) for version in (before, after))
+    *period, leader, _ = was[0]
+    now = _rows(after, f"{_HEADLINE} where month = ? and months_in_period = ? and population = ? {_IN_ORDER}", *period)
     if not now:
         return []
+    shares = {name: share for *_, name, share in now}
     moved = [
-        f"{name}: {now.get(name, 0.0):.2%}, {share:.2%} in version {before.name}"
-        for name, share in was.items()
-        if abs(now.get(name, 0.0) - share) > NOTABLE
+        f"{name}: {shares.get(name, 0.0):.2%}, {share:.2%} in version {before.name}"
+        for *_, name, share in was
+        if abs(shares.get(name, 0.0) - share) > NOTABLE
     ]
-    first_was, first_now = next(iter(was)), next(iter(now))
-    if first_was != first_now:
-        moved.insert(0, f"{first_now} leads {month:%Y-%m}, {first_was} did in version {before.name}")
+    if (leads := now[0][-2]) != leader:
+        moved.insert(0, f"{leads} leads {period[0]:%Y-%m}, {leader} did in version {before.name}")
     return moved
 
 
-_HEADLINE = """
-    select month, period, months_in_period, population from country_shares
-    where period = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
-    order by is_complete desc, month desc, population = 'new' desc
-    limit 1
-"""
-_SHARES = """
-    select coalesce(country_name, member) as name, share from country_shares
-    left join dim_country on country = member
-    where month = $month and period = $period and months_in_period = $months and population = $population
-      and attribution = 'uploader'
-    order by share desc, name
-"""
+_HEADLINE = "select month, months_in_period, population, country_name, share from headline_country"
+_LATEST = "where month = (select month from headline_country order by is_complete desc, month desc limit 1)"
+_IN_ORDER = "order by share desc, country_name"
 
 
-def _rows(version: Path, query: str, **asked: Any) -> list[tuple[Any, ...]]:
+def _rows(version: Path, query: str, *asked: Any) -> list[tuple[Any, ...]]:
     """The rows of a version; none where its warehouse cannot be read, which a new version puts right."""
     try:
         with open_published(version / FILE_NAME) as connection:
-            return connection.sql(query, params=asked).fetchall()
+            return connection.sql(query, params=list(asked)).fetchall()
     except duckdb.Error:
         return []
 

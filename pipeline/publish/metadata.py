@@ -29,7 +29,7 @@ LICENSE_URL = "https://www.apache.org/licenses/LICENSE-2.0"
 LARGEST_REFERENCED = 100_000
 """References are stated for validators only between tables of at most so many rows."""
 PARQUET = "application/vnd.apache.parquet"
-SHOWN_FIRST = "country_shares"
+SHOWN_FIRST = "headline_country"
 """The table that a reader of the dataset sees first."""
 
 

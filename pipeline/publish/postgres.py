@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -17,14 +16,16 @@ from psycopg import sql
 
 from pipeline.errors import CensusError
 from pipeline.publish.column_types import type_names
-from pipeline.publish.ddl import comments_on_table, create_table, create_view, identifier
-from pipeline.publish.views import views_of
+from pipeline.publish.ddl import comments_on_table, create_table, create_view, foreign_keys, identifier
+from pipeline.publish.views import SCHEMA_BEFORE, views_before, views_of
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.published import PublishedTable
 
 SCHEMA, ASIDE, BEFORE = "census", "census_next", "census_before"
+SUFFIXES = ("", f"_{SCHEMA_BEFORE}")
+"""Of the schemas for the tables, and for the views under the names of the version before."""
 READER = "census_reader"
-"""A role that may read the schema, where the database has it; see `docs/bi.md`."""
+"""A role that may read both; see `docs/bi.md`."""
 
 
 def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable]) -> dict[str, int]:
@@ -57,8 +58,9 @@ def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable
 
 
 def _load(connection: psycopg.Connection, version: Path, published: Mapping[str, PublishedTable]) -> dict[str, int]:
-    connection.execute(f"drop schema if exists {ASIDE} cascade")
-    connection.execute(f"create schema {ASIDE}")
+    for schema in (ASIDE, f"{ASIDE}_{SCHEMA_BEFORE}"):
+        connection.execute(f"drop schema if exists {schema} cascade".encode())
+        connection.execute(f"create schema {schema}".encode())
     connection.execute(f"set local search_path to {ASIDE}")
     rows = {}
     for name, made in published.items():
@@ -72,7 +74,12 @@ def _load(connection: psycopg.Connection, version: Path, published: Mapping[str,
             rows[name] = cursor.rowcount
         for comment in comments_on_table(made, published):
             connection.execute(comment.encode())
-    for statement in chain.from_iterable(map(create_view, views_of(published))):
+    statements = [
+        *(statement for made in published.values() for statement in foreign_keys(made, published)),
+        *(statement for view in views_of(published) for statement in create_view(view)),
+        *(statement for view in views_before(published) for statement in create_view(view, f"{ASIDE}_{SCHEMA_BEFORE}")),
+    ]
+    for statement in statements:
         connection.execute(statement.encode())
     return rows
 
@@ -88,13 +95,21 @@ def _csv(files: list[Path]) -> Iterator[bytes]:
 
 
 def _swap(connection: psycopg.Connection) -> None:
-    if connection.execute("select 1 from pg_namespace where nspname = %s", [SCHEMA]).fetchone():
-        connection.execute(f"alter schema {SCHEMA} rename to {BEFORE}")
-    connection.execute(f"alter schema {ASIDE} rename to {SCHEMA}")
-    if connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
-        connection.execute(f"grant usage on schema {SCHEMA} to {READER}")
-        connection.execute(f"grant select on all tables in schema {SCHEMA} to {READER}")
+    _make_reader(connection)
+    for schema, aside, before in (tuple(f"{name}{suffix}" for name in (SCHEMA, ASIDE, BEFORE)) for suffix in SUFFIXES):
+        if connection.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone():
+            connection.execute(f"alter schema {schema} rename to {before}".encode())
+        connection.execute(f"alter schema {aside} rename to {schema}".encode())
+        if connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
+            connection.execute(f"grant usage on schema {schema} to {READER}".encode())
+            connection.execute(f"grant select on all tables in schema {schema} to {READER}".encode())
     connection.execute(f"comment on schema {SCHEMA} is 'The Open Model Census as it was last published.'")
+
+
+def _make_reader(connection: psycopg.Connection) -> None:
+    """Makes the reading role where it is absent and the writer may; who is granted it later has its rights at once."""
+    with suppress(psycopg.errors.DuplicateObject, psycopg.errors.InsufficientPrivilege), connection.transaction():
+        connection.execute(f"create role {READER} nologin")
 
 
 OTHERS_VIEWS = """
@@ -105,13 +120,14 @@ join pg_class reader on reader.oid = pg_rewrite.ev_class
 join pg_namespace reader_schema on reader_schema.oid = reader.relnamespace
 join pg_class read on read.oid = pg_depend.refobjid and pg_depend.refclassid = 'pg_class'::regclass
 join pg_namespace read_schema on read_schema.oid = read.relnamespace
-where read_schema.nspname in ('census', 'census_before') and reader_schema.nspname not in ('census', 'census_before')
+where read_schema.nspname = any(%(ours)s) and reader_schema.nspname <> all(%(ours)s)
 order by 1
 """
 
 
 def _refuse_to_lose_views(connection: psycopg.Connection) -> None:
-    if found := [name for (name,) in connection.execute(OTHERS_VIEWS)]:
+    ours = [f"{name}{suffix}" for name in (SCHEMA, BEFORE) for suffix in SUFFIXES]
+    if found := [name for (name,) in connection.execute(OTHERS_VIEWS, {"ours": ours})]:
         raise CensusError(
             f"the views {', '.join(found)} are made of tables in schema {SCHEMA} and would be lost with them: drop "
             "them before loading and create them again afterwards"
@@ -121,5 +137,6 @@ def _refuse_to_lose_views(connection: psycopg.Connection) -> None:
 def _drop_before(connection: psycopg.Connection, wait: str) -> None:
     """Removes the version before, once no query reads it any more."""
     connection.execute(sql.SQL("set local lock_timeout = {}").format(wait))
-    connection.execute(f"drop schema if exists {BEFORE} cascade")
+    for suffix in reversed(SUFFIXES):
+        connection.execute(f"drop schema if exists {BEFORE}{suffix} cascade".encode())
     connection.commit()

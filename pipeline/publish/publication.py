@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
+
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.publish.digests import file_states, lake_digests, require_unchanged, write_digests
@@ -34,6 +36,8 @@ class Choices:
     run_id: str | None = None
     allowed: frozenset[str] = field(default_factory=frozenset)
     """Of `guards.ALLOWANCES`."""
+    check_results: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """See `schema.published.Edition`."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
         require_made_alike(lake, catalogue, finished.publishable, choices.allowed)
         require_no_fewer_months(published, finished, choices.allowed)
         made_from = lake_digests(lake, catalogue, finished.publishable)
-        edition = Edition(draft.version, datetime.now(UTC), choices.origin_rule, choices.run_id)
+        edition = Edition(draft.version, datetime.now(UTC), choices.origin_rule, choices.run_id, choices.check_results)
         months = LakeMonths(lake, catalogue, tuple(finished.publishable), edition, draft.path / "parquet")
         tables = [months.exported(name) for name in catalogue.published]
         warehouse = draft.path / FILE_NAME

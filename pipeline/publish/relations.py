@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
 
-DIMENSION, MEMBER = "dimension", "member"
-"""In a table with both columns, the members of one dimension refer to that dimension's table, the others do not."""
-
 
 @dataclass(frozen=True)
 class Reference:
@@ -24,7 +21,7 @@ class Reference:
     """Only rows of this dimension refer."""
 
     def __str__(self) -> str:
-        condition = f" where {DIMENSION} is {self.dimension}" if self.dimension else ""
+        condition = f" where dimension is {self.dimension}" if self.dimension else ""
         return f"{self.target.name}.{self.target_column}{condition}"
 
 
@@ -35,12 +32,19 @@ def references_of(made: PublishedTable, published: Mapping[str, PublishedTable])
 
 def _references(made: PublishedTable, published: Mapping[str, PublishedTable]) -> Iterator[Reference]:
     columns = made.table.schema.names()
-    for column, (name, target_column) in made.references.items():
-        target = published[name]
-        further = [(other, other) for other in target.key if other != target_column and other in columns]
-        is_one_of_many = column == MEMBER and DIMENSION in columns
-        dimension = name.removeprefix("dim_") if is_one_of_many else None
-        yield Reference(column, target, target_column, ((column, target_column), *further), dimension)
+    for column, targets in made.references.items():
+        by_dimension = targets.items() if isinstance(targets, Mapping) else [(None, targets)]
+        for dimension, (name, target_column) in by_dimension:
+            further = [(key, key) for key in published[name].key if key != target_column and key in columns]
+            yield Reference(column, published[name], target_column, ((column, target_column), *further), dimension)
+
+
+def refers_to(made: PublishedTable, published: Mapping[str, PublishedTable]) -> dict[str, str]:
+    """By column: what explains its values, in words."""
+    found: dict[str, str] = {}
+    for reference in references_of(made, published):
+        found[reference.column] = ", ".join(filter(None, (found.get(reference.column), str(reference))))
+    return found
 
 
 def table_comment(made: PublishedTable) -> str:
@@ -49,15 +53,11 @@ def table_comment(made: PublishedTable) -> str:
     return " ".join([f"One row per {table.grain}.", table.description, f"Key: {', '.join(made.key)}.", *table.warnings])
 
 
-def column_comment(column: Column, reference: Reference | None) -> str:
-    """Meaning, unit and what the column refers to."""
-    return meaning(column) + (f" Refers to {reference}." if reference else "")
-
-
 def column_comments(made: PublishedTable, published: Mapping[str, PublishedTable]) -> dict[str, str]:
-    """The comment of each column of a published table."""
-    by_column = {reference.column: reference for reference in references_of(made, published)}
-    return {column.name: column_comment(column, by_column.get(column.name)) for column in made.table.columns}
+    """The comment of each column of a published table: meaning, unit and what it refers to."""
+    refers = refers_to(made, published)
+    said = {name: f" Refers to {target}." for name, target in refers.items()}
+    return {column.name: meaning(column) + said.get(column.name, "") for column in made.table.columns}
 
 
 def meaning(column: Column) -> str:

@@ -14,8 +14,8 @@ from pipeline.errors import CensusError
 from pipeline.publish.column_types import type_names
 from pipeline.publish.ddl import comments_on_table, create_table, create_view, identifier, quoted
 from pipeline.publish.export import ExportedTable, LakeMonths
-from pipeline.publish.relations import number_columns
-from pipeline.publish.views import views_of
+from pipeline.publish.relations import Reference, number_columns, references_of
+from pipeline.publish.views import SCHEMA_BEFORE, views_before, views_of
 from pipeline.schema.declaration import Table
 
 STORAGE_VERSION = "v1.2.0"
@@ -55,10 +55,14 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
             connection.sql(f"insert into {name} by name select * from read_parquet([{files}])")  # noqa: S608 - our files
             for comment in comments_on_table(made, published):
                 connection.sql(comment)
-            expected = _counted(pl.scan_parquet(exported.files), made.table).with_columns(rows=exported.rows)
+            expected = _counted(pl.scan_parquet(exported.files), made.table)
+            expected = expected.with_columns(pl.lit(exported.rows).alias(expected.columns[0]))
             _require_same(made.name, _sums(connection, name, made.table), expected)
-        for view in views_of(published):
-            for statement in create_view(view):
+        connection.sql(f"create schema {SCHEMA_BEFORE}")
+        views = [(view, "") for view in views_of(published)]
+        views += [(view, SCHEMA_BEFORE) for view in views_before(published, "main.")]
+        for view, schema in views:
+            for statement in create_view(view, schema):
                 connection.sql(statement)
         connection.sql("commit")
         connection.sql("use memory")
@@ -68,8 +72,10 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
 def hold_to_the_lake(path: Path, months: LakeMonths, connect: Connect) -> None:
     """Holds the database to the lake that it was made from: the marts' rows and sums, and what must add up to a table.
 
+    What a column refers to must be there once.
+
     Raises:
-        CensusError: they differ.
+        CensusError: it is not so.
     """
     of_the_lake = {table.name: table for table in months.catalogue.monthly}
     with connect() as connection:
@@ -85,6 +91,24 @@ def hold_to_the_lake(path: Path, months: LakeMonths, connect: Connect) -> None:
                 [found] = connection.sql(f"select sum({identifier(column)}) from {name}").fetchall()  # noqa: S608
                 total = months.scan(other).select(pl.col(other_column).sum().alias(column)).collect()
                 _require_same(made.name, found, total)
+            for reference in references_of(made, months.catalogue.published):
+                _require_found(connection, made.name, reference)
+
+
+def _require_found(connection: duckdb.DuckDBPyConnection, name: str, reference: Reference) -> None:
+    columns = [column for column, _ in reference.on]
+    of_dimension = f"and dimension = '{reference.dimension}'" if reference.dimension else ""
+    [(lost,)] = connection.sql(
+        f"select count(*) from (select distinct {', '.join(map(identifier, columns))} from census.{identifier(name)} "  # noqa: S608
+        f"where {identifier(reference.column)} is not null {of_dimension}) t anti join "
+        f"census.{identifier(reference.target.name)} d on "
+        + " and ".join(f"t.{identifier(column)} = d.{identifier(target)}" for column, target in reference.on)
+    ).fetchall()
+    if lost:
+        raise CensusError(
+            f"{lost} values of {name}.{reference.column} are not in {reference.target.name}: declare where they come "
+            "from and publish again"
+        )
 
 
 def _sums(connection: duckdb.DuckDBPyConnection, rows: str, table: Table) -> tuple[float | None, ...]:
@@ -100,7 +124,7 @@ def _counted(rows: pl.LazyFrame, table: Table) -> pl.DataFrame:
         (pl.col(name).cast(pl.Int128) if table.schema[name].is_integer() else pl.col(name)).sum()
         for name in number_columns(table)
     )
-    return rows.select(pl.len().alias("rows"), *sums).collect()
+    return rows.select(pl.len().alias("number of rows"), *sums).collect()
 
 
 def _require_same(name: str, found: tuple[float | None, ...], expected: pl.DataFrame) -> None:

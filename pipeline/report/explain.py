@@ -35,7 +35,7 @@ from pipeline.wording import counted
 LEVELS = {
     "families": f"coalesce(facts.family, '{REMAINDER}') as name",
     "rules": f"coalesce(facts.method, '{REMAINDER}') as name",
-    "models": "dim_model.model_id as name, facts.organization, facts.family, facts.method, {registry_row}",
+    "models": "dim_model.model_id as name, facts.{of}organization as organization, facts.family, facts.method, {row}",
 }
 """What a share is taken apart into besides organisations, and what is selected of the facts for it."""
 MOVED = "(organisations that moved to or from another country in the period)"
@@ -277,14 +277,14 @@ def _sql_of_organizations(figure: Asked) -> str:
 
 
 def _sql(figure: Asked, first: date, level: str) -> str:
-    registry_row = "facts.registry_row" if figure.attribution == "uploader" else "null as registry_row"
-    selected = LEVELS[level].format(registry_row=registry_row)
+    of, row = ("", "facts.registry_row") if figure.attribution == "uploader" else ("root_", "null as registry_row")
+    selected = LEVELS[level].format(of=of, row=row)
     amount = downloads_column(str(figure.population))
     listed = (
         f"select {selected}, sum(facts.{amount}) as downloads\n"
         f"from {FACTS[figure.attribution]} facts join dim_model on dim_model.hub_id = facts.hub_id\n"
         f"where facts.month between date '{first}' and date '{figure.month}' "
-        f"and facts.{figure.dimension} = '{quoted(figure.member)}'\n"
+        f"and facts.{of}{figure.dimension} = '{quoted(figure.member)}'\n"
         f"group by all having sum(facts.{amount}) > 0"
     )
     if figure.dimension == "organization":

@@ -134,18 +134,13 @@ class Definition:
 
 _DEFINITION = f"""
     select {", ".join(f'"{name}"' if name != "last_month" else "month" for name in Definition.__dataclass_fields__)}
-    from country_shares
-    where period = 'trailing_12_months' and population in ('new', 'all') and attribution = 'uploader'
-      and ($month is null or month = $month)
-    order by is_complete desc, month desc, population = 'new' desc
-    limit 1
+    from headline_country where $month is null or month = $month
+    order by is_complete desc, month desc limit 1
 """  # noqa: S608 - declared names
 
 
 def headline_definition(connection: duckdb.DuckDBPyConnection, last_month: date | None = None) -> Definition:
-    """The trailing year of new models that ends with a month; by default with the latest that has a complete one.
-
-    Where no year is complete it is the latest, and where no model is known to be new the population is `all`.
+    """What `headline_country` states of a month; by default of the latest that ends a complete year, else the latest.
 
     Raises:
         CensusError: the month is not published.

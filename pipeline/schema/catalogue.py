@@ -51,10 +51,15 @@ def catalogue_of(*packages: ModuleType) -> Catalogue:
     """
     return Catalogue(
         _by_name((table.path, table) for table in declared_in(Table, *packages)),
-        _by_name((found.table.name, found) for found in declared_in(PublishedTable, *packages)),
+        _by_name((found.table.name, found) for found in sorted(declared_in(PublishedTable, *packages), key=_place)),
         _in_order(declared_in(Figure, *packages)),
         tuple(sorted(declared_in(MemberPages, *packages), key=lambda pages: pages.place)),
     )
+
+
+def _place(made: PublishedTable) -> int:
+    """Entry tables before dimensions and facts, what the publication says of itself last."""
+    return 0 if made.is_entry else 2 if made.name.startswith(("_", "data_", "check_")) else 1
 
 
 def _in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Edition:
-    """One publication, as its own tables state it: its version, when and by which run of Dagster it is made."""
+    """One publication, as its own tables state it: its version, when and by which run of Dagster it is made.
+
+    `check_results` are the rows of the published table of that name; without columns where nothing is known.
+    """
 
     version: str
     published_at: datetime
     origin_rule: str
     run_id: str | None = None
+    check_results: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 class PublishedMonths(Protocol):
@@ -62,20 +66,22 @@ class PublishedTable:
 
     `references` says which column of which published table explains the values of a column:
     `{"country": ("dim_country", "country")}`. The other columns of a key are matched by name. Where rows of several
-    dimensions stand in one table, a `member` refers to `dim_<dimension>` in the rows of that `dimension`.
+    dimensions stand in one table, there is one for each `dimension`: `{"member": {"country": ("dim_country", ...)}}`.
 
     In a view of a table that refers to this one, `label` takes the place of the column that refers, which goes on as
     `<column>_code`, and `shown` are added: columns of this table by their names in the view.
 
-    `adds_up_to` names, for columns of this table, the column of the lake's table that has the same sum.
+    `adds_up_to` names, for columns of this table, the column of the lake's table that has the same sum. An entry table
+    (`is_entry`) has one row per month and member, and stands first wherever tables are listed.
     """
 
     table: Table
     make: Callable[[PublishedMonths], pl.LazyFrame]
-    references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    references: Mapping[str, tuple[str, str] | Mapping[str, tuple[str, str]]] = field(default_factory=dict)
     label: str | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
     adds_up_to: Mapping[str, tuple[Table, str]] = field(default_factory=dict)
+    is_entry: bool = False
 
     @property
     def name(self) -> str:

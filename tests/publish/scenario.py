@@ -71,23 +71,15 @@ def change_one_byte(path, place=0.5):
     path.write_bytes(bytes(content))
 
 
-SHARE_COLUMNS = (
-    "month date, period varchar, months_in_period integer, is_complete boolean, population varchar, "
-    "attribution varchar, member varchar, share double"
-)
-
-
 def warehouse(folder, shares, *, months=(AUGUST,), months_in_period=12):
     """A warehouse in which the trailing year to the last of the months has these shares by country."""
+    columns = "month date, months_in_period integer, is_complete bool, population text, country_name text, share double"
     with duckdb.connect(folder / "census.duckdb") as made:
         made.sql("create table dim_month (month date)")
-        made.sql(f"create table country_shares ({SHARE_COLUMNS})")
-        made.sql("create table dim_country (country varchar, country_name varchar)")
+        made.sql(f"create table headline_country ({columns})")
         for month in months:
             made.execute("insert into dim_month values (?)", [month])
-        for member, share in shares.items():
-            made.execute(
-                "insert into country_shares values (?, 'trailing_12_months', ?, true, 'new', 'uploader', ?, ?)",
-                [months[-1], months_in_period, member, share],
-            )
+        for name, share in shares.items():
+            row = [months[-1], months_in_period, name, share]
+            made.execute("insert into headline_country values (?, ?, true, 'new', ?, ?)", row)
     return folder

@@ -8,7 +8,7 @@ from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
 from assets.published.coverage import coverage
-from assets.published.dim_organization import organizations
+from assets.published.dim_account import accounts
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 
@@ -20,7 +20,7 @@ def test_a_moved_organisation_is_published_where_it_was_and_where_it_is_today():
         {"namespace": "other", "organization": "Other", "country": "FR"},
     ]
     registry = pl.LazyFrame([dict.fromkeys(ORGANIZATIONS.schema) | row for row in rows], schema=ORGANIZATIONS.schema)
-    published = organizations(registry).select("namespace", "country", "is_current", "country_today").collect()
+    published = accounts(registry).select("namespace", "country", "is_current", "country_today").collect()
     assert published.sort("namespace", "country").rows() == [
         ("lab", "CN", False, "SG"),
         ("lab", "SG", True, "SG"),

@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime
 import duckdb
 import polars as pl
 
+from assets.published.headline import headline_countries
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
+from pipeline.schema.declaration import conform
 
 PERIODS = ("month", "trailing_12_months", "year_to_date", "cumulative")
 COUNTRIES = {"CN": "China", "US": "United States", "unmapped": "Unmapped (organisations not in the registry)"}
@@ -51,6 +53,9 @@ def rows_of(name, *given):
 def write(folder, tables):
     """A warehouse in the folder that holds these tables, and those that no test gives rows of empty."""
     given = dict(tables)
+    if "country_shares" in given:
+        headline = headline_countries(given["country_shares"].lazy())
+        given["headline_country"] = conform(headline, CATALOGUE.published["headline_country"].table).collect()
     with duckdb.connect(str(folder / FILE_NAME)) as warehouse:
         for name, published in CATALOGUE.published.items():
             frame = given.get(name, published.table.schema.to_frame())
@@ -134,6 +139,7 @@ def models(months):
         for month in months
         for code, downloads in month.downloads.items()
     ]
+    by_root = [row | {f"root_{name}": row[name] for name in ("organization", "country")} for row in rows]
     ids = sorted({row["hub_id"] for row in rows})
     _, shares = country_shares(months)
     organizations = shares.with_columns(
@@ -144,7 +150,7 @@ def models(months):
     schema = CATALOGUE.published["organization_shares"].table.schema
     return [
         rows_of("model_month", *rows),
-        rows_of("model_origin_month", *rows),
+        rows_of("model_origin_month", *by_root),
         rows_of("dim_model", *({"hub_id": one, "model_id": f"{one}/model"} for one in ids)),
         ("organization_shares", organizations.select(pl.col(n).cast(t) for n, t in schema.items())),
     ]

@@ -1,0 +1,167 @@
+"""`headline_country`, `headline_organization`, `headline_family`: one row per month and member, for who begins here.
+
+The headline's definition is stated here and nowhere else: the trailing twelve months, models at most 365 days old, by
+uploader. `headline_family` has that of derivatives: those created in the trailing twelve months, by their roots.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import polars as pl
+
+from assets.columns import COUNTRY, MEMBERS_NOT_COUNTRIES, MONTH
+from assets.expressions import ratio
+from assets.shares.family_shares import FAMILY_SHARES
+from assets.shares.periods import (
+    CHANGES,
+    IN_LONGER_PERIODS,
+    OF_COUNTRY,
+    OF_ORGANIZATION,
+    OF_PERIOD,
+    TRAILING,
+    in_trailing_periods,
+    share_periods,
+)
+from assets.shares.share_table import COLUMNS, with_shares
+from pipeline.reference.countries import country_name
+from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.shares import PERIODS
+
+DEFINITION = (
+    "Downloads in the twelve months that end with `month`, of models that were at most 365 days old at each month's "
+    "close, by the account that published them (population `new`, attribution `uploader`). In months before any model "
+    "is known to be new the population is `all`: `population` says which."
+)
+DEFINITION_OF_FAMILIES = (
+    "Derivatives created in the twelve months that end with `month`, each counted for the organisations whose models "
+    "it goes back to, by weight, over any number of steps."
+)
+_NAME = Column("country_name", pl.String, "The country by its usual English name; also of members that are none.")
+_IS_COUNTRY = Column("is_country", pl.Boolean, "False for `international`, `unaffiliated` and `unmapped`.")
+_STATED = {column.name: column for column in (*IN_LONGER_PERIODS, *COLUMNS, *CHANGES) if column is not MONTH} | {
+    "period": replace(IN_LONGER_PERIODS[1], meaning="Always `trailing_12_months`: ending with `month`.", values=PERIODS)
+}
+_SHARES = ("share", "share_low", "share_high", "rank", "coverage", *(column.name for column in CHANGES))
+_OF_DOWNLOADS = ("downloads", "denominator", "models", "share_of_attributed", "basis")
+_WARNING = "Shares of a month add up to 1 over all members, those that are not known included; never over months."
+
+
+def headline_rows(shares: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of a published share table that the headline's definition names."""
+    of_year = shares.filter(pl.col("period") == TRAILING, pl.col("attribution") == "uploader")
+    knows_new = (pl.col("population") == "new").any().over("month")
+    chosen = pl.when(knows_new).then(pl.lit("new")).otherwise(pl.lit("all"))
+    return of_year.filter(pl.col("population") == chosen)
+
+
+def _with_names(rows: pl.LazyFrame) -> pl.LazyFrame:
+    country = pl.col("country")
+    return rows.with_columns(
+        country.map_elements(country_name, pl.String).alias("country_name"),
+        (~country.is_in(MEMBERS_NOT_COUNTRIES)).alias("is_country"),
+    )
+
+
+def headline_countries(shares: pl.LazyFrame) -> pl.LazyFrame:
+    """`headline_country` from the published `country_shares`."""
+    return _with_names(headline_rows(shares).rename({"member": "country"}))
+
+
+def _organizations(months: PublishedMonths) -> pl.LazyFrame:
+    return _with_names(headline_rows(months.published("organization_shares")).rename({"member": "organization"}))
+
+
+def _families(months: PublishedMonths) -> pl.LazyFrame:
+    families = months.scan(FAMILY_SHARES).filter(pl.col("level") == "root_organization")
+    return _with_names(headline_families(families))
+
+
+def headline_families(families: pl.LazyFrame) -> pl.LazyFrame:
+    """`headline_family` without names, from the rows of all months of `shares/family_shares` by organisation."""
+    counted = families.select(
+        "month",
+        "country",
+        member="family",
+        downloads=pl.col("new_derivatives").cast(DECIMAL),
+        models=0,
+        basis=pl.lit("counted"),
+        period=pl.lit("month"),
+        months_in_period=pl.lit(1, pl.Int32),
+        is_complete=True,
+    )
+    group = ["month", "period"]
+    monthly = with_shares(counted.collect(), group).lazy()
+    shares = share_periods(monthly, group).filter(pl.col("period") == TRAILING)
+    months = families.select("month").unique().collect()["month"].to_list()
+    downloads = (
+        in_trailing_periods(families.select("month", "downloads", member="family"), months)
+        .group_by("member", month="last")
+        .agg(pl.col("downloads").sum())
+    )
+    return (
+        shares.rename({"downloads": "new_derivatives", "denominator": "new_derivatives_in_all"})
+        .join(downloads, on=["month", "member"], how="left")
+        .with_columns(ratio(pl.col("downloads"), pl.col("downloads").sum().over("month")).alias("share_of_downloads"))
+        .rename({"member": "organization"})
+    )
+
+
+def _entry(
+    member: str, description: str, own: tuple[Column, ...], make: Callable[[PublishedMonths], pl.LazyFrame]
+) -> PublishedTable:
+    """The entry table of a member: what it is of, its own columns, names, and how sure the share is."""
+    names = [column.name for column in own]
+    return PublishedTable(
+        Table(
+            group="published",
+            name=f"headline_{member}",
+            grain=f"month and {'organisation' if member != 'country' else 'country'}",
+            description=description,
+            columns=(
+                MONTH,
+                *own,
+                *(_STATED[name] for name in ("period", "months_in_period", "is_complete", *_SHARES)),
+            ),
+            key=("month", "country" if member == "country" else "organization"),
+            monthly=False,
+            warnings=(_WARNING,),
+        ),
+        make,
+        {**OF_PERIOD, "country": OF_COUNTRY} | ({"organization": OF_ORGANIZATION} if "organization" in names else {}),
+        is_entry=True,
+    )
+
+
+_OF_DEFINITION = tuple(_STATED[name] for name in ("population", "attribution"))
+_ORGANIZATION = Column("organization", pl.String, "The organisation; `unmapped` and `unaffiliated` are members too.")
+_SEAT = replace(COUNTRY, meaning=f"Where the organisation is, in the last month that it is in. {COUNTRY.meaning}")
+HEADLINE_COUNTRY = _entry(
+    "country",
+    f"The headline: each country's share of downloads, month by month. {DEFINITION}",
+    (COUNTRY, _NAME, _IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
+    lambda months: headline_countries(months.published("country_shares")),
+)
+HEADLINE_ORGANIZATION = _entry(
+    "organization",
+    f"The headline by organisation: each one's share of downloads, month by month. {DEFINITION}",
+    (_ORGANIZATION, _SEAT, _NAME, _IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
+    _organizations,
+)
+HEADLINE_FAMILY = _entry(
+    "family",
+    f"Whose models others build on: each organisation's family of models, month by month. {DEFINITION_OF_FAMILIES}",
+    (
+        replace(
+            _ORGANIZATION, meaning="The organisation behind the family's roots; `unmapped` and `unaffiliated` too."
+        ),
+        _SEAT,
+        _NAME,
+        _IS_COUNTRY,
+        Column("new_derivatives", DECIMAL, "Derivatives created in the period, by their weights.", "repositories"),
+        Column("new_derivatives_in_all", DECIMAL, "All derivatives created in the period.", "repositories"),
+        Column("downloads", DECIMAL, "Downloads of roots and all their derivatives in the period.", "downloads"),
+        Column("share_of_downloads", pl.Float64, "Part of all downloads in the period.", "fraction"),
+    ),
+    _families,
+)
