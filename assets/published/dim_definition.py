@@ -60,7 +60,8 @@ def _rows() -> Iterator[tuple[str, str, str]]:
     yield from (("member", member, f"{name}.") for member, name in MEMBER_NAMES.items())
 
 
-_TABLE = Table(
+DIM_DEFINITION = PublishedTable(
+    Table(
         group="published",
         name="dim_definition",
         grain="term and value",
@@ -72,8 +73,6 @@ _TABLE = Table(
         ),
         key=("term", "value"),
         monthly=False,
-    )
-)
-DIM_DEFINITION = PublishedTable(
-    _TABLE, lambda _: pl.LazyFrame(list(_rows()), schema=_TABLE.schema, orient="row")
+    ),
+    lambda _: pl.LazyFrame(list(_rows()), schema=["term", "value", "meaning"], orient="row"),
 )
