@@ -17,8 +17,7 @@ MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describe
 HUB_ID = Column(
     "hub_id",
     pl.String,
-    "The Hub's immutable id of the repository; where a source has none, the repository's name stands in for it "
-    "(see `identified_by`).",
+    "The Hub's immutable id of the repository; where a source has none, the repository's name stands in for it.",
 )
 MODEL_ID = Column("model_id", pl.String, "The repository's name when the month was observed, `namespace/name`.")
 NAMESPACE = Column(
@@ -59,7 +58,7 @@ ULTIMATE_OWNER = Column(
     nullable=True,
 )
 ULTIMATE_OWNER_COUNTRY = Column(
-    "ultimate_owner_country", pl.String, "The country of that owner's headquarters.", nullable=True
+    "ultimate_owner_country", pl.String, "The country of the ultimate owner's headquarters.", nullable=True
 )
 ROW_BASIS = Column(
     "basis", pl.String, "How the seat is known: `read` (the evidence was opened and says it) or `well_known`."

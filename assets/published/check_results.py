@@ -1,6 +1,6 @@
 """`check_results`: what every check of every month found, so that "how good is this figure" is one query."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.columns import MONTH
 from assets.shares.periods import OF_MONTH
-from pipeline.orchestration.runs import last_evaluations, latest_runs
+from pipeline.checks.evaluations import check_keys, last_evaluations
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 
@@ -52,17 +52,22 @@ CHECK_RESULTS = PublishedTable(
 )
 
 
-def recorded_results(instance: dg.DagsterInstance, later: Iterable[dg.AssetCheckEvaluation] = ()) -> pl.DataFrame:
-    """The rows of `check_results` by the runs that Dagster has a record of; those of `later` count before them."""
-    evaluations = {
-        (month, key): evaluation
-        for month, runs in latest_runs(instance).items()
-        for key, evaluation in last_evaluations(instance, runs).items()
-    }
+def recorded_results(
+    instance: dg.DagsterInstance,
+    tables: Iterable[Table],
+    months: Sequence[date],
+    later: Iterable[dg.AssetCheckEvaluation] = (),
+) -> pl.DataFrame:
+    """The rows of `check_results` of these months, as far as Dagster has a record of their checks.
+
+    Evaluations of `later` count before those on record.
+    """
+    keys = check_keys(tables)
+    known = {(month, key): one for month in months for key, one in last_evaluations(instance, keys, month).items()}
     for evaluation in later:
-        evaluations[date.fromisoformat(str(evaluation.partition)), evaluation.asset_check_key] = evaluation
-    rows = (_row(month, evaluation) for (month, _), evaluation in evaluations.items())
-    return pl.DataFrame(list(rows), schema=CHECK_RESULTS.table.schema)
+        known[date.fromisoformat(str(evaluation.partition)), evaluation.asset_check_key] = evaluation
+    rows = [_row(month, evaluation) for (month, _), evaluation in known.items()]
+    return pl.DataFrame(rows, schema=CHECK_RESULTS.table.schema)
 
 
 def _row(month: date, evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
             if all(store.holds(table, month) for table in catalogue.monthly)
         ]
         again = list(changes_judged_again(store, catalogue.tables, whole, check_thresholds, context.instance))
-        results = recorded_results(context.instance, again)
+        results = recorded_results(context.instance, catalogue.monthly, whole, again)
         choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed(), results)
         make = in_plain_words(publish)
         made = make(store, catalogue, settings.published_folder(), duckdb.get_connection, choices)
