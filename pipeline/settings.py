@@ -20,6 +20,9 @@ Default = TypeVar("Default", bound=float | None)
 ACCOUNT_REQUESTS = 10_000
 """Requests of one month where nothing else is set: an hour and a half at the Hub's pace for nameless clients."""
 
+BOUNDARY_RULES = ("bridged", "nearest")
+"""From all observations around it, or, as before, from the nearest alone; the first is the census' own."""
+
 
 def census_home() -> Path:
     """`CENSUS_HOME`: the folder that holds lake, publications, cache and Dagster's instance."""
@@ -102,6 +105,14 @@ def dagster_folder() -> Path:
 def account_requests() -> int:
     """`CENSUS_ACCOUNT_REQUESTS`: how many requests a month may spend on asking about accounts."""
     return int(_number("CENSUS_ACCOUNT_REQUESTS", ACCOUNT_REQUESTS, "a number of requests", is_whole=True))
+
+
+def boundary_rule() -> str:
+    """`CENSUS_BOUNDARIES`: how the counters at a boundary are read, by one of `BOUNDARY_RULES`."""
+    rule = os.environ.get("CENSUS_BOUNDARIES") or BOUNDARY_RULES[0]
+    if rule not in BOUNDARY_RULES:
+        raise CensusError(f"CENSUS_BOUNDARIES is {rule!r}: set it to one of {', '.join(BOUNDARY_RULES)}")
+    return rule
 
 
 def fewest_still_listed() -> float:

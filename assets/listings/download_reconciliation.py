@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets.columns import BASIS, MONTH, OBSERVED_AT, SOURCE, SOURCE_REVISION
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.model_downloads import FLOW_CASES, MODEL_DOWNLOADS, QUALITIES, MonthBasis, month_basis
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.orchestration.partitions import month_of
@@ -80,7 +80,7 @@ def basis_of(by_case: pl.DataFrame) -> MonthBasis:
 
 
 @table_asset(
-    DOWNLOAD_RECONCILIATION, ins=inputs(measured=MODEL_DOWNLOADS, closing=HUB_SNAPSHOTS, opening=OPENING_COUNTERS)
+    DOWNLOAD_RECONCILIATION, ins=inputs(measured=MODEL_DOWNLOADS, closing=CLOSING_COUNTERS, opening=OPENING_COUNTERS)
 )
 def download_reconciliation(
     context: dg.AssetExecutionContext, measured: pl.LazyFrame, closing: pl.LazyFrame, opening: pl.LazyFrame

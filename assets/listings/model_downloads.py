@@ -10,10 +10,13 @@ import dagster as dg
 import polars as pl
 
 from assets.columns import BASIS, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
+from assets.listings.boundary import BOUNDARIES, COUNTED, READ_FROM_SEVERAL
+from assets.listings.closing_counters import BOUNDARY, CLOSING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.checks.rules import all_found
-from pipeline.months import closing_of, days_in, opening_of
+from pipeline.errors import CensusError
+from pipeline.months import closing_of, days_in, opening_of, run_again
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.flagged import FlaggedModels, flagged_models
@@ -24,7 +27,8 @@ FEWEST_WITH_COUNTER = 0.95
 """With fewer repositories that carry the cumulative counter at both ends, the month uses the 30-day counter."""
 EXACT_WITHIN = timedelta(hours=36)
 NEW_FOR_DAYS = 365
-DAYS_OF_A_MICROSECOND = 1 / 86_400_000_000
+MICROSECONDS_A_DAY = 86_400_000_000
+DAYS_OF_A_MICROSECOND = 1 / MICROSECONDS_A_DAY
 """To multiply by. Polars divides a row that is alone in its portion otherwise than many rows, and how rows are split
 into portions is the threads' affair: the last digit would be as well."""
 
@@ -37,9 +41,9 @@ MODEL_DOWNLOADS = Table(
     reviewed_lists=("flagged_models.csv", "language_tasks.csv"),
     grain="public model repository at the month's close",
     description=(
-        "Downloads in the month. From the cumulative counter at both boundaries, scaled to the month's length; in a "
-        "month where fewer than 95 % of repositories carry that counter at both ends, from the 30-day counter. One "
-        "month has one basis."
+        "Downloads in the month, from the cumulative counter at both boundaries, scaled to the month's length where it "
+        "was observed at other times. Where fewer than 95 % of repositories carry that counter at both ends, all come "
+        "from the 30-day counter: one month has one basis."
     ),
     columns=(
         MONTH,
@@ -52,7 +56,7 @@ MODEL_DOWNLOADS = Table(
         Column(
             "quality",
             pl.String,
-            "`exact` (both observations within 36 hours of their boundaries), `scaled`, or `estimated` (30-day "
+            "`exact` (both boundaries interpolated, or observed within 36 hours), `scaled`, or `estimated` (30-day "
             "counter).",
             values=QUALITIES,
         ),
@@ -70,6 +74,10 @@ MODEL_DOWNLOADS = Table(
             "By how much the cumulative counter fell (0 where it did not).",
             "downloads",
             minimum=0,
+        ),
+        BOUNDARY.optional(
+            "How the counters at the two boundaries are known, the less certain of them; see "
+            "`listings/closing_counters`. Absent where nothing is counted between two."
         ),
         Column("age_days", pl.Float64, "Age at the month's close.", "days", nullable=True),
         Column("is_new", pl.Boolean, "At most 365 days old at the month's close; false where the age is unknown."),
@@ -165,22 +173,31 @@ class MonthBasis:
 
 
 def month_basis(month: date, closing: pl.LazyFrame, opening: pl.LazyFrame) -> MonthBasis:
-    """Which counter the month can use, from the snapshot that closes it and the counters that opened it."""
-    facts = closing.select(
-        pl.col("observed_at").max().alias("closed_at"),
-        pl.col("downloads_all_time").is_not_null().mean().alias("with_counter"),
-    ).collect()
-    opened = opening.select(
-        pl.col("observed_at").max().alias("opened_at"),
-        pl.col("downloads_all_time").is_not_null().mean().alias("with_counter"),
-    ).collect()
-    closed_at: datetime = facts.item(0, "closed_at")
-    opened_at: datetime | None = opened.item(0, "opened_at")
-    fewest = min(facts.item(0, "with_counter") or 0.0, opened.item(0, "with_counter") or 0.0)
-    if opened_at is None or opened_at >= closed_at or fewest < FEWEST_WITH_COUNTER:
+    """Which counter the month can use, from the counters that close and open it.
+
+    Where a boundary's counters were read from observations on both sides, they are known of the boundary itself.
+    """
+    closed_at, closed = _counted_at(closing, closing_of(month))
+    opened_at, opened = _counted_at(opening, opening_of(month))
+    if closed_at is None:
+        raise CensusError(f"no repository closes {month:%Y-%m}: {run_again(month)}")
+    if opened_at is None or opened_at >= closed_at or min(closed, opened) < FEWEST_WITH_COUNTER:
         return MonthBasis(month, "rolling_30d", "estimated", opened_at, closed_at)
     near = abs(closed_at - closing_of(month)) <= EXACT_WITHIN and abs(opened_at - opening_of(month)) <= EXACT_WITHIN
     return MonthBasis(month, "all_time_delta", "exact" if near else "scaled", opened_at, closed_at)
+
+
+def _counted_at(counters: pl.LazyFrame, boundary: datetime) -> tuple[datetime | None, float]:
+    """The time of which counters are known, and the share of repositories that have one."""
+    is_between = pl.col("boundary").is_in(READ_FROM_SEVERAL)
+    observed_at, between, known = (
+        counters.select(
+            pl.col("observed_at").max(), is_between.any().alias("between"), pl.col("counter").is_not_null().mean()
+        )
+        .collect()
+        .row(0)
+    )
+    return boundary if between else observed_at, known or 0.0
 
 
 @dataclass(frozen=True)
@@ -221,11 +238,17 @@ def _is_flagged(flagged: FlaggedModels) -> pl.Expr:
 
 
 def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
-    before = opening.select("hub_id", pl.col("downloads_all_time").alias("opening"), pl.lit(True).alias("was_listed"))  # noqa: FBT003
-    change = pl.col("downloads_all_time") - pl.col("opening")
-    created = pl.col("was_listed").is_null() & (pl.col("created_at") >= pl.lit(basis.opened_at))
+    before = opening.select(
+        "hub_id",
+        pl.col("counter").alias("opening"),
+        pl.col("counted_at").alias("opened_at"),
+        pl.col("boundary").alias("opening_boundary"),
+        pl.lit(value=True).alias("was_listed"),
+    )
+    seen_at = opening.select(pl.col("observed_at").max()).collect().item()
+    change = pl.col("counter") - pl.col("opening")
     case = (
-        pl.when(created & pl.col("downloads_all_time").is_not_null())
+        pl.when(pl.col("was_listed").is_null() & (pl.col("created_at") >= seen_at) & pl.col("counter").is_not_null())
         .then(pl.lit("created"))
         .when(pl.col("was_listed").is_null())
         .then(pl.lit("late_arrival"))
@@ -235,41 +258,53 @@ def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> p
         .then(pl.lit("counter_reset"))
         .otherwise(pl.lit("continued"))
     )
-    counted = (
-        pl.when(pl.col("flow_case") == "created")
-        .then(pl.col("downloads_all_time"))
-        .when(pl.col("flow_case") == "continued")
-        .then(change)
-        .otherwise(0)
-    )
+    is_created, is_continued = pl.col("flow_case") == "created", pl.col("flow_case") == "continued"
+    observed = (pl.col("counted_at") - pl.coalesce("opened_at", pl.lit(basis.opened_at))).dt.total_microseconds()
+    counted = pl.when(is_created).then(pl.col("counter")).when(is_continued).then(change).otherwise(0)
     lost = pl.when(pl.col("flow_case") == "counter_reset").then(-change).otherwise(0)
     return (
         closing.join(before, on="hub_id", how="left", maintain_order="left")
         .with_columns(case.alias("flow_case"))
         .with_columns(
-            _exact(counted.cast(pl.Float64) * days_in(basis.month) * (1 / (basis.days_observed or 1.0))),
-            lost.alias("downloads_lost"),
+            _scaled(counted, days_in(basis.month) * MICROSECONDS_A_DAY, observed),
+            lost.round().cast(pl.Int64).alias("downloads_lost"),
+            _worse_boundary(is_created | is_continued),
         )
     )
 
 
-def _exact(downloads: pl.Expr) -> pl.Expr:
-    """The only rounding of a month's downloads, to six places: whatever is added up from here on is exact."""
-    return downloads.cast(DECIMAL).alias("downloads")
+def _worse_boundary(is_counted: pl.Expr) -> pl.Expr:
+    """Of the two boundaries that the downloads lie between, how the less certain one is known."""
+    ranks = pl.Enum(BOUNDARIES)
+    worse = pl.max_horizontal(pl.col(name).cast(ranks).to_physical() for name in ("boundary", "opening_boundary"))
+    named = worse.replace_strict(dict(enumerate(BOUNDARIES)), return_dtype=pl.String, default=None)
+    return pl.when(is_counted).then(named).alias("boundary")
+
+
+def _scaled(counted: pl.Expr, wanted: int, observed: pl.Expr | int) -> pl.Expr:
+    """What was counted in a time as the downloads of another, to six places: the only rounding of a month's downloads.
+
+    Whatever is added up from here on is exact.
+    """
+    return (counted.cast(DECIMAL) * wanted / observed).cast(DECIMAL).alias("downloads")
 
 
 def _estimates(basis: MonthBasis, closing: pl.LazyFrame) -> pl.LazyFrame:
     known = pl.col("downloads_30d").is_not_null()
     return closing.with_columns(
-        _exact(pl.col("downloads_30d").fill_null(0).cast(pl.Float64) * days_in(basis.month) * (1 / 30)),
+        _scaled(pl.col("downloads_30d").fill_null(0), days_in(basis.month), 30),
         pl.when(known).then(pl.lit("estimated")).otherwise(pl.lit("not_counted")).alias("flow_case"),
         pl.lit(0, pl.Int64).alias("downloads_lost"),
+        pl.lit(None, pl.String).alias("boundary"),
     )
 
 
-@table_asset(MODEL_DOWNLOADS, ins=inputs(closing=HUB_SNAPSHOTS, opening=OPENING_COUNTERS))
-def model_downloads(context: dg.AssetExecutionContext, closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
+@table_asset(MODEL_DOWNLOADS, ins=inputs(snapshot=HUB_SNAPSHOTS, counters=CLOSING_COUNTERS, opening=OPENING_COUNTERS))
+def model_downloads(
+    context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, counters: pl.LazyFrame, opening: pl.LazyFrame
+) -> pl.LazyFrame:
     """Downloads in the month, repository by repository."""
     month = month_of(context)
-    basis = month_basis(month, closing, opening)
+    closing = snapshot.join(counters.select("hub_id", *COUNTED), on="hub_id", maintain_order="left")
+    basis = month_basis(month, counters, opening)
     return downloads_of_models(basis, closing, opening, Populations(language_tasks(), flagged_models(month)))

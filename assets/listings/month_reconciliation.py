@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets.columns import BASIS, MONTH, SOURCE, SOURCE_REVISION
+from assets.listings.boundary import READ_FROM_SEVERAL
 from assets.listings.download_reconciliation import (
     CLOSED_AT,
     DAYS_OBSERVED,
@@ -22,7 +23,7 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.checks.rules import none_where
-from pipeline.months import days_in, opening_of
+from pipeline.months import closing_of, days_in, opening_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.incidents import AT_AN_OBSERVATION, Incident, incidents_between, plausible_downloads
 from pipeline.schema.declaration import DECIMAL, Column, Rule, Table
@@ -144,6 +145,10 @@ def whole_month(
     )
     low, high = known.plausible or (None, None)
     a_day = float(total) / days
+    observed_at = [basis.opened_at, basis.closed_at]
+    if downloads.select(pl.col("boundary").is_in(READ_FROM_SEVERAL).any()).collect().item():
+        # What was known to be wrong there is bridged: see `listings/counter_days`.
+        observed_at = [time for time in observed_at if time not in (opening_of(basis.month), closing_of(basis.month))]
     row = by_case.row(0, named=True) | {
         "scaling": basis.scaling,
         "models": by_case.filter(pl.col("flow_case") != "disappeared")["models"].sum(),
@@ -161,8 +166,7 @@ def whole_month(
         "incidents_at_observation": _said(
             incident
             for incident in known.incidents
-            if incident.kind in AT_AN_OBSERVATION
-            and any(incident.covers(moment) for moment in (basis.opened_at, basis.closed_at))
+            if incident.kind in AT_AN_OBSERVATION and any(incident.covers(moment) for moment in observed_at)
         ),
     }
     schema = MONTH_RECONCILIATION.schema

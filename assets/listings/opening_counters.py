@@ -5,17 +5,8 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from assets.columns import (
-    CREATED_AT,
-    DOWNLOADS_ALL_TIME,
-    HUB_ID,
-    MODEL_ID,
-    MONTH,
-    OBSERVED_AT,
-    SOURCE,
-    SOURCE_REVISION,
-)
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS, IDENTIFIED_BY, snapshot_rows
+from assets.listings.closing_counters import BOUNDARY_RULE, CLOSING_COUNTERS, COUNTERS, read_boundary
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from pipeline import settings
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
@@ -60,20 +51,10 @@ OPENING_COUNTERS = Table(
     continues="listings/hub_snapshots",
     grain="public model repository at the month's opening",
     description=(
-        "The counters at the boundary that opens the month: the closing snapshot of the month before if the lake holds "
-        "it, else the same observation from the source. Empty where the source does not reach back so far."
+        "The counters at the boundary that opens the month: the closing counters of the month before if the lake holds "
+        "them, else the same observations from the source. Empty where the source does not reach back so far."
     ),
-    columns=(
-        MONTH,
-        HUB_ID,
-        MODEL_ID,
-        IDENTIFIED_BY,
-        CREATED_AT.optional(),
-        DOWNLOADS_ALL_TIME.optional(),
-        OBSERVED_AT,
-        SOURCE,
-        SOURCE_REVISION,
-    ),
+    columns=COUNTERS,
     key=("hub_id",),
     may_be_empty=True,
     rules=(
@@ -125,17 +106,16 @@ OPENING_COUNTERS = Table(
 )
 
 
-def counters_at_opening(snapshot: pl.LazyFrame, closing: pl.LazyFrame, month: date) -> pl.LazyFrame:
-    """`listings/opening_counters` of a month from the closing snapshot of the month before and its own.
+def counters_at_opening(counters: pl.LazyFrame, closing: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """`listings/opening_counters` of a month from the closing counters of the month before and its own snapshot.
 
     A repository that only one of the two identifies by an id is the one of the same name: it gets the `hub_id` of the
     close. `identified_by` stays what it was at the opening.
     """
-    opening = snapshot.select(set(OPENING_COUNTERS.schema) - {"month"})
-    kinds = pl.concat([opening.select("identified_by"), closing.select("identified_by")]).unique().collect()
+    kinds = pl.concat([counters.select("identified_by"), closing.select("identified_by")]).unique().collect()
     if kinds.height > 1:
-        opening = _with_ids_of(closing, opening)
-    return opening.with_columns(pl.lit(month).alias("month"))
+        counters = _with_ids_of(closing, counters)
+    return counters.with_columns(pl.lit(month).alias("month"))
 
 
 def _with_ids_of(closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
@@ -152,24 +132,30 @@ def _with_ids_of(closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def opening_snapshot(month: date, source: SnapshotSource, lake: Lake) -> pl.LazyFrame:
-    """`listings/hub_snapshots` of the month before.
+def closing_counters_before(month: date, source: SnapshotSource, lake: Lake) -> pl.LazyFrame:
+    """`listings/closing_counters` of the month before.
 
-    The lake's own, if it was read from the same source; else the same observation from the source, which gives the
-    same rows. A source that cannot be asked about the month before goes on from the lake's, if that is of another
-    source that observes the same Hub. Empty where there is none.
+    The lake's own, if they were read from the same source by the same rule; else the same observations from the source,
+    which give the same rows. A source that cannot be asked about the month before goes on from the lake's, if they are
+    of another source that observes the same Hub. Empty where there are none.
     """
     before = previous_month(month)
-    kept = lake.scan(HUB_SNAPSHOTS, before) if lake.holds(HUB_SNAPSHOTS, before) else None
-    read_from = kept.select(pl.col("source").first()).collect().item() if kept is not None else None
-    if kept is not None and read_from in (source.name, f"{source.name}{MARK}"):
+    kept, read_from = None, None
+    if lake.holds(CLOSING_COUNTERS, before):
+        kept = lake.scan(CLOSING_COUNTERS, before)
+        read_from = kept.select(pl.col("source").first()).collect().item()
+    known = lake.provenance(CLOSING_COUNTERS, before) if kept is not None else None
+    rule = settings.boundary_rule()
+    same_rule = known is None or known.made_by.get(BOUNDARY_RULE, rule) == rule
+    if kept is not None and same_rule and read_from in (source.name, f"{source.name}{MARK}"):
         return kept
     try:
-        return snapshot_rows(source.closing_snapshot(before), before)
+        snapshot = snapshot_rows(source.closing_snapshot(before), before)
     except MonthNotServedError:
         if kept is not None and {read_from, source.name} <= PUBLIC_HUB:
             return kept
-        return pl.LazyFrame(schema=HUB_SNAPSHOTS.schema)
+        return pl.LazyFrame(schema=CLOSING_COUNTERS.schema)
+    return read_boundary(before, snapshot, source).counters.select(CLOSING_COUNTERS.schema.names())
 
 
 @table_asset(OPENING_COUNTERS, reads_network=True, ins=inputs(closing=HUB_SNAPSHOTS))
@@ -181,4 +167,5 @@ def opening_counters(
 ) -> pl.LazyFrame:
     """The counters at the month's opening, from the lake or from the source."""
     month = month_of(context)
-    return counters_at_opening(opening_snapshot(month, snapshot_source.open(), lake.store()), closing, month)
+    before = closing_counters_before(month, snapshot_source.open(), lake.store())
+    return counters_at_opening(before, closing, month)

@@ -70,6 +70,7 @@ def table_assets(
     *,
     ins: Mapping[str, Table],
     deps: Sequence[Table] = (),
+    reads_network: bool = False,
 ) -> Callable[[Body], dg.AssetsDefinition]:
     """Decorates one body that makes several monthly tables: it returns their frames in the same order.
 
@@ -84,7 +85,7 @@ def table_assets(
                     key=asset_key(table),
                     group_name=table.group,
                     io_manager_key="lake_io",
-                    **asset_facts(table),
+                    **asset_facts(table, reads_network=reads_network),
                 )
                 for table in made_from
             },
@@ -94,7 +95,8 @@ def table_assets(
                 table.name: {asset_key(upstream) for upstream in upstreams} for table, upstreams in made_from.items()
             },
             partitions_def=MONTHS,
-            pool=pool_of([*made_from, *ins.values()]),
+            retry_policy=NETWORK_RETRIES if reads_network else None,
+            pool=HUB_POOL if reads_network else pool_of([*made_from, *ins.values()]),
         )(in_plain_words(body))
 
     return decorate

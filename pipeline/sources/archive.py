@@ -13,11 +13,13 @@ import re
 import shutil
 import time
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+import polars as pl
 from filelock import FileLock
 
 from pipeline import settings
@@ -27,9 +29,12 @@ from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import add_months, closing_of, months_between
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient, RemoteFile
+from pipeline.sources.field_values import observations
 from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import (
+    COUNTER_COLUMNS,
     DEFAULT_TOLERANCE,
+    CounterObservation,
     Snapshot,
     SnapshotSource,
     SourceChoice,
@@ -38,6 +43,7 @@ from pipeline.sources.snapshots import (
 
 FEWEST_ROWS_OF_NEIGHBOUR = 0.95
 """A file with fewer of its neighbour's rows is partial: the Hub does not lose 5 % of its repositories in days."""
+COUNTER_FIELDS = ("_id", "id", "downloadsAllTime")
 LISTED_FOR_SECONDS = 3600
 DIGEST = re.compile(r"[0-9a-f]{64}")
 NEIGHBOUR_WITHIN = timedelta(days=10)
@@ -125,6 +131,15 @@ class ArchiveSource(SnapshotSource):
             f"source {self.name} cannot close {month:%Y-%m}: no usable revision of {self.repository} within "
             f"{self.tolerance / timedelta(days=1):g} days of the month's end; {found}; {self.remedy}"
         )
+
+    def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
+        """See `SnapshotSource`; of each copy only the columns are read that it takes."""
+        editions = self._editions()
+        for observed_at, edition in self._candidates(month, editions):
+            if edition.revision != snapshot_revision and self._unusable(edition, editions) is None:
+                table = self.client.read_columns(self.repository, edition.path, edition.commit, COUNTER_FIELDS)
+                rows = observations(pl.DataFrame(pl.from_arrow(table)).lazy())
+                yield CounterObservation(rows.select(COUNTER_COLUMNS), observed_at)
 
     def _near(self, month: date, editions: list[Edition]) -> list[Edition]:
         """Copies that may have been observed within tolerance of the month's close."""

@@ -13,7 +13,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -232,10 +232,15 @@ class HubClient:
 
     def read_column(self, repository: str, path: str, commit: str, column: str) -> pa.ChunkedArray | None:
         """One column of a dataset's Parquet file at a commit, without the others; None where it has none such."""
+        table = self.read_columns(repository, path, commit, [column])
+        return table.column(column) if table.num_columns else None
+
+    def read_columns(self, repository: str, path: str, commit: str, columns: Sequence[str]) -> pa.Table:
+        """Those of the columns that a dataset's Parquet file has at a commit, without the others."""
         files, location = self._file_system(), f"datasets/{repository}@{commit}/{path}"
         with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"), files.open(location) as file:
             content = parquet.ParquetFile(file)
-            return content.read([column]).column(column) if column in content.schema_arrow.names else None
+            return content.read([column for column in columns if column in content.schema_arrow.names])
 
     def inspect_parquet(self, repository: str, path: str, commit: str) -> RemoteFile:
         """Rows and content identity of a dataset's Parquet file at a commit, from its footer alone."""

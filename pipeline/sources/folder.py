@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -21,7 +22,9 @@ from pipeline.sources.json_records import read_json
 from pipeline.sources.observations import Observed
 from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import (
+    COUNTER_COLUMNS,
     DEFAULT_TOLERANCE,
+    CounterObservation,
     Snapshot,
     SnapshotSource,
     SourceChoice,
@@ -122,6 +125,16 @@ class FolderSource(SnapshotSource):
         raise MonthNotServedError(
             f"source {self.name} cannot close {month:%Y-%m}: {why}; add a dump, or choose other months"
         )
+
+    def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
+        """See `SnapshotSource`."""
+        dumps = self._dumps()
+        for place, dump in enumerate(dumps):
+            if month in self._closed_by(dump) and not any(dump.is_copy_of(earlier) for earlier in dumps[:place]):
+                with suppress(UnusableSnapshotError):
+                    snapshot = self._snapshot(dump, [])
+                    if snapshot.source_revision != snapshot_revision:
+                        yield CounterObservation(snapshot.rows.select(COUNTER_COLUMNS), dump.observed_at)
 
     def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
         read = next(read for ending, read in self.readers.items() if re.search(f"{ending}$", dump.files[0].name))

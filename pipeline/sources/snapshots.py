@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from pipeline.months import closing_of, in_words
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.synthetic import MARK
 
+COUNTER_COLUMNS = ("hub_id", "model_id", "downloads_all_time")
 DEFAULT_TOLERANCE = timedelta(days=3.5)
 """How far from the boundary an observation may be and still close the month."""
 
@@ -46,6 +47,14 @@ class Snapshot:
     source: str
     source_revision: str
     notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CounterObservation:
+    """The cumulative counters of one observation: `rows` has the columns `COUNTER_COLUMNS`."""
+
+    rows: pl.LazyFrame
+    observed_at: datetime
 
 
 class SnapshotSource(ABC):
@@ -95,6 +104,13 @@ class SnapshotSource(ABC):
             UnusableSnapshotError: what it has is partial, truncated or of an unknown shape.
             TemporaryError: the source did not answer.
         """
+
+    def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:  # noqa: ARG002
+        """The counters in every other usable observation within the tolerance of the boundary that closes the month.
+
+        Other than that of the month's snapshot, one by one. A source that has no others has none.
+        """
+        return iter(())
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """What is known of the namespaces' accounts: namespace, account_type, checked_on; the others are left out.

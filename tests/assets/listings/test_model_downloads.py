@@ -1,62 +1,23 @@
 """What was downloaded in a month, and what could not be measured."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.listings.download_reconciliation import reconciled
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from assets.listings.model_downloads import Populations, downloads_of_models, month_basis
-from assets.listings.opening_counters import OPENING_COUNTERS
-from pipeline.months import closing_of, opening_of
-from pipeline.reference.flagged import FlaggedModels
+from pipeline.months import closing_of
+from tests.assets.listings.scenario import AUGUST, LONG_AGO, measure, repository
 
-AUGUST = date(2025, 8, 1)
-LONG_AGO = datetime(2023, 1, 1, tzinfo=UTC)
-NOTHING_FLAGGED = FlaggedModels((), ())
 IN_AUGUST = datetime(2025, 8, 10, tzinfo=UTC)
 
 
-def repository(hub_id, all_time, *, created_at=LONG_AGO, downloads_30d=0, pipeline_tag=None):
-    return {
-        "hub_id": hub_id,
-        "model_id": f"maker/{hub_id}",
-        "namespace": "maker",
-        "created_at": created_at,
-        "downloads_all_time": all_time,
-        "downloads_30d": downloads_30d,
-        "pipeline_tag": pipeline_tag,
-        "source": "test",
-        "source_revision": "1",
-    }
-
-
-def observed(table, rows, at):
-    complete = [dict.fromkeys(table.schema) | {"month": AUGUST, "observed_at": at} | row for row in rows]
-    return pl.LazyFrame([{name: row.get(name) for name in table.schema} for row in complete], schema=table.schema)
-
-
-def measure(closing, opening, *, closed_at=None, opened_at=None, flagged=NOTHING_FLAGGED):
-    closing = observed(HUB_SNAPSHOTS, closing, closed_at or closing_of(AUGUST))
-    opening = observed(OPENING_COUNTERS, opening, opened_at or opening_of(AUGUST))
-    basis = month_basis(AUGUST, closing, opening)
-    rows = downloads_of_models(basis, closing, opening, Populations(["text-generation"], flagged))
-    accounts = reconciled(basis, rows, closing, opening).collect()
-    return basis, rows.sort("hub_id").collect(), accounts
-
-
-def flow_of(rows, hub_id):
-    return rows.row(by_predicate=pl.col("hub_id") == hub_id, named=True)
-
-
 def test_the_flow_is_the_growth_of_the_cumulative_counter():
-    basis, rows, _ = measure([repository("a", 150)], [repository("a", 100)])
-    assert (basis.basis, basis.quality) == ("all_time_delta", "exact")
-    assert flow_of(rows, "a")["downloads"] == 50
-    assert flow_of(rows, "a")["flow_case"] == "continued"
+    month = measure([repository("a", 150)], [repository("a", 100)])
+    assert (month.basis.basis, month.basis.quality) == ("all_time_delta", "exact")
+    assert month.flow("a")["downloads"] == 50
+    assert month.flow("a")["flow_case"] == "continued"
 
 
 @pytest.mark.parametrize("counted_before", [100, None], ids=["cumulative", "30 days"])
@@ -68,84 +29,84 @@ def test_what_is_measured_of_a_repository_is_the_same_to_the_last_digit_in_whate
     ]
     opening = [repository(f"{n:03}", counted_before) for n in range(60)]
     measured = ["hub_id", "downloads", "age_days"]
-    _, together, _ = measure(closing, opening, **when)
-    alone = [measure([one], [before], **when)[1] for one, before in zip(closing, opening, strict=True)]
-    assert together.select(measured).rows() == pl.concat(alone).select(measured).rows()
+    together = measure(closing, opening, **when)
+    alone = [measure([one], [before], **when).rows for one, before in zip(closing, opening, strict=True)]
+    assert together.rows.select(measured).rows() == pl.concat(alone).select(measured).rows()
 
 
 def test_a_repository_created_in_the_month_starts_at_nothing():
-    _, rows, _ = measure([repository("a", 1), repository("new", 70, created_at=IN_AUGUST)], [repository("a", 1)])
-    assert flow_of(rows, "new")["downloads"] == 70
-    assert flow_of(rows, "new")["flow_case"] == "created"
+    month = measure([repository("a", 1), repository("new", 70, created_at=IN_AUGUST)], [repository("a", 1)])
+    assert month.flow("new")["downloads"] == 70
+    assert month.flow("new")["flow_case"] == "created"
 
 
 def test_one_first_seen_but_created_earlier_is_left_out_and_counted():
-    _, rows, accounts = measure([repository("a", 1), repository("late", 9_000)], [repository("a", 1)])
-    assert flow_of(rows, "late")["downloads"] == 0
-    assert accounts.row(by_predicate=pl.col("flow_case") == "late_arrival", named=True)["models"] == 1
+    month = measure([repository("a", 1), repository("late", 9_000)], [repository("a", 1)])
+    assert month.flow("late")["downloads"] == 0
+    assert month.case("late_arrival")["models"] == 1
 
 
 def test_a_counter_that_fell_is_no_flow_and_its_loss_is_counted():
-    _, rows, accounts = measure([repository("a", 40)], [repository("a", 100)])
-    assert flow_of(rows, "a")["downloads"] == 0
-    assert flow_of(rows, "a")["downloads_lost"] == 60
-    assert accounts.row(by_predicate=pl.col("flow_case") == "counter_reset", named=True)["downloads_lost"] == 60
+    month = measure([repository("a", 40)], [repository("a", 100)])
+    assert month.flow("a")["downloads"] == 0
+    assert month.flow("a")["downloads_lost"] == 60
+    assert month.case("counter_reset")["downloads_lost"] == 60
 
 
 def test_one_that_is_gone_has_no_row_and_is_counted():
-    _, rows, accounts = measure([repository("a", 1)], [repository("a", 1), repository("gone", 5)])
-    assert rows["hub_id"].to_list() == ["a"]
-    assert accounts.row(by_predicate=pl.col("flow_case") == "disappeared", named=True)["models"] == 1
+    month = measure([repository("a", 1)], [repository("a", 1), repository("gone", 5)])
+    assert month.rows["hub_id"].to_list() == ["a"]
+    assert month.case("disappeared")["models"] == 1
 
 
 def test_a_rename_changes_nothing_since_the_id_stays():
     renamed = repository("a", 150) | {"model_id": "new-name/a"}
-    _, rows, _ = measure([renamed], [repository("a", 100)])
-    assert flow_of(rows, "a")["downloads"] == 50
+    month = measure([renamed], [repository("a", 100)])
+    assert month.flow("a")["downloads"] == 50
 
 
 def test_observations_away_from_the_boundaries_are_scaled_to_the_month():
     late = closing_of(AUGUST) + timedelta(days=2)
-    basis, rows, _ = measure([repository("a", 133)], [repository("a", 100)], closed_at=late)
-    assert basis.quality == "scaled"
-    assert flow_of(rows, "a")["downloads"] == pytest.approx(33 * 31 / 33)
+    month = measure([repository("a", 133)], [repository("a", 100)], closed_at=late)
+    assert month.basis.quality == "scaled"
+    assert month.flow("a")["downloads"] == pytest.approx(33 * 31 / 33)
 
 
 def test_without_the_cumulative_counter_at_both_ends_the_month_rests_on_the_30_day_counter():
-    basis, rows, _ = measure([repository("a", 150, downloads_30d=60)], [repository("a", None)])
-    assert (basis.basis, basis.quality) == ("rolling_30d", "estimated")
-    assert flow_of(rows, "a")["downloads"] == 60 * 31 / 30
+    month = measure([repository("a", 150, downloads_30d=60)], [repository("a", None)])
+    assert (month.basis.basis, month.basis.quality) == ("rolling_30d", "estimated")
+    assert month.flow("a")["downloads"] == 60 * 31 / 30
 
 
 def test_a_month_with_no_opening_at_all_is_estimated():
-    basis, rows, _ = measure([repository("a", 150, downloads_30d=60)], [])
-    assert basis.basis == "rolling_30d"
-    assert rows["flow_case"].to_list() == ["estimated"]
+    month = measure([repository("a", 150, downloads_30d=60)], [])
+    assert month.basis.basis == "rolling_30d"
+    assert month.rows["flow_case"].to_list() == ["estimated"]
 
 
 def test_a_few_missing_counters_do_not_change_the_basis():
     many = [repository(f"m{number:02d}", 10) for number in range(99)]
-    basis, rows, _ = measure([*many, repository("x", None)], [*many, repository("x", 3)])
-    assert basis.basis == "all_time_delta"
-    assert flow_of(rows, "x")["flow_case"] == "not_counted"
+    month = measure([*many, repository("x", None)], [*many, repository("x", 3)])
+    assert month.basis.basis == "all_time_delta"
+    assert month.flow("x")["flow_case"] == "not_counted"
 
 
 @pytest.mark.parametrize(("age_days", "is_new"), [(365, True), (365.001, False)])
 def test_new_means_at_most_365_days_old_at_the_close(age_days, is_new):
     created = closing_of(AUGUST) - timedelta(days=age_days)
-    _, rows, _ = measure([repository("a", 1, created_at=created)], [repository("a", 1)])
-    assert rows["is_new"].to_list() == [is_new]
+    month = measure([repository("a", 1, created_at=created)], [repository("a", 1)])
+    assert month.rows["is_new"].to_list() == [is_new]
 
 
 def test_a_model_of_unknown_age_is_not_new():
-    _, rows, _ = measure([repository("a", 1, created_at=None)], [repository("a", 1)])
-    assert rows["is_new"].to_list() == [False]
+    month = measure([repository("a", 1, created_at=None)], [repository("a", 1)])
+    assert month.rows["is_new"].to_list() == [False]
 
 
 def test_language_models_are_told_by_their_task():
     closing = [repository("a", 1, pipeline_tag="text-generation"), repository("b", 1, pipeline_tag="text-to-image")]
-    _, rows, _ = measure(closing, closing)
-    assert rows["is_language_model"].to_list() == [True, False]
+    month = measure(closing, closing)
+    assert month.rows["is_language_model"].to_list() == [True, False]
 
 
 def test_flagged_traffic_is_marked_and_still_counted():
@@ -153,10 +114,10 @@ def test_flagged_traffic_is_marked_and_still_counted():
     closing[0] |= {"model_id": "ci/tested", "namespace": "ci"}
     closing.append(repository("oldest", 30) | {"model_id": "gpt2", "namespace": None})
     opening = [row | {"downloads_all_time": 10} for row in closing]
-    _, rows, _ = measure(closing, opening, flagged=FlaggedModels(("maker/burst", "renamed"), ("ci",)))
-    assert rows.filter("is_flagged")["hub_id"].to_list() == ["burst", "renamed", "tested"]
-    assert rows["is_flagged"].null_count() == 0
-    assert rows["downloads"].to_list() == [20] * 5
+    month = measure(closing, opening, flagged=("maker/burst", "renamed", "ci/*"))
+    assert month.rows.filter("is_flagged")["hub_id"].to_list() == ["burst", "renamed", "tested"]
+    assert month.rows["is_flagged"].null_count() == 0
+    assert month.rows["downloads"].to_list() == [20] * 5
 
 
 counters = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 10**12), min_size=1)
@@ -164,12 +125,12 @@ counters = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 10**12), 
 
 @given(opening=counters, closing=counters)
 def test_every_download_between_the_observations_is_accounted_for(opening, closing):
-    _, rows, accounts = measure(
+    month = measure(
         [repository(hub_id, counter) for hub_id, counter in closing.items()],
         [repository(hub_id, counter) for hub_id, counter in opening.items()],
     )
     both = closing.keys() & opening.keys()
     growth = sum(closing[hub_id] - opening[hub_id] for hub_id in both)
-    assert rows["downloads"].sum() - rows["downloads_lost"].sum() == pytest.approx(growth, rel=1e-9)
-    assert accounts.filter(pl.col("flow_case") != "disappeared")["models"].sum() == len(closing)
-    assert rows["downloads"].min() >= 0
+    assert month.rows["downloads"].sum() - month.rows["downloads_lost"].sum() == pytest.approx(growth, rel=1e-9)
+    assert month.by_case.filter(pl.col("flow_case") != "disappeared")["models"].sum() == len(closing)
+    assert month.rows["downloads"].min() >= 0

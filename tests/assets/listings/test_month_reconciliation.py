@@ -4,71 +4,49 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from assets.listings.download_reconciliation import reconciled
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from assets.listings.model_downloads import Populations, downloads_of_models, month_basis
-from assets.listings.month_reconciliation import KnownOfMonth, whole_month
-from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.errors import CensusError
-from pipeline.months import closing_of, opening_of
-from pipeline.reference.flagged import FlaggedModels
+from pipeline.months import closing_of, days_in, opening_of
 from pipeline.reference.incidents import Incident, incidents_between, plausible_downloads
 from pipeline.reference.lists import read_list
-
-MAY = date(2025, 5, 1)
-
-
-def observed(table, rows, at):
-    complete = [{"month": MAY, "observed_at": at, "source": "test", "source_revision": "1"} | row for row in rows]
-    return pl.LazyFrame([{name: row.get(name) for name in table.schema} for row in complete], schema=table.schema)
-
-
-def accounts_of(closing, opening, *, incidents=(), plausible=None, closed_at=None, flagged=()):
-    closing = observed(HUB_SNAPSHOTS, closing, closed_at or closing_of(MAY))
-    opening = observed(OPENING_COUNTERS, opening, opening_of(MAY))
-    basis = month_basis(MAY, closing, opening)
-    rows = downloads_of_models(basis, closing, opening, Populations([], FlaggedModels(flagged, ())))
-    by_case = reconciled(basis, rows, closing, opening).collect()
-    known = KnownOfMonth(incidents, plausible)
-    return whole_month(by_case, rows, closing, opening, known).row(0, named=True)
-
-
-def repository(hub_id, all_time, **more):
-    return {"hub_id": hub_id, "model_id": f"maker/{hub_id}", "downloads_all_time": all_time, "downloads_30d": 0} | more
+from tests.assets.listings.scenario import AUGUST, measure, repository
 
 
 def test_the_scaling_says_how_what_was_observed_became_the_month():
-    month = accounts_of([repository("a", 133)], [repository("a", 100)], closed_at=closing_of(MAY) + timedelta(days=2))
+    month = measure(
+        [repository("a", 133)], [repository("a", 100)], closed_at=closing_of(AUGUST) + timedelta(days=2)
+    ).whole
     assert (month["days_observed"], month["scaling"]) == (33, pytest.approx(31 / 33))
     assert month["downloads"] == pytest.approx(31)
 
 
 def test_the_total_stands_beside_that_of_the_30_day_counters():
-    month = accounts_of([repository("a", 120, downloads_30d=10)], [repository("a", 100)])
+    month = measure([repository("a", 120, downloads_30d=10)], [repository("a", 100)]).whole
     assert month["downloads_by_30d_counter"] == pytest.approx(10 * 31 / 30)
     assert month["ratio_to_30d_counter"] == pytest.approx(20 / (10 * 31 / 30))
 
 
 def test_renamed_and_flagged_repositories_are_counted_and_measured():
     closing = [repository("a", 120, model_id="maker/new-name"), repository("b", 50)]
-    month = accounts_of(closing, [repository("a", 100), repository("b", 20)], flagged=("b",))
+    month = measure(closing, [repository("a", 100), repository("b", 20)], flagged=("b",)).whole
     assert (month["models_renamed"], month["downloads"]) == (1, 50)
     assert (month["models_flagged"], month["downloads_flagged"]) == (1, 30)
 
 
 @pytest.mark.parametrize(("low", "is_plausible"), [(0.5, True), (1.5, False)])
 def test_a_total_outside_the_plausible_range_is_not_plausible(low, is_plausible):
-    month = accounts_of([repository("a", 131)], [repository("a", 100)], plausible=(low, 9.0))
+    month = measure([repository("a", 131)], [repository("a", 100)], plausible=(low, 9.0)).whole
     assert month["is_plausible"] is is_plausible
 
 
 def test_incidents_are_told_and_those_that_spoil_an_observation_apart():
     roll_back = Incident("roll_back", date(2025, 5, 19), date(2025, 5, 22), "hub")
-    freeze = Incident("freeze", date(2025, 6, 1), date(2025, 6, 1), "hub")
-    month = accounts_of([repository("a", 1)], [repository("a", 1)], incidents=[roll_back, freeze])
-    assert month["incidents"] == "roll_back 2025-05-19..2025-05-22 (hub); freeze 2025-06-01 (hub)"
-    assert month["incidents_at_observation"] == "freeze 2025-06-01 (hub)"
+    freeze = Incident("freeze", date(2025, 9, 1), date(2025, 9, 1), "hub")
+    month = measure([repository("a", 1)], [repository("a", 1)], incidents=[roll_back, freeze]).whole
+    assert month["incidents"] == "roll_back 2025-05-19..2025-05-22 (hub); freeze 2025-09-01 (hub)"
+    assert month["incidents_at_observation"] == "freeze 2025-09-01 (hub)"
 
 
 def test_incidents_of_another_archive_do_not_concern_a_month():
@@ -80,7 +58,7 @@ def test_incidents_of_another_archive_do_not_concern_a_month():
 def test_the_roll_back_of_may_2025_is_known_in_may_alone():
     found = [
         [str(incident) for incident in incidents_between(opening_of(month), closing_of(month), "hub_stats")]
-        for month in (date(2025, 4, 1), MAY)
+        for month in (date(2025, 4, 1), date(2025, 5, 1))
     ]
     assert found == [[], ["roll_back 2025-05-19..2025-05-22 (hub)"]]
 
@@ -102,4 +80,41 @@ def test_a_day_that_is_none_is_refused(monkeypatch):
     lines = pl.DataFrame({"kind": ["freeze"], "first_day": ["soon"], "last_day": ["later"], "scope": ["hub"]})
     monkeypatch.setattr("pipeline.reference.incidents.read_list", lambda _: lines)
     with pytest.raises(CensusError, match=r"incidents\.csv has a day that is none"):
-        incidents_between(opening_of(MAY), closing_of(MAY), "hub")
+        incidents_between(opening_of(AUGUST), closing_of(AUGUST), "hub")
+
+
+COUNTERS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 10**12), min_size=1)
+
+
+@given(
+    opened=COUNTERS,
+    closed=COUNTERS,
+    renamed=st.sets(st.sampled_from("abcdefgh")),
+    flagged=st.sets(st.sampled_from("abcdefgh")),
+    late=st.integers(0, 3),
+    plausible=st.none() | st.tuples(st.floats(0, 1e12), st.floats(0, 1e12)).map(sorted),
+)
+@settings(max_examples=15)
+def test_the_month_as_a_whole_is_what_its_rows_say(opened, closed, renamed, flagged, late, plausible):
+    closing = [
+        repository(
+            hub_id, counter, downloads_30d=counter // 10, model_id=f"new/{hub_id}" if hub_id in renamed else hub_id
+        )
+        for hub_id, counter in closed.items()
+    ]
+    opening = [repository(hub_id, counter, model_id=hub_id) for hub_id, counter in opened.items()]
+    closed_at = closing_of(AUGUST) + timedelta(days=late)
+    found = measure(closing, opening, closed_at=closed_at, flagged=tuple(flagged), plausible=plausible)
+    month, measured = found.whole, found.rows
+    assert month["downloads"] == measured["downloads"].sum()
+    assert month["downloads_a_day"] == pytest.approx(float(month["downloads"]) / days_in(AUGUST))
+    assert month["models_renamed"] == len(renamed & opened.keys() & closed.keys())
+    flagged_rows = measured.filter("is_flagged")
+    assert (month["models_flagged"], month["downloads_flagged"]) == (
+        flagged_rows.height,
+        flagged_rows["downloads"].sum(),
+    )
+    if plausible:
+        assert month["is_plausible"] == (plausible[0] <= month["downloads_a_day"] <= plausible[1])
+    else:
+        assert month["is_plausible"] is None

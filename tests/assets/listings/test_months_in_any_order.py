@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from assets.listings.boundary import COUNTED
+from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from assets.listings.model_downloads import MODEL_DOWNLOADS, Populations, downloads_of_models, month_basis
-from assets.listings.opening_counters import OPENING_COUNTERS, counters_at_opening, opening_snapshot
+from assets.listings.opening_counters import OPENING_COUNTERS, closing_counters_before, counters_at_opening
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
@@ -29,12 +31,16 @@ def backfilled(lake, source, months):
     for month in months:
         lake.write(HUB_SNAPSHOTS, month, snapshot_rows(source.closing_snapshot(month), month))
         closing = lake.scan(HUB_SNAPSHOTS, month)
-        lake.write(OPENING_COUNTERS, month, counters_at_opening(opening_snapshot(month, source, lake), closing, month))
+        lake.write(CLOSING_COUNTERS, month, read_boundary(month, closing, source).counters)
+        before = closing_counters_before(month, source, lake)
+        lake.write(OPENING_COUNTERS, month, counters_at_opening(before, closing, month))
         opening = lake.scan(OPENING_COUNTERS, month)
-        basis = month_basis(month, closing, opening)
+        counters = closing.join(lake.scan(CLOSING_COUNTERS, month).select("hub_id", *COUNTED), on="hub_id")
+        basis = month_basis(month, counters, opening)
         populations = Populations(["text-generation"], flagged_models(month))
-        lake.write(MODEL_DOWNLOADS, month, downloads_of_models(basis, closing, opening, populations))
-        digests[month] = [lake.digest(table, month) for table in (HUB_SNAPSHOTS, OPENING_COUNTERS, MODEL_DOWNLOADS)]
+        lake.write(MODEL_DOWNLOADS, month, downloads_of_models(basis, counters, opening, populations))
+        written = (HUB_SNAPSHOTS, CLOSING_COUNTERS, OPENING_COUNTERS, MODEL_DOWNLOADS)
+        digests[month] = [lake.digest(table, month) for table in written]
     return digests
 
 

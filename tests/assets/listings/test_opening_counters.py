@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
-from assets.listings.opening_counters import opening_snapshot
+from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
+from assets.listings.hub_snapshots import snapshot_rows
+from assets.listings.opening_counters import closing_counters_before
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
 from pipeline.sources.observations import OBSERVATION_SCHEMA
@@ -28,6 +29,9 @@ class Source:
         missing = [pl.lit(None, dtype).alias(name) for name, dtype in OBSERVATION_SCHEMA.items() if "_id" not in name]
         return Snapshot(rows.with_columns(missing), datetime(2025, 9, 1, tzinfo=UTC), self.name, "1")
 
+    def counters_around(self, month, snapshot_revision):
+        return ()
+
 
 @pytest.fixture
 def lake_after(tmp_path):
@@ -35,14 +39,16 @@ def lake_after(tmp_path):
 
     def kept(name):
         lake = Lake(str(tmp_path / name))
-        lake.write(HUB_SNAPSHOTS, AUGUST, snapshot_rows(Source(name, AUGUST).closing_snapshot(AUGUST), AUGUST))
+        source = Source(name, AUGUST)
+        snapshot = snapshot_rows(source.closing_snapshot(AUGUST), AUGUST)
+        lake.write(CLOSING_COUNTERS, AUGUST, read_boundary(AUGUST, snapshot, source).counters)
         return lake
 
     return kept
 
 
 def opened_from(source, lake):
-    return opening_snapshot(SEPTEMBER, source, lake).collect()["source"].to_list()
+    return closing_counters_before(SEPTEMBER, source, lake).collect()["source"].to_list()
 
 
 def test_what_the_lake_has_from_the_same_source_opens_the_month(lake_after):

@@ -1,6 +1,6 @@
-"""Months of any models: what is counted of them adds up, and nobody is counted twice, in every table that follows."""
+"""Months of any models: what is counted of them adds up, and nobody is counted twice."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import polars as pl
 import pytest
@@ -13,13 +13,8 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
-from assets.listings.download_reconciliation import reconciled
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from assets.listings.model_downloads import MODEL_DOWNLOADS, Populations, downloads_of_models, month_basis
-from assets.listings.month_reconciliation import KnownOfMonth, whole_month
-from assets.listings.opening_counters import OPENING_COUNTERS, counters_at_opening
-from pipeline.months import closing_of, days_in, opening_of
-from pipeline.reference.flagged import FlaggedModels
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline.reference.other_map import CountryMap
 
 AUGUST = date(2025, 8, 1)
@@ -106,54 +101,6 @@ def test_coverage_holds_every_download_and_the_unmapped_theirs(models):
     unmapped = attribution_coverage.unmapped_namespaces(month.downloads, month.attribution).collect()
     by_hand = sum(row["downloads"] for row in month.models if row["namespace"] == "d")
     assert unmapped["downloads"].sum() == pytest.approx(by_hand)
-
-
-COUNTERS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 10**12), min_size=1)
-
-
-def snapshot_of(counters, at, renamed=()):
-    return rows_of(
-        HUB_SNAPSHOTS,
-        [
-            {"month": AUGUST, "observed_at": at, "source": "test", "source_revision": "1", "hub_id": hub_id}
-            | {"model_id": f"maker/{'new' if hub_id in renamed else 'old'}-{hub_id}", "downloads_all_time": counter}
-            | {"downloads_30d": counter // 10, "created_at": datetime(2020, 1, 1, tzinfo=UTC)}
-            for hub_id, counter in counters.items()
-        ],
-    )
-
-
-@given(
-    opened=COUNTERS,
-    closed=COUNTERS,
-    renamed=st.sets(st.sampled_from("abcdefgh")),
-    flagged=st.sets(st.sampled_from("abcdefgh")),
-    late=st.integers(0, 3),
-    plausible=st.none() | st.tuples(st.floats(0, 1e12), st.floats(0, 1e12)).map(sorted),
-)
-@settings(max_examples=15)
-def test_the_accounts_of_a_month_say_what_its_rows_do(opened, closed, renamed, flagged, late, plausible):
-    closing = snapshot_of(closed, closing_of(AUGUST) + timedelta(days=late), renamed)
-    opening = counters_at_opening(snapshot_of(opened, opening_of(AUGUST)), closing, AUGUST)
-    assert set(opening.collect_schema().names()) == set(OPENING_COUNTERS.schema)
-    basis = month_basis(AUGUST, closing, opening)
-    rows = downloads_of_models(basis, closing, opening, Populations([], FlaggedModels(tuple(flagged), ())))
-    by_case = reconciled(basis, rows, closing, opening).collect()
-    known = KnownOfMonth((), tuple(plausible) if plausible else None)
-    [month] = whole_month(by_case, rows, closing, opening, known).to_dicts()
-    measured = rows.collect()
-    assert month["downloads"] == measured["downloads"].sum()
-    assert month["downloads_a_day"] == pytest.approx(float(month["downloads"]) / days_in(AUGUST))
-    assert month["models_renamed"] == len(renamed & opened.keys() & closed.keys())
-    flagged_rows = measured.filter("is_flagged")
-    assert (month["models_flagged"], month["downloads_flagged"]) == (
-        flagged_rows.height,
-        flagged_rows["downloads"].sum(),
-    )
-    if plausible:
-        assert month["is_plausible"] == (plausible[0] <= month["downloads_a_day"] <= plausible[1])
-    else:
-        assert month["is_plausible"] is None
 
 
 LISTINGS = st.lists(

@@ -1,0 +1,179 @@
+"""`listings/closing_counters` and `listings/counter_days`: the counters at the month's close, and how they got there.
+
+One step for both: the observations around a boundary are read once.
+"""
+
+import datetime as dt
+
+import dagster as dg
+import polars as pl
+
+from assets.columns import (
+    CREATED_AT,
+    DOWNLOADS_ALL_TIME,
+    HUB_ID,
+    MODEL_ID,
+    MONTH,
+    OBSERVED_AT,
+    SOURCE,
+    SOURCE_REVISION,
+)
+from assets.listings.boundary import ALL_COHORTS, BOUNDARIES, STATES, BoundaryCounters, counters_at
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, IDENTIFIED_BY
+from pipeline import settings
+from pipeline.months import closing_of
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.resources import SnapshotSourceResource
+from pipeline.orchestration.table_assets import inputs, table_assets
+from pipeline.reference.incidents import incidents_between
+from pipeline.schema.declaration import DECIMAL, TIMESTAMP, Column, Rule, Table, TableFrames
+from pipeline.sources.snapshots import SnapshotSource
+from pipeline.synthetic import is_synthetic
+
+BOUNDARY_RULE = "boundary_rule"
+"""Under which name a month states how its boundaries are read."""
+
+STATE_OF = {"freeze": "frozen", "roll_back": "rolled_back"}
+"""What counters do in an incident that `incidents.csv` names."""
+
+BOUNDARY = Column(
+    "boundary",
+    pl.String,
+    "How the counter at the boundary is known: `measured` (observed there), `interpolated` (between the observations "
+    "before and after), `bridged_freeze` or `bridged_rollback` (the same, over observations in which the counter stood "
+    "still or had fallen), `nearest` (only one observation can be used); absent without a counter.",
+    nullable=True,
+    values=BOUNDARIES,
+)
+COUNTERS = (
+    MONTH,
+    HUB_ID,
+    MODEL_ID,
+    IDENTIFIED_BY,
+    CREATED_AT.optional(),
+    DOWNLOADS_ALL_TIME.optional(),
+    Column(
+        "counter",
+        DECIMAL,
+        "The cumulative counter at `counted_at`.",
+        "downloads",
+        nullable=True,
+        minimum=0,
+    ),
+    Column("counted_at", TIMESTAMP, "The boundary; with `nearest` the time of the observation.", "UTC"),
+    BOUNDARY,
+    OBSERVED_AT,
+    SOURCE,
+    SOURCE_REVISION,
+)
+"""The counter of a repository at a boundary, beside what the snapshot nearest to it says."""
+
+CLOSING_COUNTERS = Table(
+    group="listings",
+    name="closing_counters",
+    grain="public model repository at the month's close",
+    description=(
+        "The cumulative counters at the boundary that closes the month, read model by model from the observations on "
+        "both sides of it: days on which counters stood still or had fallen are bridged."
+    ),
+    columns=COUNTERS,
+    key=("hub_id",),
+)
+
+
+def _otherwise_known(frames: TableFrames) -> pl.LazyFrame:
+    """Days that are found and not known, or known and not found, among those around the month's close."""
+    rows: list[tuple[dt.date, str]] = []
+    days = frames.scan("listings/counter_days").filter(cohort=ALL_COHORTS).collect()
+    if days.height and not is_synthetic(days["source"][0]):
+        known = _known_states(days)
+        found = [(row["observed_from"].date(), row["observed_until"].date(), row["state"]) for row in days.to_dicts()]
+        for start, end, state in found:
+            if state in STATE_OF.values() and not any(
+                state == other and first <= end and start <= last for first, last, other in known
+            ):
+                rows.append((start, f"{state} and not known"))
+        for first, last, state in known:
+            if not any(state == other and first <= end and start <= last for start, end, other in found):
+                rows.append((first, f"known as {state} and not found"))
+    return pl.LazyFrame(rows, schema={"day": pl.Date, "said": pl.String}, orient="row")
+
+
+def _known_states(days: pl.DataFrame) -> list[tuple[dt.date, dt.date, str]]:
+    """Freezes and roll-backs of the whole Hub that lie wholly among the days: first day, last day and state."""
+    start: dt.datetime = days["observed_from"].min()  # type: ignore[assignment]
+    end: dt.datetime = days["observed_until"].max()  # type: ignore[assignment]
+    return [
+        (incident.first_day, incident.last_day, STATE_OF[incident.kind])
+        for incident in incidents_between(start, end, days["source"][0])
+        if incident.kind in STATE_OF and start.date() <= incident.first_day and incident.last_day < end.date()
+    ]
+
+
+COUNTER_DAYS = Table(
+    group="listings",
+    name="counter_days",
+    grain="stretch between two observations around the month's close, and cohort of creation",
+    description=(
+        "What the counters of busy models (2,000 downloads a day or more) did from one observation to the next around "
+        "the boundary that closes the month. Where a quarter of a cohort stands still or falls, counters were frozen "
+        "or rolled back. Empty where the source has fewer than three observations, or no model is busy."
+    ),
+    columns=(
+        MONTH,
+        Column("observed_from", TIMESTAMP, "The observation at which the stretch begins.", "UTC"),
+        Column("observed_until", TIMESTAMP, "The observation at which it ends.", "UTC"),
+        Column("cohort", pl.String, "The models created in this year; `all`; `unknown` where no date is known."),
+        Column("models", pl.Int64, "Busy models observed at both ends.", "repositories", minimum=0),
+        Column("models_frozen", pl.Int64, "Those that have a counter that did not move.", "repositories", minimum=0),
+        Column("models_fallen", pl.Int64, "Those that have a counter that fell.", "repositories", minimum=0),
+        Column(
+            "state",
+            pl.String,
+            "`moving`; `frozen` or `rolled_back` from a quarter of the models on, in `all` from that in any cohort; "
+            "`unknown` with fewer than ten models.",
+            values=STATES,
+        ),
+        SOURCE,
+        SOURCE_REVISION,
+    ),
+    key=("observed_from", "cohort"),
+    may_be_empty=True,
+    rules=(
+        Rule(
+            "incidents_known",
+            "The days on which counters were frozen or rolled back are those that incidents.csv knows.",
+            _otherwise_known,
+            severity="warning",
+            quoted=("day", "said"),
+        ),
+    ),
+)
+
+
+def read_boundary(month: dt.date, snapshot: pl.LazyFrame, source: SnapshotSource) -> BoundaryCounters:
+    """The counters at the month's close of the repositories in its snapshot, by the rule that is set."""
+    if settings.boundary_rule() == "nearest":
+        return counters_at(closing_of(month), snapshot)
+    revision = snapshot.select(pl.col("source_revision").first()).collect().item()
+    return counters_at(closing_of(month), snapshot, source.counters_around(month, revision))
+
+
+@table_assets(
+    "closing_counters",
+    {CLOSING_COUNTERS: [HUB_SNAPSHOTS], COUNTER_DAYS: [HUB_SNAPSHOTS]},
+    ins=inputs(snapshot=HUB_SNAPSHOTS),
+    reads_network=True,
+)
+def closing_counters(
+    context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, snapshot_source: SnapshotSourceResource
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The counters at the month's close, and what counters did around it."""
+    month = month_of(context)
+    read = read_boundary(month, snapshot, snapshot_source.open(context.log.info))
+    for table in (CLOSING_COUNTERS, COUNTER_DAYS):
+        rule = {BOUNDARY_RULE: settings.boundary_rule()}
+        context.add_output_metadata({"made_by": rule}, output_name=table.name)
+    provenance = snapshot.select("source", "source_revision").head(1)
+    days = read.days.lazy().join(provenance, how="cross").with_columns(pl.lit(month).alias("month"))
+    return read.counters, days

@@ -1,0 +1,65 @@
+"""A month of a few repositories, observed at its opening and its close."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from assets.listings.boundary import counters_at
+from assets.listings.closing_counters import CLOSING_COUNTERS
+from assets.listings.download_reconciliation import reconciled
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.model_downloads import MonthBasis, Populations, downloads_of_models, month_basis
+from assets.listings.month_reconciliation import KnownOfMonth, whole_month
+from assets.listings.opening_counters import counters_at_opening
+from pipeline.months import closing_of, opening_of
+from pipeline.reference.flagged import FlaggedModels
+
+AUGUST = date(2025, 8, 1)
+LONG_AGO = datetime(2023, 1, 1, tzinfo=UTC)
+
+
+def repository(hub_id, all_time, **more):
+    """A repository with this cumulative counter."""
+    stated = {"hub_id": hub_id, "model_id": f"maker/{hub_id}", "namespace": "maker", "created_at": LONG_AGO}
+    return stated | {"downloads_all_time": all_time, "downloads_30d": 0} | more
+
+
+def snapshot_at(when, rows):
+    """`listings/hub_snapshots` of the rows, observed at a time; what they do not state is null."""
+    stated = {"month": AUGUST, "observed_at": when, "source": "test", "source_revision": "1", "identified_by": "hub_id"}
+    complete = [dict.fromkeys(HUB_SNAPSHOTS.schema) | stated | row for row in rows]
+    return pl.LazyFrame(complete, schema=HUB_SNAPSHOTS.schema)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a month comes to."""
+
+    basis: MonthBasis
+    rows: pl.DataFrame
+    by_case: pl.DataFrame
+    whole: dict
+
+    def flow(self, hub_id):
+        """The row of a repository."""
+        return self.rows.row(by_predicate=pl.col("hub_id") == hub_id, named=True)
+
+    def case(self, flow_case):
+        """The reconciliation of a flow case."""
+        return self.by_case.row(by_predicate=pl.col("flow_case") == flow_case, named=True)
+
+
+def measure(closing, opening, *, closed_at=None, opened_at=None, flagged=(), incidents=(), plausible=None):
+    """August 2025 with these repositories at its close and at its opening, by default observed at the boundaries."""
+    snapshot = snapshot_at(closed_at or closing_of(AUGUST), closing)
+    before = counters_at(opening_of(AUGUST), snapshot_at(opened_at or opening_of(AUGUST), opening)).counters
+    counters = counters_at(closing_of(AUGUST), snapshot).counters
+    opened = counters_at_opening(before.select(CLOSING_COUNTERS.schema.names()), snapshot, AUGUST)
+    basis = month_basis(AUGUST, counters, opened)
+    namespaces = tuple(name.removesuffix("/*") for name in flagged if name.endswith("/*"))
+    populations = Populations(["text-generation"], FlaggedModels(tuple(flagged), namespaces))
+    rows = downloads_of_models(basis, counters, opened, populations)
+    by_case = reconciled(basis, rows, counters, opened).collect()
+    [whole] = whole_month(by_case, rows, counters, opened, KnownOfMonth(incidents, plausible)).to_dicts()
+    return Measured(basis, rows.sort("hub_id").collect(), by_case, whole)
