@@ -12,7 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
+from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
+from assets.listings.hub_snapshots import snapshot_rows
 from benchmarks.dumps import MONTH, month_dumps
 from benchmarks.stages import Stage
 from pipeline.lake.store import Lake
@@ -28,7 +29,7 @@ def prepare(folder: Path, models: int) -> None:
     before = previous_month(MONTH)
     source = FolderSource(month_dumps(folder, models), AccountDirectory(folder / "accounts"))
     opening = snapshot_rows(source.closing_snapshot(before), before)
-    Lake((folder / "before").as_uri()).write(HUB_SNAPSHOTS, before, opening)
+    Lake((folder / "before").as_uri()).write(CLOSING_COUNTERS, before, read_boundary(before, opening, source).counters)
 
 
 def through_dagster(folder: Path) -> dict[str, Any]:

@@ -17,15 +17,17 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from assets.listings.boundary import counters_at
+from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from assets.listings.opening_counters import OPENING_COUNTERS, counters_at_opening
+from assets.listings.opening_counters import OPENING_COUNTERS
 from benchmarks.lineage import SHAPES, snapshot
 from benchmarks.stages import Stage
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
-from pipeline.months import add_months, opening_of
+from pipeline.months import add_months, closing_of, opening_of
 from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.manifest import MONTH_MANIFEST, manifest_of
 from pipeline.publish.publication import Choices, publish
@@ -41,7 +43,9 @@ ASKED_ABOUT = 50_000
 COPIED = (
     HUB_SNAPSHOTS,
     HUB_ACCOUNTS,
+    CLOSING_COUNTERS,
     OPENING_COUNTERS,
+    CATALOGUE["listings/counter_days"],
     CATALOGUE["attribution/model_attribution"],
     CATALOGUE["attribution/root_attribution"],
     CATALOGUE["lineage/derivations"],
@@ -49,7 +53,13 @@ COPIED = (
     CATALOGUE["lineage/origin_weights"],
 )
 """Large tables of which publishing does not read the month."""
-READ_FROM_THE_HUB = (HUB_SNAPSHOTS, HUB_ACCOUNTS, OPENING_COUNTERS)
+READ_FROM_THE_HUB = (
+    HUB_SNAPSHOTS,
+    HUB_ACCOUNTS,
+    CLOSING_COUNTERS,
+    CATALOGUE["listings/counter_days"],
+    OPENING_COUNTERS,
+)
 TASKS = ["text-generation", "text-to-image", "feature-extraction", "automatic-speech-recognition", None]
 LICENCES = ["mit", "apache-2.0", "llama3.1", "other", None]
 
@@ -142,7 +152,14 @@ def _measure_month(lake: Lake, month: dt.date, listing: pl.DataFrame, registry: 
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in HUB_SNAPSHOTS.schema.items()]
     unstated = [column for column in absent if column.meta.output_name() not in closing.columns]
     lake.write(HUB_SNAPSHOTS, month, closing.with_columns(unstated), observed)
-    lake.write(OPENING_COUNTERS, month, counters_at_opening(opening.lazy(), closing.lazy(), month))
+    for table, boundary, counters in (
+        (CLOSING_COUNTERS, closing_of(month), closing),
+        (OPENING_COUNTERS, opening_of(month), opening),
+    ):
+        known = counters_at(boundary, counters.lazy()).counters
+        lake.write(table, month, known.with_columns(pl.lit(month).alias("month")))
+    days = CATALOGUE["listings/counter_days"]
+    lake.write(days, month, pl.LazyFrame(schema=days.schema))
     lake.write(
         HUB_ACCOUNTS,
         month,

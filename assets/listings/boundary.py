@@ -114,9 +114,9 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
 
     Counters as a whole are struck where those of any cohort are.
     """
-    schema = {"observed_from": TIMESTAMP, "observed_until": TIMESTAMP, "cohort": pl.String}
-    counts = dict.fromkeys(("models", "models_frozen", "models_fallen"), pl.Int64)
-    found = [pl.DataFrame(schema=schema | counts)]
+    keys = pl.Schema({"observed_from": TIMESTAMP, "observed_until": TIMESTAMP, "cohort": pl.String})
+    counts = pl.Schema(dict.fromkeys(("models", "models_frozen", "models_fallen"), pl.Int64))
+    found = [pl.DataFrame(schema=keys | counts)]
     for n, (start, end) in enumerate(pairwise(times)) if busy.height else ():
         growth = pl.col(_growth(n))
         told = busy.select(
@@ -128,7 +128,7 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
             (growth < 0).alias("models_fallen"),
         )
         every = pl.concat([told, told.with_columns(cohort=pl.lit(ALL_COHORTS))])
-        found.append(every.group_by(*schema).agg(pl.col(*counts).sum().cast(pl.Int64)))
+        found.append(every.group_by(*keys).agg(pl.col(*counts).sum().cast(pl.Int64)))
     is_struck = pl.col("state").is_in(["frozen", "rolled_back"])
     of_a_cohort = pl.col("state").filter(is_struck).first().over("observed_from")
     return (
@@ -190,11 +190,11 @@ def _struck(days: pl.DataFrame, busy: pl.DataFrame, times: Sequence[datetime]) -
 def _caught_up(busy: pl.DataFrame, times: Sequence[datetime], start: int) -> int:
     """The last observation before the models that stood still on a stretch have caught up."""
     hit = busy.filter(pl.col(_growth(start)) == 0)
-    usual: float = hit["rate"].sum()
+    usual = float(hit["rate"].sum())
     owed = usual * ((times[start + 1] - times[start]) / DAY)
     repaid = 0.0
     for later in range(start + 1, len(times) - 1):
-        repaid += hit[_growth(later)].sum() - usual * ((times[later + 1] - times[later]) / DAY)
+        repaid += float(hit[_growth(later)].sum()) - usual * ((times[later + 1] - times[later]) / DAY)
         if repaid >= REPAID_SHARE * owed:
             return later
     return len(times) - 1

@@ -160,7 +160,7 @@ def read_boundary(month: dt.date, snapshot: pl.LazyFrame, source: SnapshotSource
 
 
 @table_assets(
-    "closing_counters",
+    "listings__closing_counters",
     {CLOSING_COUNTERS: [HUB_SNAPSHOTS], COUNTER_DAYS: [HUB_SNAPSHOTS]},
     ins=inputs(snapshot=HUB_SNAPSHOTS),
     reads_network=True,

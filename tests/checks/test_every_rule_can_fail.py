@@ -21,6 +21,8 @@ ATTRIBUTION, COVERAGE = "attribution/model_attribution", "attribution/attributio
 DERIVATIONS, RECONCILIATION = "lineage/derivations", "lineage/derivation_reconciliation"
 MODELS, WEIGHTS = "models/models", "lineage/origin_weights"
 APRIL, A_MOMENT = date(2025, 4, 1), datetime(2025, 4, 30, tzinfo=UTC)
+OCTOBER = datetime(2025, 10, 1, tzinfo=UTC)
+"""The first moment of a day on which counters are known to have been frozen."""
 Month = Mapping[str, pl.DataFrame]
 Columns = Mapping[str, list[Any]]
 
@@ -247,6 +249,18 @@ SCENARIOS: Mapping[str, Callable[[str], Scenario]] = {
     "cycle_share": lambda path: share_of(path, "is_in_cycle", True, False, 1),
     "orphan_share": lambda path: share_of(path, "is_orphan", True, False, 10, is_derivative=[True] * 100),
     "values_readable": lambda path: either(path, {"unreadable": [None, []]}, {"unreadable": [None, ["likes: 3k"]]}),
+    "incidents_known": lambda path: either(
+        path,
+        {
+            "observed_from": [OCTOBER + timedelta(day) for day in (-1, 0, 1)],
+            "observed_until": [OCTOBER + timedelta(day) for day in (0, 1, 2)],
+            "cohort": ["all"] * 3,
+            "state": ["moving", "frozen", "unknown"],
+            "source": ["hub_stats"] * 3,
+        },
+        {"state": ["moving"] * 3},
+        {"state": ["moving", "frozen", "rolled_back"]},
+    ),
     "still_listed": gone(5, 100),
     "no_stretch_gone": gone(999, 3000, first=20),
     "gone_share": gone(2, 100),
