@@ -6,6 +6,7 @@ from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
 from assets.columns import MONTH
 from assets.expressions import ratio
+from assets.listings.boundary_reconciliation import BOUNDARY_RECONCILIATION
 from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
@@ -13,11 +14,12 @@ from pipeline.schema.published import PublishedMonths, PublishedTable
 
 
 def _coverage(months: PublishedMonths) -> pl.LazyFrame:
-    return coverage(months.scan(DOWNLOAD_RECONCILIATION), months.scan(ATTRIBUTION_COVERAGE)).lazy()
+    tables = (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION, ATTRIBUTION_COVERAGE)
+    return coverage(*(months.scan(table) for table in tables)).lazy()
 
 
-def coverage(reconciliation: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
-    """The rows of `coverage` from the reconciliation of downloads and the coverage of attribution, of all months."""
+def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
+    """The rows of `coverage` from both reconciliations of downloads and the coverage of attribution, of all months."""
     came_to = (
         pl.when(pl.col("method") == UNMAPPED)
         .then(pl.lit(UNMAPPED))
@@ -27,6 +29,7 @@ def coverage(reconciliation: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.Data
     )
     aspects = {
         "measurement": reconciliation.select("month", pl.col("flow_case").alias("member"), "models", "downloads"),
+        "boundary": boundaries.select("month", pl.col("boundary").alias("member"), "models", "downloads"),
         "attribution": _by_member(attribution, pl.col("method")),
         "attributed_to": _by_member(attribution, came_to),
     }
@@ -59,10 +62,15 @@ COVERAGE = PublishedTable(
             Column(
                 "aspect",
                 pl.String,
-                "`measurement` (members: flow cases), `attribution` (members: methods) or `attributed_to` (members: "
-                "`organization`, `unaffiliated`, `unmapped`).",
+                "`measurement` (members: flow cases), `boundary` (members: how counters at the boundaries are known), "
+                "`attribution` (members: methods) or `attributed_to` (members: `organization`, `unaffiliated`, "
+                "`unmapped`).",
             ),
-            Column("member", pl.String, "The flow case, the method of attribution, or what it came to."),
+            Column(
+                "member",
+                pl.String,
+                "The case, by its aspect.",
+            ),
             Column("models", pl.Int64, "Repositories.", "repositories"),
             Column("downloads", DECIMAL, "Downloads in the month.", "downloads"),
             Column("share_of_downloads", pl.Float64, "Share of the month's downloads.", "fraction"),
@@ -79,7 +87,8 @@ COVERAGE_FIGURE = Figure(
     "coverage",
     "Coverage",
     "How much of each month's downloads is attributed to an organisation, to persons, or to nobody that the registry "
-    "knows; and how they were measured: as the growth of a counter, or estimated from a 30-day counter.",
+    "knows; how they were measured: as the growth of a counter, or estimated from a 30-day counter; and how the "
+    "counters at the month's boundaries are known.",
     table="coverage",
     place=130,
     sql="""
@@ -105,6 +114,7 @@ COVERAGE_FIGURE = Figure(
     views={
         "Attributed to": {"attribution": "uploader", "aspect": "attributed_to"},
         "Measured as": {"attribution": "uploader", "aspect": "measurement"},
+        "At boundaries": {"attribution": "uploader", "aspect": "boundary"},
     },
     choice="What of",
     population="all models",

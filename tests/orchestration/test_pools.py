@@ -40,6 +40,7 @@ def test_steps_that_grow_with_the_hub_are_in_a_pool_and_those_that_do_not_are_in
     assert {name for name, pool in found.items() if pool == HUB_POOL} == {
         "listings__hub_snapshots",
         "listings__hub_accounts",
+        "listings__closing_counters",
         "listings__opening_counters",
     }
     for name in ("lineage", "models__models", "shares__country_shares", "listings__hub_snapshots__checks"):

@@ -6,6 +6,7 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.listings.boundary_reconciliation import BOUNDARY_RECONCILIATION
 from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
 from assets.published.coverage import coverage
 from assets.published.dim_account import accounts
@@ -42,7 +43,8 @@ def test_coverage_says_by_which_rule_and_to_what_the_downloads_were_attributed()
         ],
         schema_overrides={name: ATTRIBUTION_COVERAGE.schema[name] for name in ("models", "downloads")},
     )
-    covered = coverage(pl.LazyFrame(schema=DOWNLOAD_RECONCILIATION.schema), attributed)
+    nothing = (pl.LazyFrame(schema=table.schema) for table in (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION))
+    covered = coverage(*nothing, attributed)
     found = {
         (aspect, member): (models, share)
         for aspect, member, models, share in covered.select(

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from pipeline.errors import MonthNotServedError
@@ -35,6 +36,9 @@ class ArchiveOf:
     def inspect_parquet(self, repository, path, commit):
         rows, content = next(found for at, found in self.revisions.items() if f"{at:%m%d%H}" == commit)
         return RemoteFile(rows, content)
+
+    def read_columns(self, repository, path, commit, columns):
+        return pa.table({"_id": [commit], "id": [f"from/{commit}"], "downloadsAllTime": [7]})
 
     def download(self, repository, path, commit, cache):
         file = self.folder / f"{commit}.parquet"
@@ -125,3 +129,19 @@ def test_files_are_kept_unless_they_are_to_be_dropped_after_use(tmp_path):
         for month in (AUGUST, date(2025, 9, 1)):
             source.closing_snapshot(month)
         assert len(list((folder / "files").iterdir())) == left
+
+
+def test_counters_are_read_from_every_other_usable_revision_within_the_tolerance(tmp_path):
+    source = archive(
+        tmp_path,
+        before_90=(100, "a"),
+        before_20=(100, "b"),
+        before_2=(50, "c"),
+        after_3=(101, "d"),
+        after_30=(101, "d"),
+    )
+    nearest = source.closing_snapshot(AUGUST)
+    assert nearest.observed_at == CLOSE + timedelta(hours=3)
+    [other] = source.counters_around(AUGUST, nearest.source_revision)
+    assert other.observed_at == CLOSE - timedelta(hours=20)
+    assert other.rows.collect().to_dicts() == [{"hub_id": "083104", "model_id": "from/083104", "downloads_all_time": 7}]

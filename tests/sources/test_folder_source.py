@@ -198,3 +198,12 @@ def test_a_dump_of_nothing_is_refused(tmp_path, name):
         pl.DataFrame({"id": []}, schema={"id": pl.String}).write_parquet(tmp_path / name)
     with pytest.raises(UnusableSnapshotError, match=f"{name} holds no repositories"):
         source.closing_snapshot(MAY)
+
+
+def test_counters_are_read_from_the_other_dumps_near_the_boundary_that_can_be_used(tmp_path):
+    source = dumps(tmp_path, "2026-05-20.parquet", "2026-05-30.parquet", "2026-05-31.parquet", "2026-06-02.jsonl")
+    shutil.copy(tmp_path / "2026-05-30.parquet", tmp_path / "2026-06-03.parquet")
+    (tmp_path / "2026-06-01.parquet").write_text("cut")
+    nearest = source.closing_snapshot(MAY)
+    others = source.counters_around(MAY, nearest.source_revision)
+    assert [other.observed_at.day for other in others] == [30, 2]

@@ -19,6 +19,7 @@ from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from synthetic_hub.incidents import CounterIncident, DailyCounters
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -64,6 +65,29 @@ def test_twelve_months_in_order_and_in_reverse_give_the_same_files_and_the_plant
         found = in_order.scan(MODEL_DOWNLOADS, month).select("hub_id", pl.col("downloads").cast(pl.Float64)).collect()
         of_month = planted.filter(pl.col("month") == month).select("hub_id", "downloads").sort("hub_id")
         assert_frame_equal(found, of_month, abs_tol=1e-6)
+
+
+def test_months_whose_boundaries_are_bridged_share_them_and_are_the_same_in_any_order(tmp_path, monkeypatch):
+    incidents = (CounterIncident(date(2025, 7, 31), "half_freeze"), CounterIncident(date(2025, 8, 31), "roll_back"))
+    settings = WorldSettings(models=2_000, pathologies=False, daily=DailyCounters(days=3, incidents=incidents))
+    months = months_between(date(2025, 6, 1), date(2025, 9, 1))
+    in_order, in_reverse = Lake(str(tmp_path / "in-order")), Lake(str(tmp_path / "in-reverse"))
+    with LocalHub(ensure_world(tmp_path / "worlds", settings)) as hub:
+        source = archive_of(hub, tmp_path)
+        assert backfilled(in_order, source, months) == backfilled(in_reverse, source, months[::-1])
+        monkeypatch.setenv("CENSUS_BOUNDARIES", "nearest")
+        nearest = Lake(str(tmp_path / "nearest"))
+        backfilled(nearest, source, months[-2:])
+    found = pl.concat(in_order.scan(MODEL_DOWNLOADS, month) for month in months)
+    assert {"measured", "bridged_freeze", "bridged_rollback"} <= set(found.collect()["boundary"])
+    assert set(nearest.scan(MODEL_DOWNLOADS, months[-2]).collect()["boundary"].drop_nulls()) == {"measured"}
+    always = (pl.len() == len(months)) & (pl.col("flow_case") == "continued").all()
+    flows = found.group_by("hub_id").agg(pl.col("downloads").sum(), always.alias("always")).filter("always")
+    opening = in_order.scan(OPENING_COUNTERS, months[0]).select("hub_id", opened="counter")
+    closing = in_order.scan(CLOSING_COUNTERS, months[-1]).select("hub_id", closed="counter")
+    both = flows.join(opening, on="hub_id").join(closing, on="hub_id").collect()
+    assert both.height > 1_000
+    assert (both["downloads"] == both["closed"] - both["opened"]).all()
 
 
 def test_a_month_that_the_archive_missed_is_refused_and_the_next_says_that_it_is_estimated(tmp_path):
