@@ -114,9 +114,9 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
 
     Counters as a whole are struck where those of any cohort are.
     """
-    keys = pl.Schema({"observed_from": TIMESTAMP, "observed_until": TIMESTAMP, "cohort": pl.String})
-    counts = pl.Schema(dict.fromkeys(("models", "models_frozen", "models_fallen"), pl.Int64))
-    found = [pl.DataFrame(schema=keys | counts)]
+    keys, counts = ("observed_from", "observed_until", "cohort"), ("models", "models_frozen", "models_fallen")
+    types = [TIMESTAMP, TIMESTAMP, pl.String(), *[pl.Int64()] * len(counts)]
+    found = [pl.DataFrame(schema=dict(zip((*keys, *counts), types, strict=True)))]
     for n, (start, end) in enumerate(pairwise(times)) if busy.height else ():
         growth = pl.col(_growth(n))
         told = busy.select(

@@ -81,6 +81,7 @@ def facts():
         for aspect, members in (
             ("attributed_to", ("organization", "unmapped")),
             ("measurement", ("continued", "counter_reset")),
+            ("boundary", ("measured", "bridged_freeze")),
         )
         for member in members
     ]
