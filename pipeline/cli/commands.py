@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from dataclasses import replace
@@ -322,7 +323,8 @@ def serve_sample(port: int, models: int) -> None:
             hub.wait()
     except OSError as error:
         raise CensusError(
-            f"port {port} cannot be listened on ({error.strerror}): end what uses it, or choose another with --port"
+            f"port {port} cannot be listened on ({os.strerror(error.errno or 0)}): end what uses it, or choose another "
+            "with --port"
         ) from error
 
 

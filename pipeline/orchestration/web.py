@@ -124,7 +124,8 @@ def _listening(port: int) -> Iterator[socket.socket]:
         listener = socket.create_server((LOOPBACK, port))
     except OSError as error:
         raise CensusError(
-            f"port {port} cannot be listened on ({error.strerror}): end what uses it, or choose another with --port"
+            f"port {port} cannot be listened on ({os.strerror(error.errno or 0)}): end what uses it, or choose another "
+            "with --port"
         ) from error
     with listener:
         yield listener
