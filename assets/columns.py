@@ -60,6 +60,15 @@ ULTIMATE_OWNER = Column(
 ULTIMATE_OWNER_COUNTRY = Column(
     "ultimate_owner_country", pl.String, "The country of the ultimate owner's headquarters.", nullable=True
 )
+ANNOUNCED_OWNER_COUNTRY = Column(
+    "announced_owner_country",
+    pl.String,
+    "The same, purchases counted from their announcement.",
+    nullable=True,
+)
+LEGAL_COUNTRY = Column(
+    "legal_country", pl.String, "In whose register the organisation is; absent where it is not stated.", nullable=True
+)
 ROW_BASIS = Column(
     "basis", pl.String, "How the seat is known: `read` (the evidence was opened and says it) or `well_known`."
 )

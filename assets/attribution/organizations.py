@@ -5,7 +5,9 @@ import polars as pl
 
 from assets.columns import (
     ACCOUNT_BASIS,
+    ANNOUNCED_OWNER_COUNTRY,
     DEVELOPER_KIND,
+    LEGAL_COUNTRY,
     NAMESPACE,
     ORGANIZATION,
     ROW_BASIS,
@@ -39,6 +41,8 @@ ORGANIZATIONS = Table(
         Column("valid_to", pl.Date, "First day it no longer holds; empty means current.", nullable=True),
         ULTIMATE_OWNER,
         ULTIMATE_OWNER_COUNTRY,
+        ANNOUNCED_OWNER_COUNTRY,
+        LEGAL_COUNTRY,
         Column(
             "evidence",
             pl.String,

@@ -23,6 +23,7 @@ from pipeline.lake.store import Lake
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
 from pipeline.reference.registry import our_registry, read_files, read_registry, registry_defects, registry_lines
+from pipeline.reference.registry_map import merge_periods
 from pipeline.schema.shares import POPULATIONS
 
 SHOWN = 10
@@ -108,7 +109,8 @@ def export(path: Path | None) -> None:
     """Prints the map as CSV: a row for each account and period, with the owner that stands above all others."""
     shown = ("namespace", "organization", "country", "kind", "parent", "valid_from", "valid_to")
     owners = ("ultimate_owner", "ultimate_owner_country", "basis")
-    click.echo(read_registry(path).organizations.select(*shown, *owners).write_csv(), nl=False)
+    rows = read_registry(path).organizations.select(*shown, *owners)
+    click.echo(merge_periods(rows).write_csv(), nl=False)
 
 
 @registry.command()

@@ -11,7 +11,6 @@ from polars.exceptions import PolarsError
 from pipeline.errors import CensusError
 from pipeline.reference.countries import country_groups
 from pipeline.reference.registry import Registry, read_registry
-from pipeline.reference.registry_map import merge_periods
 from pipeline.reference.registry_rules import COUNTRY_CODES, MEMBERS_NOT_COUNTRIES, PERSON
 
 NOT_STATED = ("", "unknown", "other", "none", "n/a", "?")
@@ -50,13 +49,12 @@ class CountryMap:
 def under_variant(registry: Registry, variant: str) -> Registry:
     """The registry with every organisation in the country that a declared variant gives it; persons keep none."""
     country = pl.when(pl.col("country").is_not_null()).then(VARIANTS[variant][1]).alias("country")
-    placed = registry.pieces.with_columns(country)
+    placed = registry.organizations.with_columns(country)
     makers = placed.filter(pl.col("valid_to").is_null() & pl.col("country").is_not_null()).unique("organization")
     canonical = registry.canonical_models.join(
         makers.select("organization", moved="country"), on="organization", how="left", maintain_order="left"
     ).with_columns(pl.coalesce("moved", "country").alias("country"))
-    organizations = merge_periods(placed.select(registry.organizations.columns))
-    return Registry(organizations, canonical.drop("moved"), registry.digest, placed)
+    return Registry(placed, canonical.drop("moved"), registry.digest)
 
 
 def read_other(other: str, ours: Registry) -> CountryMap:

@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 from pipeline.errors import CensusError
 from pipeline.reference.lists import FOLDER
 from pipeline.reference.registry_links import LINKS
-from pipeline.reference.registry_map import MAP_COLUMNS, SEATS_OF_VARIANTS, compile_map, merge_periods
+from pipeline.reference.registry_map import MAP_COLUMNS, compile_map
 from pipeline.reference.registry_rules import RULES
 
 _KNOWN = ("evidence", "basis", "checked_on", "note")
@@ -29,21 +29,20 @@ FILES = {
 }
 """The registry's files by name, each with its columns; `canonical_models` lists the models without a namespace."""
 _DAYS = {*_PERIOD, "announced_on", "closed_on", "ended_on", "checked_on"}
-_MAY_BE_ABSENT = {"ultimate_owner", "ultimate_owner_country", "evidence", "account_basis", "checked_on", "note"}
+_MAY_BE_ABSENT = {
+    *("ultimate_owner", "ultimate_owner_country", "announced_owner_country", "legal_country"),
+    *("evidence", "account_basis", "checked_on", "note"),
+}
 """Columns that a registry in one file may lack."""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The registry's map (`organizations`), the models without a namespace, and a digest of the files.
-
-    `pieces` is the map with the countries that its variants ask for, and a row for each period of these too.
-    """
+    """The registry's map (`organizations`), the models without a namespace, and a digest of the files."""
 
     organizations: pl.DataFrame
     canonical_models: pl.DataFrame
     digest: str
-    pieces: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,10 @@ def read_registry(path: Path | None = None) -> Registry:
     if path.is_dir():
         mapped, read = compile_map(ours), [path / f"{name}.csv" for name in FILES]
     else:
-        nothing = (pl.lit(None, pl.String).alias(name) for name in SEATS_OF_VARIANTS)
-        mapped = _typed(_as_written(path, MAP_COLUMNS)).with_columns(nothing)
+        mapped = _typed(_as_written(path, MAP_COLUMNS)).select(MAP_COLUMNS)
         read = [path, our_registry() / "canonical_models.csv"]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()
-    return Registry(merge_periods(mapped.select(*MAP_COLUMNS)), _canonical(ours), digest, mapped)
+    return Registry(mapped, _canonical(ours), digest)
 
 
 def registry_defects(path: Path | None = None) -> list[Defect]:

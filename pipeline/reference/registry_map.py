@@ -12,17 +12,15 @@ Files = Mapping[str, pl.DataFrame]
 
 MAP_COLUMNS = (
     *("namespace", "organization", "country", "kind", "parent", "valid_from", "valid_to"),
-    *("ultimate_owner", "ultimate_owner_country"),
+    *("ultimate_owner", "ultimate_owner_country", "announced_owner_country", "legal_country"),
     *("evidence", "basis", "account_basis", "checked_on", "note"),
 )
-SEATS_OF_VARIANTS = ("legal_country", "announced_owner_country")
-"""Beside the map's own columns, what variants of the map need."""
 DEEPEST_OWNERSHIP = 6
 """Owners above an organisation, at most."""
 
 
 def compile_map(files: Files) -> pl.DataFrame:
-    """The map with the columns of `MAP_COLUMNS` and `SEATS_OF_VARIANTS`, in the order of the namespaces.
+    """The map with the columns of `MAP_COLUMNS`, in the order of the namespaces.
 
     Organisations are placed by their seat on each day, and owned by who had closed the purchase by then.
     """
@@ -57,7 +55,7 @@ def compile_map(files: Files) -> pl.DataFrame:
     )
     mapped = pl.concat([pieces, persons.drop("line", "name")], how="diagonal")
     order = (pl.col("namespace").str.to_lowercase(), "namespace", "valid_from")
-    return merge_periods(mapped.select(*MAP_COLUMNS, *SEATS_OF_VARIANTS).sort(*order, nulls_last=False))
+    return merge_periods(mapped.select(MAP_COLUMNS).sort(*order, nulls_last=False))
 
 
 def _periods(rows: pl.DataFrame, begin: str, end: str) -> pl.DataFrame:

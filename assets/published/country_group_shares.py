@@ -1,0 +1,126 @@
+"""`country_group_shares`: the shares of unions, regions and income groups of countries."""
+
+import polars as pl
+
+from assets.expressions import ratio
+from assets.shares.country_shares import COUNTRY_SHARES
+from assets.shares.periods import IN_LONGER_PERIODS, OF_PERIOD, over_periods, sums_over_periods
+from assets.shares.populations import POPULATION
+from assets.shares.share_table import (
+    ATTRIBUTION,
+    DENOMINATOR,
+    DIMENSION,
+    NOBODY,
+    NOT_KNOWN,
+    SHARE,
+    downloads,
+    fraction,
+)
+from pipeline.reference.countries import country_groups
+from pipeline.schema.declaration import Column, Table
+from pipeline.schema.figure import Chart, Figure, Shown
+from pipeline.schema.published import PublishedMonths, PublishedTable
+
+DIMENSION_NAME = "country_group"
+
+
+def _country_group_shares(months: PublishedMonths) -> pl.LazyFrame:
+    return country_group_shares(months.scan(COUNTRY_SHARES), country_groups().lazy())
+
+
+def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> pl.LazyFrame:
+    """The groups' shares over every period, from the months of `shares/country_shares`.
+
+    `groups` are memberships as `country_groups` has them: who is a member on a month's first day counts in the month.
+    """
+    keys = ["month", "basis", "population", "attribution"]
+    rows = country_shares.select(*keys, "member", "downloads").collect().lazy()
+    amount = pl.col("downloads")
+    whole = rows.group_by(keys).agg(
+        amount.sum().alias("denominator"),
+        amount.filter(pl.col("member").is_in(NOT_KNOWN)).sum().alias("unknown"),
+        amount.filter(~pl.col("member").is_in(NOBODY)).sum().alias("attributed"),
+    )
+    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= pl.col("month"))
+    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("month"))
+    of_members = (
+        rows.join(groups, left_on="member", right_on="country")
+        .filter(begun & not_ended)
+        .group_by(*keys, "group")
+        .agg(amount.sum())
+    )
+    monthly = (
+        whole.join(groups.select("group", "name", "kind").unique(), how="cross")
+        .join(of_members, on=[*keys, "group"], how="left")
+        .with_columns(amount.fill_null(0))
+        .rename({"group": "member", "name": "group_name"})
+    )
+    amounts = pl.col("downloads", "denominator", "unknown", "attributed").sum()
+    sums = sums_over_periods(monthly, [*keys[2:], "member", "group_name", "kind"], [amounts])
+    unknown, denominator = pl.col("unknown"), pl.col("denominator")
+    return sums.with_columns(
+        pl.lit(DIMENSION_NAME).alias("dimension"),
+        ratio(amount, denominator).alias("share"),
+        ratio(amount, pl.col("attributed")).alias("share_of_attributed"),
+        ratio(amount, denominator).alias("share_low"),
+        ratio(amount + unknown, denominator).alias("share_high"),
+        (1.0 - ratio(unknown, denominator)).alias("coverage"),
+    ).select(COUNTRY_GROUP_SHARES.table.schema.names())
+
+
+COUNTRY_GROUP_SHARES = PublishedTable(
+    Table(
+        group="published",
+        name="country_group_shares",
+        grain="month, period, population, attribution and group of countries",
+        description="What unions, regions and income groups of countries hold of the downloads.",
+        columns=(
+            *IN_LONGER_PERIODS,
+            POPULATION,
+            ATTRIBUTION,
+            DIMENSION,
+            Column("member", pl.String, "The group: `eu`, `africa`, `high_income` and so on."),
+            Column("group_name", pl.String, "The group's name."),
+            Column("kind", pl.String, "`union`, `region` or `income`.", values=("union", "region", "income")),
+            downloads("Numerator: the downloads of the countries that are members in the month."),
+            DENOMINATOR,
+            SHARE,
+            fraction("share_of_attributed", "`downloads` / (`denominator` without `unmapped` and `unaffiliated`)."),
+            fraction("share_low", "Share if none of the unmapped downloads were the group's.", maximum="share"),
+            fraction("share_high", "Share if all of the unmapped downloads were the group's.", minimum="share"),
+            fraction("coverage", "Part of the denominator that is not `unmapped`."),
+            over_periods(COUNTRY_SHARES).column("basis"),
+        ),
+        key=("month", "period", "population", "attribution", "dimension", "member"),
+        warnings=(
+            "Groups overlap: a country may be in several, and the shares of all groups do not sum to 1.",
+            "Shares are not additive: add `downloads` and `denominator`, divide last.",
+        ),
+        monthly=False,
+    ),
+    _country_group_shares,
+    references=OF_PERIOD,
+)
+
+
+COUNTRY_GROUPS_FIGURE = Figure(
+    "country-groups",
+    "Groups of countries",
+    "Of all downloads of the population in the period, the part of the members of each group. Groups overlap: their "
+    "shares do not add up to the whole.",
+    table="country_group_shares",
+    place=16,
+    sql="""
+        select group_name, kind, share, share_low, share_high, downloads, denominator, coverage
+        from country_group_shares where $of_period order by kind, downloads desc, group_name
+    """,
+    columns=(
+        Shown("group_name", "group", "text"),
+        Shown("kind", "kind", "text"),
+        Shown("share", "share", "share"),
+        Shown("share_low", "at least", "share"),
+        Shown("share_high", "at most", "share"),
+        Shown("downloads", "downloads", "count"),
+    ),
+    chart=Chart("bars", "group_name", "share", high="share_high"),
+)

@@ -1,0 +1,101 @@
+"""`variant_shares`: the countries' shares under other maps, every organisation placed by another of its facts."""
+
+from dataclasses import replace
+
+import polars as pl
+
+from assets.attribution.organizations import ORGANIZATIONS
+from assets.shares.country_shares import COUNTRY_SHARES
+from assets.shares.organization_shares import ORGANIZATION_SHARES
+from assets.shares.periods import OF_COUNTRY, OF_PERIOD, over_periods, sums_over_periods
+from assets.shares.share_table import GROUP, with_shares
+from pipeline.reference.other_map import VARIANTS
+from pipeline.schema.declaration import Column
+from pipeline.schema.figure import Chart, Figure, Shown
+from pipeline.schema.published import PublishedMonths, PublishedTable
+
+MAP = Column(
+    "map",
+    pl.String,
+    "By what organisations are placed. "
+    + "; ".join(f"`{name}`: {meaning}" for name, (meaning, _) in VARIANTS.items())
+    + ".",
+    values=tuple(VARIANTS),
+)
+IN_A_GROUP = (*GROUP, "map")
+
+
+def _variant_shares(months: PublishedMonths) -> pl.LazyFrame:
+    return variant_shares(months.scan(ORGANIZATION_SHARES), months.scan(ORGANIZATIONS))
+
+
+def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFrame:
+    """The shares over every period, from the months of `shares/organization_shares`.
+
+    `registry` is `attribution/organizations`: the rows that hold on a month's first day place its organisations. Who is
+    not in it stays where the month has placed them.
+    """
+    rows = organization_shares.select("month", "basis", *GROUP[2:4], "member", "country", "downloads").collect()
+    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= pl.col("month"))
+    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("month"))
+    valid = registry.join(rows.lazy().select("month").unique(), how="cross").filter(begun & not_ended)
+    placed = pl.concat(
+        valid.group_by("month", member="organization").agg(pl.lit(name).alias("map"), country.min().alias("placed"))
+        for name, (_, country) in VARIANTS.items()
+    )
+    monthly = (
+        rows.lazy()
+        .join(pl.LazyFrame({"map": list(VARIANTS)}), how="cross")
+        .join(placed, on=["month", "map", "member"], how="left")
+        .with_columns(pl.coalesce("placed", "country").alias("member"))
+        .group_by("month", "basis", *GROUP[2:4], "map", "member")
+        .agg(pl.col("downloads").sum())
+        .with_columns(pl.lit("country").alias("dimension"))
+    )
+    keys = [*GROUP[2:], "map", "member"]
+    sums = sums_over_periods(monthly, keys, [pl.col("downloads").sum()]).collect()
+    return with_shares(sums, IN_A_GROUP).lazy().select(VARIANT_SHARES.table.schema.names())
+
+
+VARIANT_SHARES = PublishedTable(
+    replace(
+        over_periods(COUNTRY_SHARES),
+        name="variant_shares",
+        grain="month, period, population, attribution, map and country",
+        description=(
+            "Each country's part of the downloads under other maps than ours: where an organisation's owner is, in "
+            "whose register it is, and so on. `head_office` is `country_shares` again."
+        ),
+        columns=(*(column for column in over_periods(COUNTRY_SHARES).columns if column.name != "models"), MAP),
+        key=("month", "period", "population", "attribution", "map", "dimension", "member"),
+    ),
+    _variant_shares,
+    references={**OF_PERIOD, "member": OF_COUNTRY},
+)
+
+
+VARIANTS_FIGURE = Figure(
+    "maps",
+    "Countries under other maps",
+    "Of all downloads of the population in the period, the part of each of the leading countries, if organisations "
+    "are placed by another of their facts: by their owner, by their owner with purchases that are only announced, by "
+    "their register, or with Hong Kong and Macao in China.",
+    table="variant_shares",
+    place=15,
+    sql="""
+        select member, map, share, downloads, denominator, coverage
+        from variant_shares
+        where $of_period and member in (
+          select member from variant_shares where $of_period and length(member) = 2 and map = 'head_office'
+          order by downloads desc, member limit 6
+        )
+        order by max(downloads) over (partition by member) desc, member, map
+    """,
+    columns=(
+        Shown("member", "country", "country"),
+        Shown("map", "map", "member"),
+        Shown("share", "share", "share"),
+        Shown("downloads", "downloads", "count"),
+    ),
+    chart=Chart("bars", "member", "share", group="map"),
+)
