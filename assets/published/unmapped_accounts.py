@@ -12,17 +12,17 @@ UNMAPPED_ACCOUNTS_FIGURE = Figure(
     place=135,
     sql="""
         with whole as (
-          select denominator, coverage from country_shares
-          where month = $month and period = $period and population = 'all' and attribution = 'uploader' limit 1
+          select sum(downloads) as denominator, sum(coverage * downloads) / sum(downloads) as coverage
+          from dim_month where list_contains($months, month) having sum(downloads) > 0
         ), unmapped as (
           select namespace, sum(model_month.downloads) as downloads, count(distinct hub_id) as models
           from model_month join dim_model using (hub_id)
           where list_contains($months, month) and model_month.country = 'unmapped' and namespace is not null
-          group by namespace
+          group by namespace having sum(model_month.downloads) > 0
         )
         select namespace, 'https://huggingface.co/' || namespace as address, downloads, models, denominator, coverage,
           downloads / denominator as share
-        from unmapped, whole where denominator > 0 and downloads > 0 order by downloads desc, namespace limit 25
+        from unmapped, whole order by downloads desc, namespace limit 25
     """,
     columns=(
         Shown("namespace", "account", "text"),

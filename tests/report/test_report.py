@@ -85,8 +85,18 @@ def facts():
         )
         for member in members
     ]
+    unmapped = [
+        {"month": month, "hub_id": name, "country": "unmapped", "downloads": 5} for month in MONTHS for name in HOSTILE
+    ]
+    groups = [{"member": "eu", "group_name": name, "kind": "union"} for name in ("European Union", HOSTILE[0])]
     return [
         rows_of("organization_shares", *of_every_period(*organizations)),
+        rows_of(
+            "variant_shares", *of_every_period({"member": "CN", "map": "head_office"}, {"member": "CN", "map": "x"})
+        ),
+        rows_of("country_group_shares", *of_every_period(*groups)),
+        rows_of("model_month", *unmapped),
+        rows_of("dim_model", *({"hub_id": name, "namespace": name} for name in HOSTILE)),
         rows_of("attribute_shares", *of_every_period(*attributes)),
         rows_of("family_shares", *families),
         rows_of("derivation_flows", *flows),
