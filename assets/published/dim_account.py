@@ -5,8 +5,10 @@ import polars as pl
 from assets.attribution.organizations import ORGANIZATIONS, current_rows
 from assets.columns import (
     ACCOUNT_BASIS,
+    ANNOUNCED_OWNER_COUNTRY,
     COUNTRY,
     DEVELOPER_KIND,
+    LEGAL_COUNTRY,
     NAMESPACE,
     ORGANIZATION,
     ROW_BASIS,
@@ -55,6 +57,8 @@ DIM_ACCOUNT = PublishedTable(
             Column("country_today", pl.String, "The country by the namespace's latest row.", nullable=True),
             ULTIMATE_OWNER,
             ULTIMATE_OWNER_COUNTRY,
+            ANNOUNCED_OWNER_COUNTRY,
+            LEGAL_COUNTRY,
             Column(
                 "evidence",
                 pl.String,
@@ -77,5 +81,7 @@ DIM_ACCOUNT = PublishedTable(
         "country": OF_COUNTRY,
         "country_today": OF_COUNTRY,
         "ultimate_owner_country": OF_COUNTRY,
+        "announced_owner_country": OF_COUNTRY,
+        "legal_country": OF_COUNTRY,
     },
 )
