@@ -25,10 +25,11 @@ from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.derivation_flows import DERIVATION_FLOWS, flows_of
 from assets.shares.family_shares import FAMILY_SHARES, families_of
 from assets.shares.intermediaries import INTERMEDIARIES, intermediaries_of
-from assets.shares.members import developers, member_shares
+from assets.shares.members import developers
 from assets.shares.model_sizes import MODEL_SIZES, sizes_of
 from assets.shares.organization_shares import ORGANIZATION_SHARES, shares_of_organizations
 from assets.shares.release_cadence import RELEASE_DAYS, days_of
+from assets.shares.share_table import member_shares
 from benchmarks.stages import Peer, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months

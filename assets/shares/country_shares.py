@@ -3,10 +3,10 @@
 import polars as pl
 
 from assets.columns import COUNTRY_PATTERN
-from assets.shares.members import developer_rules, developers, member_shares
+from assets.shares.members import developer_rules, developers
 from assets.shares.origin import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, published_shares
-from assets.shares.share_table import figure_by_month, figure_of_change, share_table
+from assets.shares.share_table import figure_by_month, figure_of_change, member_shares, share_table
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import (
     BOTH_ATTRIBUTIONS,

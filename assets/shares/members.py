@@ -5,8 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from assets.shares.origin import by_root
-from assets.shares.populations import FLAGS, by_population
-from assets.shares.share_table import in_month, with_shares
+from assets.shares.populations import FLAGS
 from pipeline.schema.declaration import Rule, TableFrames
 from pipeline.schema.shares import ATTRIBUTIONS
 
@@ -24,17 +23,6 @@ def developers(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame)
         "uploader": models.select(columns),
         "origin": pl.concat([originals, by_root(derivatives, weights, roots).select(columns)]),
     }
-
-
-def member_shares(models: pl.LazyFrame, of_attribution: dict[str, pl.LazyFrame], dimension: str) -> pl.DataFrame:
-    """The shares of a month by `country` or `organization`; `of_attribution` is what `developers` gave."""
-    totals = [
-        by_population(rows, [dimension])
-        .rename({dimension: "member"})
-        .with_columns(pl.lit(attribution).alias("attribution"), pl.lit(dimension).alias("dimension"))
-        for attribution, rows in of_attribution.items()
-    ]
-    return with_shares(in_month(pl.concat(totals), models))
 
 
 def developer_rules(dimension: str) -> tuple[Rule, ...]:

@@ -5,14 +5,14 @@ The method is `docs/methodology.md`, section "Shares".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
 
 from assets.columns import BASIS, MONTH
 from assets.expressions import ratio
-from assets.shares.populations import POPULATION
+from assets.shares.populations import POPULATION, by_population
 from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
 from pipeline.schema.figure import BOUNDED_SHARE, IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.shares import ATTRIBUTIONS
@@ -140,6 +140,22 @@ def nothing_dropped(table: str) -> Rule:
         return denominators.join(measured, how="cross").filter(pl.col("denominator") != pl.col("measured"))
 
     return Rule("nothing_dropped", "The denominator holds every download of the month.", violations)
+
+
+def member_shares(
+    models: pl.LazyFrame, rows_by_attribution: Mapping[str, pl.LazyFrame], dimension: str
+) -> pl.DataFrame:
+    """The rows of a share table in a month, unsorted: of `downloads` by the column `dimension`, in each population.
+
+    Rows have `FLAGS` beside these; month and basis are those of `models/models`.
+    """
+    totals = [
+        by_population(rows, [dimension])
+        .rename({dimension: "member"})
+        .with_columns(pl.lit(attribution).alias("attribution"), pl.lit(dimension).alias("dimension"))
+        for attribution, rows in rows_by_attribution.items()
+    ]
+    return with_shares(in_month(pl.concat(totals), models))
 
 
 def in_month(totals: pl.DataFrame, models: pl.LazyFrame) -> pl.DataFrame:

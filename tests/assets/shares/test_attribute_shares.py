@@ -12,10 +12,10 @@ from assets.shares.adoption import adoption, marks_of
 from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, first_that_holds, shares_by
 from assets.shares.concentration import concentration_of_members, concentration_of_models
 from assets.shares.intermediaries import intermediaries_of
-from assets.shares.members import developers, member_shares
+from assets.shares.members import developers
 from assets.shares.model_sizes import sizes_of
 from assets.shares.release_cadence import days_of, release_cadence
-from assets.shares.share_table import GROUP
+from assets.shares.share_table import GROUP, member_shares
 from tests.assets.models.scenario import on
 from tests.assets.shares.scenario import AUGUST, COUNTRIES, ROOTS, WORLDS, month_of
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.shares.intermediaries import INTERMEDIARIES, intermediary_periods
-from assets.shares.members import developers, member_shares
+from assets.shares.members import developers
 from assets.shares.model_sizes import size_periods, sizes_of
 from assets.shares.periods import share_periods
 from assets.shares.release_cadence import RELEASE_DAYS, release_cadence
+from assets.shares.share_table import member_shares
 from pipeline.months import add_months
 from pipeline.schema.shares import PERIODS, POPULATION_NAMES
 from tests.assets.models.scenario import rows_of
