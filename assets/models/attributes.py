@@ -45,13 +45,13 @@ _MARKS_IN_NAME = {
     "mlx": rf"{_BEGINNING}mlx{_END}",
     "4_bit_and_below": rf"{_BEGINNING}(?:gptq|awq|exl[23]|(?:n|nv|mx)?fp?4|aqlm|hqq|int[234]|w4a\d+|bnb-4|[234]-?bit)",
     "8_bit": rf"{_BEGINNING}(?:int8|fp8|w8a\d+|8-?bit)",
-    "moe": rf"\dx\d+(?:\.\d+)?b|[-_]a\d+(?:\.\d+)?b{_END}|{_BEGINNING}moe{_END}",
+    "is_mixture_of_experts": rf"\dx\d+(?:\.\d+)?b|[-_]a\d+(?:\.\d+)?b{_END}|{_BEGINNING}moe{_END}",
 }
 """How names state a format or a mixture of experts: at the beginning or after a hyphen, underscore or full stop."""
 _ANY_MARK = rf"(?i){'|'.join(_MARKS_IN_NAME.values())}"
 """Holds for every id whose name has one of the marks, and for few others: most names are read only once."""
-_MARK = pl.Enum((*NUMERIC_FORMATS, "moe", "data"))
-_TRAINING_DATA = "dataset:"
+_FLAGS = tuple(column.name for column in COLUMNS if column.type == pl.Boolean)
+_MARK = pl.Enum((*NUMERIC_FORMATS, *_FLAGS))
 
 
 def model_attributes(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.LazyFrame:
@@ -62,8 +62,7 @@ def model_attributes(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.LazyFr
         .group_by("hub_id")
         .agg(
             mark.filter(mark.is_in(NUMERIC_FORMATS)).min().cast(pl.String).alias("numeric_format"),
-            (mark == "moe").any().alias("is_mixture_of_experts"),
-            (mark == "data").any().alias("names_training_data"),
+            *((mark == flag).any().alias(flag) for flag in _FLAGS),
         )
     )
     return (
@@ -75,10 +74,7 @@ def model_attributes(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.LazyFr
         )
         .join(_sizes_in_names(snapshot.filter(_stated_size(words).is_null())), on="hub_id", how="left")
         .join(marks, on="hub_id", how="left")
-        .with_columns(
-            pl.coalesce("stated", "named").alias("parameters"),
-            pl.col("is_mixture_of_experts", "names_training_data").fill_null(value=False),
-        )
+        .with_columns(pl.coalesce("stated", "named").alias("parameters"), pl.col(_FLAGS).fill_null(value=False))
         .select("hub_id", *(pl.col(column.name).cast(column.type) for column in COLUMNS))
     )
 
@@ -91,14 +87,14 @@ def _class_of(column: str, words: Mapping[str, str], *, absent: str, other: str)
 
 
 def _marks(snapshot: pl.LazyFrame, words: AttributeWords) -> Iterator[pl.LazyFrame]:
-    """`hub_id` and `mark` (a format, `moe` or `data`) wherever one is stated: in tags, name or files."""
-    of_tag = {**words.numeric_formats, **dict.fromkeys(words.expert_architectures, "moe")}
+    """`hub_id` and `mark` (a format or one of `_FLAGS`) wherever one is stated: in tags, name or files."""
+    of_tag = {**words.numeric_formats, **dict.fromkeys(words.expert_architectures, "is_mixture_of_experts")}
     tag, library = pl.col("tags"), pl.col("library_name")
     yield (
         snapshot.select("hub_id", "tags")
         .explode("tags")
-        .filter(tag.is_in(list(of_tag)) | tag.str.starts_with(_TRAINING_DATA))
-        .select("hub_id", tag.replace_strict(of_tag, default="data", return_dtype=_MARK).alias("mark"))
+        .filter(tag.is_in(list(of_tag)) | tag.str.starts_with("dataset:"))
+        .select("hub_id", tag.replace_strict(of_tag, default="names_training_data", return_dtype=_MARK).alias("mark"))
     )
     name = _name().alias("name")
     in_name = [
