@@ -89,7 +89,7 @@ def facts():
         {"month": month, "hub_id": name, "country": "unmapped", "downloads": 5} for month in MONTHS for name in HOSTILE
     ]
     groups = [{"member": "eu", "group_name": name, "kind": "union"} for name in ("European Union", HOSTILE[0])]
-    return [
+    given = [
         rows_of("organization_shares", *of_every_period(*organizations)),
         rows_of(
             "variant_shares", *of_every_period({"member": "CN", "map": "head_office"}, {"member": "CN", "map": "x"})
@@ -105,6 +105,9 @@ def facts():
         rows_of("release_cadence", {"period": "trailing_12_months", "dimension": "organization", "member": "Alibaba"}),
         rows_of("coverage", *covered),
     ]
+    missing = {figure.table for figure in CATALOGUE.figures} - {name for name, _ in given}
+    periodic = [name for name in missing if "period" in CATALOGUE.published[name].table.schema]
+    return [*given, *(rows_of(name, *of_every_period({})) for name in periodic if name != "country_shares")]
 
 
 def reported(folder, tables):
