@@ -45,7 +45,7 @@ SAID = alt.Description("said:N")
 TOLD = 8
 """Cells of a grid that are told in words."""
 TOLD_FIRST = 3
-"""Values in a finding."""
+"""Values in a figure's finding."""
 _FIT: dict[str, Any] = {"autosize": alt.AutoSizeParams(type="fit", contains="padding")}
 
 
@@ -78,44 +78,24 @@ def _svg(chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str], widt
     )
 
 
-def in_words(chart: Chart, rows: Sequence[Row]) -> str:
-    """The chart for those who do not see it."""
+def in_words(chart: Chart, rows: Sequence[Row], most: int | None = None) -> str:
+    """The chart's values, or the first `most` of them, in a sentence that compares nothing."""
     points, number = _points(chart, rows), FORMATS[chart.number]
+    unit = " billion" if chart.number == "billions" else ""
     match chart.kind:
         case "bars":
-            named = [(p["name"] + (f" ({p['group']})" if p["group"] else ""), p["value"]) for p in points]
-            return "Bars. " + _listed(f"{name} {value:{number}}" for name, value in named)
+            named = [(f"{p['name']} in {p['group']}" if p["group"] else p["name"], p["value"]) for p in points]
+            said = [f"{name} {value:{number}}{unit}" for name, value in named]
         case "lines" | "together":
             lines = [[p for p in points if p["name"] == name] for name in _in_order(points, "name")]
-            said = _listed(f"{line[0]['name']} {_ends(line, number)}" for line in lines)
-            return " ".join(["Lines over the months.", said, *_crossing(chart, points)[1:]])
+            said = [f"{line[0]['name']} {_ends(line, number, unit)}" for line in lines]
         case "stack":
-            latest = [p for p in points if p["month"] == points[-1]["month"]]
-            return f"Stacked bars over the months. In {points[-1]['month']}: " + _listed(
-                f"{p['name']} {p['value']:{number}}" for p in latest
-            )
+            month = points[-1]["month"]
+            said = [f"{p['name']} {p['value']:{number}} in {month}" for p in points if p["month"] == month]
         case "grid":
             largest = sorted(points, key=lambda point: -point["value"])[:TOLD]
-            return f"Grid; {chart.title}. Largest: " + _listed(
-                f"{p['name']} to {p['group']} {p['value']:{number}}" for p in largest
-            )
-
-
-def finding(chart: Chart, rows: Sequence[Row]) -> str:
-    """The chart's first values in a sentence, which compares nothing; of lines, those of the last month."""
-    points, number = _points(chart, rows), FORMATS[chart.number]
-    told, when = points[:TOLD_FIRST], "As measured"
-    if chart.kind in ("lines", "together", "stack"):
-        month = points[-1]["month"]
-        told, when = [point for point in points if point["month"] == month][:TOLD_FIRST], f"In {month}, as measured"
-    between, unit = " on " if chart.kind == "grid" else " in ", " billion" if chart.number == "billions" else ""
-    named = [(between.join(side for side in _sides(chart, point) if side), point["value"]) for point in told]
-    return f"{when}: {_listed(f'{name} {value:{number}}{unit}' for name, value in named)}"
-
-
-def _sides(chart: Chart, point: Mapping[str, Any]) -> tuple[str, str]:
-    """What a bar or cell is of: a derivative's country before that of its base."""
-    return (point["group"], point["name"]) if chart.kind == "grid" else (point["name"], point["group"])
+            said = [f"{p['group']} on {p['name']} {p['value']:{number}}" for p in largest]
+    return " ".join([f"{'; '.join(said[:most])}.", *(f"{turn}." for turn in _crossing(chart, points)[1:])])
 
 
 def specification(
@@ -240,7 +220,7 @@ def _crossing(chart: Chart, points: Sequence[dict[str, Any]]) -> tuple[str, ...]
     if not latest or not otherwise:
         return ()
     since = min(month for month in gaps if month > otherwise[-1])
-    return since, f"from {since}: {first if latest > 0 else second} higher, as measured"
+    return since, f"From {since}: {first if latest > 0 else second} higher, as measured"
 
 
 def _grid(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) -> Any:
@@ -346,9 +326,5 @@ def _largest_first(points: Sequence[dict[str, Any]], side: str) -> list[str]:
     return sorted(totals, key=lambda name: (name == "all others", -totals[name], name))
 
 
-def _ends(line: Sequence[dict[str, Any]], number: str) -> str:
-    return " to ".join(dict.fromkeys(f"{p['value']:{number}} in {p['month']}" for p in (line[0], line[-1])))
-
-
-def _listed(parts: Iterable[str]) -> str:
-    return "; ".join(parts) + "."
+def _ends(line: Sequence[dict[str, Any]], number: str, unit: str) -> str:
+    return " to ".join(dict.fromkeys(f"{p['value']:{number}}{unit} in {p['month']}" for p in (line[0], line[-1])))

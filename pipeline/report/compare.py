@@ -11,78 +11,20 @@ import polars as pl
 
 from pipeline.databases import rows_to_show
 from pipeline.errors import CensusError
-from pipeline.months import days_in, parse_month
+from pipeline.months import parse_month
 from pipeline.report.figures import open_warehouse
 from pipeline.report.statements import MONTH_BY_MONTH, part, read_period
 from pipeline.text import plain
 
 FIGURES = Path(__file__).parents[2] / "docs" / "benchmark-figures.csv"
 
-_OF_PERIOD = "month = $month and period = $period and population = $population"
-
-
-def _of_period(table: str, value: str, members: str) -> str:
-    return f"select {value} from {table} where {_OF_PERIOD} and {members}"  # noqa: S608 - declared names
-
-
-def _of_shares(table: str, value: str = "share", members: str = "member = $member") -> str:
-    return _of_period(table, value, f"attribution = 'uploader' and {members}")
-
-
-def _of_attribute(dimension: str, but: str) -> str:
-    members = f"within = 'all' and dimension = '{dimension}' and member <> '{but}'"
-    return _of_shares("attribute_shares", "sum(share)", members)
-
-
-def _of_family(value: str) -> str:
-    members = "filter (family like $member || '/%')"
-    return f"select sum({value}) {members} from family_shares where month = $month and level = 'root_model'"  # noqa: S608
-
-
-MEASURES: dict[str, tuple[str, str]] = {
-    "country_share": ("percent", _of_shares("country_shares")),
-    "country_share_of_attributed": ("percent", _of_shares("country_shares", "share_of_attributed")),
-    "organization_share": ("percent", _of_shares("organization_shares")),
-    "attribute_share": (
-        "percent",
-        _of_shares("attribute_shares", members="within = 'all' and dimension || '/' || member = $member"),
-    ),
-    "data_declared_share": ("percent", _of_attribute("openness", "weights_only")),
-    "derivatives_share": ("percent", _of_attribute("derivation", "original")),
-    "country_ratio": (
-        "times",
-        _of_shares(
-            "country_shares",
-            "sum(downloads) filter (member = split_part($member, '/', 1)) "
-            "/ nullif(sum(downloads) filter (member = split_part($member, '/', 2)), 0)",
-            "true",
-        ),
-    ),
-    "family_share_of_new": ("percent", _of_family("share_of_new_derivatives")),
-    "family_derivatives": ("repositories", _of_family("derivatives")),
-    "derivatives_on_base": (
-        "percent",
-        "select sum(share_of_new_derivatives) from derivation_flows where month = $month and base_country = $member",
-    ),
-    "top_share": (
-        "percent",
-        _of_period(
-            "concentration",
-            "case $member when '10' then top_10_share when '100' then top_100_share else top_1000_share end",
-            "dimension = 'model'",
-        ),
-    ),
-    "mean_size": ("billion parameters", _of_period("model_sizes", "mean_parameters", "within = 'all'")),
-    "models": ("million", "select models from dim_month where month = $month"),
-    "downloads_per_day": ("million", "select downloads / $days from dim_month where month = $month"),
-}
-"""How each measure is read from the warehouse: its unit, and a query for one number."""
-_SCALES: dict[str, float] = {"percent": 100, "million": 1e-6, "billion parameters": 1e-9}
-
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """One figure of others as `docs/benchmark-figures.csv` states it, and how ours is made; `measure` may be empty."""
+    """One figure of others as `docs/benchmark-figures.csv` states it.
+
+    `our_sql` gives ours from the warehouse in the same unit, for a parameter `$month`; empty where we have none.
+    """
 
     subject: str
     value: float
@@ -92,11 +34,10 @@ class PublishedFigure:
     population: str
     denominator: str
     standing: str
-    measure: str
     our_population: str
     our_period: str
-    our_member: str
     our_month: date | None
+    our_sql: str
     differs: str
 
 
@@ -148,28 +89,22 @@ def _compared(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, mo
         return Comparison(figure, None, None, [figure.differs])
     wanted = figure.our_month
     month = min(months, key=lambda held: abs((held - wanted).days))
-    unit, query = MEASURES[figure.measure]
-    given = {
-        "month": month,
-        "period": figure.our_period,
-        "population": figure.our_population,
-        "member": figure.our_member,
-        "days": days_in(month),
-    }
-    asked = {name: value for name, value in given.items() if f"${name}" in query}
-    found = rows_to_show(connection.sql(query, params=asked))
+    found = rows_to_show(connection.sql(figure.our_sql, params={"month": month}))
     differs = [figure.differs] if figure.differs else []
     if month != wanted:
         differs.append(f"our month is {month:%Y-%m}, {wanted:%Y-%m} is not published")
     differs.append(_period_and_coverage(connection, figure, month))
-    value = found[0][0] if found else None
-    return Comparison(figure, None if value is None else value * _SCALES.get(unit, 1), month, differs)
+    return Comparison(figure, found[0][0] if found else None, month, differs)
 
 
 def _period_and_coverage(connection: duckdb.DuckDBPyConnection, figure: PublishedFigure, month: date) -> str:
-    query = _of_shares("country_shares", "any_value(coverage), any_value(denominator)", "true")
-    given = {"month": month, "period": figure.our_period, "population": figure.our_population}
-    [(coverage, denominator)] = connection.sql(query, params=given).fetchall()
+    [(coverage, denominator)] = connection.sql(
+        """
+        select any_value(coverage), any_value(denominator) from country_shares
+        where month = $month and period = $period and population = $population and attribution = 'uploader'
+        """,
+        params={"month": month, "period": figure.our_period, "population": figure.our_population},
+    ).fetchall()
     period = read_period(connection, figure.our_period, month)
     covered = part(coverage, denominator, "attributed")
     return f"ours: {figure.our_population}, {period.in_words()}, {covered}; {period.terms()['Basis']}"

@@ -7,6 +7,7 @@ escaped by the templates.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,8 @@ def templates() -> jinja2.Environment:
     environment.globals |= {
         "chart_svg": ChartDrawings(),
         "chart_words": charts.in_words,
-        "finding_of": charts.finding,
+        "bibtex": lambda text: re.sub(r"([\\{}%&$#_~^])", lambda found: f"\\char{ord(found[1])} ", text),
+        "finding_of": lambda chart, rows: f"As measured: {charts.in_words(chart, rows, charts.TOLD_FIRST)}",
         "counted": counted,
         "style": Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
         "texts": TEXTS,

@@ -51,7 +51,6 @@ from pipeline.report.pages import TEMPLATES, Edition, pictures_of, read_edition,
 from pipeline.report.picture import REPORT_NAME, SITE, Picture
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.figure import Figure, MemberPages
-from pipeline.text import plain
 
 FRONT_CHART, HEADLINE = "leading-countries", "countries"
 """The figures of which the front page is made."""
@@ -243,7 +242,6 @@ class Site:
             root=root,
             title=title,
             edition=self._edition,
-            citation=citation(title, address, self._edition),
             **values,
         )
         self._write(address, page)
@@ -321,31 +319,6 @@ def file_name(name: str, digits: int = 8) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:CHARACTERS_OF_A_NAME]
     digest = sha256(name.encode()).hexdigest()[:digits]
     return "-".join(part for part in (readable, digest) if part)
-
-
-def citation(title: str, address: str, edition: Edition) -> dict[str, str]:
-    """How a page is cited: as text, in BibTeX and as CSL-JSON; `address` is that within the site."""
-    name = plain(f"{f'{edition.label}. ' if edition.label else ''}{title or 'Open Model Census'}")
-    place, published = f"v/{edition.version}/{address}", edition.published_at[:10]
-    year, month, day = (int(number) for number in published.split("-"))
-    in_braces = re.sub(r"([\\{}%&$#_~^])", lambda found: f"\\char{ord(found[1])} ", name)
-    item = {
-        "id": f"open-model-census-{edition.version}",
-        "type": "webpage",
-        "title": name,
-        "container-title": "Open Model Census",
-        "author": [{"literal": "Open Model Census"}],
-        "issued": {"date-parts": [[year, month, day]]},
-        "version": edition.version,
-        "URL": place,
-    }
-    return {
-        "text": f"Open Model Census ({year}). {name}. Version {edition.version}, {published}. {place}",
-        "BibTeX": f"@misc{{open-model-census-{edition.version},\n  author = {{{{Open Model Census}}}},\n"
-        f"  title = {{{in_braces}}},\n  year = {{{year}}},\n  version = {{{edition.version}}},\n"
-        f"  howpublished = {{{place}}}\n}}",
-        "CSL-JSON": json.dumps(item, indent=1),
-    }
 
 
 def _latest_change(view: View, name: str) -> str:
