@@ -14,7 +14,7 @@ help:
 	@echo "make run          backfill twelve months of the sample, publish, print the headline"
 	@echo "make test         check style and types, run the tests"
 	@echo "make test-faults  run their long forms: kills, quotas, backfills in every order and under the daemon"
-	@echo "make fuzz         ten minutes of coverage-guided fuzzing of what reads the words of strangers"
+	@echo "make fuzz         ten minutes of coverage-guided fuzzing of what reads untrusted input"
 	@echo "make audit        look the pinned requirements up in the advisory database"
 	@echo "make ui           the Dagster UI on http://127.0.0.1:3000"
 	@echo "make lint         check style and types"

@@ -28,7 +28,6 @@ from pipeline.sources.parquet_records import read_parquet
 from pipeline.sources.snapshots import Snapshot
 
 MONTH = date(2025, 8, 1)
-REFUSED = object()
 NAMES = st.sampled_from(
     ["Qwen/base", "a/b", "bert", "../..", "a/<b>", "🤗/🤗", "a/\x00", "https://hf.co/a/b", "", "C:\\x"]
 )
@@ -48,6 +47,7 @@ ANYTHING = st.recursive(
 CARDS = st.one_of(
     st.fixed_dictionaries({"base_model": st.one_of(WORDS, st.lists(WORDS, max_size=3), ANYTHING)}), ANYTHING
 )
+WRITTEN_CARDS = st.one_of(CARDS.map(json.dumps), st.text(max_size=60), st.none())
 BASE_MODELS = st.fixed_dictionaries(
     {
         "relation": RELATION_WORDS,
@@ -55,7 +55,7 @@ BASE_MODELS = st.fixed_dictionaries(
     }
 )
 RECORDS = st.fixed_dictionaries(
-    {"id": WORDS},
+    {"id": WORDS.filter(bool)},
     optional={
         "_id": st.text(max_size=6),
         "modelId": WORDS,
@@ -72,121 +72,6 @@ RECORDS = st.fixed_dictionaries(
         "pipeline_tag": st.text(max_size=8),
     },
 )
-
-
-def read_back(suffix, content, read):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"2025-08-31{suffix}"
-        path.write_bytes(content)
-        try:
-            return read(path).collect()
-        except UnusableSnapshotError as error:
-            refused = str(error)
-    assert "\n" not in refused
-    return None
-
-
-def snapshot_of(rows):
-    observed = datetime(2025, 8, 31, tzinfo=UTC)
-    return snapshot_rows(Snapshot(rows.lazy(), observed, "s", "r"), MONTH).collect()
-
-
-def assert_lineage_adds_up(snapshot):
-    derivations, reconciliation = derive(snapshot.lazy(), renames=renames(), relations=relations())
-    edges = conform(derivations.lazy(), DERIVATIONS).collect()
-    outcomes = conform(reconciliation.lazy(), DERIVATION_RECONCILIATION).collect()
-    graph = graph_of(derivations)
-    weights = conform(origin_weights(graph, "equal_parts", MONTH).lazy(), ORIGIN_WEIGHTS).collect()
-    counted = dict(outcomes.group_by("outcome").agg(pl.col("references").sum()).iter_rows())
-    assert counted.get("edge", 0) == edges.height
-    assert edges.select("child_hub_id", "parent_model_id").is_unique().all()
-    assert (weights.group_by("hub_id").agg(pl.col("weight").sum())["weight"] == 1).all()
-
-
-def hold_records(records):
-    """Records of a listing become rows and edges that add up, or are refused in one sentence."""
-    lines = "\n".join(json.dumps(record) for record in records).encode()
-    rows = read_back(".jsonl", lines, lambda path: read_json([path]).rows)
-    if rows is None:
-        return REFUSED
-    assert rows.schema == pl.Schema(OBSERVATION_SCHEMA)
-    assert rows.height <= len(records)
-    snapshot = snapshot_of(rows)
-    assert snapshot["hub_id"].is_unique().all()
-    assert_lineage_adds_up(snapshot)
-    return None
-
-
-TRIED_LONGER = []
-
-
-def holds_for(strategy):
-    """A property of all words that the strategy makes: tried with a few of them, and with many in the long form."""
-
-    def accept(holds):
-        many = settings(max_examples=500)(given(strategy)(holds))
-        TRIED_LONGER.append(pytest.param(many, id=holds.__name__))
-        return settings(max_examples=10)(given(strategy)(holds))
-
-    return accept
-
-
-@holds_for(st.lists(RECORDS, max_size=6))
-def test_listing_records_become_rows_and_edges(records):
-    hold_records(records)
-
-
-@holds_for(st.binary(max_size=300))
-@example(b'{"id":"a/b"}\x00')
-@example(b'[{"id":"a/b"},')
-@example(b'{"id":' + b"[" * 200)
-def test_a_listing_of_any_bytes_is_read_or_refused(content):
-    rows = read_back(".jsonl", content, lambda path: read_json([path]).rows)
-    assert rows is None or rows.schema == pl.Schema(OBSERVATION_SCHEMA)
-
-
-def hold_pages(pages):
-    """Spooled pages of the listing are read in their order, or refused in one sentence."""
-    refused = ""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"page-{number:06d}.json.zst" for number in range(len(pages))]
-        for path, content in zip(paths, pages, strict=True):
-            path.write_bytes(packed(content))
-        try:
-            rows = read_json(paths).rows.collect()
-        except UnusableSnapshotError as error:
-            refused = str(error)
-    if refused:
-        assert "\n" not in refused
-        return REFUSED
-    assert rows.schema == pl.Schema(OBSERVATION_SCHEMA)
-    assert rows.height <= sum(len(json.loads(page)) for page in pages)
-    return None
-
-
-@holds_for(
-    st.lists(st.lists(RECORDS, max_size=3).map(lambda records: json.dumps(records).encode()), min_size=1, max_size=3)
-)
-def test_listing_pages_become_rows(pages):
-    hold_pages(pages)
-
-
-def hold_cards(cards):
-    """Cards of an archive, JSON or not, cost no row, and what they declare adds up."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "models.parquet"
-        ids = [f"a/m{number}" for number in range(len(cards))]
-        pl.DataFrame({"id": ids, "cardData": cards}, schema={"id": pl.String, "cardData": pl.String}).write_parquet(
-            path
-        )
-        rows = read_parquet([path]).rows.collect()
-    assert rows["model_id"].to_list() == ids
-    assert_lineage_adds_up(snapshot_of(rows))
-
-
-@holds_for(st.lists(st.one_of(CARDS.map(json.dumps), st.text(max_size=60), st.none()), min_size=1, max_size=5))
-def test_cards_in_archives_become_names_of_base_models(cards):
-    hold_cards(cards)
 
 
 DECLARED = st.fixed_dictionaries(
@@ -206,18 +91,95 @@ DECLARED = st.fixed_dictionaries(
 )
 
 
-def hold_declarations(repositories):
-    """Whatever listed repositories declare becomes edges, weights and accounts that add up."""
+def read_back(*contents, suffix=".jsonl"):
+    """The rows of files with such contents; None where they are refused, which is in one sentence."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number:06d}{suffix}" for number in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        rows, refused = None, ""
+        try:
+            rows = read_json(paths).rows.collect()
+        except UnusableSnapshotError as error:
+            refused = str(error)
+    assert "\n" not in refused
+    assert rows is None or rows.schema == OBSERVATION_SCHEMA
+    return rows
+
+
+def snapshot_of(rows):
+    observed = datetime(2025, 8, 31, tzinfo=UTC)
+    return snapshot_rows(Snapshot(rows.lazy(), observed, "s", "r"), MONTH).collect()
+
+
+def assert_lineage_adds_up(snapshot):
+    derivations, reconciliation = derive(snapshot.lazy(), renames=renames(), relations=relations())
+    edges = conform(derivations.lazy(), DERIVATIONS).collect()
+    outcomes = conform(reconciliation.lazy(), DERIVATION_RECONCILIATION).collect()
+    graph = graph_of(derivations)
+    weights = conform(origin_weights(graph, "equal_parts", MONTH).lazy(), ORIGIN_WEIGHTS).collect()
+    counted = dict(outcomes.group_by("outcome").agg(pl.col("references").sum()).iter_rows())
+    assert counted.get("edge", 0) == edges.height
+    assert edges.select("child_hub_id", "parent_model_id").is_unique().all()
+    assert (weights.group_by("hub_id").agg(pl.col("weight").sum())["weight"] == 1).all()
+
+
+TRIED_LONGER = []
+
+
+def holds_for(strategy):
+    """A property of all words that the strategy makes: tried with a few of them, and with many in the long form."""
+
+    def accept(holds):
+        many = settings(max_examples=500)(given(strategy)(holds))
+        TRIED_LONGER.append(pytest.param(many, id=holds.__name__))
+        return settings(max_examples=10)(given(strategy)(holds))
+
+    return accept
+
+
+@holds_for(st.lists(RECORDS, max_size=6))
+def test_listing_records_become_rows_and_edges(records):
+    rows = read_back("\n".join(json.dumps(record) for record in records).encode())
+    if rows is not None:
+        assert rows.height <= len(records)
+        snapshot = snapshot_of(rows)
+        assert snapshot["hub_id"].is_unique().all()
+        assert_lineage_adds_up(snapshot)
+
+
+@holds_for(st.binary(max_size=300))
+@example(b'{"id":"a/b"}\x00')
+@example(b'[{"id":"a/b"},')
+@example(b'{"id":' + b"[" * 200)
+def test_a_listing_of_any_bytes_is_read_or_refused(content):
+    read_back(content)
+
+
+@holds_for(st.lists(st.lists(RECORDS, max_size=3), min_size=1, max_size=3))
+def test_listing_pages_become_rows(pages):
+    rows = read_back(*(packed(json.dumps(page).encode()) for page in pages), suffix=".json.zst")
+    assert rows is None or rows.height <= sum(map(len, pages))
+
+
+@holds_for(st.lists(WRITTEN_CARDS, min_size=1, max_size=5))
+def test_cards_in_archives_become_names_of_base_models(cards):
+    ids = [f"a/m{number}" for number in range(len(cards))]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "models.parquet"
+        pl.DataFrame({"id": ids, "cardData": cards}, {"id": pl.String, "cardData": pl.String}).write_parquet(path)
+        rows = read_parquet([path]).rows.collect()
+    assert rows["model_id"].to_list() == ids
+    assert_lineage_adds_up(snapshot_of(rows))
+
+
+@holds_for(st.lists(DECLARED, min_size=1, max_size=8))
+def test_declarations_become_edges_that_add_up(repositories):
     rows = [
         dict.fromkeys(HUB_SNAPSHOTS.schema) | {"month": MONTH, "hub_id": f"{number:x}"} | repository
         for number, repository in enumerate(repositories)
     ]
     assert_lineage_adds_up(pl.DataFrame(rows, schema=HUB_SNAPSHOTS.schema))
-
-
-@holds_for(st.lists(DECLARED, min_size=1, max_size=8))
-def test_declarations_of_any_words_become_edges_that_add_up(repositories):
-    hold_declarations(repositories)
 
 
 @pytest.mark.faults

@@ -37,6 +37,7 @@ class ListingServer:
         self.models, self.answer, self.opaque = models, answer, opaque
         self.requests = []
         self.headers = {}
+        self.status = 200
 
     def page(self, query):
         """The records of a page and where the next begins."""
@@ -82,7 +83,7 @@ def serving(listing, body=None):
             except ValueError:
                 self.send_error(400)
                 return
-            self.send_response(200)
+            self.send_response(listing.status)
             if cursor is not None:
                 more = urlencode({"limit": query["limit"][0], "sort": "createdAt", "direction": 1, "cursor": cursor})
                 self.send_header("Link", f'<http://{self.headers["Host"]}/api/models?{more}>; rel="next"')

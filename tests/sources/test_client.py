@@ -1,4 +1,4 @@
-"""The client keeps what strangers answer within bounds, and to this machine what is of this machine."""
+"""The client keeps what any host answers within bounds, and to this machine what is of this machine."""
 
 import gzip
 import os
@@ -8,8 +8,10 @@ import zlib
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
+from huggingface_hub.utils import get_session
 
 from pipeline.errors import CensusError
 from pipeline.sources.accounts import AccountDirectory
@@ -46,6 +48,34 @@ def test_a_body_that_unpacks_to_gigabytes_is_refused_before_it_is_in_memory(enco
     with serving(server, body) as address, pytest.raises(CensusError, match=said):
         HubClient(address, retries=0).page(f"{address}/api/models?limit=5")
     assert psutil.Process().memory_info().rss - before < 400 * 2**20
+
+
+@pytest.mark.parametrize("follows", [True, False])
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_the_body_of_a_redirect_is_not_read(follows, encoding):
+    server = ListingServer(MODELS)
+    server.status, server.headers = 302, {"Content-Encoding": encoding, "Location": "/api/models?limit=5"}
+    before = psutil.Process().memory_info().rss
+    with serving(server, zipped(2 * 2**30) if encoding == "gzip" else b" " * 2**27) as address:
+        if follows:
+            with pytest.raises(httpx2.TooManyRedirects):
+                get_session().get(f"{address}/api/models?limit=5")
+        else:
+            with pytest.raises(CensusError, match="answered the model listing with a redirect"):
+                HubClient(address, retries=0).page(f"{address}/api/models?limit=5")
+    assert psutil.Process().memory_info().rss - before < 400 * 2**20
+
+
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "application/json"])
+def test_a_part_of_a_file_may_be_as_large_as_was_asked_for_and_no_larger(content_type):
+    server = ListingServer(MODELS)
+    server.headers = {"Content-Encoding": "identity", "Content-Type": content_type}
+    size = LARGEST_BODY_BYTES + 2**20
+    with serving(server, b" " * size) as address:
+        url = f"{address}/api/models?limit=5"
+        assert len(get_session().get(url, headers={"Range": f"bytes=0-{size - 1}"}).content) == size
+        with pytest.raises(CensusError, match="more than 64 MB"):
+            get_session().get(url, headers={"Range": "bytes=0-99"})
 
 
 def test_a_large_page_is_read(tmp_path):
