@@ -199,7 +199,8 @@ def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> N
             grown = [
                 column.name
                 for column in table.columns
-                if column.unit == "downloads" and not table.schema[column.name].is_integer()
+                if (column.unit == "downloads" or column.name == "parameters_downloaded")
+                and not table.schema[column.name].is_integer()
             ]
             lake.write(
                 table,

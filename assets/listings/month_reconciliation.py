@@ -84,7 +84,7 @@ MONTH_RECONCILIATION = Table(
         Column(
             "incidents_at_observation",
             pl.String,
-            "Those that spoilt counters on the day of an observation, by `; `.",
+            "Known incidents that spoilt counters on the day of an observation, by `; `.",
             nullable=True,
         ),
         SOURCE,

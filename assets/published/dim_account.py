@@ -1,5 +1,7 @@
 """`dim_account`: the reviewed registry of accounts, as readers see it."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from assets.attribution.organizations import ORGANIZATIONS, current_rows
@@ -46,8 +48,8 @@ DIM_ACCOUNT = PublishedTable(
             "is. One row of each account is current."
         ),
         columns=(
-            NAMESPACE,
-            ORGANIZATION,
+            replace(NAMESPACE, meaning="The account on the Hub."),
+            replace(ORGANIZATION, meaning="The organisation whose account it is."),
             COUNTRY.optional(),
             DEVELOPER_KIND,
             Column("valid_from", pl.Date, "First day on which the row holds; empty: no start date.", nullable=True),

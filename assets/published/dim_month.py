@@ -141,7 +141,9 @@ DIM_PERIOD = PublishedTable(
             MONTHS_IN_PERIOD,
             IS_COMPLETE,
             Column("months", pl.String, "The months that the period holds: `2025-01 to 2025-03, 2025-05`."),
-            Column("months_missing", pl.String, "Those that its name promises and that it lacks.", nullable=True),
+            Column(
+                "months_missing", pl.String, "Months that the period's name promises and that it lacks.", nullable=True
+            ),
             replace(BASIS, values=(*BASES, "mixed")),
             QUALITY,
             Column("source", pl.String, "The snapshot sources that were read, by commas."),

@@ -22,11 +22,10 @@ from assets.shares.periods import (
     in_trailing_periods,
     share_periods,
 )
-from assets.shares.share_table import COLUMNS, with_shares
+from assets.shares.share_table import ATTRIBUTION, COLUMNS, with_shares
 from pipeline.reference.countries import country_name
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.schema.shares import PERIODS
 
 DEFINITION = (
     "Downloads in the twelve months that end with `month`, of models that were at most 365 days old at each month's "
@@ -40,7 +39,8 @@ DEFINITION_OF_FAMILIES = (
 _NAME = Column("country_name", pl.String, "The country by its usual English name; also of members that are none.")
 _IS_COUNTRY = Column("is_country", pl.Boolean, "False for `international`, `unaffiliated` and `unmapped`.")
 _STATED = {column.name: column for column in (*IN_LONGER_PERIODS, *COLUMNS, *CHANGES) if column is not MONTH} | {
-    "period": replace(IN_LONGER_PERIODS[1], meaning="Always `trailing_12_months`: ending with `month`.", values=PERIODS)
+    "period": replace(IN_LONGER_PERIODS[1], meaning="Always `trailing_12_months`: the twelve that end with `month`."),
+    "attribution": replace(ATTRIBUTION, meaning="Always `uploader`: the account that published the repository."),
 }
 _SHARES = ("share", "share_low", "share_high", "rank", "coverage", *(column.name for column in CHANGES))
 _OF_DOWNLOADS = ("downloads", "denominator", "models", "share_of_attributed", "basis")
@@ -119,7 +119,7 @@ def _entry(
             grain=f"month and {'organisation' if member != 'country' else 'country'}",
             description=description,
             columns=(
-                MONTH,
+                replace(MONTH, meaning="The month with which the twelve months end (UTC), by its first day."),
                 *own,
                 *(_STATED[name] for name in ("period", "months_in_period", "is_complete", *_SHARES)),
             ),

@@ -246,7 +246,11 @@ DIM_MODEL = PublishedTable(
             CREATED_AT.optional(),
             *(column for column in OBSERVATIONS if column.name in ("pipeline_tag", "library_name", "license")),
             Column("first_month", pl.Date, "The first month in which the model is listed one by one."),
-            Column("last_month", pl.Date, "The last month in which it is: the one that the row describes."),
+            Column(
+                "last_month",
+                pl.Date,
+                "The last month in which the model is listed one by one; the row says what it was then.",
+            ),
         ),
         key=("hub_id",),
         monthly=False,

@@ -26,7 +26,7 @@ _OF_MODEL = (
     Column(
         "size_band",
         pl.String,
-        "As in `attribute_shares`; models of unknown size are left out.",
+        "Band of parameters, as in dimension `size_band` of `attribute_shares`; unknown sizes are left out.",
         values=tuple(SIZE_BANDS),
     ),
     Column(

@@ -136,7 +136,7 @@ DIMENSIONS = (
     ),
     Dimension(
         "intermediary",
-        "Whether the namespace mostly re-uploads, quantises or adapts others' models, as in `shares/intermediaries`; "
+        "Whether the namespace mostly re-uploads, quantises or adapts others' models, as in `intermediaries`; "
         "`no`: it does not",
         (*INTERMEDIARY_KINDS, "no"),
         pl.col("intermediary").cast(pl.String).fill_null("no"),

@@ -88,7 +88,7 @@ PUBLISHED = PublishedTable(
             Column("dimension", pl.String, "`organization` or `country`."),
             Column("member", pl.String, "The organisation or the country; persons and unmapped ones are left out."),
             _NEW,
-            Column("release_days", pl.Int64, "Days with at least one of them.", "days"),
+            Column("release_days", pl.Int64, "Days on which at least one repository was created.", "days"),
             Column(
                 "median_days_between",
                 pl.Float64,
@@ -103,7 +103,7 @@ PUBLISHED = PublishedTable(
                 "First-party repositories that anybody created in the period: the denominator of `coverage`.",
                 "repositories",
             ),
-            fraction("coverage", "Part of them that known organisations created."),
+            fraction("coverage", "Part of `new_repositories_in_all` that known organisations created."),
         ),
         key=("month", "period", "dimension", "member"),
         monthly=False,

@@ -50,7 +50,7 @@ def refers_to(made: PublishedTable, published: Mapping[str, PublishedTable]) -> 
 def table_comment(made: PublishedTable) -> str:
     """Grain, meaning, key and warnings in one text."""
     table = made.table
-    return " ".join([f"One row per {table.grain}.", table.description, f"Key: {', '.join(made.key)}.", *table.warnings])
+    return " ".join([f"One row per {made.grain}.", table.description, f"Key: {', '.join(made.key)}.", *table.warnings])
 
 
 def column_comments(made: PublishedTable, published: Mapping[str, PublishedTable]) -> dict[str, str]:

@@ -66,7 +66,7 @@ def _flat(made: PublishedTable, references: list[Reference]) -> View:
     return View(
         f"flat_{made.name}",
         f'select {selected} from "{made.name}" t {" ".join(joins)}',  # noqa: S608 - declared names
-        f"{made.name} with names in place of codes. One row per {made.table.grain}. {made.table.description}",
+        f"{made.name} with names in place of codes. One row per {made.grain}. {made.table.description}",
         {column.name: column.comment for column in columns},
     )
 

@@ -95,6 +95,12 @@ class PublishedTable:
         return ("month", *key) if self.table.monthly and "month" not in key else key
 
     @property
+    def grain(self) -> str:
+        """What one row is of, with all months together."""
+        grain = self.table.grain
+        return f"month, {grain}" if self.table.monthly and not grain.startswith("month") else grain
+
+    @property
     def has_primary_key(self) -> bool:
         """Whether every part of the key has a value in every row."""
         return not any(self.table.column(name).nullable for name in self.key)

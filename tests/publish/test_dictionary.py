@@ -24,7 +24,7 @@ def test_the_pages_in_docs_are_those_that_the_declarations_make():
 @pytest.mark.parametrize("made", CATALOGUE.published.values(), ids=lambda made: made.name)
 def test_a_page_says_grain_description_warnings_and_every_column(made):
     text = page(made)
-    assert f"One row per {made.table.grain}." in text
+    assert f"One row per {made.grain}." in text
     for said in (made.table.description, *made.table.warnings):
         assert said in text
     for column in made.table.columns:
