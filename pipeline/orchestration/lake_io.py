@@ -9,9 +9,11 @@ import dagster as dg
 import polars as pl
 from dagster import InputContext, OutputContext
 
+from pipeline import synthetic
 from pipeline.lake.provenance import MADE_BY, OBSERVATION, Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
+from pipeline.orchestration.partitions import mark_sample
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.publish.guards import require_same_world
@@ -59,6 +61,8 @@ class LakeIOManager(dg.IOManager):
             require_same_world(lake, provenance.source, month)
         begun = time.monotonic()
         stored = lake.write(table, month, obj, provenance)
+        if provenance.source == synthetic.SOURCE:
+            mark_sample(lake.url)
         seconds = time.monotonic() - begun
         named = f"{table.path} of {month:%Y-%m}" if month else table.path
         context.log.info(f"{named}: {counted(stored.rows, 'row')}, {stored.bytes:,} bytes, written in {seconds:.1f} s")

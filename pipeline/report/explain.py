@@ -317,8 +317,10 @@ def _named(level: str, row: Row) -> str:
     if level == "rules":
         return f"{name}: {RULES.get(name, '')}"
     if level == "models" and name != REMAINDER:
-        applied = f" ({plain(row['registry_row'])})" if row["registry_row"] else ""
-        return f"{name}  of {plain(row['organization'])}, family {plain(row['family'])}, by {row['method']}{applied}"
+        applied = (
+            f": {plain(row['registry_row']).replace(' since ever', ', no start date')}" if row["registry_row"] else ""
+        )
+        return f"{name}  of {plain(row['organization'])}, family {plain(row['family'])}, {row['method']}{applied}"
     return name
 
 
