@@ -86,12 +86,13 @@ def _growth(stretch: int) -> str:
 
 def _aligned(observation: CounterObservation, hub_ids: pl.Series) -> pl.Series:
     """The counters that were observed of these repositories; null where there is none."""
-    counter = pl.col("downloads_all_time").max()
-    if observation.observed_at < COUNTERS_COMPLETE_SINCE:
-        counter = counter.replace(0, None)
-    known = observation.rows.group_by(pl.coalesce("hub_id", "model_id").alias("hub_id")).agg(counter)
-    joined = hub_ids.to_frame("hub_id").lazy().join(known, on="hub_id", how="left", maintain_order="left")
-    return joined.select("downloads_all_time").collect().to_series()
+    ids = hub_ids.to_frame("hub_id").lazy()
+    known = observation.rows.select(pl.coalesce("hub_id", "model_id").alias("hub_id"), "downloads_all_time")
+    joined = ids.join(known, on="hub_id", how="left", maintain_order="left").collect()
+    if joined.height > len(hub_ids):
+        joined = joined.group_by("hub_id", maintain_order=True).agg(pl.col("downloads_all_time").max())
+    counters = joined["downloads_all_time"]
+    return counters.replace(0, None) if observation.observed_at < COUNTERS_COMPLETE_SINCE else counters
 
 
 def _busy(panel: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
