@@ -20,7 +20,7 @@ from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFra
 RELATION = pl.Enum(RELATIONS)
 _MEASURED = (
     *("hub_id", "model_id", "namespace", "created_at", "downloads", "basis"),
-    *("is_new", "is_language_model", "is_flagged"),
+    *("is_new", "is_language_model", "is_flagged", "boundary"),
 )
 _ATTRIBUTED = ("kind", "method", "registry_row")
 _PLACED = ("root_model_id", "is_derivative")

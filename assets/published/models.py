@@ -7,6 +7,7 @@ import polars as pl
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.listings.closing_counters import BOUNDARY
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS
@@ -80,7 +81,7 @@ def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) 
 
     `weights` and `roots` are `lineage/origin_weights` and `attribution/root_attribution`.
     """
-    derivatives = listed.select("month", "hub_id", "downloads", *FLAGS)
+    derivatives = listed.select("month", "hub_id", "downloads", "boundary", *FLAGS)
     split = (
         by_root(derivatives, weights, roots)
         .join(roots.select("root_model_id", "method"), on="root_model_id", how="left")
@@ -89,7 +90,18 @@ def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) 
     whole = listed.join(weights, on="hub_id", how="anti").with_columns(
         pl.lit(1, ORIGIN_WEIGHTS.schema["weight"]).alias("weight"), pl.col("model_id").alias("family")
     )
-    columns = ["month", "hub_id", "family", "organization", "country", "method", "weight", "downloads", *FLAGS]
+    columns = [
+        "month",
+        "hub_id",
+        "family",
+        "organization",
+        "country",
+        "method",
+        "weight",
+        "downloads",
+        "boundary",
+        *FLAGS,
+    ]
     parts = pl.concat([whole.select(columns), split.select(columns)])
     return parts.with_columns(pl.lit(1, pl.Int64).alias("models"), *_in_populations())
 
@@ -161,6 +173,7 @@ MODEL_MONTH = PublishedTable(
             _METHOD,
             Column("registry_row", pl.String, "The registry's row that was applied, if any.", nullable=True),
             Column("family", pl.String, "The primary root of the model; absent in the remainder.", nullable=True),
+            BOUNDARY,
             _MODELS,
             *_DOWNLOADS_BY_POPULATION,
         ),
@@ -191,6 +204,7 @@ MODEL_ORIGIN_MONTH = PublishedTable(
             replace(COUNTRY, name="root_country", meaning=f"The root's country, not the uploader's. {COUNTRY.meaning}"),
             _METHOD,
             ORIGIN_WEIGHTS.column("weight").optional("The root's part of the model; absent in the remainder."),
+            BOUNDARY,
             _MODELS,
             *_DOWNLOADS_BY_POPULATION,
         ),

@@ -35,6 +35,8 @@ from pipeline.wording import counted
 LEVELS = {
     "families": f"coalesce(facts.family, '{REMAINDER}') as name",
     "rules": f"coalesce(facts.method, '{REMAINDER}') as name",
+    "boundaries": f"case when facts.hub_id = '{REMAINDER}' then facts.hub_id "
+    "else coalesce(facts.boundary, 'not_between_two') end as name",
     "models": "dim_model.model_id as name, facts.{of}organization as organization, facts.family, facts.method, {row}",
 }
 """What a share is taken apart into besides organisations, and what is selected of the facts for it."""
@@ -47,6 +49,15 @@ RULES = {
     "account": "the Hub says that it is a person's account",
     "unmapped": "an organisation that is not in the registry",
     REMAINDER: "models outside the 99.9% that are listed one by one",
+}
+BOUNDARIES = {
+    "measured": "the counters were observed at the month's boundaries",
+    "interpolated": "between observations on both sides of a boundary",
+    "bridged_freeze": "over observations in which counters stood still",
+    "bridged_rollback": "over observations in which counters had fallen",
+    "nearest": "from the nearest observation, scaled by days",
+    "not_between_two": "not from counters at both boundaries",
+    REMAINDER: RULES[REMAINDER],
 }
 FACTS = {"uploader": "model_month", "origin": "model_origin_month"}
 SUM_WITHIN = 0.01
@@ -316,6 +327,8 @@ def _named(level: str, row: Row) -> str:
     name = plain(row["name"])
     if level == "rules":
         return f"{name}: {RULES.get(name, '')}"
+    if level == "boundaries":
+        return f"{name}: {BOUNDARIES.get(name, '')}"
     if level == "models" and name != REMAINDER:
         applied = (
             f": {plain(row['registry_row']).replace(' since ever', ', no start date')}" if row["registry_row"] else ""
