@@ -135,6 +135,7 @@ def models(months):
     """One model a country and month, with all its downloads, of an organisation and a family named after it."""
     rows = [
         {"month": month.month, "hub_id": f"id-{code}", "organization": f"Makers of {code}", "country": code}
+        | {"boundary": "bridged_freeze"}
         | {"family": f"{code}/base", "method": "registry", "downloads": downloads, "downloads_new": downloads}
         for month in months
         for code, downloads in month.downloads.items()

@@ -101,5 +101,5 @@ def test_published_figures_are_compared_over_the_months_that_ours_hold_and_nothi
 
 def test_a_share_says_how_the_boundaries_of_its_months_are_known(folder):
     found = explain(folder, Asked("country", "CN"))
-    assert {row["name"]: row["downloads"] for row in found.levels["boundaries"]} == {"not_between_two": 350}
-    assert "not from counters at both boundaries" in found.as_text(3)
+    assert {row["name"]: row["downloads"] for row in found.levels["boundaries"]} == {"bridged_freeze": 350}
+    assert "over observations in which counters stood still" in found.as_text(3)
