@@ -7,7 +7,7 @@ its first good one after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -38,8 +38,8 @@ TICKS = 10**9
 PART = 10**6
 FASTEST = 10**12
 DAY = timedelta(days=1)
-NOTHING = pl.lit(None, pl.Int64)
-ZERO = pl.lit(0, pl.Int64)
+FALSE = pl.lit(value=False)
+POINT = pl.Struct({"counter": pl.Int64, "clock": pl.Int64, "time": TIMESTAMP})
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class _Struck:
     def spoils(self, place: int) -> pl.Expr:
         """Whether it spoils an observation of a model: it shows less than was downloaded until then."""
         if not self.start < place <= self.until:
-            return pl.lit(value=False)
+            return FALSE
         if self.state == "frozen":
             return self.hit()
         return self.hit() & (pl.col(_at(place)) < pl.col(_at(self.start))).fill_null(value=False)
@@ -213,30 +213,13 @@ def _clock(busy: pl.DataFrame, times: Sequence[datetime], struck: Sequence[_Stru
     first, last = pl.col(_at(0)), pl.col(_at(len(times) - 1))
     counters = [pl.col(_at(place)) for place in range(len(times))]
     unhit = busy.filter(
-        ~pl.any_horizontal(pl.lit(value=False), *(stretch.hit() for stretch in struck)),
+        ~pl.any_horizontal(FALSE, *(stretch.hit() for stretch in struck)),
         pl.all_horizontal(counter.is_not_null() for counter in counters),
         last > first,
     )
     ticks = unhit.select(((counter - first) * TICKS // (last - first)).median().round() for counter in counters)
     found = [int(tick) for tick in ticks.row(0)] if unhit.height >= FEWEST_BUSY_MODELS else seconds
     return found if all(before < after for before, after in pairwise(found)) else seconds
-
-
-def _part_before(now: pl.Expr) -> pl.Expr:
-    """The part, of `PART`, of the growth over a boundary that falls before it.
-
-    In proportion to the time on both sides and to the paces at which the model's counter grew before and after; by time
-    alone where these are not known.
-    """
-    time_before, time_after = now - pl.col("clock_before"), pl.col("clock_after") - now
-    paces = pl.col("pace_before") + pl.col("pace_after")
-    is_paced = (paces > 0).fill_null(value=False)
-    before, after = (
-        pl.when(is_paced).then(pl.col(pace)).otherwise(pl.lit(1, DECIMAL)) * time
-        for pace, time in (("pace_before", time_before), ("pace_after", time_after))
-    )
-    whole = before + after
-    return pl.when(whole > 0).then(before * PART / pl.when(whole > 0).then(whole)).otherwise(0)
 
 
 @dataclass(frozen=True)
@@ -255,77 +238,46 @@ class _Reading:
         by_distance = sorted(before + after, key=lambda place: abs(self.times[place] - self.boundary))
         is_there = bool(before) and self.times[before[0]] == self.boundary
         found = panel.with_columns(
-            counter_before=self._first_good(before, self._counter),
-            counter_after=self._first_good(after, self._counter),
-            clock_before=self._first_good(before, self._on_the_clock),
-            clock_after=self._first_good(after, self._on_the_clock),
-            pace_before=self._pace(before),
-            pace_after=self._pace(after),
-            nearest=pl.coalesce(self._first_good(by_distance, self._counter), *map(self._counter, by_distance)),
-            nearest_at=pl.coalesce(
-                self._first_good(by_distance, self._time),
-                *(pl.when(self._counter(place).is_not_null()).then(self._time(place)) for place in by_distance),
-                self._time(by_distance[0]),
-            ),
-            is_measured=self._is_good(before[0]) if is_there else pl.lit(value=False),
+            before=self._first_good(before),
+            after=self._first_good(after),
+            earliest=self._first_good(before[::-1]),
+            latest=self._first_good(after[::-1]),
+            nearest=pl.coalesce(self._first_good(by_distance), *map(self._seen, by_distance)),
+            is_measured=self._is_good(before[0]) if is_there else FALSE,
             froze=self._is_spoilt("frozen", before[:1] + after[:1]),
             fell=self._is_spoilt("rolled_back", before[:1] + after[:1]),
         )
+        now = pl.lit(None, pl.Int64)
         if before and after:
             found = self._with_births(found, before[0], after[0])
             now = self._clock_at(pl.lit(self.boundary), before[0], after[0])
-        else:
-            now = pl.lit(None, pl.Int64)
-        growth = (pl.col("counter_after") - pl.col("counter_before")).cast(DECIMAL)
-        between = pl.col("counter_before").cast(DECIMAL) + growth * _part_before(now) / PART
-        is_between = (growth >= 0).fill_null(value=False)
-        kind = (
-            pl.when("is_measured")
-            .then(pl.lit("measured"))
-            .when(~is_between)
-            .then(pl.lit("nearest"))
-            .when("fell")
-            .then(pl.lit("bridged_rollback"))
-            .when("froze")
-            .then(pl.lit("bridged_freeze"))
-            .otherwise(pl.lit("interpolated"))
-        )
+        growth = (_counter("after") - _counter("before")).cast(DECIMAL)
+        is_between = (growth >= 0).fill_null(value=False) & ~pl.col("is_measured")
+        between = _counter("before").cast(DECIMAL) + growth * _part_before(now) / PART
+        bridged = pl.when("fell").then(pl.lit("bridged_rollback")).when("froze").then(pl.lit("bridged_freeze"))
+        kind = pl.when(is_between).then(bridged.otherwise(pl.lit("interpolated"))).otherwise(pl.lit("nearest"))
         return found.select(
-            pl.when("is_measured")
-            .then(pl.col("nearest").cast(DECIMAL))
-            .when(is_between)
-            .then(between)
-            .otherwise(pl.col("nearest").cast(DECIMAL))
-            .alias("counter"),
+            pl.when(is_between).then(between).otherwise(_counter("nearest").cast(DECIMAL)).alias("counter"),
             pl.when(pl.col("is_measured") | is_between)
             .then(pl.lit(self.boundary))
-            .otherwise("nearest_at")
+            .otherwise(pl.coalesce(pl.col("nearest").struct.field("time"), pl.lit(self.times[by_distance[0]])))
             .alias("counted_at"),
-            pl.when(pl.col("nearest").is_not_null()).then(kind).alias("boundary"),
+            pl.when(_counter("nearest").is_not_null())
+            .then(pl.when("is_measured").then(pl.lit("measured")).otherwise(kind))
+            .alias("boundary"),
         )
 
     def _with_births(self, found: pl.LazyFrame, before: int, after: int) -> pl.LazyFrame:
         """Models created after the last observation before the boundary had no downloads when they were created."""
-        born = pl.col("counter_before").is_null() & (pl.col("created_at") > self.times[before])
-        is_born = born & (pl.col("created_at") <= self.boundary)
-        at_birth = self._clock_at(pl.col("created_at"), before, after)
-        unborn = (pl.col("created_at") > self.boundary).fill_null(value=False)
+        birth, nothing = pl.col("created_at"), pl.lit(0, pl.Int64)
+        is_born = pl.col("before").is_null() & birth.is_between(self.times[before], self.boundary, closed="right")
+        at_birth = pl.struct(counter=nothing, clock=self._clock_at(birth, before, after), time=birth)
+        is_unborn = (birth > self.boundary).fill_null(value=False)
         return found.with_columns(
-            counter_before=pl.when(is_born).then(ZERO).otherwise("counter_before"),
-            clock_before=pl.when(is_born).then(at_birth).otherwise("clock_before"),
-            nearest=pl.when(unborn).then(ZERO).otherwise("nearest"),
-            is_measured=pl.col("is_measured") | unborn,
+            before=pl.when(is_born).then(at_birth).otherwise("before"),
+            nearest=pl.when(is_unborn).then(pl.struct(counter=nothing, clock=nothing, time=birth)).otherwise("nearest"),
+            is_measured=pl.col("is_measured") | is_unborn,
         )
-
-    def _pace(self, places: Sequence[int]) -> pl.Expr:
-        """The growth between the good observations nearest to the boundary and farthest from it, by clock."""
-        near, far = (
-            (self._first_good(order, self._counter), self._first_good(order, self._on_the_clock))
-            for order in (places, places[::-1])
-        )
-        growth, passed = (near[0] - far[0]).abs(), (near[1] - far[1]).abs()
-        pace = growth.cast(DECIMAL) * TICKS / pl.when(passed > 0).then(passed)
-        return pl.min_horizontal(pace, pl.lit(FASTEST, DECIMAL))
 
     def _clock_at(self, moment: pl.Expr, before: int, after: int) -> pl.Expr:
         """The clock at a moment between two observations."""
@@ -333,23 +285,50 @@ class _Reading:
         whole = max(round((self.times[after] - self.times[before]).total_seconds()), 1)
         return self.clock[before] + passed * (self.clock[after] - self.clock[before]) // whole
 
-    def _first_good(self, places: Sequence[int], value: Callable[[int], pl.Expr]) -> pl.Expr:
-        """The value of the first of these observations that nothing spoils."""
-        return pl.coalesce(pl.when(self._is_good(place)).then(value(place)) for place in places) if places else NOTHING
+    def _seen(self, place: int) -> pl.Expr:
+        """A model's counter in an observation, with its place on the clock and its time; null where there is none."""
+        clock, time = pl.lit(self.clock[place], pl.Int64), pl.lit(self.times[place])
+        counter = pl.col(_at(place))
+        return pl.when(counter.is_not_null()).then(pl.struct(counter=counter, clock=clock, time=time))
+
+    def _first_good(self, places: Sequence[int]) -> pl.Expr:
+        """The first of these observations that has a counter which nothing spoils."""
+        good = [pl.when(self._is_good(place)).then(self._seen(place)) for place in places]
+        return pl.coalesce(good) if good else pl.lit(None, POINT)
 
     def _is_good(self, place: int) -> pl.Expr:
-        spoilt = (stretch.spoils(place) for stretch in self.struck)
-        return self._counter(place).is_not_null() & ~pl.any_horizontal(pl.lit(value=False), *spoilt)
+        spoilt = pl.any_horizontal(FALSE, *(stretch.spoils(place) for stretch in self.struck))
+        return pl.col(_at(place)).is_not_null() & ~spoilt
 
     def _is_spoilt(self, state: str, places: Sequence[int]) -> pl.Expr:
         struck = (stretch.spoils(place) for stretch in self.struck if stretch.state == state for place in places)
-        return pl.any_horizontal(pl.lit(value=False), *struck)
+        return pl.any_horizontal(FALSE, *struck)
 
-    def _counter(self, place: int) -> pl.Expr:
-        return pl.col(_at(place))
 
-    def _on_the_clock(self, place: int) -> pl.Expr:
-        return pl.lit(self.clock[place], pl.Int64)
+def _counter(point: str) -> pl.Expr:
+    return pl.col(point).struct.field("counter")
 
-    def _time(self, place: int) -> pl.Expr:
-        return pl.lit(self.times[place])
+
+def _clock_of(point: str) -> pl.Expr:
+    return pl.col(point).struct.field("clock")
+
+
+def _part_before(now: pl.Expr) -> pl.Expr:
+    """The part, of `PART`, of the growth over a boundary that falls before it.
+
+    In proportion to the time on both sides and to the paces at which the model's counter grew before and after; by time
+    alone where these are not known.
+    """
+    pace_before, pace_after = _pace("earliest", "before"), _pace("after", "latest")
+    is_paced = (pace_before + pace_after > 0).fill_null(value=False)
+    even = pl.lit(1, DECIMAL)
+    before = pl.when(is_paced).then(pace_before).otherwise(even) * (now - _clock_of("before"))
+    after = pl.when(is_paced).then(pace_after).otherwise(even) * (_clock_of("after") - now)
+    return pl.when(before + after > 0).then(before * PART / (before + after)).otherwise(0)
+
+
+def _pace(start: str, end: str) -> pl.Expr:
+    """The growth from one point to another, by clock; null where they are one."""
+    passed = _clock_of(end) - _clock_of(start)
+    growth = (_counter(end) - _counter(start)).cast(DECIMAL)
+    return pl.min_horizontal(growth * TICKS / pl.when(passed > 0).then(passed), pl.lit(FASTEST, DECIMAL))
