@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ VERSIONS_KEPT = 3
 NAME = "%Y%m%dT%H%M%S%fZ"
 """How versions are named: by the time at which they were begun."""
 VERSION = r"\d{8}T\d{12}Z"
+FILES_SYNCED_AT_ONCE = 16
 SECONDS_FOR_ANOTHER = 600
 """How long a publisher waits for another one to finish."""
 
@@ -63,8 +65,8 @@ class PublishedFolder:
             draft.mkdir(parents=True)
             try:
                 yield Draft(version, draft)
-                for path in draft.rglob("*"):
-                    _sync(path)
+                with ThreadPoolExecutor(FILES_SYNCED_AT_ONCE) as pool:  # a site has thousands of files
+                    list(pool.map(_sync, draft.rglob("*")))
                 draft.rename(self._versions / version)
                 self._switch(version)
             finally:
