@@ -25,6 +25,7 @@ from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
 from pipeline.reference.registry import our_registry, read_files, read_registry, registry_defects, registry_lines
 from pipeline.reference.registry_map import merge_periods
 from pipeline.schema.shares import POPULATIONS
+from pipeline.wording import counted
 
 SHOWN = 10
 _POPULATIONS = {population.name: population for population in POPULATIONS}
@@ -152,7 +153,7 @@ def _remarks(lines: pl.DataFrame, lake: Lake, months: list[date]) -> Iterator[st
     seen = pl.concat(lake.scan(MODEL_ATTRIBUTION, month).select("namespace").unique() for month in months).unique()
     unused = lines.join(seen.collect(), on="namespace", how="anti").sort("line")
     yield (
-        f"remark: {unused['namespace'].n_unique()} namespaces were never listed in {months[0]:%Y-%m} to "
+        f"remark: {counted(unused['namespace'].n_unique(), 'namespace')} never listed in {months[0]:%Y-%m} to "
         f"{months[-1]:%Y-%m}"
     )
     yield from (f"  line {line}: {namespace}" for line, namespace in unused.select("line", "namespace").rows()[:SHOWN])
@@ -200,7 +201,7 @@ def _coverage_lines(standing: pl.LazyFrame) -> Iterator[str]:
         yield f"  {'in the registry':32} {known['share'].sum():8.3%}"
         for indent, part in (("    ", known), ("  ", others)):
             for name, namespaces, share in part.select("standing", "namespaces", "share").rows():
-                yield f"{indent}{name:{34 - len(indent)}} {share:8.3%}  {namespaces:,} namespaces"
+                yield f"{indent}{name:{34 - len(indent)}} {share:8.3%}  {counted(namespaces, 'namespace')}"
         if str(column) in largest:
             count, read = largest[str(column)]
             yield f"  of the {count:,} namespaces that hold {reviewing.HELD_BY_THE_LARGEST:.0%}, {read:,} are `read`"
@@ -226,7 +227,7 @@ def _differences(ours: pl.DataFrame, other: CountryMap) -> Iterator[str]:
         "only_here": "are in our registry only",
         "only_there": f"are in {other.name} only",
     }
-    yield f"{results.height:,} namespaces in our registry or in {other.name}"
+    yield f"{counted(results.height, 'namespace')} in our registry or in {other.name}"
     for result, meaning in meanings.items():
         yield f"  {counts.get(result, 0):6,} {meaning}"
     for result in ("disagreement", "only_there"):

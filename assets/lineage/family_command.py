@@ -19,6 +19,7 @@ from pipeline.cli.types import MODELS, MonthType, PublishedType
 from pipeline.lake.store import Lake
 from pipeline.synthetic import label
 from pipeline.text import plain
+from pipeline.wording import counted
 
 BASES = {"all_time_delta": "growth of the cumulative counters", "rolling_30d": "30-day counters, scaled (estimates)"}
 _UNSAFE_IN_MERMAID = re.compile(r"[^\w ./,()+-]")
@@ -134,7 +135,8 @@ def _definition(family: Family) -> list[str]:
     lines = [
         f"{label(is_synthetic=family.is_synthetic)}What derives from {plain(members['model_id'][0])}",
         f"  month        {family.month:%Y-%m}",
-        f"  family       {members.height:,} repositories, {members['downloads'].sum():,.0f} downloads: each counted",
+        f"  family       {counted(members.height, 'repository', 'repositories')}, "
+        f"{members['downloads'].sum():,.0f} downloads: each counted",
         "               whole, also where it has other roots",
         f"  downloads    in the month, by {BASES.get(family.basis, family.basis)}",
         "  country      of the account that published the repository",

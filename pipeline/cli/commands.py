@@ -20,6 +20,7 @@ from pipeline.publish.allowances import ALLOWANCES
 from pipeline.schema.groups import STEPS
 from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES
 from pipeline.version import __version__
+from pipeline.wording import counted
 
 ALLOWANCE = click.option(
     "--allow",
@@ -223,7 +224,7 @@ def push(repository: str, upload: bool) -> None:  # noqa: FBT001
     planned = plan_upload(settings.published_folder(), repository)
     for path, size in planned.files.items():
         click.echo(f"{size:>12,}  {path}")
-    total = f"{len(planned.files)} files, {sum(planned.files.values()):,} bytes, version {planned.version}"
+    total = f"{counted(len(planned.files), 'file')}, {sum(planned.files.values()):,} bytes, version {planned.version}"
     if upload:
         click.echo(f"uploaded {total}: {planned.perform()}")
     else:

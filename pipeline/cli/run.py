@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 import dagster as dg
@@ -104,16 +104,6 @@ def publication_resources(registry: Path | None, origin_rule: str | None, allow:
     }
 
 
-class Reporter(Protocol):
-    """Shows how runs go and how they ended."""
-
-    def follow(self, title: str, events: Iterable[Advance | RunOutcome], runs: int) -> list[RunOutcome]:
-        """Shows the events as they come; returns the outcomes."""
-
-    def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
-        """Shows how it ended."""
-
-
 def run(request: Request, reporter: Reporter) -> int:
     """Runs the request's months, then publishes; the exit code."""
     months = request.months()
@@ -147,7 +137,7 @@ class TerminalReporter:
         self._console = Console(stderr=True)
 
     def follow(self, title: str, events: Iterable[Advance | RunOutcome], runs: int) -> list[RunOutcome]:
-        """See `Reporter`; where nobody watches, one line a run instead of bars."""
+        """Shows the events as they come, and returns the outcomes; where nobody watches, one line a run, no bars."""
         outcomes = []
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bars:
@@ -171,7 +161,7 @@ class TerminalReporter:
         bars.update(of_month[event.month], completed=event.steps_done, description=f"{name} {event.step} {event.said}")
 
     def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
-        """See `Reporter`."""
+        """Shows how it ended."""
         for line in (*_problems(outcomes), *_held_back(outcomes)):
             click.echo(line, err=True)
         if headline is not None:
@@ -186,11 +176,11 @@ class JsonReporter:
     """One JSON object at the end, nothing before."""
 
     def follow(self, title: str, events: Iterable[Advance | RunOutcome], runs: int) -> list[RunOutcome]:  # noqa: ARG002
-        """See `Reporter`."""
+        """The outcomes."""
         return [event for event in events if isinstance(event, RunOutcome)]
 
     def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
-        """See `Reporter`."""
+        """Prints how it ended."""
         report: dict[str, Any] = {
             "runs": [
                 asdict(outcome) | {"month": f"{outcome.month:%Y-%m}" if outcome.month else None} for outcome in outcomes
@@ -200,6 +190,9 @@ class JsonReporter:
             "lake": settings.lake_url(),
         }
         click.echo(json.dumps(report, indent=2))
+
+
+Reporter = TerminalReporter | JsonReporter
 
 
 def _one_line(outcome: RunOutcome) -> str:

@@ -11,6 +11,7 @@ from pipeline.orchestration.launch import PUBLISHED_BY_TAG
 from pipeline.orchestration.runs import PARTITION_TAG, UNDER_WAY, end_abandoned_runs
 from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, READS_HUB, asset_key
 from pipeline.publish.manifest import MONTH_MANIFEST
+from pipeline.wording import counted
 
 WHOLE_MONTH = dg.AssetSelection.tag(*MONTHLY)
 BACKFILL_TAG = "dagster/backfill"
@@ -83,7 +84,7 @@ def publish_after_months(context: dg.SensorEvaluationContext) -> dg.RunRequest |
     if (last := next(to_publish, None)) is None:
         return dg.SkipReason("no month has ended that its launcher does not publish")
     if missing := _not_launched_yet(last, context.instance):
-        return dg.SkipReason(f"waiting for {missing} months of the backfill that have no run yet")
+        return dg.SkipReason(f"waiting for {counted(missing, 'month')} of the backfill without a run yet")
     return dg.RunRequest(run_key=last.run_id)
 
 

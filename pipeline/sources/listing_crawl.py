@@ -27,6 +27,7 @@ from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient, Page
 from pipeline.sources.json_records import read_json
 from pipeline.sources.observations import Observed
+from pipeline.wording import counted
 
 PAGE_SIZE = 1000
 EXPANDED_FIELDS = (
@@ -58,7 +59,7 @@ class CrawlProgress:
     seconds_left: float | None
 
     def __str__(self) -> str:
-        said = f"{self.pages:,} pages, {self.models:,} models"
+        said = f"{counted(self.pages, 'page')}, {counted(self.models, 'model')}"
         if self.models_stated is not None:
             said += f" of about {self.models_stated:,}"
         if self.requests_left is not None:
@@ -167,8 +168,8 @@ class ListingCrawl:
                 self.sleep((page.window_ends_in or 0) + 1)
         if stated is not None and state.models < FEWEST_OF_STATED * stated:
             raise UnusableSnapshotError(
-                f"the listing of {self.client.endpoint} ended after {state.models:,} models, but the Hub says that it "
-                f"has {stated:,}: remove {self.folder} and start again"
+                f"the listing of {self.client.endpoint} ended after {counted(state.models, 'model')}, but the Hub says "
+                f"that it has {stated:,}: remove {self.folder} and start again"
             )
         return state
 

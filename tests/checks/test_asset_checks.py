@@ -131,6 +131,11 @@ def test_a_critical_failure_stops_what_is_downstream_and_shows_why():
     ]
 
 
+def test_one_line_says_how_many_checks_of_a_table_failed_and_which(capfd):
+    run(a_table("models", FEW_LIKES), 1)
+    assert "listings/models of 2024-08: 2 checks, 1 failed (liked)" in capfd.readouterr().err
+
+
 def test_a_run_stopped_by_a_check_says_in_one_sentence_which_and_what_to_do():
     result, _, _ = run(a_table("models", fewest_likes=5), 1)
     [said] = report_from(result.all_events).failures

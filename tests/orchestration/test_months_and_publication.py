@@ -75,7 +75,7 @@ def test_months_that_succeeded_are_published_also_when_the_last_to_end_failed(in
 def test_publication_waits_for_the_months_of_a_backfill_that_were_not_launched_yet(instance):
     backfill_of(instance, "2025-07", "2025-08")
     month_run(instance, "2025-07", dagster__backfill="all")
-    assert asked(instance).skip_message.startswith("waiting for 1 months of the backfill")
+    assert asked(instance).skip_message.startswith("waiting for 1 month of the backfill")
     month_run(instance, "2025-08", dagster__backfill="all")
     assert isinstance(asked(instance), dg.RunRequest)
 
