@@ -58,7 +58,7 @@ def find_parents(
             pl.when(pl.col("text").is_null()).then(pl.lit("hub_id", _HOW)).otherwise("found_by").alias("found_by"),
             pl.col("form").fill_null("name"),
         )
-        .drop("text", "parent_of_text")
+        .drop("text", "parent_of_text", "declared_hub_id")
         .collect()
     )
     return _with_former_names(found, listing.height), unlisted

@@ -12,7 +12,8 @@ UNMAPPED_ACCOUNTS_FIGURE = Figure(
     place=135,
     sql="""
         with whole as (
-          select sum(downloads) as denominator, sum(coverage * downloads) / sum(downloads) as coverage
+          select sum(downloads) as denominator, sum(coverage * downloads) / sum(downloads) as coverage,
+            bool_or(is_synthetic) as is_synthetic
           from dim_month where list_contains($months, month) having sum(downloads) > 0
         ), unmapped as (
           select namespace, sum(model_month.downloads) as downloads, count(distinct hub_id) as models
@@ -20,8 +21,8 @@ UNMAPPED_ACCOUNTS_FIGURE = Figure(
           where list_contains($months, month) and model_month.country = 'unmapped' and namespace is not null
           group by namespace having sum(model_month.downloads) > 0
         )
-        select namespace, 'https://huggingface.co/' || namespace as address, downloads, models, denominator, coverage,
-          downloads / denominator as share
+        select namespace, downloads, models, denominator, coverage, downloads / denominator as share,
+          case when is_synthetic then 'invented' else 'https://huggingface.co/' || namespace end as address
         from unmapped, whole order by downloads desc, namespace limit 25
     """,
     columns=(
