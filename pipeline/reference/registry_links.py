@@ -22,18 +22,9 @@ from pipeline.reference.registry_rules import (
 OWN_NAME = "own_name"
 """How an account is known that bears its organisation's name; the check compares the two."""
 ROLES = ("own", "canonical", "port", "reupload")
-SEAT_RULES = {
-    "head_office": "where the organisation says its head office is, or where its management works",
-    "unit": "a unit with a name and a seat of its own: at that seat, whoever owns it",
-    "university": "a university or a laboratory of one: where that part of the university is",
-    "state": "a body of a state, or a national project: the country that runs it",
-    "registered": "an association or foundation: where it is registered",
-    "host": "a joint project, or one under a foundation: the seat of the body that runs the account",
-    "author_group": "authors of a work, without a body of their own, all at institutions of one country: that country",
-    "national_community": "a community that by its own words is one country's: that country",
-    "no_single_base": "none of these: international",
-}
 RULES_FOR_COMMUNITIES = ("author_group", "national_community", "host", "registered")
+SEAT_RULES = ("head_office", "unit", "university", "state", *RULES_FOR_COMMUNITIES, "no_single_base")
+"""By which rule of the policy an organisation is placed; see the methodology, "How an account is placed"."""
 WORDS_OF_A_QUOTE = 20
 WITH_EVIDENCE = ("seats", "owners", "accounts", "persons", "canonical_models")
 
@@ -176,8 +167,7 @@ LINKS = (
     ),
     _no_row(
         "seats",
-        is_none_of("rule", tuple(SEAT_RULES))
-        | ((pl.col("rule") == "no_single_base") != (pl.col("country") == INTERNATIONAL)),
+        is_none_of("rule", SEAT_RULES) | ((pl.col("rule") == "no_single_base") != (pl.col("country") == INTERNATIONAL)),
         "rule {rule} does not lead to country {country}",
         f"choose one of {', '.join(SEAT_RULES)}; no_single_base goes with international alone",
         decides=False,
