@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -98,8 +99,18 @@ def check_thresholds() -> str:
 
 
 def dagster_folder() -> Path:
-    """`DAGSTER_HOME`: the Dagster instance; a folder in `CENSUS_HOME` unless set."""
-    return Path(os.environ.get("DAGSTER_HOME") or census_home() / "dagster").expanduser().resolve()
+    """`DAGSTER_HOME`: the Dagster instance; a folder in `CENSUS_HOME` unless set.
+
+    Raises:
+        CensusError: its path has signs that mean something else in the address of a database.
+    """
+    folder = Path(os.environ.get("DAGSTER_HOME") or census_home() / "dagster").expanduser().resolve()
+    if found := re.search(r"\?|%[0-9a-fA-F]{2}", str(folder)):
+        raise CensusError(
+            f"Dagster cannot keep its databases in {folder}, because of {found[0]!r} in the path: name another folder "
+            "with CENSUS_HOME or DAGSTER_HOME"
+        )
+    return folder
 
 
 def account_requests() -> int:
