@@ -171,7 +171,8 @@ class FolderSource(SnapshotSource):
     def _dumps(self) -> list[Dump]:
         """The dumps, oldest first."""
         if not self.folder.is_dir():
-            raise CensusError(f"the snapshots' folder {self.folder} does not exist: name one with --snapshots")
+            what = "is a file: name the folder that holds it" if self.folder.exists() else "does not exist: name one"
+            raise CensusError(f"the snapshots' folder {self.folder} {what} with --snapshots")
         found: dict[datetime, list[tuple[re.Match[str], Path]]] = {}
         for path in sorted(self.folder.iterdir()):
             if match := self._named_as_dump(path):

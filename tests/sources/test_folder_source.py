@@ -107,6 +107,9 @@ def test_what_cannot_be_one_dump_is_refused_by_name(tmp_path, case):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CensusError, match="does not exist: name one with --snapshots"):
         FolderSource(tmp_path / "nowhere", AccountDirectory(tmp_path / "x")).months()
+    dumps(tmp_path, "2026-05-31.parquet")
+    with pytest.raises(CensusError, match="2026-05-31.parquet is a file: name the folder that holds it with --snaps"):
+        FolderSource(tmp_path / "2026-05-31.parquet", AccountDirectory(tmp_path / "x")).months()
 
 
 def test_what_looks_like_a_dump_and_is_none_is_told_with_the_month(tmp_path):
