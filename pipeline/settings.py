@@ -26,8 +26,12 @@ BOUNDARY_RULES = ("bridged", "nearest")
 
 
 def census_home() -> Path:
-    """`CENSUS_HOME`: the folder that holds lake, publications, cache and Dagster's instance."""
-    return Path(os.environ.get("CENSUS_HOME", ".census")).expanduser().resolve()
+    """`CENSUS_HOME`: the folder that holds lake, publications, cache and Dagster's instance.
+
+    Raises:
+        CensusError: its path has signs that libraries take for something else.
+    """
+    return _folder("CENSUS_HOME", os.environ.get("CENSUS_HOME", ".census"))
 
 
 def lake_url() -> str:
@@ -99,18 +103,8 @@ def check_thresholds() -> str:
 
 
 def dagster_folder() -> Path:
-    """`DAGSTER_HOME`: the Dagster instance; a folder in `CENSUS_HOME` unless set.
-
-    Raises:
-        CensusError: its path has signs that mean something else in the address of a database.
-    """
-    folder = Path(os.environ.get("DAGSTER_HOME") or census_home() / "dagster").expanduser().resolve()
-    if found := re.search(r"\?|%[0-9a-fA-F]{2}", str(folder)):
-        raise CensusError(
-            f"Dagster cannot keep its databases in {folder}, because of {found[0]!r} in the path: name another folder "
-            "with CENSUS_HOME or DAGSTER_HOME"
-        )
-    return folder
+    """`DAGSTER_HOME`: the Dagster instance; a folder in `CENSUS_HOME` unless set. See `census_home`."""
+    return _folder("DAGSTER_HOME", os.environ.get("DAGSTER_HOME") or census_home() / "dagster")
 
 
 def account_requests() -> int:
@@ -144,6 +138,17 @@ def ui_url() -> str:
 def alert_webhook() -> str | None:
     """`CENSUS_ALERT_WEBHOOK`: a secret address that takes Slack's form of a message; unset: alerts are only logged."""
     return os.environ.get("CENSUS_ALERT_WEBHOOK") or None
+
+
+def _folder(name: str, written: str | Path) -> Path:
+    """The folder, if Dagster, Polars and DuckDB take its path for what it says: `*`, `?`, `[` and `%20` stand for others."""
+    folder = Path(written).expanduser().resolve()
+    if found := re.search(r"[*?[]|%[0-9a-fA-F]{2}", str(folder)):
+        raise CensusError(
+            f"{name} cannot be {folder}, because of {found[0]!r} in the path, which Dagster and databases take for "
+            "something else: name another folder"
+        )
+    return folder
 
 
 def _number(

@@ -11,7 +11,7 @@ import pyarrow as pa
 from polars.exceptions import PanicException, PolarsError
 
 from pipeline.errors import UnusableSnapshotError
-from pipeline.sources.field_values import COUNTS, TEXTS, absent_columns, moment, observations, parameters
+from pipeline.sources.field_values import COUNTS, ODD, TEXTS, absent_columns, moment, observations, parameters
 from pipeline.sources.json_records import columns_of_fields, observed_in
 from pipeline.sources.observations import Observed
 
@@ -91,6 +91,11 @@ def _native(field: str, column: str, dtype: pl.DataType) -> dict[str, pl.Expr]:
         read = {field: value.cast(pl.List(pl.String))}
     elif field == "cardData" and is_text:
         read = {name: _card_value(value.cast(pl.String), name) for name in ("base_model", "base_model_relation")}
+    elif field in ("safetensors", "gguf") and is_text:
+        text = value.cast(pl.String)
+        is_odd = ~text.str.contains(r"^\s*\{") | text.str.json_path_match("$.total").is_not_null()
+        odd = pl.when(is_odd & parameters(text).is_null() & ~text.is_in(["", "null"])).then(text)
+        read = {field: parameters(text), f"{ODD}{field}": odd}
     elif field in ("safetensors", "gguf") and isinstance(dtype, pl.Struct) and dict(dtype).get("total") == pl.Int64:
         read = {field: _parameters(value, dtype)}
     elif field == "baseModels" and _is_declaration(dtype):

@@ -22,9 +22,11 @@ def test_a_new_home_has_an_instance_that_reports_nothing(home):
     assert (home / "cache").is_dir()
 
 
-@pytest.mark.parametrize(("name", "sign"), [("what?", "'?'"), ("a%20b", "'%20'")])
-def test_a_home_in_which_dagster_cannot_keep_databases_is_refused_in_one_sentence(tmp_path, monkeypatch, name, sign):
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path / name))
-    with pytest.raises(CensusError, match=f"cannot keep its databases in .*, because of {re.escape(sign)} in the path"):
+@pytest.mark.parametrize(("name", "sign"), [("what?", "'?'"), ("a%20b", "'%20'"), ("[old]", "'['"), ("a*", "'*'")])
+@pytest.mark.parametrize("variable", ["CENSUS_HOME", "DAGSTER_HOME"])
+def test_a_home_that_libraries_take_for_another_path_is_refused_in_one_sentence(
+    home, monkeypatch, variable, name, sign
+):
+    monkeypatch.setenv(variable, str(home / name))
+    with pytest.raises(CensusError, match=f"{variable} cannot be .*, because of {re.escape(sign)} in the path"):
         prepare_home()

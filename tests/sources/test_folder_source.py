@@ -108,7 +108,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CensusError, match="does not exist: name one with --snapshots"):
         FolderSource(tmp_path / "nowhere", AccountDirectory(tmp_path / "x")).months()
     dumps(tmp_path, "2026-05-31.parquet")
-    with pytest.raises(CensusError, match="2026-05-31.parquet is a file: name the folder that holds it with --snaps"):
+    with pytest.raises(CensusError, match="is a file: name the folder that holds it with --snapshots"):
         FolderSource(tmp_path / "2026-05-31.parquet", AccountDirectory(tmp_path / "x")).months()
 
 

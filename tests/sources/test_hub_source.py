@@ -10,18 +10,14 @@ from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub import HubSource
 from pipeline.sources.snapshots import months_to_read
-from synthetic_hub.server import LocalHub
-from synthetic_hub.world import WorldSettings, ensure_world
 
 SEPTEMBER = date(2025, 9, 1)
 SOON_AFTER = datetime(2025, 10, 1, 0, 20, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    world = ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
-    with LocalHub(world) as running:
-        yield running
+@pytest.fixture
+def hub(hub_of):
+    return hub_of()
 
 
 @pytest.fixture
@@ -47,14 +43,10 @@ def test_the_month_just_closed_is_crawled_and_observed_when_the_crawl_ends(sourc
 
 @pytest.mark.parametrize("month", [date(2025, 8, 1), date(2024, 9, 1)])
 def test_the_past_is_refused_with_the_remedy(source_at, month):
-    with pytest.raises(
-        MonthNotServedError, match="the listing API cannot be asked about the past; use --source hub_stats"
-    ):
-        source_at(SOON_AFTER).closing_snapshot(month)
-    with pytest.raises(
-        MonthNotServedError, match="the listing API cannot be asked about the past; use --source hub_stats"
-    ):
-        months_to_read(source_at(SOON_AFTER), month, month)
+    source = source_at(SOON_AFTER)
+    for ask in (source.closing_snapshot, lambda asked: months_to_read(source, asked, asked)):
+        with pytest.raises(MonthNotServedError, match="cannot be asked about the past; use --source hub_stats"):
+            ask(month)
 
 
 def test_a_month_that_has_not_ended_is_refused(source_at):

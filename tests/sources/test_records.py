@@ -330,11 +330,13 @@ def test_one_value_that_cannot_be_read_costs_no_row_and_no_other_value_and_is_to
         (pa.array([1.0, float("nan"), 2.5, None] * 100), "200 of 300 values of `downloads` cannot be read"),
         (pa.array([True, False] * 200), "400 of 400 values of `downloads` cannot be read, for example 'true'"),
         (pa.array([2**63] * 5 + [1] * 395, pa.uint64()), "5 of 400 values of `downloads` cannot be read"),
+        (pa.array(['{"total": "7B"}'] * 5 + ['{"total": 7}'] * 395), "5 of 400 values of `gguf` cannot be read"),
+        (pa.array(["7B", "[7]", "5", "null"] * 5 + ["{}"] * 380), "15 of 15 values of `gguf` cannot be read"),
     ],
 )
 def test_parquet_is_held_to_the_same(tmp_path, column, refused):
     parquet.write_table(
-        pa.table({"id": [f"a/{n}" for n in range(400)], "downloads": column}), tmp_path / "dump.parquet"
+        pa.table({"id": [f"a/{n}" for n in range(400)], refused.split("`")[1]: column}), tmp_path / "dump.parquet"
     )
     with pytest.raises(UnusableSnapshotError, match=f"2025-08-31: {refused}"):
         read_parquet([tmp_path / "dump.parquet"]).notes("2025-08-31")

@@ -17,12 +17,12 @@ TOKEN = "hf_" + "notarealtokenbutonetolookfor"
 
 
 @pytest.fixture
-def stranger():
+def another_host():
     """Another host, which keeps the headers of whatever reaches it."""
 
     received = []
 
-    class Stranger(BaseHTTPRequestHandler):
+    class Host(BaseHTTPRequestHandler):
         def answer(self):
             received.append(dict(self.headers))
             self.send_response(200)
@@ -34,7 +34,7 @@ def stranger():
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
     Thread(target=server.serve_forever, daemon=True).start()
     server.url = f"http://127.0.0.1:{server.server_port}"
     server.received = received
@@ -65,24 +65,24 @@ def test_the_configured_hub_is_sent_the_token(hub_of, world, tmp_path, path, ask
 
 
 @pytest.mark.parametrize(("path", "ask"), REQUESTS.values(), ids=REQUESTS)
-def test_a_redirect_to_another_host_does_not_get_the_token(hub_of, world, stranger, tmp_path, path, ask):
-    hub = hub_of(Fault("redirect", path=path, value=f"{stranger.url}/elsewhere"))
+def test_a_redirect_to_another_host_does_not_get_the_token(hub_of, world, another_host, tmp_path, path, ask):
+    hub = hub_of(Fault("redirect", path=path, value=f"{another_host.url}/elsewhere"))
     said = ""
     try:
         ask(HubClient(hub.endpoint, TOKEN), world, tmp_path)
     except CensusError as error:
         said = "".join(traceback.format_exception(error))
     assert TOKEN not in said
-    assert [headers for headers in stranger.received if TOKEN in str(headers)] == []
+    assert [headers for headers in another_host.received if TOKEN in str(headers)] == []
 
 
 @pytest.mark.parametrize("what", ["the listing", "the archive's commits"])
-def test_a_next_link_to_another_host_is_refused_in_words(hub_of, world, stranger, tmp_path, what):
+def test_a_next_link_to_another_host_is_refused_in_words(hub_of, world, another_host, tmp_path, what):
     path, ask = REQUESTS[what]
-    hub = hub_of(Fault("foreign_link", path=path, value=stranger.url))
+    hub = hub_of(Fault("foreign_link", path=path, value=another_host.url))
     with pytest.raises(CensusError, match="refusing to") as refused:
         ask(HubClient(hub.endpoint, TOKEN), world, tmp_path)
-    assert stranger.received == []
+    assert another_host.received == []
     assert TOKEN not in "".join(traceback.format_exception(refused.value))
 
 

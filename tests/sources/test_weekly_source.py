@@ -10,21 +10,12 @@ from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.weekly import WeeklySource
 from synthetic_hub.datasets import WEEKLY_REPOSITORY
-from synthetic_hub.server import LocalHub
-from synthetic_hub.world import WorldSettings, ensure_world
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
-
-
-@pytest.fixture(scope="module")
-def source(world, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weekly")
-    with LocalHub(world) as hub:
-        directory = AccountDirectory(folder / "accounts")
-        yield WeeklySource(HubClient(hub.endpoint), folder, directory, repository=WEEKLY_REPOSITORY)
+@pytest.fixture
+def source(hub_of, tmp_path):
+    directory = AccountDirectory(tmp_path / "accounts")
+    return WeeklySource(HubClient(hub_of().endpoint), tmp_path, directory, repository=WEEKLY_REPOSITORY)
 
 
 @pytest.mark.parametrize("month", [date(2024, 10, 1), date(2025, 2, 1), date(2025, 6, 1)])
