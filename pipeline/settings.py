@@ -141,7 +141,7 @@ def alert_webhook() -> str | None:
 
 
 def _folder(name: str, written: str | Path) -> Path:
-    """The folder, if Dagster, Polars and DuckDB take its path for what it says: `*`, `?`, `[` and `%20` stand for others."""
+    """The folder, if libraries take its path for what it says: in one, `*`, `?`, `[` and `%20` may mean others."""
     folder = Path(written).expanduser().resolve()
     if found := re.search(r"[*?[]|%[0-9a-fA-F]{2}", str(folder)):
         raise CensusError(
