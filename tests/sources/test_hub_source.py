@@ -37,7 +37,7 @@ def test_the_month_just_closed_is_crawled_and_observed_when_the_crawl_ends(sourc
     assert snapshot.observed_at == SOON_AFTER
     assert (snapshot.source, snapshot.source_revision) == ("hub (synthetic)", "listing:2025-10-01T00:20:00+00:00")
     assert snapshot.rows.select(pl.col("hub_id").is_unique().all()).collect().item()
-    assert told[0].startswith("crawl: 1 pages, 1,000 models of about 4,")
+    assert told[0].startswith("crawl: 1 page, 1,000 models of about 4,")
     assert told[-1].startswith("crawl ended: 6 pages")
 
 
