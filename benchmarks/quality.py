@@ -119,7 +119,7 @@ def _validate_by_pandas(path: Path) -> None:
         kinds.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="downloads_all_time", column_B="downloads_30d", or_equal=True, mostly=0.9
         ),
-        *(kinds.ExpectColumnValuesToNotBeNull(column=name) for name in MODELS.required),
+        *(kinds.ExpectColumnValuesToNotBeNull(column=one.name) for one in MODELS.columns if not one.nullable),
         *(kinds.ExpectColumnValuesToBeUnique(column=name) for name in ("hub_id", "model_id")),
         *(
             kinds.ExpectColumnValuesToMatchRegex(column=column.name, regex=column.pattern)
