@@ -1,0 +1,170 @@
+"""Small faults put into the code, one at a time: which of them the nearest tests let pass.
+
+    python -m tests.mutate [PART ...] [--each N] [--seed S] [--jobs J]
+
+cosmic-ray makes the faults; its own runner would start Python anew for each and change files in place. Here a process
+that has loaded the libraries forks for each: the child compiles one module from its changed source, runs the part's
+tests, and ends. Of each module N are drawn. Hypothesis draws from one seed, so that a run can be repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.machinery
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cosmic_ray import ast as syntax
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = Path(__file__).parents[1]
+SECONDS_ALLOWED = 240
+RULES = ("tests/checks/test_every_rule_can_fail.py", "tests/checks/test_every_constraint_can_fail.py")
+PARTS = {
+    "listings": (("assets/listings",), ("tests/assets/listings", *RULES)),
+    "lineage": (("assets/lineage",), ("tests/assets/lineage", *RULES)),
+    "attribution": (("assets/attribution",), ("tests/assets/attribution", "tests/reference", *RULES)),
+    "models": (("assets/models",), ("tests/assets/models", *RULES)),
+    "shares": (("assets/shares",), ("tests/assets/shares", *RULES, "tests/report/test_report.py")),
+    "published": (("assets/published",), ("tests/assets/published", "tests/publish")),
+    "checks": (("pipeline/checks",), ("tests/checks",)),
+    "statements": (
+        tuple(f"pipeline/report/{name}.py" for name in ("statements", "figures", "headline", "explain", "compare")),
+        ("tests/report",),
+    ),
+    "guards": (("pipeline/publish/guards.py", "pipeline/publish/manifest.py"), ("tests/publish",)),
+}
+"""By part: its modules, and the tests nearest to them."""
+UNHURT = (
+    "RemoveDecorator",
+    "ExceptionReplacer",
+    "RShift",
+    "LShift",
+    "BitXor",
+    "FloorDiv",
+    "_Mod",
+    "_Pow",
+    "UnaryOperator_Delete_Invert",
+)
+"""Operators whose faults break the module when it is loaded, or stand for one another."""
+LOADED_BEFORE = ("dagster", "duckdb", "hypothesis.strategies", "pandas", "polars.testing", "great_expectations")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: where, what, and the changed source."""
+
+    path: Path
+    operator: str
+    line: int
+    before: str
+    after: str
+    source: str
+
+
+def mutants_of(path: Path) -> Iterator[Mutant]:
+    """Every fault of a module but those that change annotations alone."""
+    source = path.read_text()
+    tree, known = syntax.get_ast(source), {None, without_annotations(source)}
+    for name in operator_names():
+        operator_class = get_operator(name)
+        if operator_class.arguments() or any(part in name for part in UNHURT):
+            continue
+        operator = operator_class()
+        places = [place for node in syntax.ast_nodes(tree) for place in operator.mutation_positions(node)]
+        for occurrence, ((line, _), _) in enumerate(places):
+            changed = mutate_code(source, operator, occurrence)
+            if changed is None or without_annotations(changed) in known:
+                continue
+            known.add(without_annotations(changed))
+            lines = zip(source.splitlines(), changed.splitlines(), strict=False)
+            before, after = next(((a, b) for a, b in lines if a != b), ("", ""))
+            yield Mutant(path, name.removeprefix("core/"), line, before.strip(), after.strip(), changed)
+
+
+def without_annotations(source: str) -> str | None:
+    """What a module does, or nothing for one that cannot be read: a star of a signature is no factor."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
+    for node in ast.walk(tree):
+        for name in ("annotation", "returns"):
+            if getattr(node, name, None) is not None:
+                setattr(node, name, ast.Constant(None))
+    return ast.dump(tree)
+
+
+def is_caught(mutant: Mutant, tests: tuple[str, ...]) -> bool:
+    """Whether the tests fail over the mutant, or do not end."""
+    child = multiprocessing.get_context("fork").Process(target=run_over, args=(mutant, tests))
+    child.start()
+    child.join(SECONDS_ALLOWED)
+    if child.exitcode is None:
+        child.kill()
+        child.join()
+    return child.exitcode != 0
+
+
+def run_over(mutant: Mutant, tests: tuple[str, ...]) -> None:
+    get_code = importlib.machinery.SourceFileLoader.get_code
+
+    def code_of(loader: importlib.machinery.SourceFileLoader, name: str) -> object:
+        if Path(loader.path) == mutant.path:
+            return compile(mutant.source, loader.path, "exec", dont_inherit=True)
+        return get_code(loader, name)
+
+    importlib.machinery.SourceFileLoader.get_code = code_of  # type: ignore[method-assign, assignment]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]))
+
+
+def modules_of(places: tuple[str, ...]) -> list[Path]:
+    found = [path for place in places for path in sorted((ROOT / place).rglob("*.py")) or [ROOT / place]]
+    return [path for path in found if path.name not in {"__init__.py", "asset.py"} and "_command" not in path.stem]
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    asked.add_argument("--each", type=int, default=8, help="faults drawn of each module")
+    asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--jobs", type=int, default=os.cpu_count())
+    choice = asked.parse_args()
+    for library in LOADED_BEFORE:
+        __import__(library)
+    os.chdir(ROOT)
+    for part in choice.parts:
+        places, tests = PARTS[part]
+        begun, drawn = time.monotonic(), []
+        for path in modules_of(places):
+            every = list(mutants_of(path))
+            drawn += random.Random(f"{choice.seed} {path.name}").sample(every, min(choice.each, len(every)))
+        with ThreadPoolExecutor(choice.jobs) as pool:
+            caught = list(pool.map(lambda mutant, tests=tests: is_caught(mutant, tests), drawn))
+        say(f"{part}: {sum(caught)} of {len(drawn)} caught, in {time.monotonic() - begun:.0f} s")
+        for mutant, was_caught in zip(drawn, caught, strict=True):
+            if not was_caught:
+                say(f"  {mutant.path.relative_to(ROOT)}:{mutant.line} {mutant.operator}")
+                say(f"    - {mutant.before}\n    + {mutant.after}")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
