@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.months import closing_of
+from pipeline.months import closing_of, opening_of
 from tests.assets.listings.scenario import AUGUST, LONG_AGO, measure, repository
 
 IN_AUGUST = datetime(2025, 8, 10, tzinfo=UTC)
@@ -70,6 +70,39 @@ def test_observations_away_from_the_boundaries_are_scaled_to_the_month():
     month = measure([repository("a", 133)], [repository("a", 100)], closed_at=late)
     assert month.basis.quality == "scaled"
     assert month.flow("a")["downloads"] == pytest.approx(33 * 31 / 33)
+
+
+EDGE, BEYOND = timedelta(hours=36), timedelta(hours=36, seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("away", "quality"), [(EDGE, "exact"), (-EDGE, "exact"), (BEYOND, "scaled"), (-BEYOND, "scaled")]
+)
+@pytest.mark.parametrize(("end", "boundary"), [("closed_at", closing_of(AUGUST)), ("opened_at", opening_of(AUGUST))])
+def test_a_month_is_exact_with_both_observations_within_36_hours(end, boundary, away, quality):
+    month = measure([repository("a", 133)], [repository("a", 100)], **{end: boundary + away})
+    assert month.basis.quality == quality
+
+
+@pytest.mark.parametrize(("without", "basis"), [(1, "all_time_delta"), (2, "rolling_30d")])
+@pytest.mark.parametrize("end", ["closing", "opening"])
+def test_the_cumulative_counter_is_used_where_95_percent_have_it_at_both_ends(end, without, basis):
+    whole = [repository(f"{number:02}", 10) for number in range(20)]
+    partly = [row | {"downloads_all_time": None} if place < without else row for place, row in enumerate(whole)]
+    ends = {"closing": whole, "opening": whole} | {end: partly}
+    assert measure(ends["closing"], ends["opening"]).basis.basis == basis
+
+
+@pytest.mark.parametrize(("before", "flow_case"), [(0, "created"), (1, "late_arrival")])
+def test_one_created_at_the_moment_of_the_opening_is_new(before, flow_case):
+    created = opening_of(AUGUST) - timedelta(seconds=before)
+    month = measure([repository("a", 1), repository("new", 7, created_at=created)], [repository("a", 1)])
+    assert month.flow("new")["flow_case"] == flow_case
+
+
+def test_a_counter_that_did_not_grow_is_no_reset():
+    month = measure([repository("a", 100)], [repository("a", 100)])
+    assert (month.flow("a")["flow_case"], month.flow("a")["downloads_lost"]) == ("continued", 0)
 
 
 def test_without_the_cumulative_counter_at_both_ends_the_month_rests_on_the_30_day_counter():
