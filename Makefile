@@ -8,13 +8,14 @@ export CENSUS_HOME ?= $(CURDIR)/.census
 # Great Expectations takes three times as long to import where its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-faults fuzz bench audit ui lint format docs requirements clean
+.PHONY: help run test test-faults fuzz bench audit ui lint format docs requirements clean mutate
 
 help:
 	@echo "make run          backfill twelve months of the sample, publish, print the headline"
 	@echo "make test         check style and types, run the tests"
 	@echo "make test-faults  run their long forms: kills, quotas, backfills in every order and under the daemon"
 	@echo "make fuzz         ten minutes of coverage-guided fuzzing of what reads untrusted input"
+	@echo "make mutate       put small faults into the code, one at a time, and tell which the nearest tests let pass"
 	@echo "make audit        look the pinned requirements up in the advisory database"
 	@echo "make ui           the Dagster UI on http://127.0.0.1:3000"
 	@echo "make lint         check style and types"
@@ -45,6 +46,11 @@ fuzz: $(VENV)/ready-to-test
 	$(UV) --require-hashes --requirement requirements/fuzz.txt
 	for target in tags cards listing pages; do \
 		FAULTS_FIGURES=docs/reliability.json $(BIN)/python -m tests.fuzz.fuzz $$target 150 || exit 1; done
+
+# Faults drawn with a fixed seed, some of each module; `make mutate ASK="shares checks --each 20"`. Some minutes a part.
+mutate: $(VENV)/ready-to-test
+	$(UV) --require-hashes --requirement requirements/mutate.txt
+	$(BIN)/python -m tests.mutate $(ASK)
 
 # What every stage costs at the size of the whole Hub; `make bench ASK="--models 300000"`. Some hours with --growth.
 bench: $(VENV)/ready-to-test
@@ -78,6 +84,7 @@ requirements: $(VENV)/installer
 	$(COMPILE) pyproject.toml --group build --group test $(DEPLOYED) \
 		--constraints requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) --group pyproject.toml:fuzz --output-file requirements/fuzz.txt
+	$(COMPILE) --group pyproject.toml:mutate --constraints requirements/test.txt --output-file requirements/mutate.txt
 
 clean:
 	rm -rf $(VENV)
