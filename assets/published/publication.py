@@ -106,8 +106,10 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed(), results)
         make = in_plain_words(publish)
         made = make(store, catalogue, settings.published_folder(), duckdb.get_connection, choices)
+        published = {month.isoformat() for month in made.months}
         for evaluation in again:
-            context.log_event(evaluation)
+            if evaluation.partition in published:
+                context.log_event(evaluation)
         stale = misfits(store, catalogue, made.months)
         yield from (_form(name, made, choices.origin_rule) for name in FORMS)
         yield from (_published_table(name, made) for name in catalogue.published)
