@@ -127,10 +127,6 @@ DEFECTS = {
         {"seats": [seat("lab", valid_to="2025-03-01")]},
         "seats.csv, line 2 (lab): the seats of the organisation overlap or leave days",
     ),
-    "a country that does not exist": (
-        {"seats": [seat("lab", "UK")]},
-        "seats.csv, line 2 (lab): country UK is not an ISO",
-    ),
     "a seat by no rule": (
         {"seats": [seat("lab", rule="birthplace")]},
         "seats.csv, line 2 (lab): rule birthplace does not lead to country FR: choose one of head_office",
@@ -178,14 +174,6 @@ DEFECTS = {
     "a name that is not its own": (
         {"accounts": [account("quite-other", "lab", basis="own_name")]},
         "accounts.csv, line 2 (quite-other): the account does not bear its organisation's name, which own_name claims",
-    ),
-    "evidence that is no address": (
-        {"seats": [seat("lab", evidence="everybody knows")]},
-        "seats.csv, line 2 (lab): evidence everybody knows is not a public address",
-    ),
-    "read without an address": (
-        {"seats": [seat("lab", basis="read", checked_on="2026-01-31")]},
-        "seats.csv, line 2 (lab): evidence (none) is not a public address",
     ),
     "a refused source": (
         {"seats": [seat("lab", evidence=f"https://{FARM}/lab")]},
