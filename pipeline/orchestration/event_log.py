@@ -8,6 +8,7 @@ Dagster switches on, a power failure can cost the last ones, never the log.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -31,6 +32,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self.engines: OrderedDict[str, Engine] = OrderedDict()
+        self.lock = threading.RLock()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -58,16 +60,18 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     @contextmanager
     def kept_open(self, shard: str, opened_anew: AbstractContextManager[Connection]) -> Iterator[Connection]:
         """A transaction in one database, which Dagster itself opens the first time, and so prepares."""
-        if shard not in self.engines:
-            with opened_anew:
-                pass
-            engine = create_engine(self.conn_string_for_shard(shard), connect_args={"timeout": BUSY_SECONDS})
-            listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"))
-            self.engines[shard] = engine
-        self.engines.move_to_end(shard)
-        while len(self.engines) > MOST_OPEN:
-            self.engines.popitem(last=False)[1].dispose()
-        with self.engines[shard].begin() as connection:
+        with self.lock:
+            if shard not in self.engines:
+                with opened_anew:
+                    pass
+                made = create_engine(self.conn_string_for_shard(shard), connect_args={"timeout": BUSY_SECONDS})
+                listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"))
+                self.engines[shard] = made
+            self.engines.move_to_end(shard)
+            engine = self.engines[shard]
+            while len(self.engines) > MOST_OPEN:
+                self.engines.popitem(last=False)[1].dispose()
+        with engine.begin() as connection:
             yield connection
 
     def dispose(self) -> None:

@@ -1,5 +1,7 @@
 """The event log with kept connections is Dagster's own in every other respect."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -43,3 +45,10 @@ def test_dagsters_default_storage_reads_the_same_events_from_the_same_files(inst
 def test_more_runs_than_it_keeps_open_can_all_be_read(instance):
     runs = [idle.execute_in_process(instance=instance).run_id for _ in range(MOST_OPEN + 2)]
     assert all(dg.DagsterEventType.RUN_SUCCESS in event_types(instance.event_log_storage, run_id) for run_id in runs)
+
+
+def test_many_threads_read_more_runs_than_it_keeps_open(instance):
+    runs = [idle.execute_in_process(instance=instance).run_id for _ in range(MOST_OPEN + 4)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda run_id: event_types(instance.event_log_storage, run_id), runs * 5))
+    assert all(dg.DagsterEventType.RUN_SUCCESS in types for types in found)
