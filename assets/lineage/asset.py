@@ -38,6 +38,7 @@ def lineage(
     outcomes = reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
     references = metadata_table(outcomes)
     context.add_output_metadata({"references": references}, output_name=DERIVATION_RECONCILIATION.name)
-    context.add_output_metadata({"made_by": {ORIGIN_RULE: rule}}, output_name=ORIGIN_WEIGHTS.name)
     weights = origin_weights(graph, rule, month_of(context))
+    if not weights.is_empty():  # without derivatives a month is the same by every rule
+        context.add_output_metadata({"made_by": {ORIGIN_RULE: rule}}, output_name=ORIGIN_WEIGHTS.name)
     return derivations, reconciliation, model_lineage(graph, snapshot), weights
