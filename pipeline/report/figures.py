@@ -206,13 +206,9 @@ class FigureReader:
         return ReadFigure(figure, views)
 
     def members(self, pages: MemberPages) -> list[Row]:
-        """The members that have a page of this kind, countries by their names under `name`."""
-        months = self._periods["period"].months
-        rows = self._rows(pages.members, {"attribution": "uploader", "months": months})
-        names = self._names if pages.columns[0].kind == "country" else {}
-        for row in rows:
-            row["name"] = names.get(row["member"], row["member"])
-        return rows
+        """The members that have a page of this kind: their columns as they are shown, and `key`, by which to read."""
+        rows = self._rows(pages.members, {"attribution": "uploader", "months": self._periods["period"].months})
+        return [self._named(pages.columns, row) | {"key": row["member"]} for row in rows]
 
     def _view(self, figure: Figure, name: str, given: Mapping[str, Any]) -> View:
         period = self._periods[figure.over]
@@ -229,7 +225,7 @@ class FigureReader:
         if not figure.counts_downloads:
             statement["Basis"] = COUNTS_REPOSITORIES
             del statement["Quality"]
-        shown = [self._named(figure, row) for row in rows]
+        shown = [self._named(figure.columns, row) for row in rows]
         drawn = [{name: self._brief.get(value, value) for name, value in row.items()} for row in shown]
         return View(name, period, statement, shown, drawn, self._written_out(figure.sql, given))
 
@@ -249,12 +245,12 @@ class FigureReader:
         query, asked = self._asked(query, given)
         return re.sub(r"\$(\w+)", lambda found: _literal(asked[found[1]]), dedent(query).strip())
 
-    def _named(self, figure: Figure, row: Row) -> Row:
+    def _named(self, columns: Sequence[Shown], row: Row) -> Row:
         """The row with countries by name, and members as they are read.
 
         Columns that the table does not show are the chart's: countries, where they are texts.
         """
-        kinds = {shown.column: shown.kind for shown in figure.columns}
+        kinds = {shown.column: shown.kind for shown in columns}
         named = row.copy()
         for name, value in row.items():
             kind = kinds.get(name, "country")

@@ -75,6 +75,7 @@ def templates() -> jinja2.Environment:
         "bibtex": lambda text: re.sub(r"([\\{}%&$#_~^])", lambda found: f"\\char{ord(found[1])} ", text),
         "finding_of": lambda chart, rows: f"As measured: {charts.in_words(chart, rows, charts.TOLD_FIRST)}",
         "counted": counted,
+        "links": {},
         "style": Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
         "texts": TEXTS,
         "written": written,

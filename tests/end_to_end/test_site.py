@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 import sys
 import time
 
 import duckdb
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.end_to_end.test_report import CONTRAST_OF_TEXT, TEXTS_OUTSIDE_THEIR_CHART
 from tests.report.test_site import Page
@@ -26,17 +25,6 @@ PAGES = (
 @pytest.fixture(scope="module")
 def site(sample):
     return (sample[0] / "published" / "current" / "site").resolve()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no system package chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture
