@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline import settings
 from pipeline.atomic_file import write_atomically
+from pipeline.errors import CensusError
 
 QUIET_VARIABLES = {
     "DAGSTER_DISABLE_TELEMETRY": "1",
@@ -31,10 +32,19 @@ def prepare_home() -> Path:
     """Creates what is missing in `CENSUS_HOME` and fixes its place for this process and those it starts.
 
     An instance's `dagster.yaml` that is already there is left as it is.
+
+    Raises:
+        CensusError: the home cannot be made.
     """
     home, dagster = settings.census_home(), settings.dagster_folder()
-    for folder in (home, dagster, settings.cache_folder()):
-        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for folder in (home, dagster, settings.cache_folder()):
+            folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        raise CensusError(
+            f"{error.filename} cannot be made ({os.strerror(error.errno or 0)}): set CENSUS_HOME to a folder that you "
+            "may write to"
+        ) from error
     if not (instance := dagster / "dagster.yaml").exists():
         write_atomically(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
     if not (workspace := workspace_file()).exists():

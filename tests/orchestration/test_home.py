@@ -30,3 +30,11 @@ def test_a_home_that_libraries_take_for_another_path_is_refused_in_one_sentence(
     monkeypatch.setenv(variable, str(home / name))
     with pytest.raises(CensusError, match=f"{variable} cannot be .*, because of {re.escape(sign)} in the path"):
         prepare_home()
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CENSUS_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    with pytest.raises(CensusError, match=r"file/home cannot be made \(Not a directory\): set CENSUS_HOME to a folder"):
+        prepare_home()
