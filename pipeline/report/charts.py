@@ -33,6 +33,9 @@ CHARACTER_WIDTH = 7.6
 LABEL_WIDTH = 240
 COLOURS = ("#0a76b8", "#cf5b00", "#00875f", "#a8589a")
 """Blue, vermilion, green, purple: told apart by those who see few colours."""
+OTHER = "#7d7d7d"
+LEGEND_CHARACTERS = 34
+"""Of three names that stand beside each other in a legend."""
 FORMATS = {"share": ".1%", "index": ".2f", "count": ",.0f", "billions": ",.1f"}
 """How a number is written beside a mark, as d3 and Python both read it."""
 AXIS_FORMATS = FORMATS | {"share": ".0%", "billions": ",.0f"}
@@ -155,17 +158,20 @@ def _bars(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) 
     )
     bounds = base.mark_rule(color=ink, strokeWidth=1.5, aria=False).encode(x="value:Q", x2="high:Q")
     text = base.mark_text(align="left", dx=5, color=ink, fontSize=12, aria=False).encode(x="high:Q", text="text:N")
-    is_grouped = len(names) < len(points)
+    is_grouped, legend_height = len(names) < len(points), 0
     if len(groups) > 1:
-        legend = alt.Legend(orient="top", title=None, columns=3, offset=4, columnPadding=16)
-        colour = alt.Color("group:N", sort=groups, scale=alt.Scale(domain=groups, range=COLOURS), legend=legend)
+        columns = 3 if sum(sorted(map(len, groups))[-3:]) <= LEGEND_CHARACTERS else 2
+        legend = alt.Legend(orient="top", title=None, columns=columns, offset=4, columnPadding=16)
+        legend_height = 6 + 18 * -(-len(groups) // columns)
+        scale = alt.Scale(domain=groups, range=[*COLOURS, OTHER])
+        colour = alt.Color("group:N", sort=groups, scale=scale, legend=legend)
         marks = marks.encode(color=colour)
     if is_grouped:
         marks, text = (layer.encode(yOffset=alt.YOffset("group:N", sort=groups)) for layer in (marks, text))
     has_bounds = any(point["high"] > point["value"] for point in points)
     per_name = ROW_HEIGHT * (0.75 * len(groups) + 0.4 if is_grouped else 1)
     return alt.layer(marks, *([bounds] if has_bounds else []), text).properties(
-        height=per_name * len(names) + (24 if len(groups) > 1 else 0), width=width, **_FIT
+        height=per_name * len(names) + legend_height, width=width, **_FIT
     )
 
 
@@ -251,7 +257,7 @@ def _stack(_: Chart, points: Sequence[dict[str, Any]], __: str, width: int) -> A
     for point in points:
         point["place"] = names.index(point["name"])
     legend = alt.Legend(orient="top", title=None, columns=2, labelLimit=200, offset=6, columnPadding=40)
-    scale = alt.Scale(domain=names, range=[*COLOURS, "#7d7d7d"])
+    scale = alt.Scale(domain=names, range=[*COLOURS, OTHER])
     axis = alt.Axis(format=".0%", tickCount=3)
     return (
         alt.Chart(POINTS)
