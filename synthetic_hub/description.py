@@ -271,7 +271,8 @@ def _safetensors(size: int, found: Pathologies) -> pl.Expr:
     absurd, missing = (pl.Series(found.mask(size, f"{kind}_safetensors_total")) for kind in ("absurd", "null"))
     total = pl.when(absurd).then(pl.lit(10**18 + 7)).otherwise("parameters")
     nothing = pl.lit(None, dtype=pl.Int64)
-    types = pl.struct(pl.col("parameters").alias("BF16"), *[nothing.alias(name) for name in PARAMETER_TYPES[1:]])
+    in_files = pl.when(~missing).then("parameters")
+    types = pl.struct(in_files.alias("BF16"), *[nothing.alias(name) for name in PARAMETER_TYPES[1:]])
     return pl.when("has_safetensors").then(
         pl.struct(types.alias("parameters"), pl.when(~missing).then(total).cast(pl.Int64).alias("total"))
     )

@@ -11,7 +11,7 @@ from typing import Any
 from synthetic_hub.accounts import FACTS_FILE, PROMINENCE_FILE
 from synthetic_hub.incidents import DailyCounters
 
-GENERATOR_VERSION = 5
+GENERATOR_VERSION = 6
 """Counted up whenever the same settings make a different world."""
 
 
