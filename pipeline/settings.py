@@ -36,7 +36,12 @@ def census_home() -> Path:
 
 def lake_url() -> str:
     """`CENSUS_LAKE_URL`: where the lake is; a folder in `CENSUS_HOME` unless set."""
-    return os.environ.get("CENSUS_LAKE_URL") or (census_home() / "lake").as_uri()
+    return os.environ.get("CENSUS_LAKE_URL") or own_lake_url()
+
+
+def own_lake_url() -> str:
+    """The lake in `CENSUS_HOME`. Its path stands in the URL as it is: what is escaped there is another folder."""
+    return f"file://{census_home() / 'lake'}"
 
 
 def published_folder() -> Path:

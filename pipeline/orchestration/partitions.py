@@ -19,7 +19,7 @@ def sample_mark() -> Path:
 
 def mark_sample(lake_url: str) -> None:
     """Notes that this home's own lake holds the sample."""
-    if lake_url == sample_mark().parent.as_uri():
+    if lake_url == settings.own_lake_url():
         sample_mark().touch()
 
 

@@ -80,10 +80,11 @@ def write_dumps(folder, months):
 
 @pytest.fixture(scope="module")
 def home(census, tmp_path_factory):
-    """A home with one month of our own dumps, made of hostile names."""
-    place = tmp_path_factory.mktemp("hostile")
-    write_dumps(place / "dumps", ["2026-05-31"])
-    finished = census(place, "run", "--source", "folder", "--snapshots", place / "dumps")
+    """A home with one month of our own dumps, made of hostile names, in folders of odd ones and the plainest locale."""
+    place = tmp_path_factory.mktemp("hostile") / "höme 50%"
+    dumps = place / "dumps [hub] %41?"
+    write_dumps(dumps, ["2026-05-31"])
+    finished = census(place, "run", "--source", "folder", "--snapshots", dumps, LC_ALL="C")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return place
 

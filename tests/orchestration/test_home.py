@@ -6,7 +6,9 @@ import dagster as dg
 import pytest
 
 from pipeline.errors import CensusError
+from pipeline.lake.object_store import located
 from pipeline.orchestration.home import prepare_home
+from pipeline.settings import lake_url
 
 
 @pytest.fixture
@@ -38,3 +40,10 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     with pytest.raises(CensusError, match=r"file/home cannot be made \(Not a directory\): set CENSUS_HOME to a folder"):
         prepare_home()
+
+
+@pytest.mark.parametrize("name", ["of mine", "höme", "50%", "a#b", "it's"])
+def test_the_lake_of_a_home_is_in_it_whatever_its_name(home, monkeypatch, name):
+    monkeypatch.setenv("CENSUS_HOME", str(home / name))
+    monkeypatch.delenv("CENSUS_LAKE_URL", raising=False)
+    assert located(lake_url()).path == str(home / name / "lake")
