@@ -25,12 +25,14 @@ from assets.shares.share_table import (
     in_month,
 )
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.schema.shares import POPULATIONS
 
 TOP = (1, 10, 100, 1000)
+MOST_DOWNLOADS = 10**15
+"""A counter that says more lies; the square of what it says would be beyond a decimal."""
 
 
 def _index(name: str, meaning: str) -> Column:
@@ -133,10 +135,11 @@ def _amounts(rising: pl.Expr) -> list[pl.Expr]:
     """Exact sums over amounts that rise: of the amounts, their squares, their places, and the largest."""
     # The Gini coefficient weighs each amount by its place: from 1 - members to members - 1.
     place = 2 * pl.int_range(rising.len()) - rising.len() + 1
+    possible = rising.clip(upper_bound=pl.lit(MOST_DOWNLOADS, DECIMAL))
     return [
         rising.len().cast(pl.Int64).alias("members"),
         rising.sum().alias("denominator"),
-        (rising * rising).sum().alias("squares"),
+        (possible * possible).sum().alias("squares"),
         (rising * place).sum().alias("places"),
         *(rising.tail(count).sum().alias(_top(count)) for count in TOP),
     ]
