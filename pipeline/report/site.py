@@ -337,6 +337,6 @@ def _latest_change(view: View, name: str) -> str:
             name, in_month(row["month"]), row["share"], row["share_low"], row["share_high"], facts[row["month"]].basis
         )
         for row in counted
-        if last and row["month"] in (last, previous_month(last)) and row["share"] is not None
+        if last and row["month"] in (last, previous_month(last)) and None not in (row["share"], row["share_high"])
     }
     return change_of(found[last], found[previous_month(last)]) if last and len(found) == 2 else ""
