@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -152,13 +153,14 @@ def main() -> None:
         for path in modules_of(places):
             every = list(mutants_of(path))
             drawn += random.Random(f"{choice.seed} {path.name}").sample(every, min(choice.each, len(every)))
+        caught = 0
         with ThreadPoolExecutor(choice.jobs) as pool:
-            caught = list(pool.map(lambda mutant, tests=tests: is_caught(mutant, tests), drawn))
-        say(f"{part}: {sum(caught)} of {len(drawn)} caught, in {time.monotonic() - begun:.0f} s")
-        for mutant, was_caught in zip(drawn, caught, strict=True):
-            if not was_caught:
-                say(f"  {mutant.path.relative_to(ROOT)}:{mutant.line} {mutant.operator}")
-                say(f"    - {mutant.before}\n    + {mutant.after}")
+            for mutant, was_caught in zip(drawn, pool.map(partial(is_caught, tests=tests), drawn), strict=True):
+                caught += was_caught
+                if not was_caught:
+                    say(f"  {mutant.path.relative_to(ROOT)}:{mutant.line} {mutant.operator}")
+                    say(f"    - {mutant.before}\n    + {mutant.after}")
+        say(f"{part}: {caught} of {len(drawn)} caught, in {time.monotonic() - begun:.0f} s")
 
 
 def say(text: str) -> None:
