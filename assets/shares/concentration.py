@@ -151,7 +151,8 @@ def _indices(sums: pl.DataFrame) -> pl.DataFrame:
     square = total.cast(pl.Float64) * total.cast(pl.Float64)
     return (
         sums.with_columns(
-            ratio(pl.col("squares"), square).alias("hhi"),
+            # Squares are rounded to six places, which is much of one where next to nothing was downloaded.
+            ratio(pl.col("squares"), square).clip(upper_bound=1.0).alias("hhi"),
             ratio(pl.col("places"), total * members).alias("gini"),
             *(ratio(pl.col(_top(count)), total).alias(_top(count)) for count in TOP),
         )

@@ -39,6 +39,19 @@ def test_the_dump_nearest_to_the_boundary_closes_the_month(tmp_path):
     assert source.months() == [MAY]
 
 
+@pytest.mark.parametrize(
+    ("name", "served"),
+    [
+        ("2026-06-04T12-00.parquet", [MAY]),
+        ("2026-06-04T12-01.parquet", []),
+        ("2026-05-28T12-00.parquet", [MAY]),
+        ("2026-05-28T11-59.parquet", []),
+    ],
+)
+def test_a_dump_may_be_three_and_a_half_days_from_the_boundary(tmp_path, name, served):
+    assert dumps(tmp_path, name).months() == served
+
+
 @pytest.mark.parametrize("name", ["2026-05-31T23-50.parquet", "2026-05-31T2350.jsonl", "2026-05-31T23-50/part.parquet"])
 def test_a_time_in_the_name_is_the_time_of_observation(tmp_path, name):
     snapshot = dumps(tmp_path, name).closing_snapshot(MAY)

@@ -32,6 +32,10 @@ READINGS = {
     "the name in trillions": ("parameters", {"model_id": "a/kimi-1T"}, 10**12),
     "experts in the name": ("parameters", {"model_id": "a/b-8x22B-v0.1"}, 176_000_000_000),
     "all parameters, not the active ones": ("parameters", {"model_id": "a/b-30B-A3B"}, 30_000_000_000),
+    "the largest size": ("parameters", {"model_id": "a/b", "gguf_parameters": 10**13}, 10**13),
+    "a size just beyond": ("parameters", {"model_id": "a/b", "gguf_parameters": 10**13 + 1}, None),
+    "the smallest size": ("parameters", {"model_id": "a/b", "gguf_parameters": 1}, 1),
+    "a size of nothing": ("parameters", {"model_id": "a/b-7B", "safetensors_parameters": 0}, 7_000_000_000),
     "an absurd size": ("parameters", {"model_id": "a/b-7B", "safetensors_parameters": 10**18}, 7_000_000_000),
     "an absurd size in the name": ("parameters", {"model_id": "a/b-9999T"}, None),
     "a size that was corrected": (

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.shares.adoption import adoption, marks_of
-from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, first_that_holds, shares_by
+from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, SIZE_BANDS, first_that_holds, shares_by
 from assets.shares.concentration import concentration_of_members, concentration_of_models
 from assets.shares.intermediaries import intermediaries_of
 from assets.shares.members import developers
@@ -52,6 +52,16 @@ def test_a_model_is_counted_as(dimension, model, member):
     found = shares_by(month_of(model).models, [declared]).filter(population="all", within="all")
     assert found["member"].to_list() == [member]
     assert member in declared.members
+
+
+@pytest.mark.parametrize(("band", "fewest"), SIZE_BANDS.items())
+def test_a_band_begins_at_its_bound_and_ends_below_the_next(band, fewest):
+    names = list(SIZE_BANDS)
+    sizes = month_of({"parameters": max(fewest, 1)}, *([{"parameters": fewest - 1}] if fewest else []))
+    [declared] = [one for one in DIMENSIONS if one.name == "size_band"]
+    found = shares_by(sizes.models, [declared]).filter(population="all")["member"]
+    assert set(found) == {band, *([names[names.index(band) - 1]] if fewest else [])}
+    assert fewest == (0 if band == "below_1B" else int(band.split("B")[0]) * 10**9)
 
 
 def test_dimensions_and_their_members_are_named_once():
@@ -179,8 +189,9 @@ def test_a_model_reaches_a_mark_in_whole_months_after_its_creation():
     known = {"downloads_all_time": 5_000, "parameters": 10**9}
     models = [on(20, month) | known for month in (8, 7, 6, 5, 2)]
     few, unsized = on(20, 7) | known | {"downloads_all_time": 999}, on(20, 7) | known | {"parameters": None}
-    marks = marks_of(month_of(*models, few, unsized).models).collect()
-    assert sorted(marks["months_after_creation"].to_list()) == [1, 3, 6]
+    enough, a_year_ago = few | {"downloads_all_time": 1_000}, known | {"created_at": datetime(2024, 8, 31, tzinfo=UTC)}
+    marks = marks_of(month_of(*models, few, unsized, enough, a_year_ago).models).collect()
+    assert sorted(marks["months_after_creation"].to_list()) == [1, 1, 3, 6, 12]
 
 
 def test_adoption_is_relative_to_the_median_of_the_ten_leaders_of_the_band():

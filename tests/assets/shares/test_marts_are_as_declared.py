@@ -1,0 +1,90 @@
+"""What every mart makes of whatever months fulfils the constraints of its columns."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.models.models import MODELS
+from assets.shares.adoption import ADOPTION_MARKS, marks_of
+from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, shares_by
+from assets.shares.concentration import CONCENTRATION, concentration_of_members, concentration_of_models
+from assets.shares.country_shares import COUNTRY_SHARES
+from assets.shares.derivation_flows import DERIVATION_FLOWS, flows_of
+from assets.shares.family_shares import FAMILY_SHARES, families_of
+from assets.shares.intermediaries import INTERMEDIARIES, intermediaries_of
+from assets.shares.members import developers
+from assets.shares.model_sizes import MODEL_SIZES, sizes_of
+from assets.shares.organization_shares import ORGANIZATION_SHARES, shares_of_organizations
+from assets.shares.release_cadence import RELEASE_DAYS, days_of
+from assets.shares.share_table import member_shares
+from pipeline.checks.declared import AS_DECLARED
+from pipeline.checks.evaluate import evaluate
+from pipeline.schema.declaration import conform
+from tests.assets.models.scenario import models
+from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
+
+
+def countries_of(month):
+    return member_shares(month.models, developers(*month.by_origin), "country")
+
+
+MARTS = {
+    COUNTRY_SHARES: countries_of,
+    ORGANIZATION_SHARES: lambda month: shares_of_organizations(*month.by_origin),
+    ATTRIBUTE_SHARES: lambda month: shares_by(month.models, DIMENSIONS),
+    MODEL_SIZES: lambda month: sizes_of(month.models),
+    FAMILY_SHARES: lambda month: families_of(*month.by_origin),
+    DERIVATION_FLOWS: lambda month: flows_of(*month.by_origin),
+    INTERMEDIARIES: lambda month: intermediaries_of(month.models),
+    RELEASE_DAYS: lambda month: days_of(month.models),
+    ADOPTION_MARKS: lambda month: marks_of(month.models),
+}
+
+
+def faults_of(table, frame):
+    """What breaks a constraint of the table's columns or its key."""
+    rows = conform(frame.lazy(), table).collect()
+
+    class Frames:
+        def scan(self, _):
+            return rows.lazy()
+
+    [result] = evaluate(table, Frames(), {AS_DECLARED})
+    assert result.error is None
+    return [] if result.passed else [row for row in result.observed.by_column if row["failed"]]
+
+
+PACKED = {"namespace": "packer", "intermediary": "quantizer", "redistributed_as": "quantized"}
+ADOPTED = {"created_at": datetime(2025, 7, 3, tzinfo=UTC), "downloads_all_time": 1_000, "parameters": 10**8}
+
+
+@pytest.mark.parametrize("table", MARTS, ids=lambda table: table.name)
+@settings(max_examples=8)
+@given(WORLDS)
+def test_a_mart_is_as_declared(table, world):
+    dated = [model | {"is_release": model["created_at"] is not None} for model in world]
+    month = month_of(*dated, *[PACKED] * 10, ADOPTED, owners=ROOTS)
+    assert faults_of(table, MARTS[table](month)) == []
+
+
+@settings(max_examples=8)
+@given(WORLDS)
+def test_concentration_is_as_declared(world):
+    month = month_of(*world, owners=ROOTS)
+    assert faults_of(CONCENTRATION, concentration_of_models(month.models)) == []
+    assert faults_of(CONCENTRATION, concentration_of_members(countries_of(month).lazy()).collect()) == []
+
+
+REPOSITORIES = [
+    {"parents": {"meta/base": "quantized"}, "parameters": None},
+    {"model_id": "bare", "created_at": None, "license": None},
+    {"model_id": "Qwen/tune-7B", "parents": {"gone/away": "finetune"}, "gated": "auto", "downloads_all_time": 3},
+]
+
+
+@given(st.lists(st.sampled_from(REPOSITORIES), unique_by=id, min_size=1))
+@settings(max_examples=8)
+def test_the_models_are_as_declared(repositories):
+    assert faults_of(MODELS, models(*repositories)) == []
