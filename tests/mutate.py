@@ -77,9 +77,9 @@ class Mutant:
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
-    """Every fault of a module but those that change annotations alone."""
+    """Every fault of a module, each once, that changes what the module does."""
     source = path.read_text()
-    tree, known = syntax.get_ast(source), {None, without_annotations(source)}
+    tree, known = syntax.get_ast(source), {None, meaning_of(source)}
     for name in operator_names():
         operator_class = get_operator(name)
         if operator_class.arguments() or any(part in name for part in UNHURT):
@@ -88,16 +88,16 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
         places = [place for node in syntax.ast_nodes(tree) for place in operator.mutation_positions(node)]
         for occurrence, ((line, _), _) in enumerate(places):
             changed = mutate_code(source, operator, occurrence)
-            if changed is None or without_annotations(changed) in known:
+            if changed is None or meaning_of(changed) in known:
                 continue
-            known.add(without_annotations(changed))
+            known.add(meaning_of(changed))
             lines = zip(source.splitlines(), changed.splitlines(), strict=False)
             before, after = next(((a, b) for a, b in lines if a != b), ("", ""))
             yield Mutant(path, name.removeprefix("core/"), line, before.strip(), after.strip(), changed)
 
 
-def without_annotations(source: str) -> str | None:
-    """What a module does, or nothing for one that cannot be read: a star of a signature is no factor."""
+def meaning_of(source: str) -> str | None:
+    """What a module does but for annotations and the order of figures; nothing where it cannot be read any more."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -106,6 +106,8 @@ def without_annotations(source: str) -> str | None:
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, ast.Constant(None))
+        if isinstance(node, ast.Call):
+            node.keywords = [one for one in node.keywords if one.arg not in {"place", "is_pictured", "is_printed"}]
     return ast.dump(tree)
 
 
