@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.report.charts import png, specification, svg
-from pipeline.report.figures import folded
+from pipeline.report.figures import COUNTS_REPOSITORIES, folded
 from pipeline.report.site import write_pages
 from pipeline.schema.catalogue import catalogue_of
 from pipeline.schema.figure import Chart
@@ -164,6 +164,15 @@ def test_a_figure_says_what_it_is_of_and_has_chart_table_and_mark(report, key):
     if key != "months":
         assert section.count(f">{LABEL}</text>") == views
         assert section.count('role="img" aria-label="') == section.count("<svg") == views
+
+
+@pytest.mark.parametrize("figure", CATALOGUE.figures, ids=lambda figure: figure.key)
+def test_a_figure_of_repositories_states_no_counter_and_one_of_downloads_does(report, figure):
+    is_of_repositories = any(word in figure.denominator for word in ("derivatives", "repositories"))
+    section = sections(report[0])[figure.key]
+    stated = set(re.findall(r"<dt>Basis</dt><dd>([^<]+)", section))
+    assert (stated == {COUNTS_REPOSITORIES}) == is_of_repositories
+    assert ("<dt>Quality</dt>" in section) != is_of_repositories
 
 
 def test_every_figure_is_there_in_order_and_named_in_the_contents(report):
