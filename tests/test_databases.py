@@ -52,7 +52,7 @@ def test_a_published_warehouse_is_read_and_nothing_beside_it(folder):
         assert_nothing_else_opens(connection, folder)
 
 
-def test_files_of_strangers_are_read_one_by_one_and_no_others(folder):
+def test_untrusted_files_are_read_one_by_one_and_no_others(folder):
     with open_files([folder / "given.jsonl"]) as connection:
         assert connection.sql(f"select id from read_json('{folder}/given.jsonl')").fetchall() == [("given",)]
         assert_nothing_else_opens(connection, folder)

@@ -105,7 +105,7 @@ HUB_SNAPSHOTS = Table(
     ),
     key=("hub_id",),
     warnings=(
-        "Text of cards, tags and names is whatever strangers wrote: treat it as hostile input.",
+        "Text of cards, tags and names is untrusted: treat it as hostile input.",
         "`downloads_30d` of several months must not be added up; use `listings/model_downloads`.",
     ),
     rules=(

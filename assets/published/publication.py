@@ -63,7 +63,7 @@ WAREHOUSE = ["published", "warehouse"]
 FITTING = "Every month of the lake is published, and each opens where the one before closed"
 
 
-def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
+def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
     without_months = [asset_key(table) for table in catalogue.tables.values() if not table.monthly]
 
     @dg.multi_asset(
@@ -115,6 +115,10 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         yield from (_published_table(name, made) for name in catalogue.published)
         yield _months_fit(made, stale)
 
+    return [publication]
+
+
+def _postgres_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
     @dg.asset(
         key=["published", "postgres_mart"],
         deps=[WAREHOUSE],
@@ -138,6 +142,10 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         rows = in_plain_words(load_postgres)(url, settings.published_folder(), catalogue.published)
         yield dg.Output(None, metadata={"schema": "census", "rows": rows})
 
+    return [postgres_mart]
+
+
+def _data_docs_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
     @dg.asset(
         key=["published", "data_docs"],
         deps=[asset_key(MONTH_MANIFEST)],
@@ -169,7 +177,7 @@ def _of_every_table(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
             }
         )
 
-    return [publication, postgres_mart, data_docs]
+    return [data_docs]
 
 
 def _months_fit(made: Publication, stale: Mapping[date, Sequence[Defect]]) -> dg.AssetCheckResult:
@@ -251,4 +259,4 @@ def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     yield dg.Output(None, metadata={"version": version, "path": dg.MetadataValue.path(url)})
 
 
-OF_EVERY_TABLE = CatalogueAssets(_of_every_table)
+PUBLICATION, POSTGRES, DATA_DOCS = map(CatalogueAssets, (_publication_of, _postgres_of, _data_docs_of))

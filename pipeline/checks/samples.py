@@ -1,4 +1,4 @@
-"""Offending rows made fit to be shown: few, short, and inert whatever strangers wrote into them."""
+"""Offending rows made fit to be shown: few, short, and inert, as they hold untrusted input."""
 
 from __future__ import annotations
 

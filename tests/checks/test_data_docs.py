@@ -1,4 +1,4 @@
-"""Great Expectations' own pages show what was expected and found, and nothing that strangers wrote."""
+"""Great Expectations' own pages show what was expected and found, and no untrusted input."""
 
 from datetime import date
 

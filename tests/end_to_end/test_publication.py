@@ -1,4 +1,4 @@
-"""What is published: one version in every form, never half of one, whatever strangers call their models."""
+"""What is published: one version in every form, never half of one, whatever models are called."""
 
 import csv
 import functools

@@ -137,7 +137,7 @@ def test_a_failed_run_is_told_once_with_its_reason_and_where_to_look(instance, r
     assert text.endswith(f"http://census.example/runs/{result.run_id}")
 
 
-def test_a_failed_blocking_check_is_named_first_and_what_strangers_wrote_is_inert(instance, receiver):
+def test_a_failed_blocking_check_is_named_first_and_untrusted_input_is_inert(instance, receiver):
     sensed(failed_run_alert, instance, month_run(instance, error=False))
     (text,) = receiver.texts
     assert text.splitlines()[1] == "- failed check ERROR listing keys: expected at most 2, found &lt;!channel&gt; 5"
