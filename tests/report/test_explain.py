@@ -1,6 +1,7 @@
 """A share is taken apart into what adds up to it; what is not there is answered with what is."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,6 +65,21 @@ def test_a_change_is_the_difference_of_what_stands_behind_both_shares(folder):
     assert "CN: +150 downloads" in said
     assert "50.00% of all" in said
     assert "25.00% of all" in said
+
+
+def test_the_largest_changes_come_first_whichever_way_they_go():
+    def explained(**downloads):
+        rows = [{"name": name, "downloads": amount} for name, amount in downloads.items()]
+        return SimpleNamespace(levels={"models": rows})
+
+    found = changes(explained(a=10, b=90, c=60, e=50), explained(a=0, b=40, c=140, d=50))["models"]
+    assert [(row["name"], row["change"]) for row in found] == [("c", -80), ("b", 50), ("d", -50), ("e", 50), ("a", 10)]
+
+
+def test_a_model_is_told_with_its_organisation_its_family_and_the_rule(folder):
+    assert "id-CN/model  of Makers of CN, family CN/base, registry" in explain(folder, Asked("country", "CN")).as_text(
+        5
+    )
 
 
 def test_parts_that_do_not_add_up_to_the_share_are_refused(tmp_path):
