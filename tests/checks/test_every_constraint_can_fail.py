@@ -103,3 +103,13 @@ def test_what_is_stored_in_another_shape_fails(table):
     }
     assert {name for name, stored in shapes.items() if checked(table, stored).passed} == set()
     assert checked(table, rows.clear()).passed == table.may_be_empty
+
+
+EVERY_COLUMN = [(table.path, column) for table in CATALOGUE.tables.values() for column in table.columns]
+
+
+def test_no_amount_may_be_negative_and_no_part_larger_than_its_whole():
+    minimums = {(path, column.name): column.minimum for path, column in EVERY_COLUMN}
+    assert not {place for place, least in minimums.items() if isinstance(least, int | float) and least < 0}
+    parts = {(path, column.name): column.maximum for path, column in EVERY_COLUMN if column.unit == "fraction"}
+    assert not {place for place, most in parts.items() if isinstance(most, int | float) and not 0 < most < 1 + 1e-6}

@@ -158,7 +158,7 @@ def test_a_rule_that_is_not_there_is_one_sentence(monkeypatch):
 def test_a_month_of_the_other_world_is_refused_with_the_way_to_a_home_of_its_own(lake, there, asked, kind):
     guards.require_same_world(lake, asked)
     make_month(lake, JULY, source=there)
-    with pytest.raises(CensusError, match=f"CENSUS_HOME=~/census-{kind} census run --source"):
+    with pytest.raises(CensusError, match=f"give {kind} data its own: CENSUS_HOME=~/census-{kind} census run --source"):
         guards.require_same_world(lake, asked, AUGUST)
     guards.require_same_world(lake, asked, JULY)
     guards.require_same_world(lake, there, AUGUST)
