@@ -77,7 +77,11 @@ def parameters(text: pl.Expr) -> pl.Expr:
     total = _whole_number_in(text.str.json_path_match("$.total"))
     number = _whole_number_in(pl.element().str.extract(r"([\d.eE+]+)"))
     stated = text.str.json_path_match("$.parameters").str.extract_all(r':\s*"?[\d.eE+]+').list.eval(number)
-    by_type = pl.when(stated.list.len() > 0).then(stated.list.sum())
+    return larger_count(total, pl.when(stated.list.len() > 0).then(stated.list.sum()))
+
+
+def larger_count(total: pl.Expr, by_type: pl.Expr) -> pl.Expr:
+    """The number of parameters, of a stated total and the sum of the parameters by type."""
     return pl.max_horizontal(pl.when(total >= 0).then(total), by_type)
 
 

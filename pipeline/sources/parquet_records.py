@@ -11,7 +11,16 @@ import pyarrow as pa
 from polars.exceptions import PanicException, PolarsError
 
 from pipeline.errors import UnusableSnapshotError
-from pipeline.sources.field_values import COUNTS, ODD, TEXTS, absent_columns, moment, observations, parameters
+from pipeline.sources.field_values import (
+    COUNTS,
+    ODD,
+    TEXTS,
+    absent_columns,
+    larger_count,
+    moment,
+    observations,
+    parameters,
+)
 from pipeline.sources.json_records import columns_of_fields, observed_in
 from pipeline.sources.observations import Observed
 
@@ -116,9 +125,14 @@ def _is_declaration(dtype: pl.DataType) -> bool:
 
 
 def _parameters(value: pl.Expr, dtype: pl.Struct) -> pl.Expr:
-    if "parameters" in dict(dtype):
-        return parameters(value.struct.json_encode())
-    return value.struct.field("total")
+    total, by_type = value.struct.field("total"), dict(dtype).get("parameters")
+    if by_type is None:
+        return total
+    if isinstance(by_type, pl.Struct) and all(kind.is_integer() for kind in dict(by_type).values()):
+        counts = [value.struct.field("parameters").struct.field(name) for name in dict(by_type)]
+        stated = pl.any_horizontal(count.is_not_null() for count in counts)
+        return larger_count(total, pl.when(stated).then(pl.sum_horizontal(counts)))
+    return parameters(value.struct.json_encode())
 
 
 def _card_value(text: pl.Expr, name: str) -> pl.Expr:

@@ -285,6 +285,18 @@ def test_a_total_below_the_sum_of_its_parameters_is_that_sum(tmp_path, parameter
     assert only_row(from_parquet(tmp_path, as_text))["safetensors_parameters"] == counted
 
 
+@pytest.mark.parametrize(
+    ("parameters", "total", "counted"),
+    [({"BF16": 700, "F32": 50}, 749, 750), ({"BF16": 100, "F32": None}, 2100, 2100), ({"F32": 100}, None, 100)],
+)
+def test_parameters_by_type_in_columns_of_their_own_count_alike(tmp_path, parameters, total, counted):
+    integers = pa.struct({name: pa.int64() for name in parameters})
+    kind = pa.struct({"parameters": integers, "total": pa.int64()})
+    stated = pa.array([{"parameters": parameters, "total": total}, None], kind)
+    rows = from_parquet(tmp_path, archived(), archived(_id="64b", id="made/two"), safetensors=stated)
+    assert rows["safetensors_parameters"].to_list() == [counted, None]
+
+
 UNREADABLE = {
     "thousands": ("downloads", "1,200"),
     "a suffix": ("downloads", "3k"),
