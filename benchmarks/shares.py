@@ -93,6 +93,7 @@ def write_month(folder: Path, repositories: int) -> None:
         "created_at",
         pl.Series("downloads", downloads).cast(DECIMAL),
         pl.lit("all_time_delta").alias("basis"),
+        pl.lit("measured").alias("boundary"),
         (pl.col("age") <= 365).alias("is_new"),
         (pl.col("number") % 3 > 0).alias("is_language_model"),
         (pl.col("number") % 1000 == 0).alias("is_flagged"),
