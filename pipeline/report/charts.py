@@ -9,6 +9,7 @@ turn the direction of text is written out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,13 @@ TOLD = 8
 """Cells of a grid that are told in words."""
 TOLD_FIRST = 3
 """Values in a figure's finding."""
+_NOT_SEEN = ('<path class="background"', '<path class="foreground"')
+_LENGTHS = re.compile(r' (?:d|transform|[xy][12]?)="[^"]*"')
+_NOT_READ = re.compile(
+    r" (?:(?:class|role|aria-hidden|aria-roledescription|pointer-events|stroke-miterlimit|version|xmlns:xlink|"
+    r'font-family)="[^"]*"|(?:opacity|stroke-width)="1"|text-anchor="start"|transform="translate\(0,0\)")'
+)
+"""Charts are pictures with words of their own (`role="img"`), so that roles within them are told to nobody."""
 _FIT: dict[str, Any] = {"autosize": alt.AutoSizeParams(type="fit", contains="padding")}
 
 
@@ -72,13 +80,29 @@ def _svg(chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str], widt
     lines = [plain(line) for line in above if line]
     if chart.kind != "together":
         drawn = specification(chart, rows, ink, lines, width) | {"padding": margin}
-        return str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
+        return _compact(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
     points = _points(chart, rows)
     for point in points:
         point["label"] = f"{point['name']} {point['value']:{FORMATS[chart.number]}}"
     return line_svg(
         points, Style(width, ink, FONT, FONT_SIZE, CHARACTER_WIDTH, COLOURS), lines, _crossing(chart, points)
     )
+
+
+def _compact(drawn: str) -> str:
+    """The drawing to a tenth of a pixel, without what only Vega's own scripts read or what is the default anyway."""
+    return re.sub(r"<[a-z][^>]*>", _compact_tag, drawn).replace("<svg", f'<svg font-family="{FONT}"', 1)
+
+
+def _compact_tag(tag: re.Match[str]) -> str:
+    if tag[0].startswith(_NOT_SEEN):
+        return ""
+    rounded = _LENGTHS.sub(lambda lengths: re.sub(r"-?\d+\.\d+", _to_a_tenth, lengths[0]), tag[0])
+    return _NOT_READ.sub("", rounded)
+
+
+def _to_a_tenth(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
 def in_words(chart: Chart, rows: Sequence[Row], most: int | None = None) -> str:
@@ -314,7 +338,7 @@ def _reach(points: Sequence[dict[str, Any]]) -> float:
 
 def _to_point_at(base: Any, of_value: Any) -> Any:
     """A mark that is not seen on each value, which says it to whoever points there."""
-    return base.mark_point(opacity=0, size=150).encode(y=of_value, description=SAID)
+    return base.mark_point(opacity=0, filled=True, size=9, shape="stroke").encode(y=of_value, description=SAID)
 
 
 def _width(names: Sequence[str], most: float) -> float:
