@@ -6,7 +6,13 @@ from assets.columns import COUNTRY_PATTERN
 from assets.shares.members import developer_rules, developers
 from assets.shares.origin import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, published_shares
-from assets.shares.share_table import figure_by_month, figure_of_change, member_shares, share_table
+from assets.shares.share_table import (
+    figure_by_month,
+    figure_of_change,
+    figure_of_comparison,
+    member_shares,
+    share_table,
+)
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import (
     BOTH_ATTRIBUTIONS,
@@ -121,6 +127,7 @@ COUNTRY_PAGES = MemberPages(
         where $of_period and length(member) = 2 and share >= 0.001 order by downloads desc, member
     """,
     columns=(Shown("member", "country", "country"), *BOUNDED_SHARE[:4]),
+    comparison=figure_of_comparison("country_shares", Shown("member", "country", "country")),
     figures=(
         figure_by_month("country_shares", "country"),
         figure_of_change("country_shares", "country", "country"),

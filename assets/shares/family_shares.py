@@ -19,7 +19,7 @@ from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
 from assets.shares.share_table import downloads
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
-from pipeline.schema.figure import IN_MONTH, SHARE, Chart, MemberPages, Shown
+from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, MemberPages, Shown
 from pipeline.schema.published import PublishedTable
 
 SUMS = {
@@ -253,6 +253,50 @@ FAMILY_PAGES = MemberPages(
         SHARE,
         Shown("share_high", "at most", "share"),
         NEW_SHOWN,
+    ),
+    comparison=figure_of_derivatives(
+        "comparison",
+        "Month by month and year by year",
+        "The parts of new derivatives that go back to each one's models: of each month, and of each complete year by "
+        "its last month.",
+        table="family_shares",
+        place=1,
+        sql="""
+            with months as (select distinct month from family_shares), periods as (
+              select ending.month, held.month as held, count(*) over (partition by ending.month) as months
+              from months as ending join months as held
+                on held.month between ending.month - to_months(if($by = 'month', 0, 11)) and ending.month
+            ), families as (
+              select periods.month, family as member, sum(new_derivatives) as new,
+                sum(sum(new_derivatives)) over (partition by periods.month) as denominator
+              from periods join family_shares on family_shares.month = held
+              where level = 'root_organization' and months = if($by = 'month', 1, 12)
+              group by periods.month, family
+            ), bounded as (
+              select *, new / denominator as share,
+                coalesce(sum(new) filter (member = 'unmapped') over (partition by month), 0) / denominator as unmapped,
+                1 - unmapped as coverage
+              from families where denominator > 0
+            )
+            select month, member, share, share as share_low, share + unmapped as share_high, new, denominator,
+              coverage, '' as basis
+            from bounded where list_contains($member, member) order by month, list_position($member, member)
+        """,
+        columns=(
+            Shown("month", "last month", "month"),
+            Shown("member", "organisation of the root", "text"),
+            SHARE,
+            Shown("share_high", "at most", "share"),
+            NEW_SHOWN,
+        ),
+        chart=Chart("together", "member", "share", marks_crossing=True),
+        over="months",
+        views=BY_MONTH_AND_YEAR,
+        choice="Periods",
+        population="derivatives created in the period",
+        denominator="new derivatives of the period, split over their roots",
+        coverage="of new derivatives go back to mapped organisations and persons",
+        if_empty="No values: no complete year of derivatives is published.",
     ),
     figures=(
         figure_of_derivatives(

@@ -6,7 +6,13 @@ from assets.columns import COUNTRY
 from assets.shares.members import developer_rules, developers
 from assets.shares.origin import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, published_shares
-from assets.shares.share_table import figure_by_month, figure_of_change, member_shares, share_table
+from assets.shares.share_table import (
+    figure_by_month,
+    figure_of_change,
+    figure_of_comparison,
+    member_shares,
+    share_table,
+)
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import (
     AMOUNTS,
@@ -104,6 +110,7 @@ ORGANIZATION_PAGES = MemberPages(
         Shown("country", "country", "country"),
         *BOUNDED_SHARE[:4],
     ),
+    comparison=figure_of_comparison("organization_shares", Shown("member", "organisation", "text")),
     figures=(
         figure_by_month("organization_shares", "organisation"),
         figure_of_change("organization_shares", "organization", "organisation"),

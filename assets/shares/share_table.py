@@ -14,7 +14,7 @@ from assets.columns import BASIS, MONTH
 from assets.expressions import ratio
 from assets.shares.populations import POPULATION, by_population
 from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
-from pipeline.schema.figure import BOUNDED_SHARE, IN_MONTH, Chart, Figure, Shown
+from pipeline.schema.figure import BOUNDED_SHARE, BY_MONTH_AND_YEAR, IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.shares import ATTRIBUTIONS
 
 NOT_KNOWN = ("unmapped", "unknown", "none")
@@ -229,6 +229,30 @@ def figure_by_month(table: str, noun: str) -> Figure:
         chart=Chart("together", "counted", "share"),
         over="months",
         attribution="both: uploader and origin",
+    )
+
+
+def figure_of_comparison(table: str, of_member: Shown) -> Figure:
+    """Members beside each other: their shares of each month, and of each complete year by its last month."""
+    return Figure(
+        "comparison",
+        "Month by month and year by year",
+        "The parts of the downloads of the population, by the accounts that published: of each month, and of each "
+        "complete year by its last month.",
+        table=table,
+        place=1,
+        sql=f"""
+            select month, member, share, share_low, share_high, downloads, denominator, coverage, basis
+            from {table} where "period" = $by and population = $population and attribution = $attribution
+              and list_contains($member, member) and is_complete and share is not null
+            order by month, list_position($member, member)
+        """,  # noqa: S608 - declared words
+        columns=(Shown("month", "last month", "month"), of_member, *BOUNDED_SHARE[:4]),
+        chart=Chart("together", "member", "share", marks_crossing=True),
+        over="months",
+        views=BY_MONTH_AND_YEAR,
+        choice="Periods",
+        if_empty="No values: no complete year of this population is published.",
     )
 
 

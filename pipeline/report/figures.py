@@ -176,9 +176,11 @@ class FigureReader:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, definition: Definition) -> None:
         self._connection = connection
+        months = read_period(connection, MONTH_BY_MONTH)
         self._periods = {
             "period": read_period(connection, definition.period, definition.last_month),
-            "months": read_period(connection, MONTH_BY_MONTH),
+            "months": months,
+            "years": replace(months, name="each complete year by its last month"),
         }
         self._names = dict(rows_to_show(connection.sql("select country, country_name from dim_country")))
         self._brief = {name: name.partition(" (")[0] for name in self._names.values()}
@@ -200,8 +202,8 @@ class FigureReader:
         )
         return [row["member"] for row in rows[:LEADING_COUNTRIES]]
 
-    def read(self, figure: Figure, member: str | None = None) -> ReadFigure:
-        """The figure with its values and what they are of; `member` is that of its page."""
+    def read(self, figure: Figure, member: str | Sequence[str] | None = None) -> ReadFigure:
+        """The figure with its values and what they are of; `member` is that of its page, or those compared."""
         views = [self._view(figure, name, {**given, "member": member}) for name, given in figure.views.items()]
         return ReadFigure(figure, views)
 
@@ -211,7 +213,7 @@ class FigureReader:
         return [self._named(pages.columns, row) | {"key": row["member"]} for row in rows]
 
     def _view(self, figure: Figure, name: str, given: Mapping[str, Any]) -> View:
-        period = self._periods[figure.over]
+        period = self._periods["years" if given.get("by") == "trailing_12_months" else figure.over]
         given = {"months": period.months, **given}
         rows = self._rows(figure.sql, given)
         statement = {

@@ -1,10 +1,11 @@
 """The pages of a publication: the report as one file, and the site, which needs no server.
 
-`report.html` holds the figures; the site has a page for each figure, country, organisation, family and month.
+`report.html` holds the figures; the site has a page for each figure, country, organisation, family and month,
+and one for each two of the leading ones of a kind.
 
     site/
-      index.html, figures/, countries/, organisations/, families/, months/     the current version
-      v/<version>/                                                              the same of each version, never changed
+      index.html, figures/, countries/, organisations/, families/, compare/, months/   the current version
+      v/<version>/                                                    the same of each version, never changed
 
 Pages name each other by relative addresses, so the site opens from a folder. They are whole without scripts; the one
 script says values where one points, and that a newer version is there.
@@ -17,8 +18,10 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ from pipeline.report.findings import (
     in_month,
     in_period,
     member_of,
+    order_of,
     with_article,
 )
 from pipeline.report.pages import TEMPLATES, Edition, pictures_of, read_edition, templates
@@ -56,6 +60,8 @@ from pipeline.schema.figure import Figure, MemberPages
 FRONT_CHART, HEADLINE = "leading-countries", "countries"
 """The figures of which the front page is made."""
 SCRIPT, STYLE, CURRENT = "site.js", "style.css", "current.js"
+COMPARED = 6
+"""Leading members of each kind: any two of them have a page."""
 CHARACTERS_OF_A_NAME = 40
 """In the name of a member's file."""
 
@@ -79,7 +85,7 @@ class Site:
     def write(self, catalogue: Catalogue, read: Sequence[ReadFigure], pictures: Iterable[tuple[str, bytes]]) -> None:
         """Every page, with what can be downloaded from it; `pictures` are those of figures, PNG by key."""
         reader = FigureReader(self._connection, self._definition)
-        for folder in ("figures", "months", *(pages.kind for pages in catalogue.pages)):
+        for folder in ("figures", "months", "compare", *(pages.kind for pages in catalogue.pages)):
             (self._folder / folder).mkdir(parents=True)
         for name in (SCRIPT, STYLE):
             shutil.copyfile(TEMPLATES / name, self._folder / name)
@@ -90,6 +96,10 @@ class Site:
             self._links |= {member["member"]: f"{kind}/{file_name(member['key'])}.html" for member in those}
         for pages in catalogue.pages:
             self._members(pages, members[pages.kind], reader)
+        compared = {
+            pages.kind: self._comparisons(pages, members[pages.kind][:COMPARED], reader) for pages in catalogue.pages
+        }
+        self._page("compare/index.html", "Compare", "comparisons.html", compared=compared, most=COMPARED)
         for figure in read:
             self._figure(figure)
         self._page("figures/index.html", "Figures", "figures.html", figures=read)
@@ -145,17 +155,17 @@ class Site:
             is_complete=self._definition.is_complete,
         )
         for member in members:
-            named = with_article(member["member"]) if pages.columns[0].kind == "country" else member["member"]
-            shares = Measured(named, period, *(member[n] for n in ("share", "share_low", "share_high")))
+            shares = Measured(member["member"], period, *(member[n] for n in ("share", "share_low", "share_high")))
             figures = [reader.read(figure, member["key"]) for figure in pages.figures]
+            change = _latest_change(figures[0].views[0], member["member"])
             stem = f"{pages.kind}/{file_name(member['key'])}"
             self._page(
                 f"{stem}.html",
                 member["member"],
                 "member.html",
                 kind=pages.kind,
-                finding=member_of(pages.finding, shares, self._definition.population),
-                change=_latest_change(figures[0].views[0], member["member"]),
+                finding=self._of_member(pages, shares),
+                changes=[change] if change else [],
                 figures=figures,
                 files=self._downloads(stem, figures),
             )
@@ -169,6 +179,52 @@ class Site:
             period=period,
             population=POPULATIONS[self._definition.population],
         )
+
+    def _comparisons(self, pages: MemberPages, members: Sequence[Row], reader: FigureReader) -> dict[str, str]:
+        """A page for each two of the members; by its title, its file."""
+        written = {}
+        for both in combinations(members, 2):
+            read = reader.read(pages.comparison, [member["key"] for member in both])
+            title = " and ".join(member["member"] for member in both)
+            stem = "-".join([pages.kind, *(file_name(member["key"]) for member in both)])
+            finding, changes = self._compared(pages, read, [member["member"] for member in both])
+            self._page(
+                f"compare/{stem}.html",
+                title,
+                "member.html",
+                kind="compare",
+                finding=" ".join(finding),
+                changes=changes,
+                figures=[read],
+                files=self._downloads(f"compare/{stem}", [read]),
+            )
+            written[title] = f"{stem}.html"
+        return written
+
+    def _compared(self, pages: MemberPages, read: ReadFigure, names: Sequence[str]) -> tuple[list[str], list[str]]:
+        """What is said of two members in the latest year, or month where no year is complete; how each changed."""
+        finding: list[str] = []
+        changes: list[str] = []
+        for view, period, earlier in zip(read.views, ("month", self._definition.period), (-1, -12), strict=True):
+            found = {
+                (row["month"], row["member"]): Measured(
+                    row["member"],
+                    in_period(period, row["month"], 12, is_complete=True),
+                    *(row[column] for column in ("share", "share_low", "share_high", "basis")),
+                )
+                for row in view.rows
+            }
+            last = max((month for month, _ in found), default=None)
+            now = [found[last, name] for name in names if last and (last, name) in found]
+            if last and len(now) == len(names):
+                finding = [*(self._of_member(pages, one) for one in now), order_of(*now)]
+                before = add_months(last, earlier)
+                changes += [change_of(one, found[before, one.name]) for one in now if (before, one.name) in found]
+        return finding, changes
+
+    def _of_member(self, pages: MemberPages, member: Measured) -> str:
+        named = with_article(member.name) if pages.columns[0].kind == "country" else member.name
+        return member_of(pages.finding, replace(member, name=named), self._definition.population)
 
     def _month(self, month: date, catalogue: Catalogue, before: Sequence[date], after: Sequence[date]) -> None:
         """The bulletin of a month: the figures over periods as they were with it as the last month."""

@@ -14,6 +14,12 @@ UPLOADER: Mapping[str, Mapping[str, str]] = MappingProxyType({"By uploader": {"a
 BOTH_ATTRIBUTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"By uploader": {"attribution": "uploader"}, "By origin": {"attribution": "origin"}}
 )
+BY_MONTH_AND_YEAR: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "By month": {"attribution": "uploader", "by": "month"},
+        "By year": {"attribution": "uploader", "by": "trailing_12_months"},
+    }
+)
 NO_VALUES = "No values: nothing was downloaded of this population in these months."
 NO_ORIGIN = "No values: these months have no origins, or nothing was downloaded of this population."
 
@@ -111,5 +117,10 @@ class MemberPages:
     members: str
     columns: tuple[Shown, ...]
     figures: tuple[Figure, ...]
+    comparison: Figure
+    """Of the members in the list `$member`, in the view's periods (`$by`): first months, then complete years.
+
+    Its rows have `month` (the last one), `member`, `share`, `share_low`, `share_high` and `basis`.
+    """
     place: int
     """Kinds are read in the order of their places."""

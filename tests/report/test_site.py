@@ -18,6 +18,7 @@ from pipeline import settings
 from pipeline.cli.commands import census as commands
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
+from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.serve import listening
 from pipeline.report.site import file_name, write_pages
@@ -114,6 +115,52 @@ def test_there_is_a_page_for_every_figure_member_and_month(site):
     assert {f"months/2025-0{month}.html" for month in (6, 7, 8)} <= names
     assert {"index.html", "countries/cn.html", "countries/us.html"} <= names
     assert f"organisations/{file_name('Makers of CN')}.html" in names
+
+
+def of_a_year(folder, last_of_us):
+    """The site of two complete years and their months, in which the United States end with so many downloads."""
+    months = [
+        Month(add_months(date(2025, 8, 1), -back), {"CN": 800, "US": last_of_us if not back else 100, "unmapped": 50})
+        for back in reversed(range(24))
+    ]
+    folder.mkdir()
+    publication(folder, months)
+    write_pages(folder, CATALOGUE)
+    return folder / "site" / "compare"
+
+
+def test_two_members_stand_beside_each_other_in_months_and_in_complete_years(tmp_path):
+    pages = of_a_year(tmp_path / "published", 100)
+    assert {path.name for path in pages.glob("countries-*.html")} == {"countries-cn-us.html"}
+    text = unescape((pages / "countries-cn-us.html").read_text())
+    assert "Models published from China took 84.2% of the downloads of new models in the year to August 2025" in text
+    assert "Models published from the United States took 10.5%" in text
+    assert "China is ahead whatever the unmapped organisations are." in text
+    by_month, by_year = json.loads((pages / "countries-cn-us-comparison.json").read_text())["views"]
+    assert len(by_month["rows"]) == 2 * 24
+    assert [row[:2] for row in by_year["rows"]][-2:] == [["2025-08", "China"], ["2025-08", "United States"]]
+    assert len(by_year["rows"]) == 2 * 13
+    assert "each complete year by its last month" in by_year["statement"]["Period"]
+
+
+def test_a_comparison_of_what_may_be_equal_names_nobody_ahead(tmp_path):
+    pages = of_a_year(tmp_path / "published", 8000)
+    text = unescape((pages / "countries-cn-us.html").read_text())
+    assert "Which of the two is ahead is open" in text
+
+
+def test_every_share_that_a_comparison_says_stands_in_its_table(site):
+    for path in (site / "compare").glob("*-*.html"):
+        shares = {
+            f"{value:.1%}"
+            for view in figures_of(path)
+            for row in view["rows"]
+            for column, value in zip(view["columns"], row, strict=True)
+            if column["kind"] == "share"
+        }
+        said = re.findall(r"\d+\.\d%", " ".join(re.findall(r"<(?:p|li)[^>]*>([^<]*)</", path.read_text())))
+        assert said
+        assert set(said) <= shares, path
 
 
 def test_every_page_says_that_it_is_synthetic_and_how_to_cite_it(site):

@@ -1,4 +1,5 @@
-// Says the value of the mark that is pointed at, and whether a newer version is there. The pages are whole without it.
+// Says the value of the mark that is pointed at, shows two periods of a comparison alone, and says whether a newer
+// version is there. The pages are whole without it.
 (() => {
   const said = document.createElement("div");
   said.className = "said";
@@ -27,6 +28,30 @@
   document.addEventListener("pointermove", point);
   document.addEventListener("pointerdown", point);
   document.addEventListener("keydown", event => { if (event.key === "Escape") said.hidden = true; });
+
+  const compared = location.pathname.includes("/compare/") ? document.querySelectorAll(".view") : [];
+  for (const view of compared) {
+    const rows = [...view.querySelectorAll("tbody tr")];
+    const periods = [...new Set(rows.map(row => row.cells[0].textContent))].reverse();
+    if (periods.length < 3) continue;
+    const choice = document.createElement("fieldset");
+    choice.className = "switch";
+    choice.append(document.createElement("legend"));
+    choice.firstChild.textContent = "Two periods in the table";
+    const picks = ["First", "Second"].map(name => {
+      const label = document.createElement("label"), pick = document.createElement("select");
+      pick.append(...["all", ...periods].map(period => new Option(period)));
+      label.append(name, pick);
+      choice.append(label);
+      return pick;
+    });
+    choice.addEventListener("change", () => {
+      const chosen = picks.map(pick => pick.value).filter(period => period !== "all");
+      for (const row of rows) row.hidden = chosen.length > 0 && !chosen.includes(row.cells[0].textContent);
+      view.querySelector(".values").open = true;
+    });
+    view.querySelector(".values").before(choice);
+  }
 
   const { root, version } = document.body.dataset;
   const isFrozen = location.pathname.includes(`/v/${version}/`);
