@@ -8,11 +8,12 @@ export CENSUS_HOME ?= $(CURDIR)/.census
 # Great Expectations takes three times as long to import where its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-faults fuzz bench audit ui lint format docs requirements clean mutate
+.PHONY: help run test test-accessibility test-faults fuzz bench audit ui lint format docs requirements clean mutate
 
 help:
 	@echo "make run          backfill twelve months of the sample, publish, print the headline"
 	@echo "make test         check style and types, run the tests"
+	@echo "make test-accessibility  look for barriers in the pages of the site"
 	@echo "make test-faults  run their long forms: kills, quotas, backfills in every order and under the daemon"
 	@echo "make fuzz         ten minutes of coverage-guided fuzzing of what reads untrusted input"
 	@echo "make mutate       put small faults into the code, one at a time, and tell which the nearest tests let pass"
@@ -40,6 +41,10 @@ COUNTED := tests/faults tests/sources/test_listing_crawl.py tests/reference/test
 test-faults: $(VENV)/ready-to-test
 	FAULTS_FIGURES=docs/reliability.json $(BIN)/pytest -n 2 --dist loadfile -m "faults or not faults" $(COUNTED)
 	$(BIN)/pytest -m faults tests $(COUNTED:%=--ignore %)
+
+# By axe-core, which npm fetches and whose digest is checked; says that it was skipped where it cannot be fetched.
+test-accessibility: $(VENV)/ready-to-test
+	.ci/accessibility
 
 # Ten minutes of coverage-guided fuzzing; its figures go there as well.
 fuzz: $(VENV)/ready-to-test

@@ -1,0 +1,36 @@
+"""No barriers that axe-core finds, on each kind of page of the sample; `make test-accessibility` fetches axe-core."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+AXE_CORE = os.environ.get("AXE_CORE")
+pytestmark = pytest.mark.skipif(AXE_CORE is None, reason="axe-core is fetched by make test-accessibility")
+
+PAGES = (
+    "index.html",
+    "figures/index.html",
+    "figures/countries-over-time.html",
+    "figures/flows.html",
+    "countries/index.html",
+    "countries/cn.html",
+    "compare/index.html",
+    "compare/countries-cn-us.html",
+    "months/index.html",
+    "months/2025-08.html",
+    "../report.html",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("address", PAGES)
+def test_axe_finds_no_violation_with_tables_closed_and_open(browser, sample, address, scheme):
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page.goto((sample[0] / "published" / "current" / "site" / address).resolve().as_uri())
+    page.evaluate(Path(AXE_CORE).read_text())
+    for _ in ("closed", "open"):
+        found = page.evaluate("axe.run()")["violations"]
+        assert [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
+        page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    page.close()
