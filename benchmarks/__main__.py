@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks import attribution, backfill, ingest, lineage, month, publish, quality, shares
+from benchmarks import attribution, backfill, ingest, lineage, month, publish, quality, shares, site
 from benchmarks.page import as_text
 from benchmarks.stages import FULL_SIZE, Stage, growth, measure, measure_peer
 
@@ -31,6 +31,7 @@ STAGES: tuple[Stage, ...] = (
     *shares.STAGES,
     *quality.STAGES,
     *publish.STAGES,
+    *site.STAGES,
     *month.STAGES,
 )
 MEASURED = "<!-- Below: measured, written by `make bench ASK='--page docs/performance.md'`. -->"
