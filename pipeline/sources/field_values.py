@@ -11,7 +11,13 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.sources.observations import BASE_MODELS, COLUMN_OF_FIELD, OBSERVATION_SCHEMA, VALUE_SHOWN
+from pipeline.sources.observations import (
+    BASE_MODELS,
+    COLUMN_OF_FIELD,
+    LARGEST_COUNT,
+    OBSERVATION_SCHEMA,
+    VALUE_SHOWN,
+)
 
 COUNTS = ("downloads", "downloadsAllTime", "likes")
 TEXTS = {"_id": "hub_id", "pipeline_tag": "pipeline_tag", "library_name": "library_name", "gated": "gated"}
@@ -58,14 +64,16 @@ def moment(field: str, dtype: pl.DataType) -> pl.Expr:
     return read
 
 
-def whole_number(field: str, dtype: pl.DataType) -> pl.Expr:
-    """A number without fraction that 64 bits hold; null where it is none."""
+def count(field: str, dtype: pl.DataType) -> pl.Expr:
+    """A number without fraction of at most `LARGEST_COUNT`; null where it is none."""
     value = pl.col(field)
     if dtype.is_integer():
-        return value.cast(pl.Int64, strict=False)
-    if dtype.is_float():
-        return _if_whole(value)
-    return _whole_number_in(value.cast(pl.String))
+        number = value.cast(pl.Int64, strict=False)
+    elif dtype.is_float():
+        number = _if_whole(value)
+    else:
+        number = _whole_number_in(value.cast(pl.String))
+    return pl.when(number <= LARGEST_COUNT).then(number)
 
 
 def parameters(text: pl.Expr) -> pl.Expr:
@@ -94,7 +102,7 @@ def _values(schema: pl.Schema) -> dict[str, pl.Expr]:
     """How each column is made from the fields that are there."""
     values = {"model_id": pl.col("id")}
     values |= {column: pl.col(field) for field, column in TEXTS.items() if field in schema}
-    values |= {COLUMN_OF_FIELD[field]: whole_number(field, schema[field]) for field in COUNTS if field in schema}
+    values |= {COLUMN_OF_FIELD[field]: count(field, schema[field]) for field in COUNTS if field in schema}
     values |= {COLUMN_OF_FIELD[field]: pl.col(field) for field in ("safetensors", "gguf") if field in schema}
     if "createdAt" in schema:
         values["created_at"] = moment("createdAt", schema["createdAt"])
@@ -128,15 +136,15 @@ def _unreadable(schema: pl.Schema, values: dict[str, pl.Expr]) -> pl.Expr:
     found: list[pl.Expr] = [_entry(name.removeprefix(ODD), pl.col(name)) for name in schema if name.startswith(ODD)]
     for field in (*COUNTS, "createdAt"):
         if field in schema and not _always_readable(schema[field]):
-            text = pl.col(field).cast(pl.String)
-            found.append(pl.when(values[COLUMN_OF_FIELD[field]].is_null() & (text != "")).then(_entry(field, text)))
+            unread = pl.when(values[COLUMN_OF_FIELD[field]].is_null()).then(pl.col(field)).cast(pl.String)
+            found.append(pl.when(unread != "").then(_entry(field, unread)))
     if not found:
         return pl.lit(None, pl.List(pl.String))
     return pl.when(pl.any_horizontal(one.is_not_null() for one in found)).then(pl.concat_list(found).list.drop_nulls())
 
 
 def _always_readable(dtype: pl.DataType) -> bool:
-    return dtype.is_temporal() or (dtype.is_integer() and dtype != pl.UInt64) or dtype == pl.Null
+    return dtype.is_temporal() or dtype in (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32, pl.Null)
 
 
 def _entry(field: str, text: pl.Expr) -> pl.Expr:

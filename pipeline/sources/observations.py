@@ -61,6 +61,8 @@ MOST_UNREADABLE = 0.01
 ALWAYS_TOLERATED = 2
 """So many unreadable values condemn no dump, however small it is, if others of the field can be read; where none can,
 1 % of the rows do."""
+LARGEST_COUNT = 10**12
+"""More than all of the Hub's downloads since it began: a counter or a number of likes above it counts nothing."""
 VALUE_SHOWN = 40
 
 
