@@ -194,6 +194,7 @@ def test_postgres_refuses_to_lose_a_view_and_keeps_what_it_has(home, postgres):
 
 def test_postgres_lets_a_reader_finish_and_a_role_created_later_has_the_readers_rights(home, postgres):
     load_once.cache_clear()
+    load_postgres(postgres, home / "published", CATALOGUE.published)
     with psycopg.connect(postgres) as reader:
         before = reader.execute("select distinct version from census._census").fetchall()
         load_postgres(postgres, home / "published", CATALOGUE.published)
