@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -155,15 +156,23 @@ def headline_definition(connection: duckdb.DuckDBPyConnection, last_month: date 
     return Definition(*found[0])
 
 
-def open_warehouse(folder: Path) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def open_warehouse(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse published in a folder.
 
     Raises:
-        CensusError: nothing is published there.
+        CensusError: nothing is published there, or another version of the census published other tables.
     """
     if not (folder / FILE_NAME).exists():
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
-    return open_published(folder / FILE_NAME)
+    try:
+        with open_published(folder / FILE_NAME) as connection:
+            yield connection
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        lacking = str(error).splitlines()[0]
+        raise CensusError(
+            f"what is published in {folder} is of another version of the census ({lacking}): run `census publish`"
+        ) from error
 
 
 def rows_of(found: duckdb.DuckDBPyRelation) -> list[Row]:

@@ -5,12 +5,15 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.definitions import CATALOGUE
+from pipeline.errors import CensusError
 from pipeline.months import add_months
+from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.explain import Asked, explain
 from pipeline.report.figures import COUNTS_REPOSITORIES, FigureReader, headline_definition, open_warehouse
 from pipeline.report.headline import read_headline
@@ -195,6 +198,14 @@ def test_figures_of_derivatives_add_up_the_months_of_the_period_and_no_others(mo
     assert read["flows"].statement["Denominator"].startswith(f"{of_period:,} ")
     assert months_in(read["built-on"].statement["Period"].partition(" (")[0]) == held
     assert read["built-on"].statement["Basis"] == COUNTS_REPOSITORIES
+
+
+def test_what_another_version_published_is_refused_with_the_command_that_mends_it(tmp_path):
+    duckdb.connect(tmp_path / FILE_NAME).close()
+    with pytest.raises(
+        CensusError, match=r"another version of the census \(.*headline_country.*\): run `census publish`"
+    ):
+        read_headline(tmp_path, CATALOGUE.figures)
 
 
 @pytest.mark.parametrize("period", PERIODS)
