@@ -64,7 +64,7 @@ MODEL_LINEAGE = Table(
         Column("root_hub_id", pl.String, "The primary root's `hub_id`; absent where it is not listed.", nullable=True),
         Column("roots", pl.Int32, "Number of roots.", "repositories", minimum=1),
         Column("is_derivative", pl.Boolean, "Declares at least one parent."),
-        Column("is_in_cycle", pl.Boolean, "Derives from itself by way of others."),
+        Column("is_in_cycle", pl.Boolean, "Derives from itself through others."),
         Column("is_orphan", pl.Boolean, "Declares parents, none of which is listed."),
     ),
     key=("hub_id",),
@@ -73,7 +73,7 @@ MODEL_LINEAGE = Table(
         # 0.6 % in its first months, when it is small: one in a hundred would be none of these.
         Measure(
             "cycle_share",
-            "Share of repositories that derive from themselves by way of others.",
+            "Share of repositories that derive from themselves through others.",
             lambda frames: frames.scan("lineage/model_lineage").select(pl.col("is_in_cycle").mean().fill_null(0.0)),
             maximum=0.01,
             severity="warning",
@@ -82,7 +82,7 @@ MODEL_LINEAGE = Table(
         # More orphans than that mean that the listing is not whole: they are 67 % in an extract of 1,036 rows.
         Measure(
             "orphan_share",
-            "Share of derivatives none of whose parents is listed.",
+            "Share of derivatives without a listed parent.",
             lambda frames: (
                 frames.scan("lineage/model_lineage")
                 .filter("is_derivative")

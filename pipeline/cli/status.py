@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -99,6 +100,7 @@ class _Known:
     instance: dg.DagsterInstance
     month: date
 
+    @cached_property
     def tables(self) -> Mapping[str, bool]:
         """Whether the lake holds each table of the month."""
         return {table.path: self.lake.holds(table, self.month) for table in self.catalogue.monthly}
@@ -107,7 +109,7 @@ class _Known:
         """What is said of the month's origin by the first of its tables that knows it."""
         for table in self.catalogue.monthly:
             try:
-                known = self.lake.provenance(table, self.month) if self.lake.holds(table, self.month) else None
+                known = self.lake.provenance(table, self.month) if self.tables[table.path] else None
             except CensusError:
                 continue  # told as a defect
             if known is not None and known.source is not None:
@@ -123,7 +125,7 @@ def _status(
     held_back: str | None,
     stale: list[str],
 ) -> MonthStatus:
-    tables, origin = known.tables(), known.provenance()
+    tables, origin = known.tables, known.provenance()
     failed = [f"{key.asset_key.to_user_string()} {key.name}" for key, one in evaluations.items() if not one.passed]
     state, problems = _state(known, latest, held_back)
     return MonthStatus(
@@ -152,6 +154,6 @@ def _state(known: _Known, latest: dg.DagsterRun | None, held_back: str | None) -
         return "failed", [*(f"failed: {failure}" for failure in failures), *held]
     if held_back:
         return "held back", held
-    if not any(known.tables().values()):
+    if not any(known.tables.values()):
         return "missing", [f"missing: {again}"]
     return "made", []

@@ -59,12 +59,10 @@ class Lake:
 
     def path(self, table: Table, month: date | None) -> UPath:
         """Where the table's month is kept, or would be."""
-        folder = located(self.url) / table.group / table.name
-        if table.monthly:
-            if month is None:
-                raise CensusError(f"table {table.path} is kept by month: name the month to read or write")
-            folder = folder / f"month={month.isoformat()}"
-        return folder / "part-0.parquet"
+        if table.monthly and month is None:
+            raise CensusError(f"table {table.path} is kept by month: name the month to read or write")
+        of_month = [f"month={month.isoformat()}"] if table.monthly and month else []
+        return located(self.url).joinpath(table.group, table.name, *of_month, "part-0.parquet")
 
     @in_words
     def holds(self, table: Table, month: date | None = None) -> bool:
