@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from pipeline import settings
 from pipeline.errors import CensusError
@@ -47,8 +47,11 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default="", description="For source folder: the folder of dated dumps; by default CENSUS_SNAPSHOTS."
     )
     tolerance_days: float = Field(
-        default=3.5, description="How far from the month's boundary an observation may be and still close it.", gt=0
+        default=3.5, description="How many days an observation may be from the boundary that it closes.", gt=0
     )
+
+    _source: SnapshotSource | None = PrivateAttr(default=None)
+    """The folder of dumps, once its files were listed."""
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the signature is Dagster's
         """Finds a folder that is not there, or has no dumps, before the first step of a run begins.
@@ -57,7 +60,8 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             CensusError: the folder cannot be read, or has no dumps.
         """
         if (self.source.value if self.source else settings.source()) in {"folder", "local"}:
-            self.open().months()
+            self._source = self.open()
+            self._source.months()
 
     def open(self, tell: Callable[[str], None] = lambda _: None) -> SnapshotSource:
         """The chosen source; `tell` is given a line now and then while something takes its time.
@@ -65,6 +69,8 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             CensusError: there is no source of that name, or it lacks its settings.
         """
+        if self._source is not None:
+            return self._source
         # With its clients and the sample's world, half a second to load: only steps that read a source need them.
         from pipeline.sources.catalog import open_source  # noqa: PLC0415
 
@@ -115,7 +121,8 @@ class RegistryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The reviewed registry of organisations."""
 
     path: str = Field(
-        default="", description="Another registry's CSV; by default CENSUS_REGISTRY, else the one that comes with us."
+        default="",
+        description="A registry CSV; by default CENSUS_REGISTRY, else the registry that comes with the census.",
     )
 
     def read(self) -> Registry:

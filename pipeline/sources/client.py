@@ -377,7 +377,7 @@ class HubClient:
         if is_offline_mode() and not _is_loopback(self.endpoint):
             raise CensusError(
                 f"HF_HUB_OFFLINE is set, so that the Hub at {self.endpoint} is not asked for {about}: unset it, or "
-                "choose another source with --source"
+                "choose another source"
             )
         try:
             yield

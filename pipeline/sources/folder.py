@@ -89,18 +89,18 @@ class FolderSource(SnapshotSource):
     def opened(cls, choice: SourceChoice, cache: Path) -> Self:
         """See `SnapshotSource`."""
         if choice.snapshots is None:
-            raise CensusError(f"source {cls.name} needs the folder of your dumps: name it with --snapshots")
+            raise CensusError(f"source {cls.name} needs the folder of your dumps: set `snapshots` or CENSUS_SNAPSHOTS")
         return cls(choice.snapshots, AccountDirectory.opened(cache), choice.tolerance)
 
     def months(self) -> list[date]:
         """Every month of the census with a dump within tolerance of its close."""
-        return sorted({month for dump in self._dumps() for month in self._closed_by(dump) if month >= FIRST_MONTH})
+        return sorted({month for dump in self._dumps for month in self._closed_by(dump) if month >= FIRST_MONTH})
 
     def reach(self) -> str:
         """See `SnapshotSource`; where no dump closes a month, which comes nearest to it."""
         if self.months():
             return super().reach()
-        dumps = self._dumps()
+        dumps = self._dumps
         if any(self._closed_by(dump) for dump in dumps):
             return f"its dumps are of months before {FIRST_MONTH:%Y-%m}, the first of the census"
         month, dump = min(
@@ -111,7 +111,7 @@ class FolderSource(SnapshotSource):
 
     def closing_snapshot(self, month: date) -> Snapshot:
         """The dump nearest to the month's close that is no copy of the one before it; see `SnapshotSource`."""
-        dumps = self._dumps()
+        dumps = self._dumps
         nearest = sorted(dumps, key=lambda dump: (distance_from_closing(month, dump.observed_at), dump.observed_at))
         refused: list[str] = []
         for dump in nearest:
@@ -128,7 +128,7 @@ class FolderSource(SnapshotSource):
 
     def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
         """See `SnapshotSource`."""
-        dumps = self._dumps()
+        dumps = self._dumps
         for place, dump in enumerate(dumps):
             if month in self._closed_by(dump) and not any(dump.is_copy_of(earlier) for earlier in dumps[:place]):
                 with suppress(UnusableSnapshotError):
@@ -168,11 +168,15 @@ class FolderSource(SnapshotSource):
         dated = [path for path in sorted(self.folder.iterdir()) if re.search(r"\d{4}-\d{2}-\d{2}", path.name)]
         return [path.name for path in dated if not self._named_as_dump(path)]
 
+    @cached_property
     def _dumps(self) -> list[Dump]:
         """The dumps, oldest first."""
         if not self.folder.is_dir():
-            what = "is a file: name the folder that holds it" if self.folder.exists() else "does not exist: name one"
-            raise CensusError(f"the snapshots' folder {self.folder} {what} with --snapshots")
+            what = "is a file" if self.folder.exists() else "does not exist"
+            raise CensusError(
+                f"the snapshots' folder {self.folder} {what}: set `snapshots` or CENSUS_SNAPSHOTS to a folder of dated "
+                "dumps"
+            )
         found: dict[datetime, list[tuple[re.Match[str], Path]]] = {}
         for path in sorted(self.folder.iterdir()):
             if match := self._named_as_dump(path):

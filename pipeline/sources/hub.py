@@ -41,7 +41,7 @@ class HubSource(SnapshotSource):
     """
 
     name = "hub"
-    remedy = "the listing API cannot be asked about the past; use --source hub_stats"
+    remedy = "the listing API cannot be asked about the past; use source hub_stats"
     client: HubClient
     cache: Path
     directory: AccountDirectory

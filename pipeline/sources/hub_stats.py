@@ -13,7 +13,7 @@ class HubStatsSource(ArchiveSource):
     """One file, written anew by a commit a day: the commit's time is that of the observation."""
 
     name = "hub_stats"
-    remedy = "choose months with --from and --to, or read what is missing with --source weekly"
+    remedy = "choose other months, or read what is missing from source weekly"
     repository: str = "cfahlgren1/hub-stats"
 
     def list_editions(self) -> list[Edition]:

@@ -65,7 +65,7 @@ class SnapshotSource(ABC):
     """
 
     name: ClassVar[str]
-    remedy: ClassVar[str] = "choose months with --from and --to"
+    remedy: ClassVar[str] = "choose other months"
     directory: AccountDirectory
 
     @classmethod

@@ -20,7 +20,7 @@ class WeeklySource(ArchiveSource):
     """
 
     name = "weekly"
-    remedy = "choose months with --from and --to, or read what is missing with --source hub_stats"
+    remedy = "choose other months, or read what is missing from source hub_stats"
     repository: str = "hfmlsoc/hub_weekly_snapshots"
 
     def list_editions(self) -> list[Edition]:

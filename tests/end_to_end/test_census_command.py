@@ -33,7 +33,7 @@ BAD_REQUESTS = {
     "a month that the source does not serve": (["--from", "2020-01", "--to", "2020-01"], "does not serve 2020-01"),
     "months the wrong way round": (["--from", "2025-08", "--to", "2025-07"], "swap --from and --to"),
     "something that is no month": (["--from", "soon"], "'soon' is not a month"),
-    "a local source without its folder": (["--source", "folder"], "name it with --snapshots"),
+    "a local source without its folder": (["--source", "folder"], "set `snapshots` or CENSUS_SNAPSHOTS"),
     "a folder that is not there": (["--source", "folder", "--snapshots", "nowhere"], "does not exist"),
     "a registry that is not there": (["--registry", "nowhere.csv"], "cannot be read"),
 }

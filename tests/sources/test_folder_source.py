@@ -118,10 +118,10 @@ def test_what_cannot_be_one_dump_is_refused_by_name(tmp_path, case):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(CensusError, match="does not exist: name one with --snapshots"):
+    with pytest.raises(CensusError, match="does not exist: set `snapshots` or CENSUS_SNAPSHOTS"):
         FolderSource(tmp_path / "nowhere", AccountDirectory(tmp_path / "x")).months()
     dumps(tmp_path, "2026-05-31.parquet")
-    with pytest.raises(CensusError, match="is a file: name the folder that holds it with --snapshots"):
+    with pytest.raises(CensusError, match="is a file: set `snapshots` or CENSUS_SNAPSHOTS"):
         FolderSource(tmp_path / "2026-05-31.parquet", AccountDirectory(tmp_path / "x")).months()
 
 

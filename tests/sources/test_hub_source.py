@@ -45,7 +45,7 @@ def test_the_month_just_closed_is_crawled_and_observed_when_the_crawl_ends(sourc
 def test_the_past_is_refused_with_the_remedy(source_at, month):
     source = source_at(SOON_AFTER)
     for ask in (source.closing_snapshot, lambda asked: months_to_read(source, asked, asked)):
-        with pytest.raises(MonthNotServedError, match="cannot be asked about the past; use --source hub_stats"):
+        with pytest.raises(MonthNotServedError, match="cannot be asked about the past; use source hub_stats"):
             ask(month)
 
 
