@@ -17,7 +17,7 @@ MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describe
 HUB_ID = Column(
     "hub_id",
     pl.String,
-    "The Hub's immutable id of the repository; where a source has none, the repository's name stands in for it.",
+    "The Hub's immutable id of the repository, or its name where the source has no ids.",
 )
 MODEL_ID = Column("model_id", pl.String, "The repository's name when the month was observed, `namespace/name`.")
 NAMESPACE = Column(
@@ -27,7 +27,7 @@ CREATED_AT = Column("created_at", TIMESTAMP, "When the repository was created, a
 OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC")
 SOURCE = Column("source", pl.String, "The snapshot source that was read.")
 SOURCE_REVISION = Column(
-    "source_revision", pl.String, "What pins the source's state: a commit, a crawl's id or a file's digest."
+    "source_revision", pl.String, "The exact state of the source: a commit, a crawl's id or a file's digest."
 )
 DOWNLOADS_30D = Column(
     "downloads_30d",
@@ -39,7 +39,7 @@ DOWNLOADS_30D = Column(
 DOWNLOADS_ALL_TIME = Column(
     "downloads_all_time",
     pl.Int64,
-    "Downloads since the repository exists, as the Hub counts them.",
+    "All downloads of the repository so far, as the Hub counts them.",
     "downloads",
     minimum=0,
 )
@@ -54,7 +54,7 @@ COUNTRY = Column(
 ULTIMATE_OWNER = Column(
     "ultimate_owner",
     pl.String,
-    "Who owns the organisation in the end, itself if nobody does; absent for persons and where it is not stated.",
+    "The organisation's final owner, itself if nobody owns it; absent for persons and where it is not stated.",
     nullable=True,
 )
 ULTIMATE_OWNER_COUNTRY = Column(
@@ -63,20 +63,25 @@ ULTIMATE_OWNER_COUNTRY = Column(
 ANNOUNCED_OWNER_COUNTRY = Column(
     "announced_owner_country",
     pl.String,
-    "The same, purchases counted from their announcement.",
+    "The ultimate owner's country, with purchases counted from their announcement.",
     nullable=True,
 )
 LEGAL_COUNTRY = Column(
-    "legal_country", pl.String, "In whose register the organisation is; absent where it is not stated.", nullable=True
+    "legal_country",
+    pl.String,
+    "The country where the organisation is registered; absent where it is not stated.",
+    nullable=True,
 )
 ROW_BASIS = Column(
-    "basis", pl.String, "How the seat is known: `read` (the evidence was opened and says it) or `well_known`."
+    "basis",
+    pl.String,
+    "How the headquarters are known: `read` (the evidence was opened and says so) or `well_known`.",
 )
 ACCOUNT_BASIS = Column(
     "account_basis",
     pl.String,
-    "How it is known whose account it is: `read`, `own_name` (it bears the organisation's name) or `well_known`; "
-    "absent where it is not stated.",
+    "How the account's owner is known: `read`, `own_name` (it has the organisation's name) or `well_known`; absent "
+    "where it is not stated.",
     nullable=True,
 )
 DEVELOPER_KIND = Column("kind", pl.String, "What the developer is: company, university, community, individual, ...")

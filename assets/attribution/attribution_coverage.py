@@ -83,7 +83,7 @@ ATTRIBUTION_COVERAGE = Table(
     group="attribution",
     name="attribution_coverage",
     grain="attribution method and developer kind",
-    description="How much of the month rests on which rule of attribution.",
+    description="How much of the month each rule of attribution decides.",
     columns=(
         MONTH,
         METHOD,
@@ -97,13 +97,13 @@ ATTRIBUTION_COVERAGE = Table(
         Rule(
             "enough_is_attributed",
             f"At least {USUALLY_ATTRIBUTED:.0%} of the downloads are attributed, or as much as CENSUS_LEAST_ATTRIBUTED "
-            f"says. Unless it is set, months of fewer than {FEW_ACCOUNTS:,} accounts are not held to it.",
+            f"says. Months of fewer than {FEW_ACCOUNTS:,} accounts are exempt, unless it is set.",
             _too_little_attributed,
             quoted=("attributed_share", "least"),
         ),
         Rule(
             "no_newly_large_unmapped_namespace",
-            f"No unmapped namespace has newly reached {LARGE_SHARE:.0%} of the month's downloads (else: place it).",
+            f"No unmapped namespace newly has {LARGE_SHARE:.0%} of the month's downloads. Add it to the registry.",
             _newly_large_unmapped,
             severity="warning",
         ),

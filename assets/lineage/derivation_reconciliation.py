@@ -57,7 +57,7 @@ DERIVATION_RECONCILIATION = Table(
         # 0.16 % of 5,003 real references of May 2026, nearly all by accident; six times as many are a habit or a fault.
         Measure(
             "self_reference_share",
-            "Share of references by which a repository names itself as its parent.",
+            "Share of references in which a repository names itself as its parent.",
             lambda frames: share_of_references(frames, ["self_reference"]),
             maximum=0.01,
             severity="warning",
@@ -75,7 +75,7 @@ DERIVATION_RECONCILIATION = Table(
     rules=(
         Rule(
             "every_reference_accounted",
-            "Every reference that the snapshot declares, tag by tag, is an edge or is counted under its reason.",
+            "Every declared reference is an edge or is counted with the reason why not.",
             not_reconciled,
         ),
         Rule(

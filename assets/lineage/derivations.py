@@ -29,13 +29,13 @@ DERIVATIONS = Table(
         Column("parent_hub_id", pl.String, "The parent, by `hub_id`; absent where it is not listed.", nullable=True),
         Column("parent_model_id", pl.String, "The parent's name: today's if it is listed, else as declared."),
         RELATION,
-        Column("relation_declared", pl.String, "The relation in the declarer's words.", nullable=True),
+        Column("relation_declared", pl.String, "The relation as it is declared.", nullable=True),
         PLACE,
         Column("parent_listed", pl.Boolean, "Whether the parent is a public repository of this snapshot."),
         Column(
             "parent_declared",
             pl.String,
-            "The parent in the declarer's words: a name, an address, a name with a revision.",
+            "The parent as it is declared: a name, an address, a name with a revision.",
         ),
         Column(
             "parent_found_by",
@@ -53,13 +53,13 @@ DERIVATIONS = Table(
     ),
     key=("child_hub_id", "parent_model_id"),
     may_be_empty=True,
-    warnings=("Declared is not the same as used: nobody checks what a card says.",),
+    warnings=("Declared does not mean used: nobody checks what a card says.",),
     measures=(
         # The Hub states a relation for every parent that it resolves: of 1,285 real edges of May 2026, 1.1 % had none.
         # Ten times as many mean that a source carries no relations, as before typed tags (August 2024).
         Measure(
             "unknown_relation_share",
-            "Share of derivations of which nobody says what kind they are.",
+            "Share of derivations whose kind is not declared.",
             lambda frames: frames.scan("lineage/derivations").select(
                 (pl.col("relation") == "unknown").mean().fill_null(0.0)
             ),

@@ -125,8 +125,8 @@ COUNTER_DAYS = Table(
         Column("observed_until", TIMESTAMP, "The observation at which it ends.", "UTC"),
         Column("cohort", pl.String, "The models created in this year; `all`; `unknown` where no date is known."),
         Column("models", pl.Int64, "Busy models observed at both ends.", "repositories", minimum=0),
-        Column("models_frozen", pl.Int64, "Those that have a counter that did not move.", "repositories", minimum=0),
-        Column("models_fallen", pl.Int64, "Those that have a counter that fell.", "repositories", minimum=0),
+        Column("models_frozen", pl.Int64, "Busy models whose counter did not move.", "repositories", minimum=0),
+        Column("models_fallen", pl.Int64, "Busy models whose counter fell.", "repositories", minimum=0),
         Column(
             "state",
             pl.String,
@@ -142,7 +142,7 @@ COUNTER_DAYS = Table(
     rules=(
         Rule(
             "incidents_known",
-            "The days on which counters were frozen or rolled back are those that incidents.csv knows.",
+            "The days with frozen or rolled-back counters are those listed in incidents.csv.",
             _otherwise_known,
             severity="warning",
             quoted=("day", "said"),

@@ -21,7 +21,7 @@ DOWNLOAD_RECONCILIATION = Table(
     group="listings",
     name="download_reconciliation",
     grain="flow case",
-    description=("How many repositories and downloads were measured in which way, and what could not be measured."),
+    description="How the month's repositories and downloads were measured, and how many could not be.",
     columns=(
         MONTH,
         Column(

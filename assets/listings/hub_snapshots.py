@@ -44,11 +44,11 @@ LINEAGE_TAGS = (BASE_MODEL_TAG, "distil", "knowledge-distil", "model-distil")
 OBSERVATIONS = (
     CREATED_AT.optional(),
     DOWNLOADS_30D.optional(),
-    DOWNLOADS_ALL_TIME.optional("Downloads since the repository exists; absent before 2025-02-26 in archives."),
+    DOWNLOADS_ALL_TIME.optional("All downloads of the repository so far; absent before 2025-02-26 in archives."),
     Column("likes", pl.Int64, "Likes at the observation.", "likes", nullable=True),
     Column("pipeline_tag", pl.String, "The task that the Hub shows for the model.", nullable=True),
     Column("library_name", pl.String, "The library that the Hub names for the model.", nullable=True),
-    Column("gated", pl.String, "Whether access must be asked for: `false`, `auto` or `manual`.", nullable=True),
+    Column("gated", pl.String, "Whether access must be requested: `false`, `auto` or `manual`.", nullable=True),
     Column("license", pl.String, "The licence that tags or card declare.", nullable=True),
     Column(
         "safetensors_parameters",
@@ -95,8 +95,7 @@ HUB_SNAPSHOTS = Table(
         Column(
             "lineage_tags",
             pl.List(pl.String),
-            "Those of `tags` that name a base model or speak of distillation, one in ten: lineage needs no others, and "
-            "the tags of all repositories are most of a snapshot's bytes.",
+            "The `tags` that name a base model or mention distillation, one in ten: lineage needs no others.",
             nullable=True,
         ),
         OBSERVED_AT,
@@ -105,7 +104,7 @@ HUB_SNAPSHOTS = Table(
     ),
     key=("hub_id",),
     warnings=(
-        "Text of cards, tags and names is untrusted: treat it as hostile input.",
+        "Anyone can write cards, tags and names: treat them as untrusted input.",
         "`downloads_30d` of several months must not be added up; use `listings/model_downloads`.",
     ),
     rules=(

@@ -104,8 +104,7 @@ MODEL_DOWNLOADS = Table(
         ),
         Rule(
             "counters_moved",
-            "Of ten repositories or more that are counted at both ends, one at least was downloaded: otherwise the "
-            "close is a copy of the opening.",
+            "At least one repository was downloaded. If none of ten or more was, the close is a copy of the opening.",
             lambda frames: (
                 frames.scan("listings/model_downloads")
                 .filter(pl.col("flow_case").is_in(["continued", "counter_reset"]))
@@ -134,7 +133,7 @@ MODEL_DOWNLOADS = Table(
         ),
         Measure(
             "counter_reset_share",
-            "Share of repositories that have a counter that fell.",
+            "Share of repositories whose counter fell.",
             lambda frames: _share_of_case(frames, "counter_reset"),
             maximum=0.05,
             severity="warning",

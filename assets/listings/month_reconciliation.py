@@ -46,7 +46,7 @@ MONTH_RECONCILIATION = Table(
         Column(
             "scaling",
             pl.Float64,
-            "What was observed times this is the month's downloads.",
+            "The factor from what was observed to the month's downloads.",
             "factor",
             minimum=0.5,
             maximum=2,
@@ -54,7 +54,7 @@ MONTH_RECONCILIATION = Table(
         Column("models", pl.Int64, "Repositories at the month's close.", "repositories"),
         Column("models_renamed", pl.Int64, "Repositories with another name than at the opening.", "repositories"),
         Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
-        Column("downloads_a_day", pl.Float64, "Downloads by day of the month.", "downloads/day"),
+        Column("downloads_a_day", pl.Float64, "Average downloads per day of the month.", "downloads/day"),
         Column(
             "downloads_by_30d_counter",
             pl.Float64,
@@ -70,8 +70,8 @@ MONTH_RECONCILIATION = Table(
         ),
         Column("models_flagged", pl.Int64, "Repositories with flagged traffic.", "repositories"),
         Column("downloads_flagged", DECIMAL, "Downloads of flagged repositories, included in the total.", "downloads"),
-        Column("plausible_low", pl.Float64, "Least plausible downloads a day.", "downloads/day", nullable=True),
-        Column("plausible_high", pl.Float64, "Most plausible downloads a day.", "downloads/day", nullable=True),
+        Column("plausible_low", pl.Float64, "Lowest plausible downloads a day.", "downloads/day", nullable=True),
+        Column("plausible_high", pl.Float64, "Highest plausible downloads a day.", "downloads/day", nullable=True),
         Column(
             "is_plausible",
             pl.Boolean,
@@ -96,13 +96,13 @@ MONTH_RECONCILIATION = Table(
         none_where(
             "listings/month_reconciliation",
             "counters_agree",
-            "The downloads are from half to twice what the 30-day counters give.",
+            "Downloads are between half and twice what the 30-day counters give.",
             ~pl.col("ratio_to_30d_counter").is_between(0.5, 2),
             "warning",
         ),
         Rule(
             "total_plausible",
-            "The downloads a day are near what others measured in this month.",
+            "Daily downloads match independent estimates.",
             lambda frames: frames.scan("listings/month_reconciliation").filter(~pl.col("is_plausible")),
             severity="warning",
         ),

@@ -60,15 +60,14 @@ OPENING_COUNTERS = Table(
     rules=(
         Rule(
             "still_listed",
-            "At least 95 % of the repositories of the opening (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed "
-            "at the close: with fewer the observation is cut.",
+            "At least 95 % of the opening's repositories (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed at "
+            "the close. With fewer, the observation is cut off.",
             _too_many_gone,
             quoted=("gone", "models"),
         ),
         Rule(
             "no_stretch_gone",
-            "Nowhere in the order of creation are a thousand repositories of the opening, as many as a page of the "
-            "listing has, missing at the close one after the other.",
+            "No 1,000 repositories created one after the other are missing at the close: that would be a skipped page.",
             lambda frames: (
                 _with_presence(frames)
                 .with_columns(pl.col("is_there").rle_id().alias("stretch"))
@@ -82,7 +81,8 @@ OPENING_COUNTERS = Table(
         ),
         Rule(
             "identity_unchanged",
-            "Both observations identify repositories alike; those for which one of them has no id are matched by name.",
+            "Both observations identify repositories the same way. Those without an id in one of them are matched by "
+            "name.",
             lambda frames: (
                 frames.scan("listings/opening_counters")
                 .join(frames.scan("listings/hub_snapshots").select("hub_id", "identified_by"), on="hub_id")

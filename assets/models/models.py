@@ -56,7 +56,7 @@ MODELS = Table(
         COUNTRY,
         *(MODEL_ATTRIBUTION.column(name) for name in _ATTRIBUTED),
         *(MODEL_LINEAGE.column(name) for name in _PLACED),
-        Column("is_first_party", pl.Boolean, "A derivative of which all direct parents are its own developer's."),
+        Column("is_first_party", pl.Boolean, "A derivative whose direct parents are all its own developer's."),
         Column("relation", RELATION, "The relation to the first declared parent; absent for originals.", nullable=True),
         *(
             Column(parents_by(relation), pl.Int32, f"Direct parents by relation {relation}.", "repositories", minimum=0)

@@ -103,12 +103,12 @@ DATA_DICTIONARY = PublishedTable(
             Column("meaning", pl.String, "What the column says."),
             Column("may_be_absent", pl.Boolean, "Whether a row may lack the value."),
             Column(
-                "is_key", pl.Boolean, "Whether the column belongs to the table's key, of which each value occurs once."
+                "is_key", pl.Boolean, "Whether the column is part of the table's key; no two rows have the same key."
             ),
             Column("refers_to", pl.String, "The table and column that explain its values, if any.", nullable=True),
             Column("grain", pl.String, "What one row of the table is."),
             Column("table_description", pl.String, "What the table is."),
-            Column("warnings", pl.String, "What is easily got wrong with the table.", nullable=True),
+            Column("warnings", pl.String, "Common mistakes with the table.", nullable=True),
         ),
         key=("table_name", "column_name"),
     ),

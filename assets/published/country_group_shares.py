@@ -73,7 +73,7 @@ COUNTRY_GROUP_SHARES = PublishedTable(
         group="published",
         name="country_group_shares",
         grain="month, period, population, attribution and group of countries",
-        description="What unions, regions and income groups of countries hold of the downloads.",
+        description="The share of downloads of unions, regions and income groups of countries.",
         columns=(
             *IN_LONGER_PERIODS,
             POPULATION,

@@ -36,7 +36,9 @@ DEFINITION_OF_FAMILIES = (
     "Derivatives created in the twelve months that end with `month`, each counted for the organisations whose models "
     "it goes back to, by weight, over any number of steps."
 )
-_NAME = Column("country_name", pl.String, "The country by its usual English name; also of members that are none.")
+_NAME = Column(
+    "country_name", pl.String, "The country's usual English name, or the name of a member that is no country."
+)
 _IS_COUNTRY = Column("is_country", pl.Boolean, "False for `international`, `unaffiliated` and `unmapped`.")
 _STATED = {column.name: column for column in (*IN_LONGER_PERIODS, *COLUMNS, *CHANGES) if column is not MONTH} | {
     "period": replace(IN_LONGER_PERIODS[1], meaning="Always `trailing_12_months`: the twelve that end with `month`."),

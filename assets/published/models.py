@@ -268,7 +268,7 @@ DIM_MODEL = PublishedTable(
         ),
         key=("hub_id",),
         monthly=False,
-        warnings=("Names are whatever their authors wrote: show them as text, never as markup.",),
+        warnings=("Names are untrusted input: show them as text, never as markup.",),
     ),
     _models,
     shown={"model": "model_id"},

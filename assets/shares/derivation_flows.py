@@ -44,7 +44,7 @@ DERIVATION_FLOWS = Table(
     may_be_empty=True,
     rules=(
         derivatives_conserved(
-            "shares/derivation_flows", "month", "The flows' new derivatives add up to the new derivatives there are."
+            "shares/derivation_flows", "month", "The new derivatives of all flows add up to those of the month."
         ),
     ),
 )

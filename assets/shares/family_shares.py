@@ -53,9 +53,9 @@ FAMILY_SHARES = Table(
     grain="level and family",
     description=(
         "Families of models: a root with everything that derives from it, by root repository and by the organisation "
-        "behind the root. A derivative of several roots counts in each family by its weight, so that families add up "
-        "to the derivatives and downloads there are. At the level of repositories only roots that have derivatives "
-        "are families; at the level of organisations everything is in one."
+        "behind the root. A derivative of several roots counts in each family by its weight, so nothing is counted "
+        "twice. At the level of repositories only roots that have derivatives are families; at the level of "
+        "organisations everything is in one."
     ),
     columns=(
         MONTH,
@@ -93,9 +93,9 @@ FAMILY_SHARES = Table(
         derivatives_conserved(
             "shares/family_shares",
             "level",
-            "On each level the families' new derivatives add up to the new derivatives there are.",
+            "On each level the new derivatives of all families add up to those of the month.",
         ),
-        Rule("relations_add_up", "A family's new derivatives are those of its relations together.", _relations_differ),
+        Rule("relations_add_up", "A family's new derivatives are the sum over its relations.", _relations_differ),
     ),
 )
 PUBLISHED = PublishedTable(

@@ -81,8 +81,7 @@ def _no_jumps(table: str, dimension: str) -> Rule:
 
     return Rule(
         "no_jumps",
-        f"No member with {MAJOR_SHARE:.0%} of all downloads or more has {JUMP_FACTOR} times its share of the month "
-        "before, or as much less.",
+        f"No member above {MAJOR_SHARE:.0%} may change by a factor of {JUMP_FACTOR} from one month to the next.",
         violations,
         severity="warning",
         quoted=quoted,

@@ -80,8 +80,8 @@ PUBLISHED = PublishedTable(
         grain="month, period, and organisation or country",
         description=(
             "How often developers release: first-party repositories created in the twelve months that end with "
-            "`month`, the days on which any was, and what lies between. One day's repositories are variants of one "
-            "release."
+            "`month`, the days on which they were created, and the days between those. One day's repositories are "
+            "variants of one release."
         ),
         columns=(
             *IN_LONGER_PERIODS,

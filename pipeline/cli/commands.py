@@ -78,17 +78,19 @@ def census() -> None:
 @click.option("--from", "first", type=MonthType(), help="First month, e.g. 2024-09.  [default: the source's first]")
 @click.option("--to", "last", type=MonthType(), help="Last month, e.g. 2025-08.  [default: the source's last]")
 @SNAPSHOTS
-@click.option("--registry", type=click.Path(path_type=Path), help="Another registry's CSV instead of ours.")
+@click.option("--registry", type=click.Path(path_type=Path), help="A registry CSV to use instead of ours.")
 @click.option(
     "--origin-rule",
     type=click.Choice(settings.ORIGIN_RULES),
     help="How derivatives are split over their roots.  [default: CENSUS_ORIGIN_RULE, else equal_parts]",
 )
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 32), help="Months run at the same time.")
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(1, 32), help="How many months run at the same time."
+)
 @click.option(
     "--from-step",
     type=click.Choice(STEPS),
-    help="Make only what follows from this step anew, from what the lake holds; nothing is read from a Hub.",
+    help="Remake only this step and those after it, from the lake; nothing is read from a Hub.",
 )
 @ALLOWANCE
 @JSON
@@ -108,7 +110,7 @@ def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
 @census.command()
 @ALLOWANCE
 @click.option("--registry", type=click.Path(path_type=Path), help="The registry that the months were made with.")
-@click.option("--origin-rule", type=click.Choice(settings.ORIGIN_RULES), help="Of months that were split by it.")
+@click.option("--origin-rule", type=click.Choice(settings.ORIGIN_RULES), help="The rule that the months were split by.")
 @JSON
 def publish(as_json: bool, **asked: Any) -> None:  # noqa: FBT001
     """Publishes the months of the lake that are finished, in the place of what is published now."""
@@ -177,7 +179,7 @@ def site(is_served: bool, port: int) -> None:  # noqa: FBT001
 
 @census.command()
 @click.option("--month", type=MonthType(), help="The last month of the period.  [default: the headline's]")
-@click.option("--since", type=MonthType(), help="Take apart what changed since the period that ended with this month.")
+@click.option("--since", type=MonthType(), help="Explain the change since the period that ended with this month.")
 @click.option("--period", "--window", type=click.Choice(PERIODS), help="[default: the headline's]")
 @click.option("--population", type=click.Choice(POPULATION_NAMES), help="[default: the headline's]")
 @click.option("--attribution", default="uploader", show_default=True, type=click.Choice(ATTRIBUTIONS))
@@ -213,7 +215,7 @@ def explain(
 
 @census.command()
 @click.argument("repository")
-@click.option("--upload", is_flag=True, help="Really upload; without it, only what would go is printed.")
+@click.option("--upload", is_flag=True, help="Upload; without it, only print what would be uploaded.")
 def push(repository: str, upload: bool) -> None:  # noqa: FBT001
     """Uploads the published Parquet files with their card to REPOSITORY (namespace/name), a dataset on the Hub.
 

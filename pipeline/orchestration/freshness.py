@@ -65,14 +65,14 @@ def freshness(
     job = dg.define_asset_job(
         "freshness",
         selection=dg.AssetSelection.checks(*keys.values()),
-        description="Looks whether the month that closed last is published.",
+        description="Checks that the last closed month is published.",
     )
     schedule = dg.ScheduleDefinition(
         name="freshness_schedule",
         job=job,
         cron_schedule="30 1 * * *",
         execution_timezone="UTC",
-        description="Looks every night whether the month that closed last is published.",
+        description="Checks every night that the last closed month is published.",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     return check_freshness, schedule

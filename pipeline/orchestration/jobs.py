@@ -20,7 +20,7 @@ RUNS_LOOKED_AT = 50
 MONTHLY_CENSUS = dg.define_asset_job(
     "monthly_census",
     selection=WHOLE_MONTH,
-    description="The whole chain for one month, checks included: from the snapshot to the month's manifest.",
+    description="The whole chain for one month, from the snapshot to the manifest, with all checks.",
 )
 
 PUBLISH = dg.define_asset_job(
@@ -40,7 +40,7 @@ def from_step(step: str) -> dg.AssetSelection:
 REGISTRY_CHANGE = dg.define_asset_job(
     "registry_change",
     selection=from_step("attribution"),
-    description="A month made anew from attribution on, after a correction of the registry; the Hub is not read again.",
+    description="Remakes a month from attribution on, after a correction of the registry. The Hub is not read again.",
 )
 
 
@@ -70,7 +70,9 @@ def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     job=PUBLISH,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Publishes once when the last of the months under way has ended, not after each of a backfill.",
+    description=(
+        "Publishes once, when the last running month has ended; a backfill is published once, not month by month."
+    ),
 )
 def publish_after_months(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Asks for one publication for all months that ended since the last, also when the last of them failed."""
@@ -116,7 +118,7 @@ def _not_launched_yet(run: dg.DagsterRun, instance: dg.DagsterInstance) -> int:
     name="abandoned_runs",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
-    description="Ends the runs of a command whose process was killed, and frees their places in pools.",
+    description="Ends runs whose process was killed, and frees their slots in pools.",
 )
 def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Looks once a minute; Dagster's own run monitoring knows only the runs that the daemon launched."""

@@ -48,7 +48,7 @@ def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Alerts once when a check of a successful run begins to warn; not again while it goes on warning.",
+    description="Alerts once when a check of a successful run starts to warn, and not again while it keeps warning.",
 )
 def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> None:
     """One alert a run, naming the checks that did not warn the last time they looked at the same month."""

@@ -45,7 +45,7 @@ MONTH_MANIFEST = Table(
         Column(
             "source_revision",
             pl.String,
-            "What pins the source's state: a commit, a crawl's id or a file's digest.",
+            "The exact state of the source: a commit, a crawl's id or a file's digest.",
         ),
         Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC"),
         Column(
