@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 from polars.exceptions import PanicException, PolarsError
+from pyarrow import parquet
 
 from pipeline.errors import UnusableSnapshotError
 from pipeline.sources.field_values import (
@@ -48,6 +49,8 @@ def newest_creation(created: pa.ChunkedArray | None) -> datetime | None:
 
 
 def _read(path: Path) -> Observed:
+    if views := _list_views(path):
+        raise UnusableSnapshotError(f"{path.name} has a list_view in its column `{views[0]}`: write it as a list")
     try:
         raw = pl.scan_parquet(path, glob=False)
         schema = raw.collect_schema()
@@ -75,6 +78,14 @@ def _read(path: Path) -> Observed:
     values = {name: value for made in native.values() for name, value in made.items()}
     records = raw.select(**values | {"id": pl.coalesce(pl.col(columns["id"]).cast(pl.String))})
     return Observed.of_records(count, observations(records), absent_columns(records.collect_schema()), path.name)
+
+
+def _list_views(path: Path) -> list[str]:
+    """The columns of a type that Polars does not know, and says so by a panic; none where it is no Parquet."""
+    try:
+        return [column.name for column in parquet.read_schema(path) if "list_view<" in str(column.type)]
+    except (pa.ArrowException, OSError):
+        return []
 
 
 def _is_understood(field: str, dtype: pl.DataType) -> bool:

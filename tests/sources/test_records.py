@@ -465,11 +465,13 @@ def test_a_spoilt_parquet_file_is_refused_in_one_sentence(tmp_path, spoil):
         {"tags": pa.array([[1, 2]])},
         {"createdAt": pa.array([timedelta(1)])},
         {"likes": pa.array([b"1"])},
+        {"tags": pa.array([["license:mit"]], pa.list_view(pa.string()))},
     ],
 )
-def test_a_column_whose_type_cannot_mean_its_name_is_refused_by_name(tmp_path, columns):
+def test_a_column_whose_type_cannot_mean_its_name_is_refused_by_name_and_nothing_else_is_said(tmp_path, capfd, columns):
     with pytest.raises(UnusableSnapshotError, match=f"31.parquet has .* in its column `{next(iter(columns))}`: write"):
         from_parquet(tmp_path, archived(), **columns)
+    assert not capfd.readouterr().err
 
 
 def test_a_parquet_file_that_names_no_repositories_is_refused(tmp_path):
