@@ -10,7 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.schema.declaration import Column, Table
+from pipeline.checks.declared import AS_DECLARED
+from pipeline.checks.evaluate import evaluate
+from pipeline.schema.declaration import Column, Table, conform
 
 TEXTS = ("all", "US", "CN", "DE", "FR", "x/one", "x/two", *(f"{number:x}" * 64 for number in range(4)))
 
@@ -54,3 +56,16 @@ def _number(column: Column, dtype: pl.DataType, at: int) -> Any:
     most = least + 100 if column.maximum is None else column.maximum
     value = least + (most - least) * (at % 7 + 1) / 8
     return Decimal(str(round(value, 6))) if dtype == pl.Decimal else value
+
+
+def faults_of(table, frame):
+    """What breaks a constraint of the table's columns or its key."""
+    rows = conform(frame.lazy(), table).collect()
+
+    class Frames:
+        def scan(self, _):
+            return rows.lazy()
+
+    [result] = evaluate(table, Frames(), {AS_DECLARED})
+    assert result.error is None
+    return [] if result.passed else [row for row in result.observed.by_column if row["failed"]]

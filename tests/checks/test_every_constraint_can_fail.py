@@ -111,5 +111,7 @@ EVERY_COLUMN = [(table.path, column) for table in CATALOGUE.tables.values() for 
 def test_no_amount_may_be_negative_and_no_part_larger_than_its_whole():
     minimums = {(path, column.name): column.minimum for path, column in EVERY_COLUMN}
     assert not {place for place, least in minimums.items() if isinstance(least, int | float) and least < 0}
+    fractions = {(path, column.name): column.minimum for path, column in EVERY_COLUMN if column.unit == "fraction"}
+    assert not {place for place, least in fractions.items() if isinstance(least, int | float) and least > 1e-6}
     parts = {(path, column.name): column.maximum for path, column in EVERY_COLUMN if column.unit == "fraction"}
     assert not {place for place, most in parts.items() if isinstance(most, int | float) and not 0 < most < 1 + 1e-6}

@@ -6,8 +6,11 @@ import polars as pl
 import pytest
 
 from assets.attribution.developers import attribute
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.root_attribution import all_roots
+from pipeline.reference.registry import read_registry
+from tests.checks.sound import faults_of
 
 AUGUST = date(2025, 8, 1)
 
@@ -99,3 +102,17 @@ def test_roots_and_unlisted_parents_are_attributed_by_name_once_each():
         "bare": "unmapped",
     }
     assert roots.height == 3
+
+
+def test_every_kind_of_developer_is_as_declared():
+    """Of the registry, by name, a person, and unmapped, with and without a namespace."""
+    names = ["Qwen/model", "bert-base-uncased", "jane/model", "who/knows", "bare"]
+    rows = [developer_of(name, QWEN) | {"month": AUGUST, "hub_id": str(at)} for at, name in enumerate(names)]
+    attributed = pl.DataFrame(
+        [{name: row[name] for name in MODEL_ATTRIBUTION.schema} for row in rows], infer_schema_length=None
+    )
+    assert faults_of(MODEL_ATTRIBUTION, attributed) == []
+
+
+def test_our_registry_is_as_declared():
+    assert faults_of(ORGANIZATIONS, read_registry().organizations) == []

@@ -19,11 +19,9 @@ from assets.shares.model_sizes import MODEL_SIZES, sizes_of
 from assets.shares.organization_shares import ORGANIZATION_SHARES, shares_of_organizations
 from assets.shares.release_cadence import RELEASE_DAYS, days_of
 from assets.shares.share_table import member_shares
-from pipeline.checks.declared import AS_DECLARED
-from pipeline.checks.evaluate import evaluate
-from pipeline.schema.declaration import conform
 from tests.assets.models.scenario import models
 from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
+from tests.checks.sound import faults_of
 
 
 def countries_of(month):
@@ -41,19 +39,6 @@ MARTS = {
     RELEASE_DAYS: lambda month: days_of(month.models),
     ADOPTION_MARKS: lambda month: marks_of(month.models),
 }
-
-
-def faults_of(table, frame):
-    """What breaks a constraint of the table's columns or its key."""
-    rows = conform(frame.lazy(), table).collect()
-
-    class Frames:
-        def scan(self, _):
-            return rows.lazy()
-
-    [result] = evaluate(table, Frames(), {AS_DECLARED})
-    assert result.error is None
-    return [] if result.passed else [row for row in result.observed.by_column if row["failed"]]
 
 
 PACKED = {"namespace": "packer", "intermediary": "quantizer", "redistributed_as": "quantized"}
