@@ -331,4 +331,5 @@ def _pace(start: str, end: str) -> pl.Expr:
     """The growth from one point to another, by clock; null where they are one."""
     passed = _clock_of(end) - _clock_of(start)
     growth = (_counter(end) - _counter(start)).cast(DECIMAL)
-    return pl.min_horizontal(growth * TICKS / pl.when(passed > 0).then(passed), pl.lit(FASTEST, DECIMAL))
+    pace = pl.min_horizontal(growth * TICKS / pl.when(passed > 0).then(passed), pl.lit(FASTEST, DECIMAL))
+    return pl.when(passed > 0).then(pace)

@@ -257,6 +257,20 @@ def sources(snapshots: Path | None) -> None:
         click.echo(line)
 
 
+@census.command("list-counters")
+def list_counters() -> None:
+    """Lists the counters of popular repositories of the live Hub near a month's close, to read that close from.
+
+    With those of the two days before the close, `census run --source hub` finds counters that stood still at it; run
+    two or three days later once more, it reads them again itself and makes the month with what it found.
+    """
+    _prepared_home()
+    from pipeline.sources.hub import HubSource
+    from pipeline.sources.snapshots import SourceChoice
+
+    click.echo(HubSource.opened(SourceChoice("hub"), settings.cache_folder()).list_counters())
+
+
 @census.command()
 @JSON
 def status(as_json: bool) -> None:  # noqa: FBT001

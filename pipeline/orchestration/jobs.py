@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import dagster as dg
 
+from pipeline import settings
 from pipeline.months import previous_month
 from pipeline.orchestration.launch import PUBLISHED_BY_TAG
+from pipeline.orchestration.pools import HUB_POOL
 from pipeline.orchestration.runs import PARTITION_TAG, UNDER_WAY, end_abandoned_runs
-from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, READS_HUB, asset_key
+from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, NETWORK_RETRIES, READS_HUB, asset_key, in_plain_words
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.wording import counted
 
@@ -63,6 +66,45 @@ def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         partition_key=month.isoformat(),
         run_config={"resources": {"snapshot_source": {"config": {"source": source}}}},
     )
+
+
+@dg.op(
+    pool=HUB_POOL,
+    retry_policy=NETWORK_RETRIES,
+    out=dg.Out(dg.Nothing),
+    description="Lists the counters of popular repositories of the live Hub, as `census list-counters` does.",
+)
+@in_plain_words
+def list_counters() -> None:
+    """One listing, kept for the month whose close is near."""
+    from pipeline.sources.hub import HubSource  # noqa: PLC0415 - with its client, half a second to load
+    from pipeline.sources.snapshots import SourceChoice  # noqa: PLC0415
+
+    dg.get_dagster_logger().info(HubSource.opened(SourceChoice("hub"), settings.cache_folder()).list_counters())
+
+
+@dg.job(name="popular_counters", description="The counters of popular repositories, before a month closes.")
+def popular_counters() -> None:
+    """One step."""
+    list_counters()
+
+
+@dg.schedule(
+    name="popular_counters_schedule",
+    job=popular_counters,
+    cron_schedule="20 0 26-31 * *",
+    execution_timezone="UTC",
+    description=(
+        "The counters of popular repositories two days and one day before a month closes: with them the month's crawl "
+        "tells whether counters stood still at the close."
+    ),
+)
+def counters_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """A run on each of the last two days of a month."""
+    day = context.scheduled_execution_time.date()
+    if (day + timedelta(days=2)).month == day.month:
+        return dg.SkipReason("the month does not close within two days")
+    return dg.RunRequest(run_key=day.isoformat())
 
 
 @dg.sensor(
@@ -126,6 +168,6 @@ def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "no run has lost its process")
 
 
-JOBS = [MONTHLY_CENSUS, REGISTRY_CHANGE, PUBLISH]
-SCHEDULES = [monthly_schedule]
+JOBS = [MONTHLY_CENSUS, REGISTRY_CHANGE, PUBLISH, popular_counters]
+SCHEDULES = [monthly_schedule, counters_schedule]
 SENSORS = [publish_after_months, abandoned_runs]

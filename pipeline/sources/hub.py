@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,17 +20,21 @@ from pipeline.errors import MonthNotServedError, TemporaryError
 from pipeline.months import closing_of, parse_month, previous_month
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
-from pipeline.sources.listing_crawl import CrawlProgress, ListingCrawl
+from pipeline.sources.listing_crawl import CrawlProgress, ListingCrawl, popular_counters
 from pipeline.sources.snapshots import (
     DEFAULT_TOLERANCE,
+    CounterObservation,
     Snapshot,
     SnapshotSource,
     SourceChoice,
     distance_from_closing,
+    is_closed_by_a_wednesday,
 )
 
 TOLD_EVERY_SECONDS = 30
 LISTING = "listing.parquet"
+SECOND_LOOK_AFTER = timedelta(days=1)
+"""Counters that stood still have hardly caught up before."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,66 @@ class HubSource(SnapshotSource):
             self._require_open(month)
             self._crawl(listing)
         crawl = json.loads(pl.read_parquet_metadata(listing)["crawl"])
+        notes, finished_at = crawl["notes"], datetime.fromisoformat(crawl["finished_at"])
+        if is_closed_by_a_wednesday(month) and self.clock() - finished_at < SECOND_LOOK_AFTER:
+            notes["second_look"] = (
+                "the month closes by a Wednesday, when counters often stand still: run it again from this source two "
+                "or three days after its close; where counters were listed before the close too, that repairs it"
+            )
         return Snapshot(
             pl.scan_parquet(listing, glob=False),
-            datetime.fromisoformat(crawl["finished_at"]),
+            finished_at,
             self.recorded_as(is_synthetic=crawl["is_synthetic"]),
             f"listing:{crawl['finished_at']}",
-            crawl["notes"],
+            notes,
         )
+
+    def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
+        """The counters of popular repositories, as they were listed near the month's close; see `SnapshotSource`.
+
+        While the month is open they are listed once more, if they were last seen a day ago or longer.
+        """
+        kept = self._counter_listings(month)
+        last_seen = max([datetime.fromisoformat(snapshot_revision.removeprefix("listing:")), *kept])
+        if month in self._open_month() and self.clock() - last_seen >= SECOND_LOOK_AFTER:
+            self.tell(self.list_counters())
+            kept = self._counter_listings(month)
+        for observed_at, path in kept.items():
+            if distance_from_closing(month, observed_at) <= self.tolerance:
+                yield CounterObservation(pl.scan_parquet(path, glob=False), observed_at)
+
+    def list_counters(self) -> str:
+        """Lists the counters of popular repositories as they are now, and keeps them for the month whose close is near.
+
+        Returns:
+            What was done, in a sentence.
+
+        Raises:
+            MonthNotServedError: no month's close is within the tolerance.
+        """
+        now = self.clock()
+        running = now.date().replace(day=1)
+        near = [
+            month for month in (previous_month(running), running) if distance_from_closing(month, now) <= self.tolerance
+        ]
+        if not near:
+            raise MonthNotServedError(
+                f"no month closes within {self.tolerance / timedelta(days=1):g} days of {now:%Y-%m-%d}: list counters "
+                f"from two days before {closing_of(running):%Y-%m-%d} on"
+            )
+        rows = popular_counters(self.client)
+        observed_at = self.clock()
+        path = self.cache / f"{near[0]:%Y-%m}" / f"counters-{observed_at:%Y%m%dT%H%M%S}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as unfinished:
+            rows.write_parquet(unfinished, metadata={"observed_at": observed_at.isoformat(timespec="seconds")})
+        return f"the counters of {rows.height:,} popular repositories are kept for the close of {near[0]:%Y-%m}"
+
+    def _counter_listings(self, month: date) -> dict[datetime, Path]:
+        """The listings of counters that are kept for the month's close, by when they were made."""
+        paths = (self.cache / f"{month:%Y-%m}").glob("counters-*.parquet")
+        found = {datetime.fromisoformat(pl.read_parquet_metadata(path)["observed_at"]): path for path in paths}
+        return dict(sorted(found.items()))
 
     def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """Asked of the Hub within a budget, and remembered."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -27,6 +28,7 @@ from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient, Page
 from pipeline.sources.json_records import read_json
 from pipeline.sources.observations import Observed
+from pipeline.sources.snapshots import COUNTER_COLUMNS
 from pipeline.wording import counted
 
 PAGE_SIZE = 1000
@@ -37,6 +39,8 @@ EXPANDED_FIELDS = (
 FEWEST_OF_STATED = 0.99
 """A crawl with fewer of the models that the Hub says it has is not whole."""
 PAGES_READ_AT_ONCE = 250
+PAGES_OF_POPULAR = 50
+"""The 1.5 % of the repositories that are downloaded most have 99 % of the downloads: some 45,000."""
 ASKED_AGAIN = 2
 SHORT_PAGES_CHECKED = 3
 """After so many short pages that stayed as short when asked for again, short pages are taken to be the Hub's way."""
@@ -287,6 +291,27 @@ class ListingCrawl:
         if self._positions_file.exists():
             lines = self._positions_file.read_text().splitlines(keepends=True)
             write_atomically(self._positions_file, "".join(lines[:first]).encode())
+
+
+def popular_counters(client: HubClient, pages: int = PAGES_OF_POPULAR) -> pl.DataFrame:
+    """`COUNTER_COLUMNS` of the most downloaded repositories, as the Hub tells them now: a thousand a page.
+
+    The order may change while they are listed: a repository can be there twice, or be missing.
+
+    Raises:
+        UnusableSnapshotError: a page cannot be read.
+        TemporaryError: the Hub did not answer.
+    """
+    query = [("limit", PAGE_SIZE), ("sort", "downloads"), ("direction", -1), ("expand", "downloadsAllTime")]
+    url: str | None = f"{client.endpoint}/api/models?{urlencode(query)}"
+    with TemporaryDirectory(prefix="census-counters-") as folder:
+        files: list[Path] = []
+        while url is not None and len(files) < pages:
+            page = client.page(url)
+            files.append(Path(folder) / f"page-{len(files)}.json")
+            files[-1].write_bytes(page.body)
+            url = page.next_url
+        return read_json(files).rows.select(COUNTER_COLUMNS).collect()
 
 
 def packed(body: bytes) -> bytes:

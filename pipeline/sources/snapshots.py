@@ -139,3 +139,8 @@ def months_to_read(source: SnapshotSource, first: date | None, last: date | None
         lacks = f"does not serve {', '.join(missing)}" if missing else "serves no month now"
         raise MonthNotServedError(f"source {source.name} {lacks}: {source.reach()}; {source.remedy}")
     return [month for month in served if (first or month) <= month <= (last or month)]
+
+
+def is_closed_by_a_wednesday(month: date) -> bool:
+    """Whether the boundary that closes the month, or the day before it, is a Wednesday: counters often freeze then."""
+    return closing_of(month).isoweekday() in {3, 4}

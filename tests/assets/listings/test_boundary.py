@@ -161,6 +161,11 @@ def test_between_two_observations_the_counter_grows_evenly():
     assert (found["counter"], found["counted_at"], found["boundary"]) == (110, CLOSING, "interpolated")
 
 
+def test_a_pace_that_is_known_on_one_side_only_says_nothing_of_the_other():
+    found = counter_of({CLOSING - 2 * DAY: 0, CLOSING - DAY: 100, CLOSING + 3 * DAY: 140}, CLOSING - DAY)
+    assert found["counter"] == 110
+
+
 def test_a_pace_that_changes_at_the_boundary_is_followed():
     counters = {CLOSING - 3 * DAY: 0, CLOSING - DAY: 60, CLOSING + DAY: 100, CLOSING + 3 * DAY: 120}
     assert counter_of(counters, CLOSING - DAY)["counter"] == 90
