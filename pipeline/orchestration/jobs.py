@@ -168,6 +168,6 @@ def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "no run has lost its process")
 
 
-JOBS = [MONTHLY_CENSUS, REGISTRY_CHANGE, PUBLISH, popular_counters]
+JOBS = (MONTHLY_CENSUS, REGISTRY_CHANGE, PUBLISH, popular_counters)
 SCHEDULES = [monthly_schedule, counters_schedule]
 SENSORS = [publish_after_months, abandoned_runs]
