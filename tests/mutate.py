@@ -41,7 +41,7 @@ PARTS = {
     ),
     "shares": (("assets/shares",), ("tests/assets/shares", *RULES, "tests/report/test_report.py")),
     "published": (("assets/published",), ("tests/assets/published", "tests/publish")),
-    "checks": (("pipeline/checks",), ("tests/checks",)),
+    "checks": (("pipeline/checks",), ("tests/checks", "tests/orchestration/test_alerts.py")),
     "statements": (
         tuple(f"pipeline/report/{name}.py" for name in ("statements", "figures", "headline", "explain", "compare")),
         ("tests/report",),
