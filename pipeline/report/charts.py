@@ -54,9 +54,10 @@ _NOT_SEEN = ('<path class="background"', '<path class="foreground"')
 _LENGTHS = re.compile(r' (?:d|transform|[xy][12]?)="[^"]*"')
 _NOT_READ = re.compile(
     r" (?:(?:class|role|aria-hidden|aria-roledescription|pointer-events|stroke-miterlimit|version|xmlns:xlink|"
-    r'font-family)="[^"]*"|(?:opacity|stroke-width)="1"|text-anchor="start"|transform="translate\(0,0\)")'
+    r'font-family)="[^"]*"|(?:opacity|stroke-width)="1"|text-anchor="start"|transform="translate\(0,0\)"|'
+    r'(?:fill|stroke-width)="[^"]*"(?=[^>]* opacity="0"))'
 )
-"""Charts are pictures with words of their own (`role="img"`), so that roles within them are told to nobody."""
+"""A chart is a picture with words of its own (`role="img"`): roles and labels within it are told to nobody."""
 _FIT: dict[str, Any] = {"autosize": alt.AutoSizeParams(type="fit", contains="padding")}
 
 
@@ -98,7 +99,7 @@ def _compact_tag(tag: re.Match[str]) -> str:
     if tag[0].startswith(_NOT_SEEN):
         return ""
     rounded = _LENGTHS.sub(lambda lengths: re.sub(r"-?\d+\.\d+", _to_a_tenth, lengths[0]), tag[0])
-    return _NOT_READ.sub("", rounded)
+    return _NOT_READ.sub("", rounded).replace(' aria-label="', ' data-said="')
 
 
 def _to_a_tenth(number: re.Match[str]) -> str:

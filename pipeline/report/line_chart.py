@@ -80,7 +80,7 @@ def line_svg(points: Sequence[dict[str, Any]], style: Style, above: Sequence[str
             parts.append(_text(right + 6, lowest, end["label"], f'font-weight="bold" fill="{colour}"'))
         for month, point in own.items():
             at_point = f'cx="{x(month)}" cy="{y(point["value"])}"'
-            parts.append(f'<circle {at_point} r="7" opacity="0" aria-label="{in_html(point["said"])}"/>')
+            parts.append(f'<circle {at_point} r="7" opacity="0" data-said="{in_html(point["said"])}"/>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{style.width}" height="{bottom + BELOW}" '
         f'viewBox="0 0 {style.width} {bottom + BELOW}" font-family="{style.font}" font-size="{style.font_size}" '

@@ -74,7 +74,7 @@ def test_the_first_screen_of_a_telephone_has_finding_change_and_the_top_of_the_c
 
 def test_pointing_at_a_line_says_its_value_and_a_switch_shows_the_other_attribution(opened):
     page = opened("figures/leading-countries.html", {"width": 1440, "height": 900})
-    mark = page.locator(".on-wide [aria-label^='China, 2025-08']")
+    mark = page.locator(".on-wide [data-said^='China, 2025-08']")
     box = mark.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator(".said")).to_have_text(re.compile(r"^China, 2025-08: \d+\.\d%"))

@@ -8,7 +8,7 @@
   document.body.append(said);
   const nearest = (chart, x, y) => {
     let found = null, least = 900;
-    for (const mark of chart.querySelectorAll("circle[aria-label],path[aria-label]")) {
+    for (const mark of chart.querySelectorAll("[data-said]")) {
       const box = mark.getBoundingClientRect();
       const across = Math.max(box.left - x, 0, x - box.right), down = Math.max(box.top - y, 0, y - box.bottom);
       const far = across * across + down * down;
@@ -21,7 +21,7 @@
     const mark = chart && nearest(chart, event.clientX, event.clientY);
     said.hidden = !mark;
     if (!mark) return;
-    said.textContent = mark.getAttribute("aria-label");
+    said.textContent = mark.dataset.said;
     const left = Math.min(event.clientX + 12, innerWidth - said.offsetWidth - 8);
     said.style.translate = `${Math.max(8, left)}px ${Math.max(8, event.clientY - said.offsetHeight - 12)}px`;
   };
