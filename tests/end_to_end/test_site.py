@@ -67,7 +67,7 @@ def test_the_first_screen_of_a_telephone_has_finding_change_and_the_top_of_the_c
         box = page.locator(part).first.bounding_box()
         assert box["y"] < TELEPHONE["height"] - 60, part
     shares = f"from '{site.parent}/parquet/headline_country/*.parquet' where country = 'CN'"
-    month, china = duckdb.sql(f"select month, share {shares} order by month desc").fetchone()
+    [(month, china)] = duckdb.sql(f"select month, share {shares} order by month desc limit 1").fetchall()
     finding = f"Of all downloads of new models in the year to {month:%B %Y}, {china:.1%} went to models from China"
     assert page.locator("h1").inner_text().startswith(finding)
 
