@@ -26,6 +26,7 @@ from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, T
 FEWEST_WITH_COUNTER = 0.95
 """With fewer repositories that carry the cumulative counter at both ends, the month uses the 30-day counter."""
 EXACT_WITHIN = timedelta(hours=36)
+"""A counter known within this time of a boundary needs next to no scaling; see `quality`."""
 NEW_FOR_DAYS = 365
 MICROSECONDS_A_DAY = 86_400_000_000
 DAYS_OF_A_MICROSECOND = 1 / MICROSECONDS_A_DAY
@@ -56,8 +57,8 @@ MODEL_DOWNLOADS = Table(
         Column(
             "quality",
             pl.String,
-            "`exact` (both boundaries interpolated, or observed within 36 hours), `scaled`, or `estimated` (30-day "
-            "counter).",
+            "`exact` (95 % of the counters at both boundaries are known within 36 hours of them), `scaled`, or "
+            "`estimated` (30-day counter).",
             values=QUALITIES,
         ),
         Column(
@@ -176,27 +177,32 @@ def month_basis(month: date, closing: pl.LazyFrame, opening: pl.LazyFrame) -> Mo
 
     Where a boundary's counters were read from observations on both sides, they are known of the boundary itself.
     """
-    closed_at, closed = _counted_at(closing, closing_of(month))
-    opened_at, opened = _counted_at(opening, opening_of(month))
+    closed_at, closed, closes_near = _counted_at(closing, closing_of(month))
+    opened_at, opened, opens_near = _counted_at(opening, opening_of(month))
     if closed_at is None:
         raise CensusError(f"no repository closes {month:%Y-%m}: {run_again(month)}")
     if opened_at is None or opened_at >= closed_at or min(closed, opened) < FEWEST_WITH_COUNTER:
         return MonthBasis(month, "rolling_30d", "estimated", opened_at, closed_at)
-    near = abs(closed_at - closing_of(month)) <= EXACT_WITHIN and abs(opened_at - opening_of(month)) <= EXACT_WITHIN
-    return MonthBasis(month, "all_time_delta", "exact" if near else "scaled", opened_at, closed_at)
+    quality = "exact" if min(closes_near, opens_near) >= FEWEST_WITH_COUNTER else "scaled"
+    return MonthBasis(month, "all_time_delta", quality, opened_at, closed_at)
 
 
-def _counted_at(counters: pl.LazyFrame, boundary: datetime) -> tuple[datetime | None, float]:
-    """The time of which counters are known, and the share of repositories that have one."""
+def _counted_at(counters: pl.LazyFrame, boundary: datetime) -> tuple[datetime | None, float, float]:
+    """The time of which counters are known, the share of repositories that have one, and the share of these near it."""
     is_between = pl.col("boundary").is_in(READ_FROM_SEVERAL)
-    observed_at, between, known = (
+    is_near = (pl.col("counted_at") - pl.lit(boundary)).abs() <= EXACT_WITHIN
+    is_known = pl.col("counter").is_not_null()
+    observed_at, between, known, near = (
         counters.select(
-            pl.col("observed_at").max(), is_between.any().alias("between"), pl.col("counter").is_not_null().mean()
+            pl.col("observed_at").max(),
+            is_between.any().alias("between"),
+            is_known.mean(),
+            near=is_near.filter(is_known).mean(),
         )
         .collect()
         .row(0)
     )
-    return boundary if between else observed_at, known or 0.0
+    return boundary if between else observed_at, known or 0.0, near or 0.0
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ _MEANINGS = {
         "mixed": "The period's months differ.",
     },
     "quality": {
-        "exact": "Both observations were within 36 hours of the month's boundaries.",
-        "scaled": "An observation was farther from its boundary, and the downloads are scaled to the month.",
+        "exact": "95 % of the counters at both boundaries are known within 36 hours of them.",
+        "scaled": "Counters were observed farther from a boundary, and their downloads are scaled to the month.",
         "estimated": "Downloads are estimated from counters of 30 days.",
         "mixed": "The period's months differ.",
     },

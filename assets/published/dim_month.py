@@ -24,8 +24,8 @@ IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a syn
 QUALITY = Column(
     "quality",
     pl.String,
-    "`exact`: both observations within 36 hours of the month's boundaries; `scaled`: not; `estimated`: from 30-day "
-    "counters; `mixed` in a period whose months differ.",
+    "`exact`: 95 % of the counters at both boundaries are known within 36 hours of them; `scaled`: fewer; `estimated`: "
+    "from 30-day counters; `mixed` in a period whose months differ.",
 )
 _COVERAGE = Column(
     "coverage",

@@ -50,11 +50,14 @@ class Measured:
         return self.by_case.row(by_predicate=pl.col("flow_case") == flow_case, named=True)
 
 
-def measure(closing, opening, *, closed_at=None, opened_at=None, flagged=(), incidents=(), plausible=None):
-    """August 2025 with these repositories at its close and at its opening, by default observed at the boundaries."""
+def measure(closing, opening, *, closed_at=None, opened_at=None, further=(), flagged=(), incidents=(), plausible=None):
+    """August 2025 with these repositories at its close and at its opening, by default observed at the boundaries.
+
+    `further` are other observations around the close.
+    """
     snapshot = snapshot_at(closed_at or closing_of(AUGUST), closing)
     before = counters_at(opening_of(AUGUST), snapshot_at(opened_at or opening_of(AUGUST), opening)).counters
-    counters = counters_at(closing_of(AUGUST), snapshot).counters
+    counters = counters_at(closing_of(AUGUST), snapshot, further).counters
     opened = counters_at_opening(before.select(CLOSING_COUNTERS.schema.names()), snapshot, AUGUST)
     basis = month_basis(AUGUST, counters, opened)
     namespaces = tuple(name.removesuffix("/*") for name in flagged if name.endswith("/*"))

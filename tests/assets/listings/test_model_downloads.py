@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.months import closing_of, opening_of
-from tests.assets.listings.scenario import AUGUST, LONG_AGO, measure, repository
+from pipeline.sources.snapshots import COUNTER_COLUMNS, CounterObservation
+from tests.assets.listings.scenario import AUGUST, LONG_AGO, measure, repository, snapshot_at
 
 IN_AUGUST = datetime(2025, 8, 10, tzinfo=UTC)
 
@@ -81,6 +82,20 @@ EDGE, BEYOND = timedelta(hours=36), timedelta(hours=36, seconds=1)
 @pytest.mark.parametrize(("end", "boundary"), [("closed_at", closing_of(AUGUST)), ("opened_at", opening_of(AUGUST))])
 def test_a_month_is_exact_with_both_observations_within_36_hours(end, boundary, away, quality):
     month = measure([repository("a", 133)], [repository("a", 100)], **{end: boundary + away})
+    assert month.basis.quality == quality
+
+
+@pytest.mark.parametrize(("seen_before", "quality"), [(19, "exact"), (18, "scaled")])
+def test_a_month_is_exact_only_where_95_percent_of_its_counters_are_known_of_the_boundary(seen_before, quality):
+    closing = [repository(f"{number:02}", 133) for number in range(20)]
+    opening = [repository(f"{number:02}", 100) for number in range(20)]
+    close = closing_of(AUGUST)
+    few = CounterObservation(
+        snapshot_at(close, closing[:seen_before]).with_columns(downloads_all_time=pl.lit(130)).select(COUNTER_COLUMNS),
+        close - timedelta(days=1),
+    )
+    month = measure(closing, opening, closed_at=close + timedelta(days=2), further=[few])
+    assert month.flow("00")["downloads"] == 31
     assert month.basis.quality == quality
 
 
