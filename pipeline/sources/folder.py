@@ -62,6 +62,11 @@ class Dump:
         digests = [digest_of(path) for path in self.files]
         return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
+    @property
+    def revision(self) -> str:
+        """By which bytes it is known."""
+        return f"sha256:{self.digest}"
+
     def is_copy_of(self, other: Dump) -> bool:
         """Whether both hold the same bytes."""
         sizes, others = ([path.stat().st_size for path in dump.files] for dump in (self, other))
@@ -130,11 +135,12 @@ class FolderSource(SnapshotSource):
         """See `SnapshotSource`."""
         dumps = self._dumps
         for place, dump in enumerate(dumps):
-            if month in self._closed_by(dump) and not any(dump.is_copy_of(earlier) for earlier in dumps[:place]):
+            if month not in self._closed_by(dump) or dump.revision == snapshot_revision:
+                continue
+            if not any(dump.is_copy_of(earlier) for earlier in dumps[:place]):
                 with suppress(UnusableSnapshotError):
                     snapshot = self._snapshot(dump, [])
-                    if snapshot.source_revision != snapshot_revision:
-                        yield CounterObservation(snapshot.rows.select(COUNTER_COLUMNS), dump.observed_at)
+                    yield CounterObservation(snapshot.rows.select(COUNTER_COLUMNS), dump.observed_at)
 
     def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
         read = next(read for ending, read in self.readers.items() if re.search(f"{ending}$", dump.files[0].name))
@@ -147,7 +153,7 @@ class FolderSource(SnapshotSource):
             "files": f"{len(dump.files)} parts" if len(dump.files) > 1 else "",
         }
         notes = observed.notes(dump.name) | {note: said for note, said in more.items() if said}
-        return Snapshot(observed.rows, dump.observed_at, self.name, f"sha256:{dump.digest}", notes)
+        return Snapshot(observed.rows, dump.observed_at, self.name, dump.revision, notes)
 
     def _closed_by(self, dump: Dump) -> list[date]:
         return [month for month in _around(dump) if distance_from_closing(month, dump.observed_at) <= self.tolerance]
