@@ -8,13 +8,14 @@ export CENSUS_HOME ?= $(CURDIR)/.census
 # Great Expectations takes three times as long to import where its bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-accessibility test-faults fuzz bench audit ui lint format docs requirements clean mutate
+.PHONY: help run test test-accessibility test-faults test-superset fuzz bench audit ui lint format docs requirements clean mutate
 
 help:
 	@echo "make run          backfill twelve months of the sample, publish, print the headline"
 	@echo "make test         check style and types, run the tests"
 	@echo "make test-accessibility  look for barriers in the pages of the site"
 	@echo "make test-faults  run their long forms: kills, quotas, backfills in every order and under the daemon"
+	@echo "make test-superset install Superset beside the environment and look at the published file through it"
 	@echo "make fuzz         ten minutes of coverage-guided fuzzing of what reads untrusted input"
 	@echo "make mutate       put small faults into the code, one at a time, and tell which the nearest tests let pass"
 	@echo "make audit        look the pinned requirements up in the advisory database"
@@ -45,6 +46,13 @@ test-faults: $(VENV)/ready-to-test
 # By axe-core, which npm fetches and whose digest is checked; says that it was skipped where it cannot be fetched.
 test-accessibility: $(VENV)/ready-to-test
 	.ci/accessibility
+
+# Superset has an environment of its own: it asks for older versions of what the census uses.
+test-superset: $(VENV)/ready-to-test
+	$(PYTHON) -m venv $(VENV)/superset
+	$(BIN)/uv pip install --quiet --python $(VENV)/superset/bin/python --require-hashes \
+		--requirement requirements/superset.txt
+	$(BIN)/pytest -m superset tests/end_to_end/test_superset.py
 
 # Ten minutes of coverage-guided fuzzing; its figures go there as well.
 fuzz: $(VENV)/ready-to-test
@@ -89,6 +97,7 @@ requirements: $(VENV)/installer
 	$(COMPILE) pyproject.toml --group build --group test $(DEPLOYED) \
 		--constraints requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) --group pyproject.toml:fuzz --output-file requirements/fuzz.txt
+	$(COMPILE) --group pyproject.toml:superset --output-file requirements/superset.txt
 	$(COMPILE) --group pyproject.toml:mutate --constraints requirements/test.txt --output-file requirements/mutate.txt
 
 clean:
