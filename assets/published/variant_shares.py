@@ -15,14 +15,14 @@ from pipeline.schema.figure import Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable
 
 MAP = Column(
-    "map",
+    "map_name",
     pl.String,
     "By what organisations are placed. "
     + "; ".join(f"`{name}`: {meaning}" for name, (meaning, _) in VARIANTS.items())
     + ".",
     values=tuple(VARIANTS),
 )
-IN_A_GROUP = (*GROUP, "map")
+IN_A_GROUP = (*GROUP, "map_name")
 
 
 def _variant_shares(months: PublishedMonths) -> pl.LazyFrame:
@@ -40,19 +40,21 @@ def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) ->
     not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("month"))
     valid = registry.join(rows.lazy().select("month").unique(), how="cross").filter(begun & not_ended)
     placed = pl.concat(
-        valid.group_by("month", member="organization").agg(pl.lit(name).alias("map"), country.min().alias("placed"))
+        valid.group_by("month", member="organization").agg(
+            pl.lit(name).alias("map_name"), country.min().alias("placed")
+        )
         for name, (_, country) in VARIANTS.items()
     )
     monthly = (
         rows.lazy()
-        .join(pl.LazyFrame({"map": list(VARIANTS)}), how="cross")
-        .join(placed, on=["month", "map", "member"], how="left")
+        .join(pl.LazyFrame({"map_name": list(VARIANTS)}), how="cross")
+        .join(placed, on=["month", "map_name", "member"], how="left")
         .with_columns(pl.coalesce("placed", "country").alias("member"))
-        .group_by("month", "basis", *GROUP[2:4], "map", "member")
+        .group_by("month", "basis", *GROUP[2:4], "map_name", "member")
         .agg(pl.col("downloads").sum())
         .with_columns(pl.lit("country").alias("dimension"))
     )
-    keys = [*GROUP[2:], "map", "member"]
+    keys = [*GROUP[2:], "map_name", "member"]
     sums = sums_over_periods(monthly, keys, [pl.col("downloads").sum()]).collect()
     return with_shares(sums, IN_A_GROUP).lazy().select(VARIANT_SHARES.table.schema.names())
 
@@ -67,7 +69,7 @@ VARIANT_SHARES = PublishedTable(
             "whose register it is, and so on. `head_office` is `country_shares` again."
         ),
         columns=(*(column for column in over_periods(COUNTRY_SHARES).columns if column.name != "models"), MAP),
-        key=("month", "period", "population", "attribution", "map", "dimension", "member"),
+        key=("month", "period", "population", "attribution", "map_name", "dimension", "member"),
     ),
     _variant_shares,
     references={**OF_PERIOD, "member": OF_COUNTRY},
@@ -83,19 +85,19 @@ VARIANTS_FIGURE = Figure(
     table="variant_shares",
     place=15,
     sql="""
-        select member, map, share, downloads, denominator, coverage
+        select member, map_name, share, downloads, denominator, coverage
         from variant_shares
         where $of_period and member in (
-          select member from variant_shares where $of_period and length(member) = 2 and map = 'head_office'
+          select member from variant_shares where $of_period and length(member) = 2 and map_name = 'head_office'
           order by downloads desc, member limit 6
         )
-        order by max(downloads) over (partition by member) desc, member, map
+        order by max(downloads) over (partition by member) desc, member, map_name
     """,
     columns=(
         Shown("member", "country", "country"),
-        Shown("map", "map", "member"),
+        Shown("map_name", "map", "member"),
         Shown("share", "share", "share"),
         Shown("downloads", "downloads", "count"),
     ),
-    chart=Chart("bars", "member", "share", group="map"),
+    chart=Chart("bars", "member", "share", group="map_name"),
 )

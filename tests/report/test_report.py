@@ -92,7 +92,8 @@ def facts():
     given = [
         rows_of("organization_shares", *of_every_period(*organizations)),
         rows_of(
-            "variant_shares", *of_every_period({"member": "CN", "map": "head_office"}, {"member": "CN", "map": "x"})
+            "variant_shares",
+            *of_every_period({"member": "CN", "map_name": "head_office"}, {"member": "CN", "map_name": "x"}),
         ),
         rows_of("country_group_shares", *of_every_period(*groups)),
         rows_of("model_month", *unmapped),

@@ -47,7 +47,7 @@ BUYER = {"namespace": "buyer", "organization": "Buyer", "country": "US", "ultima
 def under(variant, *rows, month=JANUARY):
     organizations = shares("organization", (month, "Lab", 6), (month, "Buyer", 3), (month, "unmapped", 1))
     found = variant_shares(organizations.lazy(), registry(BUYER, *rows)).collect()
-    return dict(found.filter(map=variant, period="month").select("member", "share").iter_rows())
+    return dict(found.filter(map_name=variant, period="month").select("member", "share").iter_rows())
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_under_our_own_map_the_shares_are_those_of_countries_and_no_map_drops_do
     by_country = [(month, SEATS[member], downloads) for month, member, downloads in amounts]
     countries = share_periods(shares("country", *by_country).drop("country").lazy()).collect()
     columns = ["month", "period", "member", "downloads", "denominator", "share", "share_low", "share_high", "coverage"]
-    ours = found.filter(map="head_office").select(columns).sort(columns)
+    ours = found.filter(map_name="head_office").select(columns).sort(columns)
     assert ours.equals(countries.select(columns).sort(columns))
-    sums = found.group_by("map", "month", "period").agg(pl.col("downloads").sum(), pl.col("denominator").first())
-    assert set(sums["map"]) == set(VARIANTS)
+    sums = found.group_by("map_name", "month", "period").agg(pl.col("downloads").sum(), pl.col("denominator").first())
+    assert set(sums["map_name"]) == set(VARIANTS)
     assert (sums["downloads"] == sums["denominator"]).all()
 
 
