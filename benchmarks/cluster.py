@@ -44,8 +44,8 @@ from pipeline.definitions import defs
 from pipeline.lake.object_store import located
 from pipeline.months import add_months
 from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL
-from pipeline.publish.digests import OF_THE_LAKE
-from pipeline.publish.store_copy import StoreCopy
+from pipeline.publish.copies import StoreCopy
+from pipeline.publish.verify import OF_THE_LAKE
 from synthetic_hub.timeline import MONTHS
 
 ROOT = Path(__file__).parents[1]

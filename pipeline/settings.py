@@ -21,6 +21,14 @@ Default = TypeVar("Default", bound=float | None)
 ACCOUNT_REQUESTS = 10_000
 """Requests of one month where nothing else is set: an hour and a half at the Hub's pace for nameless clients."""
 
+FEWER_MONTHS, MIXED_LISTS, CHANGED_HEADLINE = "fewer-months", "mixed-lists", "changed-headline"
+ALLOWANCES = {
+    FEWER_MONTHS: "a version without some of the months that are published now",
+    MIXED_LISTS: "months that were made by different reviewed lists",
+    CHANGED_HEADLINE: "a headline that corrections changed",
+}
+"""What a publication may do that is refused unless it is allowed."""
+
 BOUNDARY_RULES = ("bridged", "nearest")
 """From all observations around it, or, as before, from the nearest alone; the first is the census' own."""
 

@@ -6,9 +6,8 @@ import polars as pl
 
 from assets.columns import MONTH, SOURCE, SOURCE_REVISION
 from pipeline.checks.declared import declared_checks
-from pipeline.publish.column_types import type_names
 from pipeline.publish.manifest import MONTH_MANIFEST
-from pipeline.publish.relations import refers_to
+from pipeline.publish.sql import refers_to, type_names
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 from pipeline.version import SCHEMA_VERSION, __version__

@@ -5,7 +5,7 @@ import polars as pl
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.columns import COUNTRY, DEVELOPER_KIND, MEMBERS_NOT_COUNTRIES, ULTIMATE_OWNER, ULTIMATE_OWNER_COUNTRY
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION
-from pipeline.publish.relations import references_of
+from pipeline.publish.sql import references_of
 from pipeline.reference.countries import country_name
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable

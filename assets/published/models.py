@@ -15,10 +15,9 @@ from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.origin import by_root
 from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
 from assets.shares.populations import FLAGS, belongs
-from pipeline.publish.model_facts import REMAINDER, downloads_column
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
-from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
+from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS, REMAINDER, downloads_column
 
 LISTED_SHARE = 0.999
 """The models of a month that are listed one by one make up at least this part of its downloads."""

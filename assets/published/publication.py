@@ -22,9 +22,9 @@ from pipeline.orchestration.table_assets import (
     description,
     in_plain_words,
 )
+from pipeline.publish.copies import StoreCopy
 from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits
 from pipeline.publish.publication import Choices, Publication, publish
-from pipeline.publish.store_copy import StoreCopy
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.picture import REPORT_NAME, SITE
 from pipeline.schema.catalogue import Catalogue

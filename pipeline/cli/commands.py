@@ -16,7 +16,6 @@ import click
 from pipeline import settings
 from pipeline.cli.types import COUNTRIES, MonthType, PublishedType, SourceType
 from pipeline.errors import CensusError
-from pipeline.publish.allowances import ALLOWANCES
 from pipeline.schema.groups import STEPS
 from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES
 from pipeline.version import __version__
@@ -25,8 +24,10 @@ from pipeline.wording import counted
 ALLOWANCE = click.option(
     "--allow",
     multiple=True,
-    type=click.Choice(sorted(ALLOWANCES)),
-    help="Publish all the same: " + "; ".join(f"{name}: {meaning}" for name, meaning in ALLOWANCES.items()) + ".",
+    type=click.Choice(sorted(settings.ALLOWANCES)),
+    help="Publish all the same: "
+    + "; ".join(f"{name}: {meaning}" for name, meaning in settings.ALLOWANCES.items())
+    + ".",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 SNAPSHOTS = click.option(
@@ -221,7 +222,7 @@ def push(repository: str, upload: bool) -> None:  # noqa: FBT001
 
     A dataset that is not there yet is made private. The token is that of HF_TOKEN, and goes to HF_ENDPOINT only.
     """
-    from pipeline.publish.push import plan_upload
+    from pipeline.publish.copies import plan_upload
 
     planned = plan_upload(settings.published_folder(), repository)
     for path, size in planned.files.items():
@@ -360,7 +361,7 @@ def docs(folder: Path) -> None:
     """Writes what follows from the code: a page on each published table, and the picture of the graph."""
     from pipeline.cli.graph_picture import graph_picture
     from pipeline.definitions import CATALOGUE
-    from pipeline.publish.dictionary import pages, schema_page
+    from pipeline.publish.metadata import pages, schema_page
 
     schema = "published-schema.md"
     before = (folder / schema).read_text(encoding="utf-8")

@@ -14,7 +14,6 @@ from pydantic import Field, PrivateAttr
 from pipeline import settings
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.publish.allowances import ALLOWANCES
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.sources.catalog import described_sources
 from pipeline.sources.snapshots import SnapshotSource, SourceChoice
@@ -103,7 +102,7 @@ class AllowancesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     allow: list[str] = Field(
         default=[],
-        description=f"Any of {', '.join(f'{name} ({meaning})' for name, meaning in ALLOWANCES.items())}.",
+        description=f"Any of {', '.join(f'{name} ({meaning})' for name, meaning in settings.ALLOWANCES.items())}.",
     )
 
     def allowed(self) -> frozenset[str]:
@@ -112,8 +111,8 @@ class AllowancesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             CensusError: one of them is no such name.
         """
-        if unknown := [name for name in self.allow if name not in ALLOWANCES]:
-            raise CensusError(f"{unknown[0]!r} is nothing to allow: choose from {', '.join(ALLOWANCES)}")
+        if unknown := [name for name in self.allow if name not in settings.ALLOWANCES]:
+            raise CensusError(f"{unknown[0]!r} is nothing to allow: choose from {', '.join(settings.ALLOWANCES)}")
         return frozenset(self.allow)
 
 

@@ -13,11 +13,11 @@ from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import in_words, run_again
-from pipeline.publish.allowances import CHANGED_HEADLINE, FEWER_MONTHS, MIXED_LISTS
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, FinishedMonths, different, made_by, manifest_rows
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.catalogue import Catalogue
+from pipeline.settings import CHANGED_HEADLINE, FEWER_MONTHS, MIXED_LISTS
 from pipeline.synthetic import is_synthetic
 
 NOTABLE = 0.005

@@ -43,9 +43,7 @@ MONTH_MANIFEST = Table(
         Column("sha256", pl.String, "Digest of the month's file.", pattern=r"^[0-9a-f]{64}$"),
         Column("source", pl.String, "The snapshot source that was read."),
         Column(
-            "source_revision",
-            pl.String,
-            "The exact state of the source: a commit, a crawl's id or a file's digest.",
+            "source_revision", pl.String, "The exact state of the source: a commit, a crawl's id or a file's digest."
         ),
         Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC"),
         Column(
@@ -100,7 +98,6 @@ def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
         CensusError: the tables were not made from one another, from one observation or by the same reviewed lists.
     """
     tables = catalogue.monthly
-    stored = [lake.stored(table, month) for table in tables]
     digests = _digests(tables, lambda table: lake.digest_while_unchanged(table, month))
     known = {table.path: lake.provenance(table, month) for table in tables}
     for stale in _stale(known, digests):
@@ -117,6 +114,13 @@ def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
             "first step that reads it"
         )
     source, revision, observed_at = next(iter(observed), (None, None, None))
+    of_month = {
+        "month": month,
+        "source": source,
+        "source_revision": revision,
+        "observed_at": observed_at and datetime.fromisoformat(observed_at),
+        "code_version": __version__,
+    }
     rows = [
         {
             "table": table.path,
@@ -124,21 +128,11 @@ def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
             "bytes": file.bytes,
             "sha256": digests[table.path],
             "made_by": json.dumps(dict(found.made_by) if (found := known[table.path]) else {}, sort_keys=True),
+            **of_month,
         }
-        for table, file in zip(tables, stored, strict=True)
+        for table, file in ((table, lake.stored(table, month)) for table in tables)
     ]
-    return pl.DataFrame(rows).select(
-        pl.lit(month).alias("month"),
-        "table",
-        "rows",
-        "bytes",
-        "sha256",
-        pl.lit(source).alias("source"),
-        pl.lit(revision).alias("source_revision"),
-        pl.lit(observed_at and datetime.fromisoformat(observed_at)).alias("observed_at"),
-        "made_by",
-        pl.lit(__version__).alias("code_version"),
-    )
+    return pl.DataFrame(rows, schema=MONTH_MANIFEST.schema)
 
 
 def manifest_rows(lake: Lake, month: date) -> pl.DataFrame:

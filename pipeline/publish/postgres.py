@@ -12,12 +12,9 @@ from pathlib import Path
 
 import polars as pl
 import psycopg
-from psycopg import sql
 
 from pipeline.errors import CensusError
-from pipeline.publish.column_types import type_names
-from pipeline.publish.ddl import comments_on_table, create_table, create_view, foreign_keys, identifier
-from pipeline.publish.views import SCHEMA_BEFORE, views_before, views_of
+from pipeline.publish.sql import SCHEMA_BEFORE, create_table, create_views, identifier, references_of
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.published import PublishedTable
 
@@ -43,7 +40,12 @@ def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable
         with psycopg.connect(url, connect_timeout=20) as connection:
             _refuse_to_lose_views(connection)
             _drop_before(connection, "60s")
-            rows = _load(connection, version, published)
+            for suffix in SUFFIXES:
+                _run(connection, f"drop schema if exists {ASIDE}{suffix} cascade", f"create schema {ASIDE}{suffix}")
+            _run(connection, f"set local search_path to {ASIDE}")
+            rows = {name: _load(connection, version, made, published) for name, made in published.items()}
+            _run(connection, *_foreign_keys(published))
+            _run(connection, *create_views(published, ASIDE, f"{ASIDE}_{SCHEMA_BEFORE}"))
             _swap(connection)
             connection.commit()
             with suppress(psycopg.errors.LockNotAvailable):
@@ -57,31 +59,20 @@ def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable
     return rows
 
 
-def _load(connection: psycopg.Connection, version: Path, published: Mapping[str, PublishedTable]) -> dict[str, int]:
-    for schema in (ASIDE, f"{ASIDE}_{SCHEMA_BEFORE}"):
-        connection.execute(f"drop schema if exists {schema} cascade".encode())
-        connection.execute(f"create schema {schema}".encode())
-    connection.execute(f"set local search_path to {ASIDE}")
-    rows = {}
-    for name, made in published.items():
-        types = {column.name: type_names(column).postgres for column in made.table.columns}
-        connection.execute(create_table(made, types).encode())
-        files = sorted((version / "parquet" / name).glob("*.parquet"))
-        with connection.cursor() as cursor:
-            with cursor.copy(f"copy {identifier(name)} from stdin (format csv)".encode()) as copy:
-                for chunk in _csv(files):
-                    copy.write(chunk)
-            rows[name] = cursor.rowcount
-        for comment in comments_on_table(made, published):
-            connection.execute(comment.encode())
-    statements = [
-        *(statement for made in published.values() for statement in foreign_keys(made, published)),
-        *(statement for view in views_of(published) for statement in create_view(view)),
-        *(statement for view in views_before(published) for statement in create_view(view, f"{ASIDE}_{SCHEMA_BEFORE}")),
-    ]
+def _run(connection: psycopg.Connection, *statements: str) -> None:
     for statement in statements:
         connection.execute(statement.encode())
-    return rows
+
+
+def _load(
+    connection: psycopg.Connection, version: Path, made: PublishedTable, published: Mapping[str, PublishedTable]
+) -> int:
+    _run(connection, *create_table(made, published, "postgres"))
+    with connection.cursor() as cursor:
+        with cursor.copy(f"copy {identifier(made.name)} from stdin (format csv)".encode()) as copy:
+            for chunk in _csv(sorted((version / "parquet" / made.name).glob("*.parquet"))):
+                copy.write(chunk)
+        return cursor.rowcount
 
 
 def _csv(files: list[Path]) -> Iterator[bytes]:
@@ -94,22 +85,29 @@ def _csv(files: list[Path]) -> Iterator[bytes]:
             ).encode()
 
 
+def _foreign_keys(published: Mapping[str, PublishedTable]) -> Iterator[str]:
+    """The statements that declare what columns refer to, where every row does."""
+    for made in published.values():
+        for reference in references_of(made, published):
+            if reference.dimension is None:
+                columns, targets = (", ".join(map(identifier, names)) for names in zip(*reference.on, strict=True))
+                target = f"{identifier(reference.target.name)} ({targets})"
+                yield f"alter table {identifier(made.name)} add foreign key ({columns}) references {target}"
+
+
 def _swap(connection: psycopg.Connection) -> None:
-    _make_reader(connection)
-    for schema, aside, before in (tuple(f"{name}{suffix}" for name in (SCHEMA, ASIDE, BEFORE)) for suffix in SUFFIXES):
-        if connection.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone():
-            connection.execute(f"alter schema {schema} rename to {before}".encode())
-        connection.execute(f"alter schema {aside} rename to {schema}".encode())
-        if connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
-            connection.execute(f"grant usage on schema {schema} to {READER}".encode())
-            connection.execute(f"grant select on all tables in schema {schema} to {READER}".encode())
-    connection.execute(f"comment on schema {SCHEMA} is 'The Open Model Census as it was last published.'")
-
-
-def _make_reader(connection: psycopg.Connection) -> None:
-    """Makes the reading role where it is absent and the writer may; who is granted it later has its rights at once."""
+    # The reading role is made where it is absent and the writer may; who is granted it later has its rights at once.
     with suppress(psycopg.errors.DuplicateObject, psycopg.errors.InsufficientPrivilege), connection.transaction():
-        connection.execute(f"create role {READER} nologin")
+        _run(connection, f"create role {READER} nologin")
+    for suffix in SUFFIXES:
+        schema = f"{SCHEMA}{suffix}"
+        if connection.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone():
+            _run(connection, f"alter schema {schema} rename to {BEFORE}{suffix}")
+        _run(connection, f"alter schema {ASIDE}{suffix} rename to {schema}")
+        if connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
+            _run(connection, f"grant usage on schema {schema} to {READER}")
+            _run(connection, f"grant select on all tables in schema {schema} to {READER}")
+    _run(connection, f"comment on schema {SCHEMA} is 'The Open Model Census as it was last published.'")
 
 
 OTHERS_VIEWS = """
@@ -136,7 +134,6 @@ def _refuse_to_lose_views(connection: psycopg.Connection) -> None:
 
 def _drop_before(connection: psycopg.Connection, wait: str) -> None:
     """Removes the version before, once no query reads it any more."""
-    connection.execute(sql.SQL("set local lock_timeout = {}").format(wait))
-    for suffix in reversed(SUFFIXES):
-        connection.execute(f"drop schema if exists {BEFORE}{suffix} cascade".encode())
+    _run(connection, f"set local lock_timeout = '{wait}'")
+    _run(connection, *(f"drop schema if exists {BEFORE}{suffix} cascade" for suffix in reversed(SUFFIXES)))
     connection.commit()

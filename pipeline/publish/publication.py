@@ -10,7 +10,6 @@ import polars as pl
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.publish.digests import file_states, lake_digests, require_unchanged, write_digests
 from pipeline.publish.export import LakeMonths, write_csv
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.guards import (
@@ -22,6 +21,7 @@ from pipeline.publish.guards import (
 )
 from pipeline.publish.manifest import finished_months
 from pipeline.publish.metadata import write_metadata
+from pipeline.publish.verify import file_states, lake_digests, require_unchanged, write_digests
 from pipeline.publish.warehouse import FILE_NAME, Connect, hold_to_the_lake, write_warehouse
 from pipeline.report.picture import Picture
 from pipeline.schema.catalogue import Catalogue

@@ -17,8 +17,7 @@ import duckdb
 
 from pipeline.errors import CensusError
 from pipeline.months import in_words
-from pipeline.publish.ddl import quoted
-from pipeline.publish.model_facts import REMAINDER, downloads_column
+from pipeline.publish.sql import quoted
 from pipeline.report.figures import Row, headline_definition, open_warehouse, rows_of
 from pipeline.report.statements import (
     ATTRIBUTION_MEANINGS,
@@ -29,6 +28,7 @@ from pipeline.report.statements import (
     read_period,
     terms_as_text,
 )
+from pipeline.schema.shares import REMAINDER, downloads_column
 from pipeline.text import plain
 from pipeline.wording import counted
 

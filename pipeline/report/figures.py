@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.databases import open_published, rows_to_show
 from pipeline.errors import CensusError
-from pipeline.publish.ddl import quoted
+from pipeline.publish.sql import quoted
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.statements import (
     ATTRIBUTION_MEANINGS,

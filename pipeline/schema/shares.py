@@ -1,4 +1,4 @@
-"""The words in which readers ask for a share: populations, attributions and periods."""
+"""The words in which readers ask for a share: populations, attributions and periods, and for single models."""
 
 from __future__ import annotations
 
@@ -33,3 +33,10 @@ POPULATIONS = (
 POPULATION_NAMES = tuple(population.name for population in POPULATIONS)
 ATTRIBUTIONS = ("uploader", "origin")
 PERIODS = ("month", "trailing_12_months", "year_to_date", "cumulative")
+REMAINDER = "(all other models)"
+"""The `hub_id` of the published rows that hold all models of a country which are not listed one by one."""
+
+
+def downloads_column(population: str) -> str:
+    """The column of the facts of single models that holds the downloads of a population."""
+    return "downloads" if population == "all" else f"downloads_{population}"

@@ -6,8 +6,8 @@ from itertools import count
 import pytest
 
 from pipeline.orchestration.home import home_environment, prepare_home
+from pipeline.publish.copies import StoreCopy
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
-from pipeline.publish.store_copy import StoreCopy
 from tests.faults.steps import killed_before
 
 NAMES = ("SHA256SUMS", "census.duckdb", "parquet/coverage.parquet", "parquet/country_shares.parquet")

@@ -12,9 +12,9 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.lake.provenance import Provenance
-from pipeline.publish.digests import lake_digests, write_digests
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, finished_months, manifest_of
+from pipeline.publish.verify import lake_digests, write_digests
 from pipeline.schema.catalogue import Catalogue
 
 JUNE, JULY, AUGUST = date(2025, 6, 1), date(2025, 7, 1), date(2025, 8, 1)

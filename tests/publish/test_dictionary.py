@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
-from pipeline.publish.dictionary import page, pages, schema_page
+from pipeline.publish.metadata import pages, schema_page
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
 
@@ -23,7 +23,7 @@ def test_the_pages_in_docs_are_those_that_the_declarations_make():
 
 @pytest.mark.parametrize("made", CATALOGUE.published.values(), ids=lambda made: made.name)
 def test_a_page_says_grain_description_warnings_and_every_column(made):
-    text = page(made)
+    text = pages({made.name: made})[f"{made.name}.md"]
     assert f"One row per {made.grain}." in text
     for said in (made.table.description, *made.table.warnings):
         assert said in text
@@ -33,7 +33,7 @@ def test_a_page_says_grain_description_warnings_and_every_column(made):
 
 def test_a_bar_in_a_meaning_does_not_break_the_table():
     table = Table("g", "t", "thing", "Things.", (Column("a", pl.String, "This | that."),), ("a",), monthly=False)
-    assert "| `a` | text |  | This \\| that. |" in page(PublishedTable(table, lambda _: pl.LazyFrame()))
+    assert "| `a` | text |  | This \\| that. |" in pages({"t": PublishedTable(table, lambda _: pl.LazyFrame())})["t.md"]
 
 
 def test_the_published_shape_is_the_one_that_the_changelog_states():
@@ -53,7 +53,7 @@ def test_another_shape_under_the_same_version_is_refused():
 
 
 def test_another_shape_under_another_version_is_written_once_the_changelog_says_what_changed(monkeypatch):
-    monkeypatch.setattr("pipeline.publish.dictionary.SCHEMA_VERSION", "7.0")
+    monkeypatch.setattr("pipeline.publish.metadata.SCHEMA_VERSION", "7.0")
     with pytest.raises(CensusError, match=r"no section 7\.0 at its top"):
         schema_page(SCHEMA_PAGE, without_a_column())
     page_after = schema_page(SCHEMA_PAGE.replace("## 2.0", "## 7.0\n\n## 2.0", 1), without_a_column())

@@ -4,8 +4,8 @@ import pytest
 import s3fs
 
 from pipeline.errors import CensusError
+from pipeline.publish.copies import StoreCopy
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
-from pipeline.publish.store_copy import StoreCopy
 from tests.lake.object_store import ObjectStoreServer, unavailable
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
-from pipeline.publish import digests
 from pipeline.publish import verify as verification
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import verify
@@ -51,7 +50,7 @@ def test_a_version_that_a_publisher_removes_meanwhile_is_not_missed(lake, folder
     make_month(lake, AUGUST)
     for _ in range(VERSIONS_KEPT + 1):
         publish(lake, folder)
-    oldest, reads = PublishedFolder(folder).versions()[-1], getattr(digests, read)
+    oldest, reads = PublishedFolder(folder).versions()[-1], getattr(verification, read)
 
     def meanwhile(path):
         if oldest in str(path) and oldest in PublishedFolder(folder).versions():

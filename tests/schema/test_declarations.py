@@ -7,7 +7,7 @@ import pytest
 
 from assets.columns import HUB_ID, MONTH
 from pipeline.definitions import CATALOGUE
-from pipeline.publish.relations import references_of
+from pipeline.publish.sql import references_of
 from pipeline.schema.declaration import Column, Measure, Table, conform
 
 LAKE_TABLES = tuple(CATALOGUE.tables.values())

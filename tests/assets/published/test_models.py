@@ -11,8 +11,7 @@ from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.published.models import LISTED_SHARE, by_origin, by_uploader, listed_models, with_remainder
-from pipeline.publish.model_facts import REMAINDER, downloads_column
-from pipeline.schema.shares import POPULATION_NAMES
+from pipeline.schema.shares import POPULATION_NAMES, REMAINDER, downloads_column
 
 AUGUST = date(2025, 8, 1)
 DOWNLOADS = [downloads_column(population) for population in POPULATION_NAMES]

@@ -1,4 +1,6 @@
-"""A publication in an object store: versions as in the published folder, and one object that names the current one.
+"""Where a publication goes beside its folder: an object store, and a dataset on the Hub.
+
+In an object store there are versions as in the published folder, and one object that names the current one:
 
     published/
       versions/20250903T001501123456Z/   census.duckdb, parquet/, csv/, SHA256SUMS, ...
@@ -11,6 +13,7 @@ where it is, the others are.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from dataclasses import dataclass
@@ -18,8 +21,9 @@ from pathlib import Path
 
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, upload
-from pipeline.publish.digests import OF_THE_VERSION
 from pipeline.publish.folder import VERSION, VERSIONS_KEPT, PublishedFolder
+from pipeline.publish.verify import OF_THE_VERSION
+from pipeline.sources.client import HubClient
 
 IN_A_VERSION = re.compile(rf"/versions/({VERSION})/(.+)")
 
@@ -39,15 +43,18 @@ class StoreCopy:
         Raises:
             CensusError: nothing is published in the folder, or the store refuses; what was current stays.
         """
-        version = PublishedFolder(folder).current()
-        if version is None:
+        made = PublishedFolder(folder).current_path()
+        if made is None:
             raise CensusError(f"nothing is published in {folder}: publish first")
-        made = folder / "versions" / version
+        version, place = made.name, located(self.url)
         names = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
         for name in (*sorted(names - {OF_THE_VERSION}), OF_THE_VERSION):
-            upload(made / name, located(self.url) / "versions" / version / name)
+            upload(made / name, place / "versions" / version / name)
         if version > (self.current() or ""):
-            self._point_to(version)
+            with tempfile.NamedTemporaryFile("w", prefix="census-") as named:
+                named.write(version)
+                named.flush()
+                upload(Path(named.name), place / "current")
         self._remove_oldest()
         return version
 
@@ -70,12 +77,6 @@ class StoreCopy:
             names.setdefault(match[1], set()).add(match[2])
         return names
 
-    def _point_to(self, version: str) -> None:
-        with tempfile.TemporaryDirectory(prefix="census-") as folder:
-            named = Path(folder) / "current"
-            named.write_text(version)
-            upload(named, located(self.url) / "current")
-
     def _remove_oldest(self) -> None:
         """Removes what is older than the versions that are kept, with what an ended process left of such."""
         current = self.current()
@@ -88,3 +89,37 @@ class StoreCopy:
                 if OF_THE_VERSION in names:
                     place.fs.rm_file((place / OF_THE_VERSION).path)
                 place.fs.rm(place.path, recursive=True)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What goes, or would go, to a dataset on the Hub: the version and its files' sizes by path."""
+
+    repository: str
+    version: str
+    folder: Path
+    files: dict[str, int]
+    client: HubClient
+
+    def perform(self) -> str:
+        """Uploads everything in one commit, in place of what the dataset held; the address of the commit.
+
+        Raises:
+            CensusError: the Hub cannot be reached or refuses.
+        """
+        return self.client.upload_dataset(self.repository, self.folder, f"Publish version {self.version}")
+
+
+def plan_upload(folder: Path, repository: str) -> Upload:
+    """The upload of the Parquet files, with their card, of the version that is current in the published `folder`.
+
+    Raises:
+        CensusError: nothing is published.
+    """
+    parquet = (folder / "current" / "parquet").resolve()
+    if not parquet.is_dir():
+        raise CensusError(f"nothing is published in {folder}: run `census run` first")
+    paths = [path for path in sorted(parquet.rglob("*")) if path.is_file()]
+    files = {path.relative_to(parquet).as_posix(): path.stat().st_size for path in paths}
+    client = HubClient(token=os.environ.get("HF_TOKEN"))
+    return Upload(repository, parquet.parent.name, parquet, files, client)
