@@ -25,7 +25,7 @@ from benchmarks.stages import Peer, Stage
 from pipeline.lake.store import Lake
 from pipeline.sources.client import HubClient
 from pipeline.sources.listing_crawl import EXPANDED_FIELDS, ListingCrawl, Position, packed
-from pipeline.sources.parquet_records import read_parquet
+from pipeline.sources.records import read_parquet
 from pipeline.sources.snapshots import Snapshot
 from synthetic_hub.listing import Listing, Query
 from synthetic_hub.world import WorldSettings, ensure_world

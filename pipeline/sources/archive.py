@@ -19,7 +19,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-import polars as pl
 from filelock import FileLock
 
 from pipeline import settings
@@ -29,8 +28,7 @@ from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import add_months, closing_of, months_between
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient, RemoteFile
-from pipeline.sources.field_values import observations
-from pipeline.sources.parquet_records import read_parquet
+from pipeline.sources.records import counters_in, read_parquet
 from pipeline.sources.snapshots import (
     COUNTER_COLUMNS,
     DEFAULT_TOLERANCE,
@@ -138,8 +136,7 @@ class ArchiveSource(SnapshotSource):
         for observed_at, edition in self._candidates(month, editions):
             if edition.revision != snapshot_revision and self._unusable(edition, editions) is None:
                 table = self.client.read_columns(self.repository, edition.path, edition.commit, COUNTER_FIELDS)
-                rows = observations(pl.DataFrame(pl.from_arrow(table)).lazy())
-                yield CounterObservation(rows.select(COUNTER_COLUMNS), observed_at)
+                yield CounterObservation(counters_in(table).select(COUNTER_COLUMNS), observed_at)
 
     def _near(self, month: date, editions: list[Edition]) -> list[Edition]:
         """Copies that may have been observed within tolerance of the month's close."""

@@ -18,9 +18,8 @@ from pipeline.digest import digest_of
 from pipeline.errors import CensusError, MonthNotServedError, UnusableSnapshotError
 from pipeline.months import FIRST_MONTH, add_months, closing_of
 from pipeline.sources.accounts import AccountDirectory
-from pipeline.sources.json_records import read_json
 from pipeline.sources.observations import Observed
-from pipeline.sources.parquet_records import read_parquet
+from pipeline.sources.records import read_json, read_parquet
 from pipeline.sources.snapshots import (
     COUNTER_COLUMNS,
     DEFAULT_TOLERANCE,

@@ -26,8 +26,8 @@ import pyarrow as pa
 from pipeline.atomic_file import write_atomically
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient, Page
-from pipeline.sources.json_records import read_json
 from pipeline.sources.observations import Observed
+from pipeline.sources.records import read_json
 from pipeline.sources.snapshots import COUNTER_COLUMNS
 from pipeline.wording import counted
 

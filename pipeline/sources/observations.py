@@ -40,6 +40,7 @@ OBSERVATION_SCHEMA = pl.Schema(
 """
 
 COLUMN_OF_FIELD = {
+    "id": "model_id",
     "_id": "hub_id",
     "pipeline_tag": "pipeline_tag",
     "library_name": "library_name",
@@ -54,7 +55,7 @@ COLUMN_OF_FIELD = {
     "baseModels": "base_models",
     "cardData": "card_base_models",
 }
-"""The column that a field of a listing record becomes, for those that may hold something unreadable."""
+"""The column that a field of a listing record becomes."""
 
 MOST_UNREADABLE = 0.01
 """With a larger share of unreadable values in one field, a snapshot is not what its names say."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pipeline.sources.archive import ArchiveSource, Edition
-from pipeline.sources.parquet_records import newest_creation
+from pipeline.sources.records import newest_creation
 
 WEEK = timedelta(days=7)
 

@@ -21,10 +21,9 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import conform
-from pipeline.sources.json_records import read_json
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.sources.parquet_records import read_parquet
+from pipeline.sources.records import read_json, read_parquet
 from pipeline.sources.snapshots import Snapshot
 
 MONTH = date(2025, 8, 1)

@@ -187,7 +187,7 @@ READING_A_DUMP = """
 import datetime as dt
 import sys
 from pathlib import Path
-from pipeline.sources.parquet_records import read_parquet
+from pipeline.sources.records import read_parquet
 from pipeline.lake.store import Lake
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.hub_snapshots import snapshot_rows

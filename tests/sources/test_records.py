@@ -12,10 +12,9 @@ from polars.testing import assert_frame_equal
 from pyarrow import parquet
 
 from pipeline.errors import UnusableSnapshotError
-from pipeline.sources.json_records import read_json
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.sources.parquet_records import read_parquet
+from pipeline.sources.records import read_json, read_parquet
 
 CREATED = datetime(2025, 8, 1, 10, 11, 12, tzinfo=UTC)
 DAY = datetime(2025, 8, 1, tzinfo=UTC)
