@@ -110,7 +110,7 @@ def newest_creation(created: pa.ChunkedArray | None) -> datetime | None:
 def _read_json(paths: Sequence[Path]) -> Observed:
     columns = dict.fromkeys((name for names in NAMES.values() for name in names), "VARCHAR")
     records = "read_json($files, columns = $columns, maximum_object_size = $largest)"
-    return _read_texts(paths, records, {"columns": columns, "largest": LARGEST_RECORD_BYTES}, NAMES)
+    return read_texts(paths, records, {"columns": columns, "largest": LARGEST_RECORD_BYTES}, NAMES)
 
 
 def _mended(path: Path, folder: Path) -> Path:
@@ -135,7 +135,7 @@ def _read_parquet(path: Path) -> Observed:
         count = 0 if views else raw.select(pl.len()).collect().item()
     except (PolarsError, PanicException, pa.ArrowException, OSError) as error:
         raise _not_readable(path.name, "Parquet", error) from error
-    columns = _columns_of_fields(schema.names())
+    columns = columns_of_fields(schema.names())
     if not columns["id"] and not views:
         raise UnusableSnapshotError(
             f"{path.name} has no column `id` that names the repositories: write it in the hub-stats or listing schema"
@@ -149,14 +149,14 @@ def _read_parquet(path: Path) -> Observed:
             )
     if not all(_is_plain(field, schema[column]) for field, column in there.items()):
         texts = {field: [f"to_json({column}) ->> '$'" for column in found] for field, found in columns.items()}
-        return _read_texts([path], "read_parquet($files)", {}, texts)
+        return read_texts([path], "read_parquet($files)", {}, texts)
     id_of = pl.coalesce(pl.col(columns["id"]).cast(pl.String))
     records = raw.select(**{field: pl.col(column) for field, column in there.items()} | {"id": id_of})
     absent = frozenset(OBSERVATION_SCHEMA).difference(_values(records.collect_schema()), ["unreadable"])
     return Observed.of_records(count, _observations(records), absent, path.name)
 
 
-def _columns_of_fields(columns: Sequence[str]) -> dict[str, list[str]]:
+def columns_of_fields(columns: Sequence[str]) -> dict[str, list[str]]:
     """The columns that hold each field, however a tool writes its name: `createdAt`, `created_at`, `createdat`."""
 
     def plain(name: str) -> str:
@@ -195,7 +195,7 @@ def _is_plain(field: str, dtype: pl.DataType) -> bool:
     return field in TEXTS or dtype in TEXT_TYPES
 
 
-def _read_texts(
+def read_texts(
     paths: Sequence[Path], records: str, params: dict[str, Any], texts: Mapping[str, Sequence[str]]
 ) -> Observed:
     """What stands in files, from the text of each field: the first that there is of some SQL over `records`."""
@@ -355,8 +355,9 @@ def _parameters(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """
     if isinstance(dtype, pl.Struct):
         total = value.struct.field("total")
-        kinds = dict(dict(dtype).get("parameters", pl.Struct({})))
-        counts = [value.struct.field("parameters").struct.field(kind) for kind in kinds]
+        kinds = dict(dtype).get("parameters")
+        by_kind = value.struct.field("parameters").struct
+        counts = [by_kind.field(kind) for kind, _ in kinds] if isinstance(kinds, pl.Struct) else []
         by_type = pl.sum_horizontal(counts) if counts else pl.lit(None)
         total = pl.when(total >= 0).then(total)
     else:
