@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.lineage.derivations import derive
-from assets.lineage.graph import UNITS, Graph, equal_parts, graph_of
+from assets.lineage.derivations import Derived, derive
+from assets.lineage.graph import UNITS, Graph, graph_of
 from assets.lineage.model_lineage import model_lineage
 from assets.lineage.origin_weights import origin_weights
 from assets.listings.hub_snapshots import lineage_tags
 from benchmarks.stages import Peer, Stage
+from pipeline.reference.lists import relations, renames
 
-REFERENCE = Path(__file__).parents[1] / "pipeline" / "reference"
 MONTH = dt.date(2025, 8, 1)
 SHAPES = {
     "hub": {"derivatives": 0.40, "merges": 0.015, "longest_chain": 18, "deeper": 0.30},
@@ -149,7 +149,7 @@ def snapshot(repositories: int, shape: dict[str, float], seed: int = 1) -> pl.Da
             "card_base_models",
         )
         .with_columns(lineage_tags())
-        .sample(fraction=1.0, shuffle=True, seed=seed)
+        .sort("hub_id")
     )
 
 
@@ -162,6 +162,7 @@ def _name(number: pl.Expr) -> pl.Expr:
 
 
 def write_snapshot(folder: Path, models: int) -> None:
+    """The snapshot in the order of `hub_id`, as the lake holds it."""
     snapshot(models, SHAPES["stress"]).write_parquet(folder / "snapshot.parquet")
 
 
@@ -175,18 +176,17 @@ def from_snapshot(folder: Path) -> dict[str, Any]:
         seconds[part] = time.perf_counter() - begin
         return result
 
-    derivations = timed("derivations", lambda: _derivations(folder))
-    graph = timed("graph", lambda: graph_of(derivations))
-    listing = pl.scan_parquet(folder / "snapshot.parquet")
-    lineage = timed("model_lineage", lambda: model_lineage(graph, listing).collect())
+    derived = timed("derivations", lambda: _derived(folder))
+    graph = timed("graph", lambda: graph_of(derived.edges, derived.repositories))
+    lineage = timed("model_lineage", lambda: model_lineage(graph, MONTH))
     weights = timed("origin_weights", lambda: origin_weights(graph, "equal_parts", MONTH))
     sizes = {
         "repositories": lineage.height,
-        "edges": derivations.height,
+        "edges": derived.edges.height,
         "weights": weights.height,
         "weights_by_namespace": weights.select("hub_id", "namespace").unique().height,
         "derivatives": lineage["is_derivative"].sum(),
-        "merges": derivations.group_by("child_hub_id").len().filter(pl.col("len") > 1).height,
+        "merges": derived.edges.group_by("child").len().filter(pl.col("len") > 1).height,
         "cycles": int((graph.condensation.size > 1).sum()),
         "longest_chain": lineage["depth_longest"].max(),
         "most_roots": lineage["roots"].max(),
@@ -194,14 +194,19 @@ def from_snapshot(folder: Path) -> dict[str, Any]:
     return {"parts": seconds, "sizes": sizes}
 
 
-def _derivations(folder: Path) -> pl.DataFrame:
-    renames, relations = pl.scan_csv(REFERENCE / "renames.csv"), pl.scan_csv(REFERENCE / "relations.csv")
-    return derive(pl.scan_parquet(folder / "snapshot.parquet"), renames=renames, relations=relations)[0]
+def _derived(folder: Path) -> Derived:
+    snapshot = pl.scan_parquet(folder / "snapshot.parquet").set_sorted("hub_id")
+    return derive(snapshot, renames=renames(), relations=relations())
+
+
+def _graph(folder: Path) -> Graph:
+    derived = _derived(folder)
+    return graph_of(derived.edges, derived.repositories)
 
 
 def graph_by_arrays(folder: Path) -> dict[str, float]:
     """Components, depths, roots and weights from arrays of edges, by us."""
-    graph = graph_of(_derivations(folder))
+    graph = _graph(folder)
     begin = time.perf_counter()
     our_graph_work(graph)
     return {"part_seconds": time.perf_counter() - begin}
@@ -209,7 +214,7 @@ def graph_by_arrays(folder: Path) -> dict[str, float]:
 
 def graph_by_networkx(folder: Path) -> dict[str, float]:
     """The same from the same arrays by networkx, which must agree."""
-    graph = graph_of(_derivations(folder))
+    graph = _graph(folder)
     begin = time.perf_counter()
     theirs = networkx_graph_work(graph)
     seconds = time.perf_counter() - begin
@@ -221,7 +226,7 @@ def graph_by_networkx(folder: Path) -> dict[str, float]:
 def our_graph_work(graph: Graph) -> tuple[np.ndarray, ...]:
     """Shortest and longest depth, number of roots and largest weight of every node."""
     component = graph.condensation.component
-    weights = equal_parts(graph)
+    weights = graph.equal_parts
     row = weights.row[component]
     shortest, longest = graph.condensation.depths
     largest = weights.units[weights.heaviest] / UNITS
@@ -233,7 +238,7 @@ def networkx_graph_work(graph: Graph) -> tuple[np.ndarray, ...]:
     import networkx as nx  # noqa: PLC0415 - a yardstick, not a dependency
 
     whole = nx.DiGraph()
-    whole.add_nodes_from(range(graph.nodes.height))
+    whole.add_nodes_from(range(len(graph.row)))
     whole.add_edges_from(zip(graph.child.tolist(), graph.parent.tolist(), strict=True))
     condensed = nx.condensation(whole)
     component = condensed.graph["mapping"]
@@ -253,7 +258,7 @@ def networkx_graph_work(graph: Graph) -> tuple[np.ndarray, ...]:
                 split[root] = split.get(root, 0.0) + weight / len(above)
         weights[node] = split
     measures = (shortest.get, longest.get, lambda node: len(weights[node]), lambda node: max(weights[node].values()))
-    return tuple(np.array([measure(component[node]) for node in range(graph.nodes.height)]) for measure in measures)
+    return tuple(np.array([measure(component[node]) for node in range(len(graph.row))]) for measure in measures)
 
 
 STAGES = (

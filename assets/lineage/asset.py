@@ -30,15 +30,16 @@ from pipeline.reference.lists import relations, renames
 )
 def lineage(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, origin_rule: OriginRuleResource
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.LazyFrame, pl.DataFrame]:
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Declarations as edges, what became of each, every repository's place among them, and its weights over roots."""
     rule = origin_rule.choice()
-    derivations, reconciliation = derive(snapshot, renames=renames(), relations=relations())
-    graph = graph_of(derivations)
-    outcomes = reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
+    month = month_of(context)
+    derived = derive(snapshot, renames=renames(), relations=relations())
+    graph = graph_of(derived.edges, derived.repositories)
+    outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
     references = metadata_table(outcomes)
     context.add_output_metadata({"references": references}, output_name=DERIVATION_RECONCILIATION.name)
-    weights = origin_weights(graph, rule, month_of(context))
+    weights = origin_weights(graph, rule, month)
     if not weights.is_empty():  # without derivatives a month is the same by every rule
         context.add_output_metadata({"made_by": {ORIGIN_RULE: rule}}, output_name=ORIGIN_WEIGHTS.name)
-    return derivations, reconciliation, model_lineage(graph, snapshot), weights
+    return derived.derivations, derived.reconciliation, model_lineage(graph, month), weights

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from assets.columns import MONTH, RELATION, RELATIONS
@@ -96,10 +98,22 @@ DERIVATIONS = Table(
 )
 
 
-def derive(
-    snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`derivations` and `derivation_reconciliation`, unsorted: a month's declarations as edges, what became of each.
+@dataclass(frozen=True)
+class Derived:
+    """A month's derivations, unsorted, and what they were made of.
+
+    `repositories` (`hub_id`, `model_id`) are those of the snapshot in the order of `hub_id`, then the parents that are
+    not listed, without `hub_id`. `edges` are the derivations by number: `child` and `parent` are rows of these.
+    """
+
+    derivations: pl.DataFrame
+    reconciliation: pl.DataFrame
+    repositories: pl.DataFrame
+    edges: pl.DataFrame
+
+
+def derive(snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyFrame) -> Derived:
+    """A month's declarations as edges, and what became of each.
 
     Args:
         snapshot: rows of `listings/hub_snapshots`, all of one month.
@@ -111,42 +125,52 @@ def derive(
     same child, since the Hub states one relation per repository. What is no edge is counted under its reason, so that
     the outcomes add up to the references declared.
     """
-    listing = snapshot.select(
-        "month", "hub_id", "model_id", "base_models", "base_model_relation", "lineage_tags", "card_base_models"
-    ).collect(engine="streaming")
+    declared = ("base_models", "base_model_relation", "lineage_tags", "card_base_models")
+    listing = snapshot.select("month", "hub_id", "model_id", *declared).sort("hub_id").collect()
+    month = pl.lit(listing["month"].first(), pl.Date).alias("month")
+    listed = listing.select("hub_id", "model_id").rechunk()
     reviewed = relations.select(pl.col("declared").str.to_lowercase(), "relation").collect()
     words = dict(reviewed.iter_rows()) | {relation: relation for relation in RELATIONS}
-    names = listing.select("hub_id", "model_id")
-    references, unlisted = find_parents(read_references(listing, words.keys()), names, renames)
-    outcomes = _with_outcomes(references, words)
-    month = pl.lit(listing["month"].first(), pl.Date).alias("month")
-    edges = _named(_with_relations(outcomes), names, unlisted).select(month, pl.all())
-    return edges.select(DERIVATIONS.schema.names()), reconciled(outcomes).select(month, pl.all())
-
-
-def _with_outcomes(references: pl.DataFrame, words: dict[str, str]) -> pl.DataFrame:
-    """Every reference with its relation and what becomes of it."""
-    outcome = (
-        pl.when(pl.col("parent").is_null())
-        .then(pl.col("form"))
-        .when(pl.col("parent") == pl.col("child"))
-        .then(pl.lit("self_reference"))
-        .when((pl.col("child").cast(pl.UInt64) * 2**32 + pl.col("parent")).is_first_distinct())
-        .then(pl.lit("edge"))
-        .otherwise(pl.lit("duplicate"))
+    references = read_references(listing.select(declared), words.keys())
+    del listing
+    found, unlisted = find_parents(references, listed, renames)
+    outcomes = found.with_columns(_outcome())
+    edges = _with_relations(outcomes, words).sort("child", maintain_order=True).with_columns(_place_in_run("child"))
+    repositories = pl.concat([listed, pl.DataFrame({"model_id": unlisted})], how="diagonal", rechunk=True)
+    return Derived(
+        _named(edges, repositories).select(month, pl.all()),
+        reconciled(outcomes).select(month, pl.all()),
+        repositories,
+        edges.select("child", "parent", "position"),
     )
-    word = pl.col("relation_declared").str.to_lowercase()
-    relation = word.replace_strict(words, default="unknown", return_dtype=_RELATION)
-    return references.with_columns(outcome.cast(OUTCOME).alias("outcome"), relation.alias("relation"))
 
 
-def _with_relations(outcomes: pl.DataFrame) -> pl.DataFrame:
+def _outcome() -> pl.Expr:
+    """What becomes of each reference."""
+    pair = pl.col("child").cast(pl.UInt64) * 2**32 + pl.col("parent")
+    return (
+        pl.when(pl.col("parent").is_null())
+        .then(pl.col("form").cast(OUTCOME))
+        .when(pl.col("parent") == pl.col("child"))
+        .then(pl.lit("self_reference", OUTCOME))
+        .when(pair.is_first_distinct())
+        .then(pl.lit("edge", OUTCOME))
+        .otherwise(pl.lit("duplicate", OUTCOME))
+        .alias("outcome")
+    )
+
+
+def _with_relations(outcomes: pl.DataFrame, words: dict[str, str]) -> pl.DataFrame:
     """The edges; those without a known relation take the one stated for the same edge, else for the same child."""
-    edges = outcomes.filter(pl.col("outcome") == "edge")
+    word = pl.col("relation_declared").str.to_lowercase()
+    relation = word.replace_strict(words, default="unknown", return_dtype=_RELATION).alias("relation")
+    edges = outcomes.filter(pl.col("outcome") == "edge").with_columns(relation)
     is_vague = pl.col("relation") == "unknown"
     stated = (
-        outcomes.filter(~is_vague & pl.col("parent").is_not_null())
+        outcomes.filter(pl.col("parent").is_not_null())
         .join(edges.filter(is_vague).select("child").unique(), on="child", how="semi", maintain_order="left")
+        .with_columns(relation)
+        .filter(~is_vague)
         .select("child", "parent", pl.struct("relation", "relation_declared").alias("stated"))
     )
     for_edge = stated.unique(["child", "parent"], keep="first", maintain_order=True)
@@ -163,10 +187,16 @@ def _with_relations(outcomes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _named(edges: pl.DataFrame, names: pl.DataFrame, unlisted: pl.Series) -> pl.DataFrame:
-    """The edges by `hub_id` and name; each child's parents are counted in the order of trust and declaration."""
-    everyone = pl.concat([names, pl.DataFrame({"model_id": unlisted})], how="diagonal")
-    child, parent = everyone[edges["child"]], everyone[edges["parent"]]
+def _place_in_run(column: str) -> pl.Expr:
+    """The `position` of a row among those with the same value, which stand together."""
+    row = pl.int_range(pl.len(), dtype=pl.Int32)
+    begin = pl.when(pl.col(column).ne_missing(pl.col(column).shift())).then(row).forward_fill()
+    return (row - begin).alias("position")
+
+
+def _named(edges: pl.DataFrame, repositories: pl.DataFrame) -> pl.DataFrame:
+    """The edges by `hub_id` and name."""
+    child, parent = repositories[edges["child"]], repositories[edges["parent"]]
     return edges.select(
         child["hub_id"].alias("child_hub_id"),
         child["model_id"].alias("child_model_id"),
@@ -178,5 +208,5 @@ def _named(edges: pl.DataFrame, names: pl.DataFrame, unlisted: pl.Series) -> pl.
         parent["hub_id"].is_not_null().alias("parent_listed"),
         pl.col("declared").alias("parent_declared"),
         pl.col("found_by").cast(pl.String).alias("parent_found_by"),
-        (pl.col("child").cum_count().over("child") - 1).cast(pl.Int32).alias("position"),
+        "position",
     )

@@ -35,13 +35,15 @@ _GUARD = 10
 class Graph:
     """Every repository that has a part in a derivation, and the edges between them.
 
-    `nodes` has `hub_id` (absent for unlisted parents) and `model_id`, one row per node. Parents come first, in the
-    order of their names: wherever one repository is chosen among several (for a cycle, or among equal roots), these
-    are parents, so the smallest number is the smallest `model_id`, and nothing depends on the order of the edges.
-    `child`, `parent` and `position` have one entry per edge, sorted by child and parent.
+    `repositories` has `hub_id` (absent for unlisted parents, which stand last) and `model_id`; `row` has each node's
+    row there. Parents come first, in the order of their names: wherever one repository is chosen among several (for a
+    cycle, or among equal roots), these are parents, so the smallest number is the smallest `model_id`, and nothing
+    depends on the order of the edges. `child`, `parent` and `position` have one entry per edge, sorted by child and
+    parent.
     """
 
-    nodes: pl.DataFrame
+    repositories: pl.DataFrame
+    row: Positions
     child: Numbers
     parent: Numbers
     position: Numbers
@@ -49,29 +51,64 @@ class Graph:
     @cached_property
     def is_derivative(self) -> NDArray[np.bool_]:
         """Whether a node has a parent."""
-        return np.bincount(self.child, minlength=self.nodes.height) > 0
+        return np.bincount(self.child, minlength=len(self.row)) > 0
 
     @cached_property
     def condensation(self) -> Condensation:
         """The graph with every cycle condensed to one component."""
-        return _condense(self.nodes.height, self.child, self.parent)
+        return _condense(len(self.row), self.child, self.parent)
+
+    @cached_property
+    def equal_parts(self) -> Weights:
+        """A child gives each of its parents an equal part, and these hand it on; a cycle acts as one child.
+
+        Only roots and merges (components with several parents) have rows of their own; the others share the row of
+        their parent. Rows are computed level by level, each as the weighted sum of its parents' rows, which is one
+        sparse product a level.
+        """
+        from scipy.sparse import csr_array, vstack  # noqa: PLC0415
+
+        condensed = self.condensation
+        links = condensed.links
+        several = np.diff(links.indptr) > 1
+        roots, *below = condensed.levels or [np.empty(0, np.int32)]
+        row = np.zeros(len(condensed.representative), dtype=np.int64)
+        row[roots] = np.arange(len(roots))
+        whole = np.ones(len(roots)), condensed.representative[roots], np.arange(len(roots) + 1)
+        rows = csr_array(whole, shape=(len(roots), len(self.row)))
+        for level in below:
+            alone, merges = level[~several[level]], level[several[level]]
+            row[alone] = row[links.indices[links.indptr[alone]]]
+            if merges.size:
+                row[merges] = np.arange(rows.shape[0], rows.shape[0] + merges.size)
+                parents = links[merges]
+                parts = parents.data / np.repeat(parents.sum(axis=1), np.diff(parents.indptr))
+                split = csr_array((parts, row[parents.indices], parents.indptr), shape=(merges.size, rows.shape[0]))
+                rows = vstack([rows, split @ rows], format="csr")
+        rows.sort_indices()
+        units = np.maximum(np.rint(rows.data * (UNITS * _GUARD)).astype(np.int64) // _GUARD, 1)
+        cut = Weights(row, rows.indptr.astype(np.int64), rows.indices, units)
+        if units.size:
+            units[cut.heaviest] += UNITS - np.add.reduceat(units, cut.first[:-1])
+        return cut
 
     def places(self) -> pl.DataFrame:
-        """Where each node stands, one row per node; `root` is the node that is its primary root.
+        """Where each node stands, one row per node: `row` is its row of the repositories, `root` its primary root's.
 
         The primary root is the one with the largest weight under `equal_parts`, of equals the first.
         """
-        condensed, weights = self.condensation, equal_parts(self)
+        condensed, weights = self.condensation, self.equal_parts
         component = condensed.component
         row = weights.row[component]
-        is_listed = self.nodes["hub_id"].is_not_null().to_numpy()
-        listed_parents = np.bincount(self.child[is_listed[self.parent]], minlength=self.nodes.height)
+        is_listed = self.row < self.repositories["hub_id"].count()
+        listed_parents = np.bincount(self.child[is_listed[self.parent]], minlength=len(self.row))
         shortest, longest = condensed.depths
         return pl.DataFrame(
             {
+                "row": self.row,
                 "depth_shortest": shortest[component],
                 "depth_longest": longest[component],
-                "root": weights.root[weights.heaviest[row]],
+                "root": self.row[weights.root[weights.heaviest[row]]],
                 "roots": np.diff(weights.first)[row].astype(np.int32),
                 "is_derivative": self.is_derivative,
                 "is_in_cycle": condensed.size[component] > 1,
@@ -80,7 +117,7 @@ class Graph:
         )
 
     def split(self, rule: str) -> pl.DataFrame:
-        """How the rule splits each derivative: `node`, `root` and `units`, which sum to `UNITS` for each node.
+        """How the rule splits each derivative: `row`, `root` (of the repositories) and `units`, which sum to `UNITS`.
 
         The members of a cycle that has no parent outside belong wholly to its first member, that one included.
         """
@@ -90,7 +127,11 @@ class Graph:
         begin, end = weights.first[row], weights.first[row + 1]
         entry = _ranges(begin, end)
         return pl.DataFrame(
-            {"node": np.repeat(node, end - begin), "root": weights.root[entry], "units": weights.units[entry]}
+            {
+                "row": np.repeat(self.row[node], end - begin),
+                "root": self.row[weights.root[entry]],
+                "units": weights.units[entry],
+            }
         )
 
 
@@ -118,7 +159,8 @@ class Condensation:
             found.append(level.astype(np.int32))
             reached = children.indices[_ranges(children.indptr[level], children.indptr[level + 1])]
             np.subtract.at(waiting_for, reached, 1)
-            level = np.unique(reached[waiting_for[reached] == 0])
+            free = np.sort(reached[waiting_for[reached] == 0])
+            level = free[np.diff(free, prepend=-1) > 0]  # as `np.unique`, which hashes, at a fraction of its cost
         return found
 
     @cached_property
@@ -154,66 +196,21 @@ class Weights:
         return candidates[np.unique(owner[candidates], return_index=True)[1]]
 
 
-def graph_of(derivations: pl.DataFrame) -> Graph:
-    """The graph of a month's `lineage/derivations`."""
-    edges = derivations.lazy()
-    parents = (
-        edges.select(pl.col("parent_hub_id").alias("hub_id"), pl.col("parent_model_id").alias("model_id"))
-        .unique("model_id")
-        .sort("model_id")
-        .collect()
-    )
-    others = (
-        edges.select(pl.col("child_hub_id").alias("hub_id"), pl.col("child_model_id").alias("model_id"))
-        .unique("hub_id", keep="first", maintain_order=True)
-        .join(parents.lazy().select("hub_id"), on="hub_id", how="anti", maintain_order="left")
-    )
-    nodes = pl.concat([parents.lazy(), others]).with_row_index("node").collect()
-    child = nodes.lazy().select(pl.col("hub_id").alias("child_hub_id"), pl.col("node").alias("child")).drop_nulls()
-    parent = nodes.lazy().select(pl.col("model_id").alias("parent_model_id"), pl.col("node").alias("parent"))
-    numbered = (
-        edges.select("child_hub_id", "parent_model_id", "position")
-        .join(child, on="child_hub_id")
-        .join(parent.head(parents.height), on="parent_model_id")
-        .select(pl.col("child", "parent", "position").cast(pl.Int32))
-        .sort("child", "parent")
-        .collect()
-    )
-    return Graph(nodes.drop("node"), *(column.to_numpy() for column in numbered.iter_columns()))
-
-
-def equal_parts(graph: Graph) -> Weights:
-    """A child gives each of its parents an equal part, and these hand it on; a cycle acts as one child.
-
-    Only roots and merges (components with several parents) have rows of their own; the others share the row of their
-    parent. Rows are computed level by level, each as the weighted sum of its parents' rows, which is one sparse
-    product a level.
-    """
-    from scipy.sparse import csr_array, vstack  # noqa: PLC0415
-
-    condensed = graph.condensation
-    links = condensed.links
-    several = np.diff(links.indptr) > 1
-    roots, *below = condensed.levels or [np.empty(0, np.int32)]
-    row = np.zeros(len(condensed.representative), dtype=np.int64)
-    row[roots] = np.arange(len(roots))
-    whole = np.ones(len(roots)), condensed.representative[roots], np.arange(len(roots) + 1)
-    rows = csr_array(whole, shape=(len(roots), graph.nodes.height))
-    for level in below:
-        alone, merges = level[~several[level]], level[several[level]]
-        row[alone] = row[links.indices[links.indptr[alone]]]
-        if merges.size:
-            row[merges] = np.arange(rows.shape[0], rows.shape[0] + merges.size)
-            parents = links[merges]
-            parts = parents.data / np.repeat(parents.sum(axis=1), np.diff(parents.indptr))
-            split = csr_array((parts, row[parents.indices], parents.indptr), shape=(merges.size, rows.shape[0]))
-            rows = vstack([rows, split @ rows], format="csr")
-    rows.sort_indices()
-    units = np.maximum(np.rint(rows.data * (UNITS * _GUARD)).astype(np.int64) // _GUARD, 1)
-    cut = Weights(row, rows.indptr.astype(np.int64), rows.indices, units)
-    if units.size:
-        units[cut.heaviest] += UNITS - np.add.reduceat(units, cut.first[:-1])
-    return cut
+def graph_of(edges: pl.DataFrame, repositories: pl.DataFrame) -> Graph:
+    """The graph of a month's edges: their `child` and `parent` are rows of the repositories."""
+    child, parent = edges["child"].to_numpy(), edges["parent"].to_numpy()
+    part = np.zeros(repositories.height, dtype=np.int8)
+    part[child] = 1
+    part[parent] = 2
+    parents = np.flatnonzero(part == 2)
+    by_name = repositories["model_id"].gather(parents).arg_sort().to_numpy()
+    rows = np.concatenate([parents[by_name], np.flatnonzero(part == 1)])
+    node = np.empty(repositories.height, dtype=np.int32)
+    node[rows] = np.arange(len(rows), dtype=np.int32)
+    child, parent = node[child], node[parent]
+    in_order = np.argsort(child.astype(np.int64) * len(rows) + parent)
+    position = edges["position"].to_numpy()[in_order]
+    return Graph(repositories, rows, child[in_order], parent[in_order], position)
 
 
 def first_parent(graph: Graph) -> Weights:
@@ -227,20 +224,19 @@ def first_parent(graph: Graph) -> Weights:
     outside = outside[np.lexsort((graph.position[outside], graph.child[outside], component[outside]))]
     first = outside[np.unique(component[outside], return_index=True)[1]]
     kept = np.sort(np.concatenate([np.flatnonzero(~is_outside), first]))
-    return equal_parts(
-        replace(graph, child=graph.child[kept], parent=graph.parent[kept], position=graph.position[kept])
-    )
+    followed = replace(graph, child=graph.child[kept], parent=graph.parent[kept], position=graph.position[kept])
+    return followed.equal_parts
 
 
 def majority(graph: Graph) -> Weights:
     """Everything goes to the root with the largest weight under `equal_parts`; of equals, the smallest `model_id`."""
-    weights = equal_parts(graph)
+    weights = graph.equal_parts
     rows = len(weights.heaviest)
     return Weights(weights.row, np.arange(rows + 1), weights.root[weights.heaviest], np.full(rows, UNITS))
 
 
 RULES: Mapping[str, Callable[[Graph], Weights]] = MappingProxyType(
-    {"equal_parts": equal_parts, "first_parent": first_parent, "majority": majority}
+    {"equal_parts": lambda graph: graph.equal_parts, "first_parent": first_parent, "majority": majority}
 )
 """The rules by the names that configuration uses; the census publishes `equal_parts`."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 
 from assets.columns import HUB_ID, MODEL_ID, MONTH
@@ -128,25 +130,27 @@ MODEL_LINEAGE = Table(
 )
 
 
-def model_lineage(graph: Graph, listing: pl.LazyFrame) -> pl.LazyFrame:
-    """Places every repository of the listing in the graph; what has no part in a derivation is its own root.
-
-    `listing` has `month`, `hub_id` and `model_id`.
-    """
-    places = graph.places()
-    roots = graph.nodes[places["root"]]
-    placed = places.drop("root").with_columns(
-        graph.nodes["hub_id"], roots["model_id"].alias("root_model_id"), roots["hub_id"].alias("root_hub_id")
-    )
-    has_no_part = pl.col("roots").is_null()
-    own = {"root_model_id": pl.col("model_id"), "root_hub_id": pl.col("hub_id"), "roots": pl.lit(1)}
-    return (
-        listing.select("month", "hub_id", "model_id")
-        .join(placed.lazy().drop_nulls("hub_id"), on="hub_id", how="left")
-        .with_columns(
-            *(pl.when(has_no_part).then(value).otherwise(name).alias(name) for name, value in own.items()),
-            pl.col("depth_shortest", "depth_longest").fill_null(0),
-            pl.col("is_derivative", "is_in_cycle", "is_orphan").fill_null(value=False),
+def model_lineage(graph: Graph, month: dt.date | None) -> pl.DataFrame:
+    """Places every listed repository in the graph; what has no part in a derivation is its own root."""
+    known = graph.repositories
+    places = (
+        known.drop_nulls("hub_id")
+        .with_row_index("row")
+        .join(
+            graph.places().with_columns(pl.col("row", "root").cast(pl.UInt32)),
+            on="row",
+            how="left",
+            maintain_order="left",
         )
-        .select(MODEL_LINEAGE.schema.names())
+    )
+    root = known[places["root"].fill_null(places["row"])]
+    return places.select(
+        pl.lit(month, pl.Date).alias("month"),
+        "hub_id",
+        "model_id",
+        pl.col("depth_shortest", "depth_longest").fill_null(0),
+        root["model_id"].alias("root_model_id"),
+        root["hub_id"].alias("root_hub_id"),
+        pl.col("roots").fill_null(1),
+        pl.col("is_derivative", "is_in_cycle", "is_orphan").fill_null(value=False),
     )

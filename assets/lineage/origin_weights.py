@@ -65,15 +65,16 @@ ORIGIN_WEIGHTS = Table(
 
 def origin_weights(graph: Graph, rule: str, month: dt.date | None) -> pl.DataFrame:
     """Every derivative of the graph with its roots, by one of the rules in `graph.RULES`."""
-    nodes = graph.nodes.with_columns(namespace_of(pl.col("model_id")).alias("namespace"))
     split = graph.split(rule)
-    root = nodes[split["root"]]
-    return split.select(
+    known = graph.repositories
+    roots = split.select(pl.col("root").unique())
+    named = roots.with_columns(known[roots["root"]]).with_columns(namespace_of(pl.col("model_id")).alias("namespace"))
+    return split.join(named, on="root", how="left", maintain_order="left").select(
         pl.lit(month, pl.Date).alias("month"),
-        nodes["hub_id"].gather(split["node"]),
-        root["model_id"].alias("root_model_id"),
-        root["hub_id"].alias("root_hub_id"),
-        root["namespace"],
+        known["hub_id"].gather(split["row"]),
+        pl.col("model_id").alias("root_model_id"),
+        pl.col("hub_id").alias("root_hub_id"),
+        "namespace",
         (pl.col("units") * pl.lit(1 / Decimal(UNITS))).alias("weight"),
         pl.lit(rule).alias("origin_rule"),
-    ).select(ORIGIN_WEIGHTS.schema.names())
+    )

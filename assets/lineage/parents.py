@@ -13,6 +13,8 @@ A parent is a number: below the height of the listing its row there, from there 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from assets.expressions import namespace_of
@@ -31,77 +33,86 @@ def find_parents(
 
     Args:
         references: as `references.read_references` returns them.
-        listing: columns `hub_id` and `model_id`, one row per repository.
+        listing: columns `hub_id` and `model_id`, one row per repository, in the order of `hub_id`.
         renames: columns `kind` (`namespace` or `repository`), `renamed_from` and `renamed_to`.
 
     Returns:
-        The references, in their order, with `parent` (absent where a reference names none), `found_by` and `form` (see
-        `names`); and the unlisted names, by their number less the height of the listing.
+        The references, in their order, with `parent` (absent where a reference names none), `found_by` and `form` (of
+        what is found neither by id nor verbatim: see `references.read_names`); and the unlisted names, by their number
+        less the height of the listing.
     """
-    listed = listing.lazy().select("hub_id", "model_id").with_row_index("parent")
+    by_id = find(references["declared_hub_id"], listing["hub_id"])
     if listing["model_id"].hash().n_unique() < listing.height:
-        listed = listed.with_columns(pl.col("parent").sort_by("hub_id").first().over("model_id"))
-    ids = references.lazy().select(pl.col("declared_hub_id").alias("hub_id")).drop_nulls().unique()
-    given = listed.join(ids, on="hub_id").select(pl.col("hub_id").alias("declared_hub_id"), "parent")
-    by_id = (
-        references.lazy()
-        .join(given, on="declared_hub_id", how="left", maintain_order="left")
-        .with_columns(pl.when(pl.col("parent").is_null()).then("declared").alias("text"))
-        .collect()
+        by_id = find(listing["model_id"].gather(by_id), listing["model_id"])
+    # Whatever is listed is a name, as odd as it may look.
+    verbatim = find(
+        references["declared"].zip_with(by_id.is_null(), pl.Series([None], dtype=pl.String)), listing["model_id"]
     )
-    texts, unlisted = _read_texts(by_id.lazy().select("text").drop_nulls().unique(), listed, listing.height, renames)
-    found = (
-        by_id.lazy()
-        .join(texts.lazy(), on="text", how="left", maintain_order="left")
-        .with_columns(
-            pl.coalesce("parent", "parent_of_text").alias("parent"),
-            pl.when(pl.col("text").is_null()).then(pl.lit("hub_id", _HOW)).otherwise("found_by").alias("found_by"),
-            pl.col("form").fill_null("name"),
-        )
-        .drop("text", "parent_of_text", "declared_hub_id")
-        .collect()
+    found = references.drop("declared_hub_id").with_columns(
+        pl.coalesce(by_id, verbatim).alias("parent"),
+        pl.when(by_id.is_null()).then(pl.lit("name", _HOW)).otherwise(pl.lit("hub_id", _HOW)).alias("found_by"),
+        pl.lit(None, pl.String).alias("form"),
     )
+    rest = found["parent"].is_null().arg_true()
+    texts = found["declared"].gather(rest).alias("text").to_frame()
+    read, unlisted = _read_texts(texts.lazy().unique(), listing, renames)
+    by_text = texts.join(read, on="text", how="left", maintain_order="left")
+    found = found.with_columns(found[name].scatter(rest, by_text[name]) for name in ("parent", "found_by", "form"))
     return _with_former_names(found, listing.height), unlisted
 
 
-def _read_texts(
-    texts: pl.LazyFrame, listed: pl.LazyFrame, height: int, renames: pl.LazyFrame
-) -> tuple[pl.DataFrame, pl.Series]:
-    """`text`, `parent_of_text`, `found_by` and `form` of different texts; the names that nothing listed answers to."""
-    # Whatever is listed is a name, as odd as it may look.
-    by_name = listed.join(texts, left_on="model_id", right_on="text").unique("model_id", keep="any")
-    verbatim = (
-        by_name.select(pl.col("model_id").alias("text"), "parent", found_by=pl.lit("name", _HOW)).collect().lazy()
-    )
-    read = read_names(texts.join(verbatim, on="text", how="anti")).collect().lazy()
+def find(texts: pl.Series, among: pl.Series) -> pl.Series:
+    """For each text the first row where it stands among the others; absent where it does not.
+
+    Joins on hashes are several times as fast as joins on texts. Every match is compared: where two texts have one hash,
+    which only malice brings about, the texts themselves are joined.
+    """
+
+    def rows(key: Callable[[pl.Series], pl.Series]) -> pl.Series:
+        there = pl.DataFrame({"key": key(among)}).with_row_index("row")
+        if there["key"].n_unique() < there.height:
+            there = there.unique("key", keep="first")
+        wanted = pl.DataFrame({"key": key(texts)}).with_row_index("place").filter(texts.is_not_null())
+        pairs = wanted.join(there, on="key")
+        return pl.repeat(None, texts.len(), dtype=pl.UInt32, eager=True).scatter(pairs["place"], pairs["row"])
+
+    found = rows(pl.Series.hash)
+    return found if (among.gather(found) == texts).all() else rows(pl.Series.rechunk)
+
+
+def _read_texts(texts: pl.LazyFrame, listing: pl.DataFrame, renames: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """`text`, `parent`, `found_by` and `form` of different texts; the names that nothing listed answers to."""
+    read = read_names(texts).collect().lazy()
     names = read.drop_nulls("name").select("text", "name")
-    looked_up = _look_up(names, listed, renames).collect().lazy()
+    looked_up = _look_up(names, listing, renames).collect().lazy()
     # Spellings that differ in letter case only are one unlisted parent, under the smallest of them.
     folded = pl.col("name").str.to_lowercase()
-    unlisted = names.join(looked_up, on="text", how="anti").with_columns(
-        (height + folded.rank("dense") - 1).cast(pl.UInt32).alias("parent"),
-        pl.col("name").min().over(folded),
+    unlisted = names.join(looked_up, on="text", how="anti").select(
+        "text",
+        (listing.height + folded.rank("dense") - 1).cast(pl.UInt32).alias("parent"),
         pl.lit("unlisted", _HOW).alias("found_by"),
+        pl.col("name").min().over(folded),
     )
     missing = unlisted.collect()
-    found = pl.concat([verbatim, looked_up, missing.lazy().select("text", "parent", "found_by")])
-    told = found.join(read, on="text", how="full", coalesce=True).select(
-        "text", "found_by", pl.col("form").fill_null("name"), parent_of_text="parent"
-    )
+    found = pl.concat([looked_up, missing.lazy().drop("name")])
+    told = read.select("text", "form").join(found, on="text", how="left")
     return told.collect(), missing.unique("parent").sort("parent")["name"]
 
 
-def _look_up(names: pl.LazyFrame, listed: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
+def _look_up(names: pl.LazyFrame, listing: pl.DataFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
     """The listed repository that each text, read as a `name`, most credibly means: `text`, `parent`, `found_by`."""
     own = names.select("text", wanted="name", found_by=pl.lit("name"))
     wanted = pl.concat([own, _renamed(names, renames)])
     exact = pl.col("wanted") == pl.col("model_id")
     found_by = pl.when((pl.col("found_by") == "name") & ~exact).then(pl.lit("letter_case")).otherwise("found_by")
+    key = pl.col("folded").hash().alias("key")
+    listed = listing.lazy().select("model_id", folded=pl.col("model_id").str.to_lowercase()).with_row_index("parent")
     return (
-        listed.with_columns(pl.col("model_id").str.to_lowercase().alias("folded"))
-        .join(wanted.with_columns(pl.col("wanted").str.to_lowercase().alias("folded")), on="folded")
+        listed.with_columns(key)
+        .join(wanted.with_columns(pl.col("wanted").str.to_lowercase().alias("folded")).with_columns(key), on="key")
+        .filter(pl.col("folded") == pl.col("folded_right"))
         .filter(exact | (pl.col("model_id").n_unique().over("text", "found_by") == 1))
-        .sort("text", found_by.cast(_HOW), ~exact, "hub_id")
+        .sort("text", found_by.cast(_HOW), ~exact, "parent")
         .unique("text", keep="first", maintain_order=True)
         .select("text", "parent", found_by.cast(_HOW).alias("found_by"))
     )

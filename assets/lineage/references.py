@@ -35,8 +35,9 @@ def read_references(listing: pl.DataFrame, relation_words: Collection[str]) -> p
         rows.select("child", "base_models", relation).explode("base_models").filter(pl.col("base_models").is_not_null())
     )
     tags = rows.select("child", tag="lineage_tags").explode("tag").filter(pl.col("tag").str.starts_with(BASE_MODEL_TAG))
-    texts = tags.select("child", declared=pl.col("tag").str.slice(len(BASE_MODEL_TAG)))
-    is_typed = _is_typed(pl.col("declared"), relation_words)
+    texts = tags.select("child", declared=pl.col("tag").str.slice(len(BASE_MODEL_TAG))).with_columns(
+        _is_typed(pl.col("declared"), relation_words).alias("is_typed")
+    )
     word_and_name = pl.col("declared").str.splitn(":", 2).struct
     places = {
         "base_models": by_hub.select(
@@ -45,10 +46,10 @@ def read_references(listing: pl.DataFrame, relation_words: Collection[str]) -> p
             declared=hub.field("model_id").fill_null(""),
             declared_hub_id=hub.field("hub_id"),
         ),
-        "typed_tag": texts.filter(is_typed).select(
+        "typed_tag": texts.filter("is_typed").select(
             "child", declared=word_and_name.field("field_1"), relation_declared=word_and_name.field("field_0")
         ),
-        "untyped_tag": texts.filter(~is_typed),
+        "untyped_tag": texts.filter(~pl.col("is_typed")).drop("is_typed"),
         "card": rows.select("child", relation, declared="card_base_models")
         .explode("declared")
         .filter(pl.col("declared").is_not_null()),

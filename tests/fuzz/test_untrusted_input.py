@@ -112,10 +112,10 @@ def snapshot_of(rows):
 
 
 def assert_lineage_adds_up(snapshot):
-    derivations, reconciliation = derive(snapshot.lazy(), renames=renames(), relations=relations())
-    edges = conform(derivations.lazy(), DERIVATIONS).collect()
-    outcomes = conform(reconciliation.lazy(), DERIVATION_RECONCILIATION).collect()
-    graph = graph_of(derivations)
+    derived = derive(snapshot.lazy(), renames=renames(), relations=relations())
+    edges = conform(derived.derivations.lazy(), DERIVATIONS).collect()
+    outcomes = conform(derived.reconciliation.lazy(), DERIVATION_RECONCILIATION).collect()
+    graph = graph_of(derived.edges, derived.repositories)
     weights = conform(origin_weights(graph, "equal_parts", MONTH).lazy(), ORIGIN_WEIGHTS).collect()
     counted = dict(outcomes.group_by("outcome").agg(pl.col("references").sum()).iter_rows())
     assert counted.get("edge", 0) == edges.height

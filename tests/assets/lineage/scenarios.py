@@ -50,12 +50,12 @@ def derived(listing, renamed=(), words=()):
 
 def lineage_of(listing, rule="equal_parts"):
     """All four lineage tables as the lake holds them: declared columns and types, rows sorted by key."""
-    derivations, reconciliation = derived(listing)
-    graph = graph_of(derivations)
+    found = derived(listing)
+    graph = graph_of(found.edges, found.repositories)
     tables = {
-        DERIVATIONS: derivations,
-        DERIVATION_RECONCILIATION: reconciliation,
-        MODEL_LINEAGE: model_lineage(graph, listing.lazy()),
+        DERIVATIONS: found.derivations,
+        DERIVATION_RECONCILIATION: found.reconciliation,
+        MODEL_LINEAGE: model_lineage(graph, MONTH),
         ORIGIN_WEIGHTS: origin_weights(graph, rule, MONTH),
     }
     return {table.name: conform(frame.lazy(), table).collect() for table, frame in tables.items()}

@@ -15,9 +15,9 @@ REFERENCE = Path(__file__).parents[3] / "pipeline" / "reference"
 
 def reading(*repositories, moved=(), words=()):
     """The edges of a listing as rows, and its references by place and outcome."""
-    derivations, reconciliation = derived(snapshot(*repositories), moved, words)
-    outcomes = {(row["evidence"], row["outcome"]): row["references"] for row in reconciliation.to_dicts()}
-    return derivations.sort("child_model_id", "position").to_dicts(), outcomes
+    found = derived(snapshot(*repositories), moved, words)
+    outcomes = {(row["evidence"], row["outcome"]): row["references"] for row in found.reconciliation.to_dicts()}
+    return found.derivations.sort("child_model_id", "position").to_dicts(), outcomes
 
 
 def test_the_same_parent_in_four_places_is_one_edge_of_the_most_trusted():
