@@ -54,28 +54,31 @@ _FLAGS = tuple(column.name for column in COLUMNS if column.type == pl.Boolean)
 _MARK = pl.Enum((*NUMERIC_FORMATS, *_FLAGS))
 
 
-def model_attributes(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.LazyFrame:
-    """`hub_id` and `COLUMNS` of every repository of `listings/hub_snapshots`."""
+def model_attributes(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.DataFrame:
+    """`hub_id` and `COLUMNS` of every repository of `listings/hub_snapshots`, in its order."""
+    rows = snapshot.with_row_index("row")
     mark = pl.col("mark")
     marks = (
-        pl.concat(_marks(snapshot, words))
-        .group_by("hub_id")
+        pl.concat(_marks(rows, words))
+        .group_by("row")
         .agg(
             mark.filter(mark.is_in(NUMERIC_FORMATS)).min().cast(pl.String).alias("numeric_format"),
             *((mark == flag).any().alias(flag) for flag in _FLAGS),
         )
     )
     return (
-        snapshot.select(
+        rows.select(
+            "row",
             "hub_id",
             _class_of("license", words.licences, absent="none", other="custom").alias("licence"),
             _class_of("pipeline_tag", words.modalities, absent="unknown", other="other").alias("modality"),
             _stated_size(words).alias("stated"),
         )
-        .join(_sizes_in_names(snapshot.filter(_stated_size(words).is_null())), on="hub_id", how="left")
-        .join(marks, on="hub_id", how="left")
+        .join(_sizes_in_names(rows.filter(_stated_size(words).is_null())), on="row", how="left", maintain_order="left")
+        .join(marks, on="row", how="left", maintain_order="left")
         .with_columns(pl.coalesce("stated", "named").alias("parameters"), pl.col(_FLAGS).fill_null(value=False))
         .select("hub_id", *(pl.col(column.name).cast(column.type) for column in COLUMNS))
+        .collect(engine="streaming")
     )
 
 
@@ -86,15 +89,15 @@ def _class_of(column: str, words: Mapping[str, str], *, absent: str, other: str)
     )
 
 
-def _marks(snapshot: pl.LazyFrame, words: AttributeWords) -> Iterator[pl.LazyFrame]:
-    """`hub_id` and `mark` (a format or one of `_FLAGS`) wherever one is stated: in tags, name or files."""
+def _marks(rows: pl.LazyFrame, words: AttributeWords) -> Iterator[pl.LazyFrame]:
+    """`row` and `mark` (a format or one of `_FLAGS`) wherever one is stated: in tags, name or files."""
     of_tag = {**words.numeric_formats, **dict.fromkeys(words.expert_architectures, "is_mixture_of_experts")}
     tag, library = pl.col("tags"), pl.col("library_name")
     yield (
-        snapshot.select("hub_id", "tags")
+        rows.select("row", "tags")
         .explode("tags")
         .filter(tag.is_in(list(of_tag)) | tag.str.starts_with("dataset:"))
-        .select("hub_id", tag.replace_strict(of_tag, default="names_training_data", return_dtype=_MARK).alias("mark"))
+        .select("row", tag.replace_strict(of_tag, default="names_training_data", return_dtype=_MARK).alias("mark"))
     )
     name = _name().alias("name")
     in_name = [
@@ -102,15 +105,15 @@ def _marks(snapshot: pl.LazyFrame, words: AttributeWords) -> Iterator[pl.LazyFra
         for mark, pattern in _MARKS_IN_NAME.items()
     ]
     yield (
-        snapshot.filter(pl.col("model_id").str.contains(_ANY_MARK))
-        .select("hub_id", name)
-        .select("hub_id", pl.concat_list(in_name).alias("mark"))
+        rows.filter(pl.col("model_id").str.contains(_ANY_MARK))
+        .select("row", name)
+        .select("row", pl.concat_list(in_name).alias("mark"))
         .explode("mark")
         .drop_nulls("mark")
     )
-    yield snapshot.filter(library.is_in(["gguf", "mlx"])).select("hub_id", library.cast(_MARK).alias("mark"))
+    yield rows.filter(library.is_in(["gguf", "mlx"])).select("row", library.cast(_MARK).alias("mark"))
     has_header = pl.col("gguf_parameters").is_not_null()
-    yield snapshot.filter(has_header).select("hub_id", pl.lit("gguf", _MARK).alias("mark"))
+    yield rows.filter(has_header).select("row", pl.lit("gguf", _MARK).alias("mark"))
 
 
 def _name() -> pl.Expr:
@@ -125,15 +128,15 @@ def _stated_size(words: AttributeWords) -> pl.Expr:
     )
 
 
-def _sizes_in_names(snapshot: pl.LazyFrame) -> pl.LazyFrame:
-    """`hub_id` and `named`, the first size in the name; an absurd one is none."""
+def _sizes_in_names(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """`row` and `named`, the first size in the name; an absurd one is none."""
     parts = pl.col("name").str.extract_groups(_SIZE_IN_NAME)
     size = (
         parts.struct[0].cast(pl.Float64).fill_null(1.0)
         * parts.struct[1].cast(pl.Float64)
         * parts.struct[2].replace_strict(_UNITS, default=None, return_dtype=pl.Float64)
     )
-    named = snapshot.select("hub_id", _name().alias("name")).select("hub_id", size.cast(pl.Int64).alias("named"))
+    named = rows.select("row", _name().alias("name")).select("row", size.cast(pl.Int64).alias("named"))
     return named.filter(_plausible(pl.col("named")).is_not_null())
 
 

@@ -97,45 +97,47 @@ def models_of(  # noqa: PLR0917 - an asset's parameters are its inputs
     derivations: pl.LazyFrame,
 ) -> pl.DataFrame:
     """One row per repository of the month. All tables must be in the order of their keys, as the lake stores them."""
-    rows = downloads.select("month", *_MEASURED).set_sorted("hub_id")
+    whole = downloads.select("month", *_MEASURED).collect()
     for more in (
-        attribution.select("hub_id", "organization", "country", *_ATTRIBUTED),
-        lineage.select("hub_id", *_PLACED),
-        snapshot.select("hub_id", *_LISTED),
+        attribution.select("hub_id", "organization", "country", *_ATTRIBUTED).collect(),
+        lineage.select("hub_id", *_PLACED).collect(),
+        snapshot.select("hub_id", *_LISTED).collect(),
+        attributes.model_attributes(snapshot, attribute_words()),
+        _derivatives(derivations, first_party(derivations, attribution, root_attribution)),
     ):
-        rows = rows.join(more.set_sorted("hub_id"), on="hub_id", how="left", maintain_order="left")
-    is_first_party = first_party(derivations, attribution, root_attribution)
-    described, derived, opened = pl.collect_all(
-        [
-            attributes.model_attributes(snapshot, attribute_words()),
-            _derivatives(derivations).join(is_first_party, on="hub_id").with_columns(redistribution.REDISTRIBUTED),
-            opening.select(pl.col("observed_at").max().alias("opened_at")),
-        ],
-        engine="streaming",
-    )
-    is_new = pl.col("created_at") >= pl.coalesce("opened_at", pl.col("month").cast(TIMESTAMP))
+        whole = _joined(whole, more)
+    opened_at = opening.select(pl.col("observed_at").max()).collect().item()
+    is_new = pl.col("created_at") >= (pl.col("month").cast(TIMESTAMP) if opened_at is None else opened_at)
     is_release = is_new & (~pl.col("is_derivative") | pl.col("is_first_party"))
-    whole = (
-        rows.collect(engine="streaming")
-        .join(described, on="hub_id", how="left", maintain_order="left")
-        .join(derived, on="hub_id", how="left", maintain_order="left")
-        .join(opened, how="cross", maintain_order="left")
-        .with_columns(pl.col("^.*_parents$").fill_null(0), pl.col("is_first_party").fill_null(value=False))
-        .with_columns(is_release.fill_null(value=False).alias("is_release"))
-    )
+    whole = whole.with_columns(
+        pl.col("^.*_parents$").fill_null(0), pl.col("is_first_party").fill_null(value=False)
+    ).with_columns(is_release.fill_null(value=False).alias("is_release"))
     intermediaries = redistribution.intermediaries(whole.lazy()).collect()
     return whole.join(intermediaries, on="namespace", how="left", maintain_order="left").set_sorted("hub_id")
 
 
-def _derivatives(derivations: pl.LazyFrame) -> pl.LazyFrame:
-    """By `hub_id`: the parents, counted by relation, and the first one's name and relation."""
+def _joined(rows: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
+    """The rows with what there is more of each `hub_id`: side by side where both have the same ones in one order."""
+    if rows["hub_id"].equals(more["hub_id"]):
+        return rows.hstack(more.drop("hub_id"))
+    return rows.join(more, on="hub_id", how="left", maintain_order="left")
+
+
+def _derivatives(derivations: pl.LazyFrame, is_first_party: pl.LazyFrame) -> pl.DataFrame:
+    """By `hub_id`: whose parents they are, counted by relation, the first one's relation, how it is handed on."""
     relation = pl.col("relation").cast(RELATION)
     counts = derivations.group_by(pl.col("child_hub_id").alias("hub_id")).agg(
         (relation == name).sum().cast(pl.Int32).alias(parents_by(name)) for name in RELATIONS
     )
     first = derivations.filter(pl.col("position") == 0)
-    named = first.select(relation, "parent_model_id", hub_id="child_hub_id", child_model_id="child_model_id")
-    return named.join(counts, on="hub_id")
+    named = first.select(relation, "parent_model_id", "child_model_id", hub_id="child_hub_id")
+    return (
+        named.join(counts, on="hub_id")
+        .join(is_first_party, on="hub_id")
+        .with_columns(redistribution.REDISTRIBUTED)
+        .drop("parent_model_id", "child_model_id")
+        .collect(engine="streaming")
+    )
 
 
 models = table_asset(

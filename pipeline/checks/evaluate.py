@@ -1,12 +1,12 @@
 """Evaluating a table: every declared check gets a result, and a check that cannot be run has failed.
 
-Constraints, rules and measures become one row of numbers each, all computed lazily in one pass however large the table
-is, and Great Expectations validates these numbers.
+Each becomes one row of numbers, which is counted lazily however large the table is (all constraints of a table in one
+pass over it), and Great Expectations validates these numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -67,9 +67,8 @@ def evaluate(table: Table, frames: TableFrames, names: Container[str] | None = N
     """The result of every check of the table, or of those with these names, in the order of the declaration."""
     checks = [check for check in declared_checks(table) if names is None or check.name in names]
     queries = [_attempt(partial(_query, check, table, frames)) for check in checks]
-    rows = iter(_rows([query.row for query in queries if isinstance(query, _Query)]))
     found = [
-        _found(check, query, next(rows)) if isinstance(query, _Query) else _not_run(check, query)
+        _found(check, query) if isinstance(query, _Query) else _not_run(check, query)
         for check, query in zip(checks, queries, strict=True)
     ]
     asked = {f"{one.check.name}: {name}": number for one in found for name, number in one.decided_by.items()}
@@ -90,25 +89,17 @@ def _attempt(compute: Callable[[], T]) -> T | Exception:
         return error
 
 
-def _rows(queries: list[pl.LazyFrame]) -> Iterator[Numbers | Exception]:
-    """The only row of each query, or what kept it from being read."""
-    frames = _attempt(lambda: pl.collect_all(queries, engine="streaming"))
-    if not isinstance(frames, Exception):
-        yield from (frame.row(0, named=True) for frame in frames)
-    elif len(queries) == 1:
-        yield frames
-    else:
-        for query in queries:
-            yield from _rows([query])
-
-
-def _found(check: Check, query: _Query, row: Numbers | Exception) -> Result:
+def _found(check: Check, query: _Query) -> Result:
     """What the numbers say, before anything is decided by them."""
-    if isinstance(row, Exception):
-        return _not_run(check, row)
-    observed = _attempt(lambda: query.observed(row))
-    if isinstance(observed, Exception):
-        return _not_run(check, observed)
+
+    def counted_and_said() -> tuple[Numbers, Observed]:
+        row = query.row.collect(engine="streaming").row(0, named=True)
+        return row, query.observed(row)
+
+    found = _attempt(counted_and_said)
+    if isinstance(found, Exception):
+        return _not_run(check, found)
+    row, observed = found
     decided_by = {name: (row[name], bounds) for name, bounds in query.bounds.items()}
     return Result(check, passed=False, observed=observed, decided_by=decided_by)
 
