@@ -39,25 +39,25 @@ def last_evaluations(
     found = {}
     for check, record in records.items():
         # A run that was to evaluate it may not have come to that.
-        if last := record if record.status in EVALUATED else next(_history(instance, check, month, 1), None):
+        if last := record if record.status in EVALUATED else next(_history(instance, check, month), None):
             found[check] = cast("dg.AssetCheckEvaluation", last.evaluation)
     return found
 
 
 def passed_before(instance: dg.DagsterInstance, check: dg.AssetCheckKey, month: date | None, run_id: str) -> bool:
     """Whether the check passed the last time that it looked at the month before this run, or never had."""
-    until_run = dropwhile(lambda record: record.run_id != run_id, _history(instance, check, month, RUNS_LOOKED_AT))
+    until_run = dropwhile(lambda record: record.run_id != run_id, _history(instance, check, month))
     before = next((record for record in until_run if record.run_id != run_id), None)
     return before is None or before.status == AssetCheckExecutionRecordStatus.SUCCEEDED
 
 
 def _history(
-    instance: dg.DagsterInstance, check: dg.AssetCheckKey, month: date | None, most: int
+    instance: dg.DagsterInstance, check: dg.AssetCheckKey, month: date | None
 ) -> Iterator[AssetCheckExecutionRecord]:
     """The latest evaluations, newest first."""
-    storage = instance.event_log_storage
-    partition = _partition(month)
-    yield from storage.get_asset_check_execution_history(check, most, status=EVALUATED, partition_filter=partition)
+    yield from instance.event_log_storage.get_asset_check_execution_history(
+        check, RUNS_LOOKED_AT, status=EVALUATED, partition_filter=_partition(month)
+    )
 
 
 def _partition(month: date | None) -> PartitionKeyFilter:

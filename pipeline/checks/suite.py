@@ -55,10 +55,7 @@ def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteVal
         for name, (_, bounds) in numbers.items()
     ]
     batch = _rows().get_batch({"dataframe": row})
-    return batch.validate(
-        gx.ExpectationSuite("declared", expectations=expectations),
-        result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
-    )
+    return batch.validate(gx.ExpectationSuite("declared", expectations=expectations))
 
 
 @cache
@@ -71,6 +68,6 @@ def _rows() -> BatchDefinition[Any]:
     from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("checked").add_dataframe_asset("rows")
     return asset.add_batch_definition_whole_dataframe("whole")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import time
 import warnings
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -16,7 +17,7 @@ from pipeline.checks.asset_checks import build_asset_checks, changes_judged_agai
 from pipeline.checks.rules import none_where
 from pipeline.lake.store import Lake
 from pipeline.orchestration.runs import report_from
-from pipeline.schema.declaration import Column, Rule, Table
+from pipeline.schema.declaration import Column, Measure, Rule, Table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 MONTH = date(2024, 8, 1)
@@ -40,7 +41,7 @@ class LakeInMemory:
         return (table.path, month) in self.frames
 
 
-def a_table(name, *rules, monthly=True, fewest_likes=None):
+def a_table(name, *rules, monthly=True, fewest_likes=None, measures=()):
     return Table(
         group="listings",
         name=name,
@@ -50,7 +51,12 @@ def a_table(name, *rules, monthly=True, fewest_likes=None):
         key=("model_id",),
         monthly=monthly,
         rules=rules,
+        measures=measures,
     )
+
+
+def mean_likes(frames):
+    return frames.scan("listings/models").select(pl.col("likes").mean())
 
 
 FEW_LIKES = none_where("listings/models", "liked", "Every model has a like.", pl.col("likes") < 5, "warning")
@@ -169,16 +175,22 @@ def test_a_warning_is_reported_and_stops_nothing():
 
 
 def test_a_check_whose_threshold_was_set_is_judged_by_it_and_states_what_was_declared():
-    _, _, declared = run(a_table("models", FEW_LIKES), 0)
-    _, _, chosen = run(a_table("models", FEW_LIKES), 0, thresholds={"listings/models": {"liked": 1}})
+    liked, mean = replace(FEW_LIKES, allowed=2), Measure("mean", "Mean", mean_likes, minimum=1, severity="warning")
+    table = a_table("models", liked, measures=(mean,))
+    _, _, declared = run(table, 0)
+    _, _, chosen = run(table, 0, thresholds={"listings/models": {"liked": 1, "mean": 0}})
+    _, _, other = run(table, 0, thresholds={"listings/models": {"mean": 2}})
 
-    assert not declared["liked"].passed
-    assert "declared" not in declared["liked"].metadata
-    assert chosen["liked"].passed
+    assert (declared["mean"].passed, chosen["mean"].passed, other["mean"].passed) == (False, True, False)
+    for found in (declared["mean"], declared["liked"], chosen["as_declared"], other["liked"]):
+        assert "declared" not in found.metadata
+        assert "(declared" not in found.description
     assert chosen["liked"].metadata["expected"].value == "Every model has a like (1 row may fail)"
-    assert chosen["liked"].metadata["declared"].value == "Every model has a like"
-    assert "(declared: Every model has a like)" in chosen["liked"].description
-    assert "declared" not in chosen["as_declared"].metadata
+    assert chosen["liked"].metadata["declared"].value == "Every model has a like (2 rows may fail)"
+    assert "(declared: Every model has a like (2 rows may fail))" in chosen["liked"].description
+    for found in (chosen["mean"], other["mean"]):
+        assert found.metadata["declared"].value == "Mean: must be at least 1"
+        assert "(declared: Mean: must be at least 1)" in found.description
 
 
 KEPT = Rule(
@@ -220,13 +232,13 @@ def instance():
         yield made
 
 
-@pytest.fixture
-def lake_of_three_months(tmp_path):
-    """August was made last, so that September had no month before when it was made."""
+@pytest.fixture(params=[1, 0], ids=["after", "in the same moment as"])
+def lake_of_three_months(tmp_path, request):
+    """September was not made after August, so that it had no month before when it was made."""
     lake, table = Lake(str(tmp_path)), a_table("models", KEPT)
-    for month, name in ((7, "stays"), (9, "here"), (8, "gone")):
+    for seconds, month, name in ((0, 7, "stays"), (2, 9, "here"), (2 + request.param, 8, "gone")):
         lake.write(table, date(2024, month, 1), pl.DataFrame({"model_id": [name], "likes": [1]}))
-        time.sleep(0.02)
+        os.utime(lake.path(table, date(2024, month, 1)), (1e9 + seconds, 1e9 + seconds))
     return lake
 
 

@@ -1,5 +1,6 @@
 """Great Expectations' own pages show what was expected and found, and no untrusted input."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -26,7 +27,8 @@ def test_a_page_of_great_expectations_states_each_expectation_and_whether_it_is_
     lake.write(THINGS, AUGUST, pl.DataFrame({"month": AUGUST, "hub_id": ["a", hostile], "downloads": [1, -5]}))
     folder.mkdir()
     (folder / "of-the-month-before.html").touch()
-    shown = write_data_docs(lake, [THINGS], AUGUST, folder)
+    folder.with_name("data_docs.unfinished").mkdir()
+    shown = write_data_docs(lake, [replace(THINGS, name="not_there"), THINGS], AUGUST, folder)
     assert shown == 8
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("data_docs")] == ["data_docs"]
     assert sorted(page.name for page in folder.iterdir()) == ["index.html", "listings-things.html"]

@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import UUID
 
 import dagster as dg
 import polars as pl
@@ -81,7 +82,7 @@ def instance(tmp_path):
         yield made
 
 
-def month_run(instance, *, step_fails=False, warning=True, error=True, tags=None):
+def month_run(instance, *, step_fails=False, warning=True, error=True, tags=None, run_id=None):
     """A real run of a one-asset `monthly_census` whose step and checks end as told, for 2025-03."""
 
     @dg.asset(name="listing", partitions_def=MONTHS)
@@ -109,7 +110,7 @@ def month_run(instance, *, step_fails=False, warning=True, error=True, tags=None
         executor=dg.in_process_executor,
     )
     return defs.resolve_job_def(MONTHLY_CENSUS.name).execute_in_process(
-        instance=instance, partition_key=MONTH, raise_on_error=False, tags=tags
+        instance=instance, partition_key=MONTH, raise_on_error=False, tags=tags, run_id=run_id
     )
 
 
@@ -175,8 +176,9 @@ def test_runs_that_ended_between_two_looks_are_told_once_each_and_the_green_ones
         return failed_check_alert.evaluate_tick(context).cursor
 
     cursor = look(None)
-    for passed in (False, True, False, True):
-        month_run(instance, warning=passed)
+    # Their names are in no order in time.
+    for name, passed in (("7", False), ("2", False), ("8", True), ("5", False), ("6", False), ("4", True)):
+        month_run(instance, warning=passed, run_id=str(UUID(name * 32)))
     cursor = look(cursor)
     assert len(receiver.texts) == 2
     look(cursor)
