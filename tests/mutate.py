@@ -3,9 +3,10 @@
     python -m tests.mutate [PART ...] [--each N] [--seed S] [--jobs J]
 
 cosmic-ray makes the faults; its own runner would start Python anew for each and change files in place. Here a process
-that has loaded the libraries forks for each: the child compiles one module from its changed source, runs the part's
-tests, and ends. Of each module N are drawn. Hypothesis draws from one seed, so that a run can be repeated. The tests
-first run over the code as it is: where they fail or take long, a fault would count as caught for nothing.
+that has loaded the libraries forks for each: the child compiles one module from its changed source, runs those of the
+part's tests that call the changed function, and ends. Which call it is seen while the tests run over the code as it is;
+what a module does when it is loaded concerns all of them. Of each module N are drawn. Hypothesis draws from one seed,
+so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.machinery
+import inspect
 import multiprocessing
 import os
 import random
 import re
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import CodeType, FrameType
 
 import pytest
 from cosmic_ray import ast as syntax
@@ -31,7 +36,9 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parents[1]
-TIMES_AS_LONG = 6
+TIMES_AS_LONG = 2
+Function = tuple[str, int, str]
+"""A function by its module's file, its first line and its name."""
 RULES = ("tests/checks/test_every_rule_can_fail.py", "tests/checks/test_every_constraint_can_fail.py")
 PARTS = {
     "listings": (("assets/listings",), ("tests/assets/listings", *RULES)),
@@ -106,34 +113,118 @@ def meaning_of(source: str) -> str | None:
     return ast.dump(tree)
 
 
-def is_caught(mutant: Mutant | None, tests: tuple[str, ...], seconds: float | None = None) -> bool:
+class Calls:
+    """A plugin of pytest that notes which test calls which functions of some modules."""
+
+    def __init__(self, paths: Collection[Path]) -> None:
+        self.paths = {str(path) for path in paths}
+        self.running = ""
+        self.tests: dict[Function, set[str]] = defaultdict(set)
+
+    def note(self, frame: FrameType, *_: object) -> None:
+        code = frame.f_code
+        if code.co_filename in self.paths:
+            self.tests[code.co_filename, code.co_firstlineno, code.co_name].add(self.running)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[object]:
+        self.running = item.nodeid
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[object]:
+        """What a fixture for several tests calls concerns all of its file."""
+        test = self.running
+        if fixturedef.scope != "function":
+            self.running = test.partition("::")[0]
+        try:
+            return (yield)
+        finally:
+            self.running = test
+
+
+class Chosen:
+    """A plugin of pytest that leaves the tests out whose names begin otherwise."""
+
+    def __init__(self, beginnings: Collection[str]) -> None:
+        self.beginnings = tuple(beginnings)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid.startswith(self.beginnings)]
+
+
+def calls_of(paths: Collection[Path], tests: tuple[str, ...]) -> dict[Function, set[str]]:
+    """The tests that call each function of the modules.
+
+    Raises:
+        SystemExit: they fail over the code as it is, so that every fault would count as caught.
+    """
+
+    def run(answer: Connection) -> None:
+        calls = Calls(paths)
+        sys.settrace(calls.note)
+        threading.settrace(calls.note)
+        failed = pytest_over(tests, calls)
+        sys.settrace(None)
+        answer.send(None if failed else dict(calls.tests))
+
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=run, args=(there,))
+    child.start()
+    found = here.recv()
+    child.join()
+    if found is None:
+        raise SystemExit(f"these tests fail over the code as it is: {' '.join(tests)}")
+    return found  # type: ignore[no-any-return]
+
+
+def tests_of(mutant: Mutant, calls: Mapping[Function, set[str]], tests: tuple[str, ...]) -> tuple[str, ...]:
+    """The tests that call the changed function, by the beginnings of their names; all for what is run when loaded."""
+
+    def inside(code: CodeType) -> CodeType | None:
+        within = [one for one in code.co_consts if isinstance(one, CodeType)]
+        found = next((deeper for one in within if (deeper := inside(one))), None)
+        has_line = mutant.line in {line for _, _, line in code.co_lines()}
+        return found or (code if has_line and code.co_flags & inspect.CO_NEWLOCALS else None)
+
+    code = inside(compile(mutant.path.read_text(), str(mutant.path), "exec", dont_inherit=True))
+    if code is None:
+        return tests
+    callers = calls.get((str(mutant.path), code.co_firstlineno, code.co_name), set())
+    return tests if "" in callers else tuple(callers)
+
+
+def is_caught(mutant: Mutant, beginnings: tuple[str, ...], seconds: float) -> bool:
     """Whether the tests fail over the mutant, or do not end."""
-    child = multiprocessing.get_context("fork").Process(target=run_over, args=(mutant, tests))
+    if not beginnings:
+        return False
+    child = multiprocessing.get_context("fork").Process(target=run_over, args=(mutant, beginnings))
     child.start()
     child.join(seconds)
     if child.exitcode is None:
-        say(f"  did not end: {mutant and mutant.path.name}:{mutant and mutant.line}")
+        say(f"  {mutant.path.relative_to(ROOT)}:{mutant.line} did not end")
         child.kill()
         child.join()
     return child.exitcode != 0
 
 
-def run_over(mutant: Mutant | None, tests: tuple[str, ...]) -> None:
+def run_over(mutant: Mutant, beginnings: tuple[str, ...]) -> None:
     get_code = importlib.machinery.SourceFileLoader.get_code
 
     def code_of(loader: importlib.machinery.SourceFileLoader, name: str) -> object:
-        if mutant and Path(loader.path) == mutant.path:
+        if Path(loader.path) == mutant.path:
             return compile(mutant.source, loader.path, "exec", dont_inherit=True)
         return get_code(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = code_of  # type: ignore[method-assign, assignment]
+    os._exit(pytest_over(sorted({name.partition("::")[0] for name in beginnings}), Chosen(beginnings)))
+
+
+def pytest_over(places: Iterable[str], plugin: object) -> int:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    if mutant:
-        named = [str(path) for path in ROOT.joinpath("tests").rglob(f"test_{mutant.path.stem}.py")]
-        tests = (*(path for path in named if any(place in path for place in tests)), *tests)
-    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]))
+    return pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *places], plugins=[plugin])
 
 
 def modules_of(places: tuple[str, ...]) -> list[Path]:
@@ -153,18 +244,17 @@ def main() -> None:
     os.chdir(ROOT)
     for part in choice.parts:
         places, tests = PARTS[part]
-        begun, drawn = time.monotonic(), []
-        if is_caught(None, tests):
-            raise SystemExit(f"The tests of {part} fail over the code as it is: {' '.join(tests)}")
+        begun, paths = time.monotonic(), modules_of(places)
+        calls = calls_of(paths, tests)
         allowed = TIMES_AS_LONG * (time.monotonic() - begun)
-        for path in modules_of(places):
+        drawn = []
+        for path in paths:
             every = list(mutants_of(path))
             drawn += random.Random(f"{choice.seed} {path.name}").sample(every, min(choice.each, len(every)))
         caught = 0
         with ThreadPoolExecutor(choice.jobs) as pool:
-            for mutant, was_caught in zip(
-                drawn, pool.map(partial(is_caught, tests=tests, seconds=allowed), drawn), strict=True
-            ):
+            judged = pool.map(lambda one: is_caught(one, tests_of(one, calls, tests), allowed), drawn)  # noqa: B023
+            for mutant, was_caught in zip(drawn, judged, strict=True):
                 caught += was_caught
                 if not was_caught:
                     say(f"  {mutant.path.relative_to(ROOT)}:{mutant.line} {mutant.operator}")
