@@ -36,7 +36,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parents[1]
-TIMES_AS_LONG = 2
+TIMES_AS_LONG = 4
 Function = tuple[str, int, str]
 """A function by its module's file, its first line and its name."""
 RULES = ("tests/checks/test_every_rule_can_fail.py", "tests/checks/test_every_constraint_can_fail.py")

@@ -16,7 +16,7 @@ from pipeline.orchestration.alerts import Alert, AlertsResource
 from pipeline.orchestration.freshness import month_due
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.runs import latest_runs, month_of_run, report_of
-from pipeline.publish.manifest import MONTH_MANIFEST, manifest_rows
+from pipeline.publish.manifest import MONTH_MANIFEST, source_of
 from pipeline.synthetic import is_synthetic
 from pipeline.wording import counted
 
@@ -108,7 +108,7 @@ def standing_problems(instance: dg.DagsterInstance, lake: Lake, now: datetime) -
 
 def _is_of_the_real_hub(lake: Lake) -> bool:
     finished = lake.months(MONTH_MANIFEST)
-    return bool(finished) and not is_synthetic(manifest_rows(lake, finished[-1])["source"][0])
+    return bool(finished) and not is_synthetic(source_of(lake, finished[-1]))
 
 
 def what_to_tell(cursor: str | None, problems: Mapping[str, str], now: datetime) -> tuple[bool, str]:

@@ -14,7 +14,7 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import in_words, run_again
 from pipeline.publish.folder import PublishedFolder
-from pipeline.publish.manifest import MONTH_MANIFEST, FinishedMonths, different, made_by, manifest_rows
+from pipeline.publish.manifest import MONTH_MANIFEST, FinishedMonths, different, made_by, source_of
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.catalogue import Catalogue
 from pipeline.settings import CHANGED_HEADLINE, FEWER_MONTHS, MIXED_LISTS
@@ -44,7 +44,7 @@ def require_same_world(lake: Lake, source: str, month: date | None = None) -> No
         CensusError: months other than `month` are of the other kind.
     """
     others = [other for other in lake.months(MONTH_MANIFEST) if other != month]
-    known = manifest_rows(lake, others[-1])["source"][0] if others else source
+    known = source_of(lake, others[-1]) if others else source
     if is_synthetic(known) != is_synthetic(source):
         kinds = ("synthetic", "real") if is_synthetic(known) else ("real", "synthetic")
         raise CensusError(
@@ -60,7 +60,7 @@ def require_one_world(lake: Lake, months: Sequence[date]) -> None:
     Raises:
         CensusError: there are both.
     """
-    sources = {month: str(manifest_rows(lake, month)["source"][0]) for month in months}
+    sources = {month: source_of(lake, month) for month in months}
     synthetic = [month for month, source in sources.items() if is_synthetic(source)]
     if synthetic and len(synthetic) < len(months):
         raise CensusError(

@@ -152,6 +152,11 @@ def manifest_rows(lake: Lake, month: date) -> pl.DataFrame:
         raise CensusError(f"cannot be read ({str(error).splitlines()[0][:120]})") from error
 
 
+def source_of(lake: Lake, month: date) -> str:
+    """The source that a finished month was read from."""
+    return str(manifest_rows(lake, month)["source"].first())
+
+
 def made_by(lake: Lake, month: date) -> dict[str, str]:
     """The digests of the reviewed lists, and the other choices, by which a finished month was made."""
     of_tables = manifest_rows(lake, month)["made_by"]

@@ -1,5 +1,6 @@
 """A month is published if it was finished and nothing has changed since."""
 
+import os
 from dataclasses import replace
 
 import polars as pl
@@ -11,7 +12,16 @@ from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
-from pipeline.publish.manifest import MONTH_MANIFEST, finished_months, made_by, manifest_of, manifest_rows, misfits
+from pipeline.publish.manifest import (
+    MONTH_MANIFEST,
+    defects,
+    digest_as_listed,
+    finished_months,
+    made_by,
+    manifest_of,
+    manifest_rows,
+    misfits,
+)
 from pipeline.schema.catalogue import Catalogue
 from tests.publish.scenario import AUGUST, CATALOGUE, JULY, JUNE, change_one_byte, finish, make_month, write
 
@@ -90,6 +100,16 @@ def test_a_month_that_is_not_as_it_was_finished_is_held_back(august, change, rea
     assert held_back(august) is None
     change(august)
     assert reason in held_back(august)
+    assert next(defects(august, CATALOGUE, AUGUST)).is_stale == reason.startswith("was made from")
+
+
+@pytest.mark.parametrize(("seconds", "hashed"), [(-1, False), (0, False), (1, True)])
+def test_a_quick_look_reads_only_the_files_that_were_written_after_the_manifest(august, seconds, hashed):
+    finished_at = august.modified(MONTH_MANIFEST, AUGUST).timestamp()
+    change_one_byte(august.path(HUB_SNAPSHOTS, AUGUST))
+    os.utime(august.path(HUB_SNAPSHOTS, AUGUST), (finished_at + seconds, finished_at + seconds))
+    listed = dict(manifest_rows(august, AUGUST).select("table", "sha256").iter_rows())[HUB_SNAPSHOTS.path]
+    assert (digest_as_listed(august)(HUB_SNAPSHOTS, AUGUST) != listed) == hashed
 
 
 def test_a_manifest_says_what_the_month_was_measured_from_and_made_by(august):
@@ -117,14 +137,15 @@ def test_tables_of_one_month_that_do_not_belong_together_cannot_be_finished(augu
         finish(august, AUGUST)
 
 
-def test_a_month_that_opens_elsewhere_than_the_one_before_closes_is_stale(lake):
+@pytest.mark.parametrize("again", ["r0", "r2"])
+def test_a_month_that_opens_elsewhere_than_the_one_before_closes_is_stale(lake, again):
     make_month(lake, JULY, closed_by="r1")
     make_month(lake, AUGUST, opened_by="r1")
     assert misfits(lake, CATALOGUE, [JULY, AUGUST]) == {}
-    make_month(lake, JULY, closed_by="r1-again")
+    make_month(lake, JULY, closed_by=again)
     [[stale]] = misfits(lake, CATALOGUE, [JULY, AUGUST]).values()
     assert stale.is_stale
-    assert "opens with revision r1 of s, but 2025-07 now closes with r1-again" in str(stale)
+    assert f"opens with revision r1 of s, but 2025-07 now closes with {again}" in str(stale)
 
 
 def test_months_of_different_sources_need_not_meet(august):
