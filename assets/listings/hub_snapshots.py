@@ -209,9 +209,8 @@ def _once_in_order(named: pl.LazyFrame) -> pl.LazyFrame:
 
 def lineage_tags() -> pl.Expr:
     """The column `lineage_tags` from `tags`, in their order."""
-    tag = pl.element()
-    of_use = pl.any_horizontal(tag.str.starts_with(beginning) for beginning in LINEAGE_TAGS)
-    return pl.col("tags").list.eval(tag.filter(of_use)).alias("lineage_tags")
+    of_use = pl.element().str.contains(rf"^(?:{'|'.join(LINEAGE_TAGS)})")
+    return pl.col("tags").list.eval(pl.element().filter(of_use)).alias("lineage_tags")
 
 
 @table_asset(HUB_SNAPSHOTS, reads_network=True)
