@@ -49,10 +49,10 @@ class Provenance:
         return {KEY: json.dumps(asdict(self), sort_keys=True)}
 
 
-def provenance_in(metadata: Mapping[str, str]) -> Provenance | None:
+def provenance_in(metadata: Mapping[bytes, bytes]) -> Provenance | None:
     """What a Parquet file's metadata say; None where they say nothing, or nothing that can be read."""
     try:
-        said: dict[str, Any] = json.loads(metadata[KEY])
+        said: dict[str, Any] = json.loads(metadata[KEY.encode()])
         return Provenance(**said)
     except (KeyError, TypeError, ValueError):
         return None

@@ -17,7 +17,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PanicException, PolarsError
+import pyarrow as pa
+import pyarrow.parquet as pq
+from polars.exceptions import PolarsError
 from upath import UPath
 
 from pipeline.atomic_file import replacing
@@ -172,8 +174,9 @@ class Lake:
         """
         try:
             with self.path(table, month).open("rb") as file:
-                return provenance_in(pl.read_parquet_metadata(file))
-        except (PolarsError, PanicException, OSError) as error:
+                # Of a file that is opened by fsspec, Polars would read the whole.
+                return provenance_in(pq.read_metadata(file).metadata or {})
+        except (pa.ArrowInvalid, OSError) as error:
             unreadable = f"{table.path} cannot be read as Parquet: run the month again"
             raise CensusError(refusal(self.url, error) or unreadable) from error
 
