@@ -1,4 +1,4 @@
-"""From a repository to its developer's organisation and country.
+"""From a repository to its developer's organisation and country, and which derivatives developers make of their own.
 
 The policy is `docs/methodology.md`, section "Who made it".
 """
@@ -11,9 +11,12 @@ import polars as pl
 
 from assets.attribution.organizations import current_rows
 from assets.columns import COUNTRY, DEVELOPER_KINDS, ORGANIZATION
+from assets.expressions import namespace_of
 from pipeline.schema.declaration import Column
 
 UNMAPPED = "unmapped"
+_STAND_FOR_MANY = ("unaffiliated", UNMAPPED)
+"""Members that stand for many developers: two repositories of theirs are one developer's only in one namespace."""
 METHODS = ("registry", "canonical_models", "account", UNMAPPED)
 METHOD = Column(
     "method",
@@ -98,3 +101,32 @@ def _valid_on(registry: pl.LazyFrame, day: date) -> pl.LazyFrame:
     begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= day)
     not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > day)
     return registry.filter(begun & not_ended)
+
+
+def first_party(
+    derivations: pl.LazyFrame, model_attribution: pl.LazyFrame, root_attribution: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Whether all direct parents of each derivative are its own developer's: `hub_id`, `is_first_party`.
+
+    Arguments are the tables of those names in one month. Two repositories have one developer if their organisation is
+    the same; where it is not known of either, if their namespace is the same. A repository without a namespace is a
+    namespace by itself.
+    """
+    owner = pl.coalesce("namespace", pl.col("^(model_id|root_model_id)$")).alias("owner")
+    organizations = pl.concat(
+        frame.filter(~pl.col("organization").is_in(_STAND_FOR_MANY)).select(owner, "organization").unique()
+        for frame in (model_attribution, root_attribution)
+    ).unique("owner")
+    edges = derivations.select("child_hub_id", *(_owner(side) for side in ("child", "parent")))
+    for side in ("child", "parent"):
+        of_side = organizations.rename({"owner": side, "organization": f"{side}_organization"})
+        edges = edges.join(of_side, on=side, how="left")
+    own_organization = pl.col("child_organization") == pl.col("parent_organization")
+    none_known = pl.all_horizontal(pl.col("child_organization", "parent_organization").is_null())
+    is_own = own_organization.fill_null(none_known & (pl.col("child") == pl.col("parent")))
+    return edges.group_by(pl.col("child_hub_id").alias("hub_id")).agg(is_own.all().alias("is_first_party"))
+
+
+def _owner(side: str) -> pl.Expr:
+    name = pl.col(f"{side}_model_id")
+    return pl.coalesce(namespace_of(name), name).alias(side)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 import polars as pl
 
 from assets.attribution.developers import UNMAPPED, attribute
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import current_rows
 from assets.expressions import ratio
+from assets.listings.hub_accounts import HUB_ACCOUNTS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
+from pipeline.lake.store import Lake
 from pipeline.reference.other_map import CountryMap
+from pipeline.schema.shares import Population
 
 YEAR = timedelta(days=365)
 HELD_BY_THE_LARGEST = 0.95
-NOT_IN_THE_REGISTRY = "not in the registry"
+WITHOUT_A_ROW = ("not in the registry", UNMAPPED)
+"""How namespaces stand of which nothing is known, in a listing and in a month."""
 
 
 def listing_standing(listing: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFrame:
@@ -23,7 +29,7 @@ def listing_standing(listing: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFr
     `listing` has `column` (which of the listing's figures), `namespace` and `downloads`; it gains `standing`.
     """
     return listing.join(current_rows(registry).select("namespace", "basis"), on="namespace", how="left").select(
-        "column", "namespace", "downloads", pl.col("basis").fill_null(NOT_IN_THE_REGISTRY).alias("standing")
+        "column", "namespace", "downloads", pl.col("basis").fill_null(WITHOUT_A_ROW[0]).alias("standing")
     )
 
 
@@ -49,50 +55,20 @@ def month_standing(
     )
 
 
-def coverage_by_standing(standing: pl.LazyFrame) -> pl.DataFrame:
-    """For each figure of a listing: namespaces, downloads and share of the downloads by standing, largest first."""
-    counted = pl.col("namespace").filter(pl.col("downloads") > 0).n_unique()
-    return (
-        standing.group_by("column", "standing")
-        .agg(counted.alias("namespaces"), pl.sum("downloads"))
-        .with_columns(_share())
-        .sort("column", "downloads", "standing", descending=[False, True, False])
-        .collect()
-    )
+def ranked(standing: pl.LazyFrame) -> pl.DataFrame:
+    """The namespaces that were downloaded, figure by figure, the largest first.
 
-
-def largest_namespaces(standing: pl.LazyFrame) -> pl.DataFrame:
-    """For each figure, of the namespaces that together hold 95 % of its downloads: how many, and how many `read`."""
+    They gain `share`, of the figure's downloads, and `is_large`: whether they are of the largest, which hold 95 %.
+    """
     downloads = pl.col("downloads").cast(pl.Float64)
+    total = downloads.sum().over("column")
     larger = (downloads.cum_sum() - downloads).over("column")
     return (
-        _largest_first(standing)
-        .filter(larger < HELD_BY_THE_LARGEST * downloads.sum().over("column"))
-        .group_by("column", maintain_order=True)
-        .agg(pl.len().alias("namespaces"), (pl.col("standing") == "read").sum().alias("read"))
+        standing.filter(pl.col("downloads") > 0)
+        .sort("column", "downloads", "namespace", descending=[False, True, False])
+        .with_columns(share=ratio(downloads, total), is_large=larger < HELD_BY_THE_LARGEST * total)
         .collect()
     )
-
-
-def largest_without_a_row(standing: pl.LazyFrame, most: int) -> pl.DataFrame:
-    """For each figure, the most downloaded namespaces that nothing is known of: downloads and share, largest first."""
-    return (
-        _largest_first(standing)
-        .filter(pl.col("standing").is_in([NOT_IN_THE_REGISTRY, UNMAPPED]))
-        .group_by("column", maintain_order=True)
-        .head(most)
-        .select("column", "namespace", "downloads", "share")
-        .collect()
-    )
-
-
-def _share() -> pl.Expr:
-    return ratio(pl.col("downloads"), pl.col("downloads").sum().over("column")).alias("share")
-
-
-def _largest_first(standing: pl.LazyFrame) -> pl.LazyFrame:
-    ordered = standing.with_columns(_share()).filter(pl.col("downloads") > 0)
-    return ordered.sort("column", "downloads", "namespace", descending=[False, True, False])
 
 
 def compare_maps(registry: pl.LazyFrame, other: CountryMap) -> pl.DataFrame:
@@ -110,20 +86,38 @@ def compare_maps(registry: pl.LazyFrame, other: CountryMap) -> pl.DataFrame:
     in_group = other.groups.lazy().select(theirs="group", ours="country", is_in_group=pl.lit(value=True))
     agrees = (pl.col("ours") == pl.col("theirs")) | pl.col("is_in_group").fill_null(value=False)
     result = (
-        pl.when(pl.col("theirs").is_null())
-        .then(pl.when(pl.col("namespace").is_in(other.open)).then(pl.lit("not_stated")).otherwise(pl.lit("only_here")))
-        .when(agrees)
-        .then(pl.lit("agreement"))
-        .otherwise(pl.lit("disagreement"))
+        pl.when(pl.col("ours").is_null())
+        .then(pl.lit("only_there"))
+        .when(pl.col("namespace").is_in(other.open))
+        .then(pl.lit("not_stated"))
+        .when(pl.col("theirs").is_null())
+        .then(pl.lit("only_here"))
+        .otherwise(pl.when(agrees).then(pl.lit("agreement")).otherwise(pl.lit("disagreement")))
     )
     return (
         ours.join(pl.concat([named, left_open]), on="namespace", how="full", coalesce=True)
         .join(in_group, on=["theirs", "ours"], how="left")
-        .with_columns(pl.when(pl.col("ours").is_null()).then(pl.lit("only_there")).otherwise(result).alias("result"))
-        .select("namespace", "ours", "theirs", "result")
+        .select("namespace", "ours", "theirs", result.alias("result"))
         .sort("result", "namespace")
         .collect()
     )
+
+
+def shares_under_both_maps(
+    other: CountryMap, lake: Lake, months: Iterable[date], population: Population
+) -> pl.DataFrame:
+    """`member` with its downloads and share in the months under our map (`ours`, `our_share`) and the other."""
+    is_counted = pl.col(population.has) if population.has else pl.lit(value=True)
+    if not population.counts_flagged:
+        is_counted &= ~pl.col("is_flagged")
+    tables = MODEL_DOWNLOADS, MODEL_ATTRIBUTION, HUB_ACCOUNTS
+    monthly = []
+    for month in months:
+        downloads, attribution, accounts = (lake.scan(table, month) for table in tables)
+        monthly.append(downloads_under_both_maps(downloads.filter(is_counted), attribution, accounts, other, month))
+    sums = pl.concat(monthly).pivot("map", index="member", values="downloads", aggregate_function="sum").fill_null(0)
+    ours, theirs = pl.col("ours"), pl.col("theirs")
+    return sums.with_columns(our_share=ratio(ours, ours.sum()), their_share=ratio(theirs, theirs.sum()))
 
 
 def downloads_under_both_maps(

@@ -19,7 +19,7 @@ from pipeline.errors import CensusError
 from pipeline.months import closing_of, days_in, opening_of, run_again
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.reference.flagged import FlaggedModels, flagged_models
+from pipeline.reference.incidents import WHOLE_NAMESPACE, flagged_models
 from pipeline.reference.lists import language_tasks
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 
@@ -214,7 +214,7 @@ class Populations:
     """
 
     language_tasks: list[str]
-    flagged: FlaggedModels
+    flagged: list[str]
 
 
 def downloads_of_models(
@@ -234,12 +234,10 @@ def downloads_of_models(
     )
 
 
-def _is_flagged(flagged: FlaggedModels) -> pl.Expr:
-    return (
-        pl.col("model_id").is_in(flagged.repositories)
-        | pl.col("hub_id").is_in(flagged.repositories)
-        | pl.col("namespace").is_in(flagged.namespaces).fill_null(value=False)
-    )
+def _is_flagged(flagged: list[str]) -> pl.Expr:
+    namespaces = [name.removesuffix(WHOLE_NAMESPACE) for name in flagged if name.endswith(WHOLE_NAMESPACE)]
+    in_namespace = pl.col("namespace").is_in(namespaces).fill_null(value=False)
+    return pl.col("model_id").is_in(flagged) | pl.col("hub_id").is_in(flagged) | in_namespace
 
 
 def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:

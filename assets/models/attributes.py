@@ -1,6 +1,6 @@
 """What a repository is, read from what its uploader says: licence, modality, size, numeric format, and so on.
 
-The Hub's own words are brought to the census' by the reviewed lists of `pipeline.reference.attributes`.
+The Hub's own words are brought to the census' by the reviewed lists of `pipeline.reference.lists`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
-from pipeline.reference.attributes import AttributeWords
+from pipeline.reference.lists import AttributeWords
 from pipeline.schema.declaration import Column
 
 LICENCES = ("permissive", "copyleft", "use_restricted", "non_commercial", "custom", "none")

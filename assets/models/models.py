@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.attribution.first_party import first_party
+from assets.attribution.developers import first_party
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.root_attribution import ROOT_ATTRIBUTION
 from assets.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
@@ -14,7 +14,7 @@ from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models import attributes, redistribution
 from pipeline.checks.rules import all_found
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.reference.attributes import REVIEWED_LISTS, attribute_words
+from pipeline.reference.lists import LISTS_OF_WORDS, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
 
 RELATION = pl.Enum(RELATIONS)
@@ -43,7 +43,7 @@ def _downloads_kept(frames: TableFrames) -> pl.LazyFrame:
 MODELS = Table(
     group="models",
     name="models",
-    reviewed_lists=REVIEWED_LISTS,
+    reviewed_lists=LISTS_OF_WORDS,
     grain="public model repository at the month's close",
     description=(
         "Everything that the marts ask of a repository: its downloads, the populations that it belongs to, its "

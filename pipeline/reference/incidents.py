@@ -1,19 +1,23 @@
-"""Reviewed facts about months: what is known to have gone wrong upstream, and what totals are plausible."""
+"""Reviewed facts about months: what went wrong upstream, which totals are plausible, what is not people's use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 import polars as pl
 
 from pipeline.errors import CensusError
-from pipeline.reference.lists import read_list
+from pipeline.months import parse_month
+from pipeline.reference.lists import FOLDER, read_list
 
 AT_AN_OBSERVATION = ("roll_back", "freeze", "missing_counters")
 """Incidents that spoil a counter while they last: an observation on such a day is not what it seems."""
 PLAUSIBLE_WITHIN = 0.15
 """How far from the total that others measured a month may be and still be plausible."""
+WHOLE_NAMESPACE = "/*"
+"""How a flagged repository ends that stands for all of its namespace."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,24 @@ class Incident:
 
 
 def incidents_between(opened_at: datetime, closed_at: datetime, source: str) -> list[Incident]:
-    """The incidents that touch a stretch of time, of the Hub and of the source that is read, in order."""
+    """The incidents that touch a stretch of time, of the Hub and of the source that is read, in order.
+
+    Raises:
+        CensusError: a day of the list is none.
+    """
+    try:
+        listed = [
+            Incident(
+                line["kind"], date.fromisoformat(line["first_day"]), date.fromisoformat(line["last_day"]), line["scope"]
+            )
+            for line in read_list("incidents.csv").to_dicts()
+        ]
+    except (TypeError, ValueError) as error:
+        raise CensusError(f"incidents.csv has a day that is none ({error}): write it as 2025-05-19") from error
     other_archives = {"hub_stats", "weekly"} - {source}
     return [
         incident
-        for incident in _incidents()
+        for incident in sorted(listed, key=lambda incident: (incident.first_day, incident.kind, incident.scope))
         if incident.first_day <= closed_at.date()
         and incident.last_day >= opened_at.date()
         and incident.scope not in other_archives
@@ -55,14 +72,23 @@ def plausible_downloads(month: date) -> tuple[float, float] | None:
     return a_day * (1 - PLAUSIBLE_WITHIN), a_day * (1 + PLAUSIBLE_WITHIN)
 
 
-def _incidents() -> list[Incident]:
+def flagged_models(month: date, path: Path | None = None) -> list[str]:
+    """The repositories whose downloads in the month are not people's use (test suites, bursts), by name or Hub id.
+
+    `namespace/*` stands for all of a namespace. A line of the reviewed list, by default of the one that comes with us,
+    holds from `first_month` to `last_month`, both included; an empty end is open.
+
+    Raises:
+        CensusError: a line's month is not one.
+    """
+    source = path or FOLDER / "flagged_models.csv"
+    lines = pl.read_csv(source, infer_schema=False, null_values=[""]).to_dicts()
+    return [line["repository"] for line in lines if _holds(line, month, source.name)]
+
+
+def _holds(line: dict[str, str | None], month: date, file: str) -> bool:
     try:
-        found = [
-            Incident(
-                line["kind"], date.fromisoformat(line["first_day"]), date.fromisoformat(line["last_day"]), line["scope"]
-            )
-            for line in read_list("incidents.csv").to_dicts()
-        ]
-    except (TypeError, ValueError) as error:
-        raise CensusError(f"incidents.csv has a day that is none ({error}): write it as 2025-05-19") from error
-    return sorted(found, key=lambda incident: (incident.first_day, incident.kind, incident.scope))
+        first, last = (parse_month(text) if (text := line[end]) else None for end in ("first_month", "last_month"))
+    except CensusError as error:
+        raise CensusError(f"{file} flags {line['repository']!r} in a month that is none: {error}") from error
+    return (first is None or first <= month) and (last is None or month <= last)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +13,30 @@ import polars as pl
 from pipeline.digest import digest_of
 
 FOLDER = Path(str(files("pipeline.reference")))
+LISTS_OF_WORDS = (
+    "licences.csv",
+    "modalities.csv",
+    "numeric_formats.csv",
+    "expert_architectures.csv",
+    "model_sizes.csv",
+)
+"""What `attribute_words` reads."""
+
+
+@dataclass(frozen=True)
+class AttributeWords:
+    """What the declared words stand for; words that are not listed are `custom` licences and `other` modalities.
+
+    `licences` maps the Hub's identifier of a licence to its class, `modalities` the Hub's task to its modality,
+    `numeric_formats` a tag to the format that it states. `expert_architectures` are tags of mixtures of experts,
+    `sizes` the parameters of repositories whose files or names mislead.
+    """
+
+    licences: Mapping[str, str]
+    modalities: Mapping[str, str]
+    numeric_formats: Mapping[str, str]
+    expert_architectures: tuple[str, ...]
+    sizes: Mapping[str, int]
 
 
 def read_list(name: str) -> pl.DataFrame:
@@ -35,3 +62,14 @@ def renames() -> pl.LazyFrame:
 def language_tasks() -> list[str]:
     """The Hub's tasks of text and vision-language models: the population `language_models`."""
     return read_list("language_tasks.csv")["task"].to_list()
+
+
+@cache
+def attribute_words() -> AttributeWords:
+    """Words for what models are: licences, modalities, numeric formats, architectures, sizes."""
+    licences, modalities, formats, architectures, sizes = (
+        dict(read_list(name)[:, :2].iter_rows()) for name in LISTS_OF_WORDS
+    )
+    return AttributeWords(
+        licences, modalities, formats, tuple(architectures), {name: int(size) for name, size in sizes.items()}
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
+import pycountry
 from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError
@@ -54,49 +55,51 @@ def under_variant(registry: Registry, variant: str) -> Registry:
     canonical = registry.canonical_models.join(
         makers.select("organization", moved="country"), on="organization", how="left", maintain_order="left"
     ).with_columns(pl.coalesce("moved", "country").alias("country"))
-    return Registry(placed, canonical.drop("moved"), registry.digest)
+    return replace(registry, organizations=placed, canonical_models=canonical.drop("moved"))
 
 
 def read_other(other: str, ours: Registry) -> CountryMap:
     """A variant of ours by its name, else a registry (a folder, or a file with periods), else a map in a CSV.
 
+    Such a map has at least the columns namespace and country, in any case: countries are codes or names, groups words.
+
     Raises:
         CensusError: it is none of these, or cannot be understood.
     """
     path = Path(other)
-    if other in VARIANTS:
-        read = under_variant(ours, other)
-    elif not path.exists():
+    if other not in VARIANTS and not path.exists():
         raise CensusError(f"{other} is neither a file nor a variant: choose one of {', '.join(VARIANTS)}, or a CSV")
-    elif path.is_dir() or "valid_from" in _read_text(path).columns:
-        read = read_registry(path)
-    else:
-        return _read_country_map(path, ours)
+    if other not in VARIANTS and path.is_file():
+        try:
+            text = pl.read_csv(path, infer_schema=False)
+        except (PolarsError, OSError) as error:
+            raise CensusError(f"the map {path} cannot be read as CSV ({error}): check the file") from error
+        if "valid_from" not in text.columns:
+            return _country_map(path.name, text, ours)
+    read = under_variant(ours, other) if other in VARIANTS else read_registry(path)
     return CountryMap(other, read.organizations, read.canonical_models, country_groups().clear())
 
 
-def _read_country_map(path: Path, ours: Registry) -> CountryMap:
-    """The map in a CSV with at least the columns namespace and country; countries and groups in any case."""
+def _country_map(name: str, text: pl.DataFrame, ours: Registry) -> CountryMap:
     groups = country_groups().filter(pl.col("valid_to").is_null()).select("group", "country")
     members = sorted({*MEMBERS_NOT_COUNTRIES, *groups["group"]})
-    text = _read_text(path)
     if missing := [column for column in ("namespace", "country") if column not in text.columns]:
-        raise CensusError(f"{path.name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")
-    written = pl.col("country").fill_null("").str.strip_chars()
-    is_code = written.str.to_uppercase().is_in(list(COUNTRY_CODES))
-    member = pl.when(is_code).then(written.str.to_uppercase()).otherwise(written.str.to_lowercase())
-    rows = text.select("namespace", "country", member=member).with_row_index("line", offset=2)
-    _refuse(
-        path,
-        rows.filter(~pl.col("member").is_in([*COUNTRY_CODES, *members, *NOT_STATED])),
-        "country {country} is neither an ISO 3166-1 alpha-2 code nor a group: write a code, or one of "
-        f"{', '.join(members)}",
-    )
-    _refuse(
-        path,
-        rows.filter(~pl.col("namespace").is_first_distinct()),
-        "namespace {namespace} is named a second time: keep one of its rows",
-    )
+        raise CensusError(f"{name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")
+    spelled = {namespace.lower(): namespace for namespace in ours.organizations["namespace"]}
+    rows = text.select(
+        pl.col("namespace").map_elements(lambda written: spelled.get(written.lower(), written), pl.String),
+        "country",
+        member=pl.col("country").fill_null("").map_elements(_member, pl.String),
+    ).with_row_index("line", offset=2)
+    for line in rows.filter(~pl.col("member").is_in([*COUNTRY_CODES, *members, *NOT_STATED])).head(1).to_dicts():
+        raise CensusError(
+            f"{name}, line {line['line']}: country {line['country']} is neither an ISO 3166-1 country nor a group: "
+            f"write its alpha-2 code, or one of {', '.join(members)}"
+        )
+    for line in rows.filter(~pl.col("namespace").is_first_distinct()).head(1).to_dicts():
+        raise CensusError(
+            f"{name}, line {line['line']}: namespace {line['namespace']} is named a second time: keep one of its rows"
+        )
     is_person, is_open = pl.col("member") == "unaffiliated", pl.col("member").is_in(NOT_STATED)
     placed = rows.filter(~is_open).select(
         "namespace",
@@ -108,16 +111,12 @@ def _read_country_map(path: Path, ours: Registry) -> CountryMap:
     )
     used = groups.filter(pl.col("group").is_in(rows["member"].unique().implode()))
     left_open = tuple(rows.filter(is_open)["namespace"])
-    return CountryMap(path.name, placed, ours.canonical_models, used, left_open, has_periods=False)
+    return CountryMap(name, placed, ours.canonical_models, used, left_open, has_periods=False)
 
 
-def _read_text(path: Path) -> pl.DataFrame:
+def _member(written: str) -> str:
+    """The code of a country that is written as a code or a name, else the word in lower case."""
     try:
-        return pl.read_csv(path, infer_schema=False)
-    except (PolarsError, OSError) as error:
-        raise CensusError(f"the map {path} cannot be read as CSV ({error}): check the file") from error
-
-
-def _refuse(path: Path, wrong: pl.DataFrame, sentence: str) -> None:
-    for row in wrong.head(1).to_dicts():
-        raise CensusError(f"{path.name}, line {row['line']}: {sentence.format(**row)}")
+        return str(pycountry.countries.lookup(written.strip()).alpha_2)
+    except LookupError:
+        return written.strip().lower()

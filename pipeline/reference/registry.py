@@ -12,9 +12,8 @@ from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError
 from pipeline.reference.lists import FOLDER
-from pipeline.reference.registry_links import LINKS
 from pipeline.reference.registry_map import MAP_COLUMNS, compile_map
-from pipeline.reference.registry_rules import RULES
+from pipeline.reference.registry_rules import DECIDING_FILE_RULES, FILE_RULES_OF_EVIDENCE, RULES
 
 _KNOWN = ("evidence", "basis", "checked_on", "note")
 _PERIOD = ("valid_from", "valid_to")
@@ -55,12 +54,11 @@ class Defect:
     file: str
     line: int
     subject: str
-    problem: str
-    remedy: str
+    sentence: str
     decides: bool
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line} ({self.subject}): {self.problem}: {self.remedy}"
+        return f"{self.file}, line {self.line} ({self.subject}): {self.sentence}"
 
 
 def our_registry() -> Path:
@@ -79,14 +77,23 @@ def read_registry(path: Path | None = None) -> Registry:
     if deciding:
         others = f"; {len(deciding) - 1} more, see `census registry check {path}`" if len(deciding) > 1 else ""
         raise CensusError(f"{deciding[0]}{others}")
+    read = b"".join(file.read_bytes() for file in _files_of(path))
     ours = read_files(path if path.is_dir() else our_registry())
-    if path.is_dir():
-        mapped, read = compile_map(ours), [path / f"{name}.csv" for name in FILES]
-    else:
-        mapped = _typed(_as_written(path, MAP_COLUMNS)).select(MAP_COLUMNS)
-        read = [path, our_registry() / "canonical_models.csv"]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()
-    return Registry(mapped, _canonical(ours), digest)
+    seats = ours["seats"].filter(pl.col("valid_to").is_null()).select("organization_id", "country")
+    makers = ours["organizations"].select("organization_id", pl.col("name").alias("organization"), "kind")
+    canonical = (
+        ours["canonical_models"]
+        .join(makers.join(seats, on="organization_id"), on="organization_id", maintain_order="left")
+        .select("model_id", "organization", "country", "kind", *_KNOWN)
+    )
+    return Registry(registry_lines(path).drop("line"), canonical, hashlib.sha256(read).hexdigest())
+
+
+def registry_lines(path: Path | None = None) -> pl.DataFrame:
+    """The map's rows, each with the `line` of the file that names its account (persons' have the line of theirs)."""
+    path = path or our_registry()
+    files = read_files(path)
+    return compile_map(files) if path.is_dir() else files[path.stem]
 
 
 def registry_defects(path: Path | None = None) -> list[Defect]:
@@ -96,42 +103,29 @@ def registry_defects(path: Path | None = None) -> list[Defect]:
         CensusError: a file cannot be read or lacks a column.
     """
     path = path or our_registry()
-    if not path.is_dir():
-        return sorted(_defects_of_file(path, MAP_COLUMNS), key=lambda defect: defect.line)
-    found = [defect for name, columns in FILES.items() for defect in _defects_of_file(path / f"{name}.csv", columns)]
     files = read_files(path)
-    for link in LINKS:
-        found += _as_defects(f"{link.file}.csv", link.offenders(files), link.problem, link.remedy, link.decides)
-    order = [f"{name}.csv" for name in FILES]
+    found = [defect for file, columns in _files_of(path).items() for defect in _in_one_file(file, columns, files)]
+    for rules in (DECIDING_FILE_RULES, FILE_RULES_OF_EVIDENCE) if path.is_dir() else ():
+        for rule in rules:
+            decides = rules is DECIDING_FILE_RULES
+            found += _as_defects(f"{rule.file}.csv", rule.offenders(files), rule.sentence, decides)
+    order = [file.name for file in _files_of(path)]
     return sorted(dict.fromkeys(found), key=lambda defect: (order.index(defect.file), defect.line))
 
 
-def registry_lines(path: Path | None = None) -> pl.DataFrame:
-    """The map's rows, each with the `line` of the file that names its account (persons' have the line of theirs)."""
-    path = path or our_registry()
-    if not path.is_dir():
-        return _typed(_as_written(path, MAP_COLUMNS))
-    read = read_files(path)
-    named = pl.concat(read[name].select("namespace", "line") for name in ("accounts", "persons"))
-    first = named.unique("namespace", keep="first", maintain_order=True)
-    return read_registry(path).organizations.join(first, on="namespace", how="left").select("line", *MAP_COLUMNS)
-
-
-def read_files(folder: Path | None = None) -> dict[str, pl.DataFrame]:
+def read_files(path: Path | None = None) -> dict[str, pl.DataFrame]:
     """The registry's files by name, each row with its `line`; a day that is none is absent."""
-    folder = folder or our_registry()
-    return {name: _typed(_as_written(folder / f"{name}.csv", columns)) for name, columns in FILES.items()}
+    return {
+        file.stem: _as_written(file, columns).with_columns(
+            pl.col(sorted(_DAYS & {*columns})).str.to_date("%Y-%m-%d", strict=False)
+        )
+        for file, columns in _files_of(path or our_registry()).items()
+    }
 
 
-def _canonical(read: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """The models without a namespace, with their makers at their seats of today."""
-    seats = read["seats"].filter(pl.col("valid_to").is_null()).select("organization_id", "country")
-    makers = read["organizations"].select("organization_id", pl.col("name").alias("organization"), "kind")
-    return (
-        read["canonical_models"]
-        .join(makers.join(seats, on="organization_id"), on="organization_id", maintain_order="left")
-        .select("model_id", "organization", "country", "kind", *_KNOWN)
-    )
+def _files_of(path: Path) -> dict[Path, tuple[str, ...]]:
+    """The registry's files with their columns: those in a folder, or the one file."""
+    return {path / f"{name}.csv": columns for name, columns in FILES.items()} if path.is_dir() else {path: MAP_COLUMNS}
 
 
 def _as_written(path: Path, columns: Iterable[str]) -> pl.DataFrame:
@@ -150,27 +144,21 @@ def _as_written(path: Path, columns: Iterable[str]) -> pl.DataFrame:
     )
 
 
-def _typed(text: pl.DataFrame) -> pl.DataFrame:
-    return text.with_columns(pl.col(sorted(_DAYS & {*text.columns})).str.to_date("%Y-%m-%d", strict=False))
-
-
-def _defects_of_file(path: Path, columns: Iterable[str]) -> Iterator[Defect]:
+def _in_one_file(path: Path, columns: tuple[str, ...], files: dict[str, pl.DataFrame]) -> Iterator[Defect]:
     """What is wrong in one file by itself."""
-    text = _as_written(path, columns)
-    typed = _typed(text)
-    for day in (column for column in text.columns if column in _DAYS):
+    text, typed = _as_written(path, columns), files[path.stem]
+    for day in (column for column in columns if column in _DAYS):
         mistyped = text.filter(text[day].is_not_null() & typed[day].is_null())
-        problem = f"{day} {{{day}}} is not a day"
-        yield from _as_defects(path.name, mistyped, problem, "write it as 2025-07-01", day != "checked_on")
+        sentence = f"{day} {{{day}}} is not a day: write it as 2025-07-01"
+        yield from _as_defects(path.name, mistyped, sentence, day != "checked_on")
     for rule in RULES:
-        if {*rule.is_broken.meta.root_names()} <= {*text.columns}:
-            decides = rule.severity == "critical"
-            yield from _as_defects(path.name, typed.filter(rule.is_broken), rule.problem, rule.remedy, decides)
+        if {*rule.is_broken.meta.root_names()} <= {*columns}:
+            yield from _as_defects(path.name, typed.filter(rule.is_broken), rule.sentence, rule.severity == "critical")
 
 
-def _as_defects(file: str, rows: pl.DataFrame, problem: str, remedy: str, decides: bool) -> Iterator[Defect]:  # noqa: FBT001
+def _as_defects(file: str, rows: pl.DataFrame, sentence: str, decides: bool) -> Iterator[Defect]:  # noqa: FBT001
     """The rows as defects; a row is known by what stands in its first column."""
     for row in rows.sort("line").iter_rows(named=True):
         said = {column: "(none)" if value is None else value for column, value in row.items()}
         subject = next(str(value) for column, value in said.items() if column != "line")
-        yield Defect(file, row["line"], subject, problem.format(**said), remedy, decides)
+        yield Defect(file, row["line"], subject, sentence.format(**said), decides)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 
-from pipeline.reference.registry_rules import FAR_FUTURE, FAR_PAST, PERSON
-
-Files = Mapping[str, pl.DataFrame]
+from pipeline.reference.registry_rules import DEEPEST_OWNERSHIP, FAR_FUTURE, FAR_PAST, PERSON, Files
 
 MAP_COLUMNS = (
     *("namespace", "organization", "country", "kind", "parent", "valid_from", "valid_to"),
     *("ultimate_owner", "ultimate_owner_country", "announced_owner_country", "legal_country"),
     *("evidence", "basis", "account_basis", "checked_on", "note"),
 )
-DEEPEST_OWNERSHIP = 6
-"""Owners above an organisation, at most."""
 
 
 def compile_map(files: Files) -> pl.DataFrame:
-    """The map with the columns of `MAP_COLUMNS`, in the order of the namespaces.
+    """The map with the `line` that names the account and the columns of `MAP_COLUMNS`, in the order of the namespaces.
 
     Organisations are placed by their seat on each day, and owned by who had closed the purchase by then.
     """
@@ -37,7 +31,7 @@ def compile_map(files: Files) -> pl.DataFrame:
     told = rows.join(files["organizations"].select("organization_id", "kind", "website"), "organization_id", "left")
     page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
     pieces = told.select(
-        *("namespace", "organization", "kind", "parent", "ultimate_owner"),
+        *("line", "namespace", "organization", "kind", "parent", "ultimate_owner"),
         pl.when(pl.col("begin") != FAR_PAST).then("begin").alias("valid_from"),
         pl.when(pl.col("end") != FAR_FUTURE).then("end").alias("valid_to"),
         country="country_seat",
@@ -53,9 +47,8 @@ def compile_map(files: Files) -> pl.DataFrame:
     persons = files["persons"].with_columns(
         kind=pl.lit(PERSON), organization="name", account_basis="basis", evidence=pl.coalesce("evidence", page)
     )
-    mapped = pl.concat([pieces, persons.drop("line", "name")], how="diagonal")
-    order = (pl.col("namespace").str.to_lowercase(), "namespace", "valid_from")
-    return merge_periods(mapped.select(MAP_COLUMNS).sort(*order, nulls_last=False))
+    mapped = pl.concat([pieces, persons.drop("name")], how="diagonal").select("line", *MAP_COLUMNS)
+    return merge_periods(mapped.sort(pl.col("namespace").str.to_lowercase(), "namespace", "valid_from"))
 
 
 def _periods(rows: pl.DataFrame, begin: str, end: str) -> pl.DataFrame:
@@ -119,11 +112,8 @@ def _topmost(rows: pl.DataFrame, owned: pl.DataFrame, name: str) -> pl.DataFrame
 
 def merge_periods(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a namespace that follow on one another and say the same of it as one row, in the order of the rows."""
-    said = [column for column in rows.columns if column not in {"valid_from", "valid_to"}]
-    follows = (pl.col("valid_from") == pl.col("valid_to").shift(1)) & (pl.struct(said) == pl.struct(said).shift(1))
+    said = pl.struct(pl.exclude("line", "valid_from", "valid_to"))
+    follows = (pl.col("valid_from") == pl.col("valid_to").shift(1)) & (said == said.shift(1))
     run = (~follows.fill_null(value=False)).cum_sum().alias("run")
-    return (
-        rows.group_by(run, maintain_order=True)
-        .agg(*(pl.col(column).first() for column in said), pl.col("valid_from").first(), pl.col("valid_to").last())
-        .select(rows.columns)
-    )
+    merged = rows.group_by(run, maintain_order=True).agg(pl.exclude("valid_to").first(), pl.col("valid_to").last())
+    return merged.select(rows.columns)

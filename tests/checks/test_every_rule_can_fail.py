@@ -110,6 +110,7 @@ REGISTRY: Mapping[str, tuple[Columns, Columns]] = {
     ),
     "parents_exist": ({"parent": ["B", None]}, {"parent": ["C", None]}),
     "evidence_is_an_address": ({}, {"evidence": ["https://a.example/about", "a.example"]}),
+    "evidence_is_not_refused": ({}, {"evidence": ["https://a.example/about", "https://grokipedia.com/b"]}),
     "basis_is_stated": ({}, {"basis": ["read", "heard"]}),
     "what_was_read_says_when": (
         {"basis": ["read", "well_known"], "checked_on": [APRIL, None]},

@@ -32,7 +32,7 @@ def test_a_defective_registry_is_told_line_by_line_and_exits_1(asked, sample, tm
     assert re.search(
         r"seats.csv, line \d+ \(01-ai\): country UK is not an ISO 3166-1 alpha-2 code: write", finished.stdout
     )
-    assert "defective: 1 defects" in finished.stdout
+    assert "defective: 1 defect\n" in finished.stdout
 
 
 def test_coverage_of_a_listing_and_of_the_months_is_printed_with_the_part_that_was_read(asked, sample, tmp_path):

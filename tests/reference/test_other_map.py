@@ -8,13 +8,9 @@ from pipeline.reference.registry import read_registry
 from tests.reference.invented import a_registry, organization, owner, seat
 
 
-def map_file(tmp_path, *lines, header="namespace,country"):
+def country_map(tmp_path, *lines, header="namespace,country"):
     path = tmp_path / "other.csv"
     path.write_text("\n".join([header, *lines]))
-    return path
-
-
-def read_country_map(path):
     return read_other(str(path), read_registry())
 
 
@@ -22,14 +18,18 @@ def placed(other):
     return dict(other.rows.select("namespace", "country").iter_rows())
 
 
-def test_countries_and_groups_are_understood_in_any_case_and_columns_beside_them_ignored(tmp_path):
-    lines = ["x,a,us", "x,b,CN", "x,c,EU", "x,d,International", "x,e,unaffiliated"]
-    other = read_country_map(map_file(tmp_path, *lines, header="note,namespace,country"))
-    assert placed(other) == {"a": "US", "b": "CN", "c": "eu", "d": "international", "e": None}
+def test_codes_names_and_groups_are_understood_in_any_case_and_columns_beside_them_ignored(tmp_path):
+    lines = ["x,a,us", "x,b,CN", "x,c,EU", "x,d,International", "x,e,unaffiliated", "x,f,south korea", "x,g,USA"]
+    other = country_map(tmp_path, *lines, header="note,namespace,country")
+    assert placed(other) == {"a": "US", "b": "CN", "c": "eu", "d": "international", "e": None, "f": "KR", "g": "US"}
 
 
-def test_only_the_groups_that_occur_are_given_with_their_countries(tmp_path):
-    groups = read_country_map(map_file(tmp_path, "a,eu")).groups
+def test_accounts_are_found_however_they_are_capitalised(tmp_path):
+    assert placed(country_map(tmp_path, "qwen,CN", "MistralAI,FR")) == {"Qwen": "CN", "mistralai": "FR"}
+
+
+def test_only_the_groups_that_occur_are_given_with_their_countries_of_today(tmp_path):
+    groups = country_map(tmp_path, "a,eu").groups
     assert set(groups["group"]) == {"eu"}
     assert {"FR", "DE"} <= set(groups["country"])
     assert "GB" not in set(groups["country"])
@@ -37,30 +37,26 @@ def test_only_the_groups_that_occur_are_given_with_their_countries(tmp_path):
 
 @pytest.mark.parametrize("written", ["", "unknown", "Other", "none"])
 def test_a_country_that_is_not_named_is_left_open(tmp_path, written):
-    other = read_country_map(map_file(tmp_path, f"a,{written}"))
+    other = country_map(tmp_path, f"a,{written}")
     assert (other.open, placed(other)) == (("a",), {})
 
 
 @pytest.mark.parametrize(
-    ("lines", "sentence"),
+    ("header", "lines", "sentence"),
     [
-        (["a,us", "b,narnia"], r"line 3: country narnia is neither an ISO 3166-1 alpha-2 code nor a group: write"),
-        (["a,us", "a,cn"], r"line 3: namespace a is named a second time: keep one of its rows"),
+        ("namespace,country", ["a,us", "b,narnia"], r"line 3: country narnia is neither an ISO 3166-1 country nor a"),
+        ("namespace,country", ["a,us", "a,cn"], r"line 3: namespace a is named a second time: keep one of its rows"),
+        ("namespace,region", ["a,us"], r"line 1 lacks the columns country: add them to the header"),
     ],
 )
-def test_what_cannot_be_understood_is_named_with_its_line(tmp_path, lines, sentence):
+def test_what_cannot_be_understood_is_named_with_its_line(tmp_path, header, lines, sentence):
     with pytest.raises(CensusError, match=sentence):
-        read_country_map(map_file(tmp_path, *lines))
+        country_map(tmp_path, *lines, header=header)
 
 
-def test_a_map_without_countries_is_refused(tmp_path):
-    with pytest.raises(CensusError, match=r"line 1 lacks the columns country: add them to the header"):
-        read_country_map(map_file(tmp_path, "a,us", header="namespace,region"))
-
-
-def under(tmp_path, variant, **files):
-    registry = under_variant(read_registry(a_registry(tmp_path, **files)), variant)
-    return dict(registry.organizations.select("namespace", "country").iter_rows())
+def test_what_is_neither_a_file_nor_a_variant_is_refused_with_the_variants():
+    with pytest.raises(CensusError, match=r"birthplace is neither a file nor a variant: choose one of head_office"):
+        read_other("birthplace", read_registry())
 
 
 UNIT = {
@@ -83,24 +79,15 @@ UNIT = {
         ("announced_owner", {"announced_on": "2025-01-01"}, "US"),
     ],
 )
-def test_a_variant_places_an_organisation_by_what_it_declares(tmp_path, variant, days, country):
-    registry = under_variant(
-        read_registry(a_registry(tmp_path, **UNIT, owners=[owner("unit", "buyer", **days)])), variant
-    )
-    last = registry.organizations.filter(namespace="unit").sort("valid_from", nulls_last=False)["country"][-1]
-    assert last == country
+def test_a_variant_places_an_organisation_by_what_it_declares_and_persons_nowhere(tmp_path, variant, days, country):
+    ours = read_registry(a_registry(tmp_path, **UNIT, owners=[owner("unit", "buyer", **days)]))
+    rows = under_variant(ours, variant).organizations.sort("valid_from", nulls_last=False)
+    assert rows.filter(namespace="unit")["country"][-1] == country
+    assert rows.filter(namespace="jane")["country"].to_list() == [None]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_no_variant_gives_a_person_a_country(tmp_path, variant):
-    assert under(tmp_path, variant, **UNIT)["jane"] is None
-
-
-def test_a_variant_is_a_map_like_any_other():
+def test_a_variant_is_a_map_like_any_other(variant):
     ours = read_registry()
-    assert read_other("head_office", ours).rows.equals(ours.organizations)
-
-
-def test_what_is_neither_a_file_nor_a_variant_is_refused_with_the_variants():
-    with pytest.raises(CensusError, match=r"birthplace is neither a file nor a variant: choose one of head_office"):
-        read_other("birthplace", read_registry())
+    assert read_other(variant, ours).rows.equals(under_variant(ours, variant).organizations)
+    assert (variant == "head_office") is read_other(variant, ours).rows.equals(ours.organizations)

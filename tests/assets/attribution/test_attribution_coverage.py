@@ -87,7 +87,6 @@ def test_a_month_of_the_hub_with_less_than_half_attributed_is_refused(attributed
 
 
 def test_a_month_of_few_accounts_is_somebodys_own_and_may_be_unmapped():
-    assert too_little(Months(coverage(0.0, 100.0, accounts=1))) == []
     assert too_little(Months(coverage(0.0, 100.0, accounts=FEW_ACCOUNTS // 2))) == []
 
 
@@ -123,37 +122,26 @@ def test_without_a_month_before_nothing_is_compared():
 def test_a_newly_large_unmapped_namespace_is_named():
     assert named(Months(models(newcomer=50.0, small=5.0), models(small=5.0))) == ["newcomer"]
     assert named(Months(models(grown=50.0), models(grown=5.0))) == ["grown"]
-
-
-def test_an_unmapped_namespace_that_was_large_before_is_not_new():
     assert named(Months(models(old=50.0), models(old=60.0))) == []
 
 
-def test_coverage_counts_models_and_downloads_by_rule():
-    downloads = pl.LazyFrame({"month": date(2025, 8, 1), "hub_id": ["1", "2", "3"], "downloads": [60.0, 30.0, 10.0]})
+def test_coverage_counts_by_rule_and_names_the_unmapped_with_their_share():
+    rows = [
+        ("known", "registry", 60.0),
+        ("small", "unmapped", 10.0),
+        ("big", "unmapped", 10.0),
+        (None, "unmapped", 20.0),
+    ]
+    names, methods, amounts = zip(*rows, strict=True)
+    hub_ids = ["1", "2", "3", "4"]
+    downloads = pl.LazyFrame({"month": date(2025, 8, 1), "hub_id": hub_ids, "downloads": amounts})
     attribution = pl.LazyFrame(
-        {
-            "hub_id": ["1", "2", "3"],
-            "method": ["registry", "registry", "unmapped"],
-            "kind": ["company"] * 2 + ["unmapped"],
-        }
+        {"hub_id": hub_ids, "namespace": names, "model_id": "big", "method": methods, "kind": methods}
     )
     covered = coverage_of(downloads, attribution).collect().sort("method")
     assert covered.select("method", "models", "downloads", "share_of_downloads").rows() == [
-        ("registry", 2, 90.0, 0.9),
-        ("unmapped", 1, 10.0, 0.1),
+        ("registry", 1, 60.0, 0.6),
+        ("unmapped", 3, 40.0, 0.4),
     ]
-
-
-def test_unmapped_namespaces_are_told_with_their_share():
-    downloads = pl.LazyFrame({"hub_id": ["1", "2", "3", "4"], "downloads": [60.0, 10.0, 10.0, 20.0]})
-    attribution = pl.LazyFrame(
-        {
-            "hub_id": ["1", "2", "3", "4"],
-            "namespace": ["known", "small", "big", "big"],
-            "model_id": ["known/a", "small/a", "big/a", "big/b"],
-            "method": ["registry", "unmapped", "unmapped", "unmapped"],
-        }
-    )
     found = unmapped_namespaces(downloads, attribution).sort("namespace").collect()
     assert found.rows() == [("big", 2, 30.0, 0.3), ("small", 1, 10.0, 0.1)]

@@ -1,15 +1,18 @@
-"""From a repository to its developer, by the rules in their order."""
+"""From a repository to its developer, by the rules in their order, and what developers make of their own models."""
 
 from datetime import date
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from assets.attribution.developers import attribute
+from assets.attribution.developers import attribute, first_party
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.root_attribution import all_roots
 from pipeline.reference.registry import read_registry
+from tests.assets.lineage.scenarios import lineage_of, snapshot
 from tests.checks.sound import faults_of
 
 AUGUST = date(2025, 8, 1)
@@ -37,37 +40,25 @@ def developer_of(model_id, *rows, month=AUGUST):
     return attributed.collect().row(0, named=True)
 
 
-def test_the_registrys_row_for_the_namespace_decides():
-    found = developer_of("Qwen/model", QWEN)
-    assert (found["organization"], found["country"], found["kind"]) == ("Alibaba", "CN", "company")
-    assert (found["method"], found["registry_row"]) == ("registry", "Qwen since ever")
-
-
-def test_the_namespace_must_match_to_the_letter():
-    assert developer_of("qwen/model", QWEN)["method"] == "unmapped"
-
-
-def test_a_model_without_a_namespace_is_found_by_its_name():
-    found = developer_of("bert-base-uncased", QWEN)
-    assert (found["country"], found["method"]) == ("US", "canonical_models")
-
-
-def test_a_persons_account_is_unaffiliated_whatever_it_is_called():
-    found = developer_of("jane/model", QWEN)
-    assert (found["organization"], found["country"], found["kind"]) == ("unaffiliated", "unaffiliated", "individual")
-    assert found["method"] == "account"
-
-
-def test_a_person_in_the_registry_is_given_no_country():
+@pytest.mark.parametrize(
+    ("model_id", "organization", "country", "kind", "method", "row"),
+    [
+        ("Qwen/model", "Alibaba", "CN", "company", "registry", "Qwen since ever"),
+        ("bert-base-uncased", "Google", "US", "company", "canonical_models", "bert-base-uncased since ever"),
+        ("jane/model", "unaffiliated", "unaffiliated", "individual", "account", None),
+        ("TheBloke/model", "unaffiliated", "unaffiliated", "individual", "registry", "TheBloke since ever"),
+        ("qwen/the-namespace-must-match-to-the-letter", *["unmapped"] * 4, None),
+        ("some-lab/an-organisation", *["unmapped"] * 4, None),
+        ("never-asked/model", *["unmapped"] * 4, None),
+        ("a-name-without-namespace", *["unmapped"] * 4, None),
+    ],
+)
+def test_the_first_rule_that_knows_the_developer_decides(model_id, organization, country, kind, method, row):
     person = {"namespace": "TheBloke", "organization": "TheBloke", "kind": "individual"}
-    found = developer_of("TheBloke/model", person)
-    assert (found["country"], found["organization"], found["method"]) == ("unaffiliated", "unaffiliated", "registry")
-
-
-@pytest.mark.parametrize("model_id", ["some-lab/model", "never-asked/model", "a-name-without-namespace"])
-def test_everything_else_is_unmapped(model_id):
-    found = developer_of(model_id, QWEN)
-    assert found["organization"] == found["country"] == found["kind"] == found["method"] == "unmapped"
+    found = developer_of(model_id, QWEN, person)
+    assert [found[name] for name in ("organization", "country", "kind", "method", "registry_row")] == [
+        *(organization, country, kind, method, row)
+    ]
 
 
 MOVED = (
@@ -116,3 +107,65 @@ def test_every_kind_of_developer_is_as_declared():
 
 def test_our_registry_is_as_declared():
     assert faults_of(ORGANIZATIONS, read_registry().organizations) == []
+
+
+OWN = {"a": "Alpha", "alpha-labs": "Alpha", "b": "Beta"}
+NOT_KNOWN = {"c": "unmapped", "d": "unmapped"}
+PERSONS = {"c": "unaffiliated", "d": "unaffiliated"}
+
+
+def attributed(names, key, owners):
+    """Whose each name is; `owners` by namespace, whoever is not there is unmapped."""
+    namespaces = [name.split("/")[0] if "/" in name else None for name in names]
+    organizations = [owners.get(namespace, "unmapped") for namespace in namespaces]
+    schema = dict.fromkeys((key, "namespace", "organization"), pl.String)
+    return pl.LazyFrame({key: names, "namespace": namespaces, "organization": organizations}, schema=schema)
+
+
+def is_first_party(child, parents, owners, listed=()):
+    tables = lineage_of(snapshot(*({"name": name} for name in listed), {"name": child, "card": parents}))
+    found = first_party(
+        tables["derivations"].lazy(),
+        attributed([*listed, child], "model_id", owners),
+        attributed([name for name in parents if name not in listed], "root_model_id", owners),
+    )
+    (row,) = found.collect().rows()
+    assert row[0] == f"id:{child}"
+    return row[1]
+
+
+@pytest.mark.parametrize(
+    ("child", "parents", "owners", "own"),
+    [
+        ("alpha-labs/tune", ["a/base"], OWN, True),
+        ("b/tune", ["a/base"], OWN, False),
+        ("b/tune", ["a/base", "b/other"], OWN, False),
+        ("alpha-labs/tune", ["a/base", "a/gone"], OWN, True),
+        ("c/tune", ["c/gone"], {}, True),
+        ("c/tune", ["c/gone", "d/gone"], {}, False),
+        ("c/tune", ["d/gone"], NOT_KNOWN, False),
+        ("c/tune", ["c/gone"], PERSONS, True),
+        ("c/tune", ["d/gone"], PERSONS, False),
+        ("Alpha/tune", ["a/base"], OWN, False),
+        ("tune-without-namespace", ["base-without-namespace"], {}, False),
+    ],
+)
+def test_first_party_means_all_parents_are_ones_own(child, parents, owners, own):
+    assert is_first_party(child, parents, owners, listed=["a/base"]) is own
+
+
+NAMES = st.sampled_from([f"{namespace}/{model}" for namespace in "abcd" for model in "xy"])
+OWNERS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["One", "Two", "unmapped", "unaffiliated"]))
+
+
+@given(NAMES, st.sets(NAMES, min_size=1), OWNERS)
+def test_it_does_not_matter_which_parents_are_listed(child, parents, owners):
+    def developer(name):
+        organization = owners.get(name[0], "unmapped")
+        return name[0] if organization in ("unmapped", "unaffiliated") else organization
+
+    parents -= {child}
+    if parents:
+        own = all(developer(parent) == developer(child) for parent in parents)
+        for listed in ([], sorted(parents)):
+            assert is_first_party(child, sorted(parents), owners, listed) is own

@@ -33,24 +33,14 @@ def listing(**downloads):
 REGISTRY = registry(row("a", "FR"), row("b", "US", "well_known"), row("p", None))
 
 
-def test_coverage_tells_what_was_read_from_what_is_well_known_and_what_is_not_there():
-    standing = review.listing_standing(listing(a=60.0, b=30.0, x=10.0), REGISTRY)
-    covered = review.coverage_by_standing(standing)
-    assert covered.select("standing", "namespaces", "downloads", "share").rows() == [
-        ("read", 1, 60.0, 0.6),
-        ("well_known", 1, 30.0, 0.3),
-        ("not in the registry", 1, 10.0, 0.1),
+def test_what_namespaces_rest_on_is_told_the_largest_first_and_which_hold_95_percent():
+    ranked = review.ranked(review.listing_standing(listing(x=5.0, a=60.0, b=30.0, p=5.0, idle=0.0), REGISTRY))
+    assert ranked.select("namespace", "standing", "share", "is_large").rows() == [
+        ("a", "read", 0.6, True),
+        ("b", "well_known", 0.3, True),
+        ("p", "read", 0.05, True),
+        ("x", "not in the registry", 0.05, False),
     ]
-
-
-def test_the_largest_namespaces_are_those_that_are_needed_to_hold_95_percent():
-    standing = review.listing_standing(listing(a=60.0, b=35.0, p=5.0), REGISTRY)
-    assert review.largest_namespaces(standing).rows() == [("june", 2, 1)]
-
-
-def test_what_has_no_row_is_ranked_by_downloads():
-    standing = review.listing_standing(listing(a=60.0, x=10.0, y=30.0, idle=0.0), REGISTRY)
-    assert review.largest_without_a_row(standing, 10).select("namespace", "share").rows() == [("y", 0.3), ("x", 0.1)]
 
 
 def month():

@@ -13,7 +13,6 @@ from assets.listings.model_downloads import MonthBasis, Populations, downloads_o
 from assets.listings.month_reconciliation import KnownOfMonth, whole_month
 from assets.listings.opening_counters import counters_at_opening
 from pipeline.months import closing_of, opening_of
-from pipeline.reference.flagged import FlaggedModels
 
 AUGUST = date(2025, 8, 1)
 LONG_AGO = datetime(2023, 1, 1, tzinfo=UTC)
@@ -60,8 +59,7 @@ def measure(closing, opening, *, closed_at=None, opened_at=None, further=(), fla
     counters = counters_at(closing_of(AUGUST), snapshot, further).counters
     opened = counters_at_opening(before.select(CLOSING_COUNTERS.schema.names()), snapshot, AUGUST)
     basis = month_basis(AUGUST, counters, opened)
-    namespaces = tuple(name.removesuffix("/*") for name in flagged if name.endswith("/*"))
-    populations = Populations(["text-generation"], FlaggedModels(tuple(flagged), namespaces))
+    populations = Populations(["text-generation"], list(flagged))
     rows = downloads_of_models(basis, counters, opened, populations)
     by_case = reconciled(basis, rows, counters, opened).collect()
     [whole] = whole_month(by_case, rows, counters, opened, KnownOfMonth(incidents, plausible)).to_dicts()

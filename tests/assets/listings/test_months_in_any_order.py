@@ -14,7 +14,7 @@ from assets.listings.opening_counters import OPENING_COUNTERS, closing_counters_
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
-from pipeline.reference.flagged import flagged_models
+from pipeline.reference.incidents import flagged_models
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource

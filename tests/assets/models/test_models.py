@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
-from pipeline.reference.attributes import attribute_words
+from pipeline.reference.lists import attribute_words
 from tests.assets.models.scenario import models, on
 
 READINGS = {
