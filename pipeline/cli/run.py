@@ -203,9 +203,13 @@ def _one_line(outcome: RunOutcome) -> str:
 
 def _problems(outcomes: list[RunOutcome]) -> Iterator[str]:
     for outcome in outcomes:
+        alike: dict[tuple[str, str, str], list[str]] = {}
         for check in outcome.failed_checks:
             kind = "warning" if check.severity == "WARN" else "error"
-            yield f"{kind}: {_name(outcome)} {check.table} {check.check}: {check.finding}"
+            alike.setdefault((kind, check.check, check.finding), []).append(check.table)
+        for (kind, name, finding), tables in alike.items():
+            others = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
+            yield f"{kind}: {_name(outcome)} {tables[0]}{others} {name}: {finding}"
         for failure in outcome.failures:
             yield f"failed: {_name(outcome)} {failure}"
 
