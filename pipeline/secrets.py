@@ -13,6 +13,8 @@ SECRETS = (
     "CENSUS_ALERT_WEBHOOK",
     "CENSUS_DATABASE_PASSWORD",
     "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "PGPASSWORD",
 )
 """Settings that are secret as a whole."""
 ADDRESSES = (
