@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from pipeline.checks.evaluations import last_evaluations
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.orchestration.alerts import Alert, AlertsResource, post
@@ -163,6 +164,17 @@ def test_a_warning_that_went_away_is_news_when_it_comes_back(instance, receiver)
     for passed in (False, True, False):
         sensed(failed_check_alert, instance, month_run(instance, warning=passed))
     assert len(receiver.texts) == 2
+
+
+def test_a_check_that_a_failed_run_did_not_come_to_keeps_what_it_found_before(instance):
+    drift = dg.AssetCheckKey(dg.AssetKey("listing"), "drift")
+    assert last_evaluations(instance, [drift], date(2025, 3, 1)) == {}
+    month_run(instance, step_fails=True)
+    assert last_evaluations(instance, [drift], date(2025, 3, 1)) == {}
+    month_run(instance, warning=False)
+    month_run(instance, step_fails=True)
+    assert not last_evaluations(instance, [drift], date(2025, 3, 1))[drift].passed
+    assert last_evaluations(instance, [drift], date(2025, 4, 1)) == {}
 
 
 def test_a_green_run_is_not_told(instance, receiver):

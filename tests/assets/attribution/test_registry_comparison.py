@@ -4,10 +4,10 @@ from datetime import date
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
-from assets.attribution.organizations import ORGANIZATIONS
-from assets.attribution.registry_comparison import headline_under, year_of
+from assets.attribution.registry_command import registry
 from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
@@ -15,12 +15,9 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, months_between
 from pipeline.publish.manifest import MONTH_MANIFEST
-from pipeline.reference.other_map import CountryMap
-from pipeline.schema.shares import POPULATIONS
 
 JULY = date(2025, 7, 1)
 COMPLETE = months_between(add_months(JULY, -11), JULY)
-POPULATION = {population.name: population for population in POPULATIONS}
 OURS = {"lab": "CN", "firm": "US", "nobody": "unmapped"}
 
 
@@ -28,9 +25,9 @@ def rows(table, *given):
     return pl.LazyFrame([dict.fromkeys(table.schema) | row for row in given], schema=table.schema)
 
 
-def lake_of(folder, months, sources=("hub_stats",)):
+def make_lake(folder, months, sources=("hub_stats",)):
     """Months of 60 downloads of a lab, 30 of a firm and 10 of nobody known, and as many that are not counted."""
-    lake = Lake(str(folder))
+    lake = Lake(str(folder / "lake"))
     for place, month in enumerate(months):
         of_month = {"month": month, "hub_id": "m", "basis": "all_time_delta"}
         models = [
@@ -47,84 +44,102 @@ def lake_of(folder, months, sources=("hub_stats",)):
             )
         lake.write(HUB_ACCOUNTS, month, rows(HUB_ACCOUNTS))
         lake.write(MONTH_MANIFEST, month, rows(MONTH_MANIFEST, {"month": month}))
-    return lake
 
 
-def country_map(name, *, has_periods=True, **countries):
-    placed = [
-        {"namespace": namespace, "organization": namespace, "country": country, "kind": "company"}
-        for namespace, country in countries.items()
-    ]
-    none = pl.DataFrame(
-        schema={"model_id": pl.String, "organization": pl.String, "country": pl.String, "kind": pl.String}
+@pytest.fixture
+def compare(tmp_path, monkeypatch):
+    """What is said of the headline of these months under other maps, each by its name with a country a namespace."""
+    monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
+    ours = tmp_path / "ours.csv"
+    ours.write_text(
+        "namespace,organization,country,kind,parent,valid_from,valid_to,basis\n"
+        "lab,Lab,CN,company,,,,stated\nfirm,Firm,US,company,,,,stated\n"
     )
-    groups = pl.DataFrame(schema={"group": pl.String, "country": pl.String})
-    return CountryMap(name, rows(ORGANIZATIONS, *placed).collect(), none, groups, has_periods=has_periods)
+
+    def compared(months, *asked, sources=("hub_stats",), **maps):
+        make_lake(tmp_path, months, sources)
+        for name, places in maps.items():
+            rows = "".join(f"{namespace},{country}\n" for namespace, country in places.items())
+            (tmp_path / name).write_text(f"namespace,country\n{rows}")
+        arguments = ["compare", "--registry", ours, *(tmp_path / name for name in maps), *asked]
+        answer = CliRunner().invoke(registry, list(map(str, arguments)))
+        if answer.exception:
+            raise answer.exception
+        text = answer.output.replace(f"{tmp_path}/", "")
+        return text[text.find("Share of model downloads by country") :].splitlines(), text
+
+    return compared
 
 
-def test_one_other_map_stands_beside_ours_with_what_both_are_of(tmp_path):
-    year = year_of(lake_of(tmp_path, COMPLETE), None, POPULATION["new_unflagged"])
-    said = list(headline_under([country_map("theirs.csv", has_periods=False, lab="US", nobody="FR")], year))
-    assert said == [
-        "Share of model downloads by country, under our registry and under other maps",
-        "  period       2024-08 to 2025-07 (trailing_12_months)",
-        "  population   new_unflagged: models at most 365 days old at each month's close, without flagged traffic",
-        "  attribution  uploader: the account that published the repository",
-        "  denominator  1,200 downloads, nothing left out",
-        "  basis        differences of cumulative counters",
-        "  coverage     90.00% of it attributed here, 70.00% under the other map",
-        "  source       hub_stats",
-        "  theirs.csv: applied to every month as it stands",
-        "",
-        "                                                  ours  theirs  difference",
-        "  China                                         60.00%   0.00%    -60.00%",
-        "  United States                                 30.00%  60.00%    +30.00%",
-        "  Unmapped (organisations not in the registry)  10.00%  30.00%    +20.00%",
-        "  France                                         0.00%  10.00%    +10.00%",
+def test_one_other_map_stands_beside_ours_with_what_both_are_of(compare):
+    said, _ = compare(COMPLETE, "--population", "new_unflagged", theirs={"lab": "US", "nobody": "FR"})
+    assert [line.split(None, 1) for line in said[1:8]] == [
+        ["period", "2024-08 to 2025-07 (trailing_12_months)"],
+        ["population", "new_unflagged: models at most 365 days old at each month's close, without flagged traffic"],
+        ["attribution", "uploader: the account that published the repository"],
+        ["denominator", "1,200 downloads, nothing left out"],
+        ["basis", "differences of cumulative counters"],
+        ["coverage", "90.00% of it attributed here, 70.00% under the other map"],
+        ["source", "hub_stats"],
+    ]
+    assert said[8:10] == ["  theirs: applied to every month as it stands", ""]
+    assert [line.split() for line in said[10:]] == [
+        ["ours", "theirs", "difference"],
+        ["China", "60.00%", "0.00%", "-60.00%"],
+        ["United", "States", "30.00%", "60.00%", "+30.00%"],
+        ["Unmapped", "(organisations", "not", "in", "the", "registry)", "10.00%", "30.00%", "+20.00%"],
+        ["France", "0.00%", "10.00%", "+10.00%"],
     ]
 
 
-def test_several_maps_stand_side_by_side_with_what_each_moves(tmp_path):
-    year = year_of(lake_of(tmp_path, COMPLETE[:2], ("sample", "hub (synthetic)")), None, POPULATION["all"])
-    maps = [country_map("legal_seat", lab="KY", firm="US"), country_map("other", lab="CN", firm="CN", nobody="CN")]
-    said = list(headline_under(maps, year))
-    assert said[0].startswith("SYNTHETIC SAMPLE, not the real Hub. Share of model downloads")
-    assert said[1] == "  period       2024-08 to 2024-09 (trailing_12_months, INCOMPLETE: 2 months only)"
-    assert said[4] == "  denominator  600 downloads, nothing left out"
-    assert said[7] == "  source       2024-08: sample; 2024-09: hub (synthetic)"
-    assert said[8:11] == [
+def test_several_maps_stand_side_by_side_with_what_each_moves(compare):
+    maps = {"one": {"lab": "KY", "firm": "US"}, "two": {"lab": "CN", "firm": "CN", "nobody": "CN"}}
+    asked = ("legal_seat", "--population", "all")
+    said, text = compare(COMPLETE[:2], *asked, sources=("sample", "hub (synthetic)"), **maps)
+    assert "SYNTHETIC SAMPLE, not the real Hub. Share of model downloads" in text
+    assert said[1].split(None, 1)[1] == "2024-08 to 2024-09 (trailing_12_months, INCOMPLETE: 2 months only)"
+    assert said[4].split(None, 1)[1] == "600 downloads, nothing left out"
+    assert said[7].split(None, 1)[1] == "2024-08: sample; 2024-09: hub (synthetic)"
+    assert said[8:12] == [
+        "  one: applied to every month as it stands",
+        "  two: applied to every month as it stands",
         "  legal_seat: by the register of companies, where it is known, as it was in each month",
-        "  other: as it was in each month",
         "",
     ]
-    assert [line.split() for line in said[11:]] == [
-        ["ours", "legal_seat", "other"],
-        ["China", "60.00%", "-60.00%", "+40.00%"],
-        ["United", "States", "30.00%", "+0.00%", "-30.00%"],
-        ["Unmapped", "(organisations", "not", "in", "the", "registry)", "10.00%", "+0.00%", "-10.00%"],
-        ["Cayman", "Islands", "0.00%", "+60.00%", "+0.00%"],
+    assert [line.split() for line in said[12:]] == [
+        ["ours", "one", "two", "legal_seat"],
+        ["China", "60.00%", "-60.00%", "+40.00%", "+0.00%"],
+        ["United", "States", "30.00%", "+0.00%", "-30.00%", "+0.00%"],
+        ["Unmapped", "(organisations", "not", "in", "the", "registry)", "10.00%", "+0.00%", "-10.00%", "+0.00%"],
+        ["Cayman", "Islands", "0.00%", "+60.00%", "+0.00%", "+0.00%"],
     ]
 
 
-@pytest.mark.parametrize(("population", "denominator"), [("all", 3600), ("new", 2400), ("all_unflagged", 2400)])
-def test_what_a_population_leaves_out_is_not_counted(tmp_path, population, denominator):
-    year = year_of(lake_of(tmp_path, COMPLETE), JULY, POPULATION[population])
-    assert f"  denominator  {denominator:,} downloads, nothing left out" in headline_under([country_map("other")], year)
+@pytest.mark.parametrize(("population", "denominator"), [("all", 300), ("new", 200), ("all_unflagged", 200)])
+def test_what_a_population_leaves_out_is_not_counted(compare, population, denominator):
+    said, _ = compare([JULY], "--population", population, theirs={"lab": "US"})
+    assert said[4].split()[1] == str(denominator)
 
 
-def test_the_year_is_the_latest_complete_one_else_the_latest_or_the_one_asked_for(tmp_path):
-    lake = lake_of(tmp_path, [add_months(JULY, -13), add_months(JULY, -12), *COMPLETE, add_months(JULY, 2)])
-    assert year_of(lake, None, POPULATION["all"]).months == COMPLETE
-    assert year_of(lake, add_months(JULY, 2), POPULATION["all"]).months == [*COMPLETE[2:], add_months(JULY, 2)]
-    assert year_of(lake, add_months(JULY, -12), POPULATION["all"]).months == [
-        add_months(JULY, -13),
-        add_months(JULY, -12),
-    ]
+@pytest.mark.parametrize(
+    ("months", "asked", "named"),
+    [
+        ([-13, -12, *range(-11, 1), 2], [], "2024-08 to 2025-07 (trailing_12_months)"),
+        (
+            [-13, -12, *range(-11, 1), 2],
+            ["--last-month", "2025-09"],
+            "2024-10 to 2025-07, 2025-09 (trailing_12_months,",
+        ),
+        ([-13, -12, -11], ["--last-month", "2024-07"], "2024-06 to 2024-07 (trailing_12_months,"),
+        ([*range(-10, 1)], [], "2024-09 to 2025-07 (trailing_12_months, INCOMPLETE: 11 months only)"),
+    ],
+)
+def test_the_year_is_the_latest_complete_one_else_the_latest_or_the_one_asked_for(compare, months, asked, named):
+    said, _ = compare([add_months(JULY, place) for place in months], *asked, theirs={"lab": "US"})
+    assert said[1].split(None, 1)[1].startswith(named)
+
+
+def test_a_year_whose_last_month_is_not_there_is_refused_and_an_empty_lake_is_said(compare):
+    assert "the lake has none, run `census run` first" in compare([], theirs={"lab": "US"})[1]
     with pytest.raises(CensusError, match="does not hold 2025-08 whole"):
-        year_of(lake, add_months(JULY, 1), POPULATION["all"])
-
-
-def test_of_no_complete_year_the_latest_month_ends_it(tmp_path):
-    assert year_of(lake_of(tmp_path, COMPLETE[1:]), None, POPULATION["all"]).months == COMPLETE[1:]
-    with pytest.raises(CensusError, match="has no months"):
-        year_of(Lake(str(tmp_path / "empty")), None, POPULATION["all"])
+        compare([JULY], "--last-month", "2025-08", theirs={"lab": "US"})
