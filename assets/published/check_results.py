@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.columns import MONTH
 from assets.shares.periods import OF_MONTH
-from pipeline.checks.evaluations import check_keys, last_evaluations
+from pipeline.checks.asset_checks import check_keys, last_evaluations
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedMonths, PublishedTable
 

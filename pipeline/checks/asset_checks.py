@@ -5,15 +5,20 @@ check. What does not belong here: what is checked (see the tables) and how (see 
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from itertools import dropwhile
+from typing import Any, cast
 
 import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter  # Dagster has no public name for this one and the next
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 
 from pipeline.checks.declared import Check, declared_checks
 from pipeline.checks.evaluate import Result, evaluate
-from pipeline.checks.evaluations import last_evaluations
 from pipeline.checks.frames import LakeFrames, checks_of_change, tables_read
 from pipeline.checks.thresholds import Thresholds, with_thresholds
 from pipeline.lake.store import Lake
@@ -24,6 +29,8 @@ from pipeline.wording import counted
 COMPARED_WITH = "compared_with"
 """In the metadata of a check that was judged when its month was published: the file of the month before."""
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
+RUNS_LOOKED_AT = 50
+EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
 def build_asset_checks(
@@ -161,3 +168,46 @@ def _shown(result: Result, declared: str) -> dict[str, Any]:
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | None:
     """The rows as a table, which shows its cells as text, so that untrusted input is never rendered."""
     return dg.MetadataValue.table([dg.TableRecord(row) for row in rows]) if rows else None
+
+
+def check_keys(tables: Iterable[Table]) -> list[dg.AssetCheckKey]:
+    """The checks of the tables."""
+    return [
+        dg.AssetCheckKey(dg.AssetKey(table.path.split("/")), check.name)
+        for table in tables
+        for check in declared_checks(table)
+    ]
+
+
+def last_evaluations(
+    instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey], month: date | None
+) -> Mapping[dg.AssetCheckKey, dg.AssetCheckEvaluation]:
+    """The last evaluation of each of the checks that ever looked at the month."""
+    storage = instance.event_log_storage
+    records = storage.get_latest_asset_check_execution_by_key(list(checks), _partition(month))
+    found = {}
+    for check, record in records.items():
+        # A run that was to evaluate it may not have come to that.
+        if last := record if record.status in EVALUATED else next(_history(instance, check, month), None):
+            found[check] = cast("dg.AssetCheckEvaluation", last.evaluation)
+    return found
+
+
+def passed_before(instance: dg.DagsterInstance, check: dg.AssetCheckKey, month: date | None, run_id: str) -> bool:
+    """Whether the check passed the last time that it looked at the month before this run, or never had."""
+    until_run = dropwhile(lambda record: record.run_id != run_id, _history(instance, check, month))
+    before = next((record for record in until_run if record.run_id != run_id), None)
+    return before is None or before.status == AssetCheckExecutionRecordStatus.SUCCEEDED
+
+
+def _history(
+    instance: dg.DagsterInstance, check: dg.AssetCheckKey, month: date | None
+) -> Iterator[AssetCheckExecutionRecord]:
+    """The latest evaluations, newest first."""
+    yield from instance.event_log_storage.get_asset_check_execution_history(
+        check, RUNS_LOOKED_AT, status=EVALUATED, partition_filter=_partition(month)
+    )
+
+
+def _partition(month: date | None) -> PartitionKeyFilter:
+    return PartitionKeyFilter(key=month.isoformat() if month else None)

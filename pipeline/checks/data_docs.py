@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.checks.declared import Bounds
-from pipeline.checks.evaluate import Result, evaluate
+from pipeline.checks.evaluate import Result, evaluate, validate
 from pipeline.checks.frames import LakeFrames
-from pipeline.checks.suite import validate
 from pipeline.lake.store import Lake
 from pipeline.schema.declaration import Table
 

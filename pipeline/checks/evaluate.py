@@ -1,26 +1,39 @@
 """Evaluating a table: every declared check gets a result, and a check that cannot be run has failed.
 
 Each becomes one row of numbers, which is counted lazily however large the table is (all constraints of a table in one
-pass over it), and Great Expectations validates these numbers.
+pass over it), and Great Expectations validates these numbers. It is imported inside functions, because importing it
+takes seconds and memory that only a running check should pay. Its context is ephemeral: nothing is stored or sent.
 """
 
 from __future__ import annotations
 
+import logging
+import math
+import os
+import warnings
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
-from functools import partial
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
 from pipeline.checks.declared import Bounds, Check, Constraint, declared_checks
-from pipeline.checks.samples import MOST_ROWS, Cell, inert, sample
-from pipeline.checks.suite import answers_of, validate
 from pipeline.schema.declaration import Measure, MonthAbsentError, Rule, Table, TableFrames
+from pipeline.text import plain
 from pipeline.wording import counted
 
-MOST_CHARACTERS_OF_AN_ERROR = 2_000
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuiteValidationResult
+    from great_expectations.core.batch_definition import BatchDefinition
+
+MOST_ROWS, MOST_CHARACTERS, MOST_CHARACTERS_OF_AN_ERROR = 20, 200, 2_000
+"""Of what is shown of offending rows and errors."""
+LARGEST_EXACT_NUMBER = 2**53
+"""Beyond it a browser would show a number that is not the one stored."""
+Cell = str | int | float | bool | None
 Numbers = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -232,3 +245,82 @@ def _rows_that_break(broken: Sequence[Constraint], key: tuple[str, ...], stored:
         return offending.sort(*by, "value").head(max(1, MOST_ROWS // len(broken)))
 
     return pl.concat([rows_of(constraint) for constraint in broken])
+
+
+def sample(offending: pl.LazyFrame) -> list[dict[str, Cell]]:
+    """The first offending rows as they may be shown: few, short, and inert, as they hold untrusted input."""
+    rows = offending.head(MOST_ROWS).collect(engine="streaming")
+    return [{name: _cell(value) for name, value in row.items()} for row in rows.iter_rows(named=True)]
+
+
+def inert(text: str, most_characters: int = MOST_CHARACTERS) -> str:
+    """The text cut to a length, with everything escaped that does not print: controls, line breaks, turned text."""
+    cut = text if len(text) <= most_characters else f"{text[: most_characters - 1]}…"
+    return plain(cut)
+
+
+def _cell(value: object) -> Cell:
+    match value:
+        case None | bool():
+            return value
+        case int():
+            return value if abs(value) <= LARGEST_EXACT_NUMBER else str(value)
+        case float() | Decimal():
+            return float(value) if math.isfinite(value) else str(value)
+        case date():
+            return value.isoformat()
+        case _:
+            return inert(str(value))
+
+
+def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValidationResult:
+    """Great Expectations' report on numbers and the bounds that they must lie in, by name."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    # Some of its modules set the level of their own loggers, so that only the switch for all of them is heard.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _validated(numbers)
+    finally:
+        logging.disable(disabled)
+
+
+def answers_of(report: ExpectationSuiteValidationResult) -> dict[str, bool]:
+    """Whether each number lies within its bounds; one of which that could not be said does not."""
+    configurations = ((result.expectation_config, result) for result in report.results)
+    return {asked.kwargs["column"]: bool(result.success) for asked, result in configurations if asked is not None}
+
+
+def _validated(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValidationResult:
+    import great_expectations as gx  # noqa: PLC0415 - see above
+    import pandas as pd  # noqa: PLC0415 - see above
+    from great_expectations.expectations.core.expect_column_max_to_be_between import (  # noqa: PLC0415
+        ExpectColumnMaxToBeBetween,
+    )
+
+    # As an object, a whole number of any size stays exact. Of the only row the maximum is the value, and needs a third
+    # of the metrics that a judgement of rows needs.
+    row = pd.DataFrame({name: pd.Series([number], dtype=object) for name, (number, _) in numbers.items()})
+    expectations = [
+        ExpectColumnMaxToBeBetween(column=name, min_value=bounds.minimum, max_value=bounds.maximum)
+        for name, (_, bounds) in numbers.items()
+    ]
+    batch = _rows().get_batch({"dataframe": row})
+    return batch.validate(gx.ExpectationSuite("declared", expectations=expectations))
+
+
+@cache
+def _rows() -> BatchDefinition[Any]:
+    """What a frame is handed to. One for the process: each context made costs more than most validations.
+
+    It holds on to the last frame only, since every frame is the same batch to it.
+    """
+    import great_expectations as gx  # noqa: PLC0415 - see above
+    from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("checked").add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("whole")

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.checks.evaluations import check_keys, last_evaluations
+from pipeline.checks.asset_checks import check_keys, last_evaluations
 from pipeline.errors import CensusError
 from pipeline.orchestration.runs import latest_runs, report_of
 from pipeline.schema.catalogue import Catalogue

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.checks.evaluations import check_keys, last_evaluations
+from pipeline.checks.asset_checks import check_keys, last_evaluations
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake

@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 from polars import selectors
 
-from pipeline.checks.samples import sample
+from pipeline.checks.evaluate import sample
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.schema.catalogue import Catalogue

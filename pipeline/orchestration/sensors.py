@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline import settings
-from pipeline.checks.evaluations import passed_before
+from pipeline.checks.asset_checks import passed_before
 from pipeline.lake.store import Lake
 from pipeline.orchestration.alerts import Alert, AlertsResource
 from pipeline.orchestration.freshness import month_due

@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from pipeline.checks.evaluations import last_evaluations
+from pipeline.checks.asset_checks import last_evaluations
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.orchestration.alerts import Alert, AlertsResource, post
