@@ -14,11 +14,11 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -44,7 +44,6 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST_BODY_BYTES = 64 * 2**20
 """More than any answer takes that is read into memory, but for parts of files: a page of models has some 5 MB."""
 RANGE = re.compile(r"bytes=(\d+)-(\d+)")
-MOST_REDIRECTS = 20
 SYNTHETIC_HEADER = "X-Synthetic-Hub"
 """By which our own local Hub says in every answer that nothing in it was measured."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -57,50 +56,23 @@ _synthetic: set[tuple[str, str]] = set()
 class _Session(httpx2.Client):
     """The session of `huggingface_hub`: nothing larger than `LARGEST_BODY_BYTES` is unpacked into memory."""
 
-    def send(
-        self,
-        request: httpx2.Request,
-        *,
-        stream: bool = False,
-        follow_redirects: Any = httpx2.USE_CLIENT_DEFAULT,
-        **options: Any,
-    ) -> httpx2.Response:
-        """Sends a request; what is not asked for as a stream is read, piece by piece. No redirect's body is read.
+    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        """Sends a request; what is not asked for as a stream is read, piece by piece.
 
         Raises:
             CensusError: the body is too large.
-            httpx2.TooManyRedirects: redirects lead nowhere.
         """
-        follows = self.follow_redirects if follow_redirects is httpx2.USE_CLIENT_DEFAULT else follow_redirects
-        for _ in range(MOST_REDIRECTS):
-            response = super().send(request, stream=True, follow_redirects=False, **options)
-            if response.headers.get(SYNTHETIC_HEADER):
-                _synthetic.add(_origin(str(request.url)))
-            if not follows or response.next_request is None:
-                break
-            response.close()
-            request = response.next_request
-        else:
-            raise httpx2.TooManyRedirects("redirects lead from one to the next", request=request)
+        response = super().send(request, stream=True, **options)
         if stream:
             return response
-        try:
+        with closing(response):
             body = _bounded_body(response)
-        finally:
-            response.close()
         of_the_transfer = ("content-encoding", "content-length", "transfer-encoding")
-        return httpx2.Response(
-            response.status_code,
-            headers=[(name, value) for name, value in response.headers.multi_items() if name not in of_the_transfer],
-            content=body,
-            request=response.request,
-            extensions={"http_version": response.extensions.get("http_version", b"HTTP/1.1")},
-        )
+        headers = [(name, value) for name, value in response.headers.multi_items() if name not in of_the_transfer]
+        return httpx2.Response(response.status_code, headers=headers, content=body, request=response.request)
 
 
 def _bounded_body(response: httpx2.Response) -> bytes:
-    if response.is_redirect:
-        return b""
     # One packing only, of which the worst is a thousand times as large unpacked: a piece of it stays small.
     if response.headers.get("content-encoding", "identity") not in ("identity", "gzip", "deflate"):
         raise CensusError(f"{response.url.host} packs an answer in a way that was not asked for: check HF_ENDPOINT")
@@ -117,10 +89,11 @@ def _bounded_body(response: httpx2.Response) -> bytes:
     return bytes(body)
 
 
-def _keep_token_at_home(request: httpx2.Request) -> None:
+def _before(request: httpx2.Request) -> None:
     """Refuses to send one of our tokens anywhere but to its own Hub, whether a link, a redirect or a library asks."""
-    token = request.headers.get("authorization", "").removeprefix("Bearer ")
-    home = _home_of_token.get(token)
+    if not _is_loopback(str(request.url)):  # which the library's offline mode does not concern
+        hf_request_event_hook(request)
+    home = _home_of_token.get(request.headers.get("authorization", "").removeprefix("Bearer "))
     if home is not None and home != _origin(str(request.url)):
         raise CensusError(
             f"a link of the Hub leads to {request.url.scheme}://{request.url.host}, which is not the configured "
@@ -128,13 +101,14 @@ def _keep_token_at_home(request: httpx2.Request) -> None:
         )
 
 
-def _as_the_library_does(request: httpx2.Request) -> None:
-    """The library's own preparation of a request; its offline mode does not concern this machine."""
-    try:
-        hf_request_event_hook(request)
-    except OfflineModeIsEnabled:
-        if not _is_loopback(str(request.url)):
-            raise
+def _after(response: httpx2.Response) -> None:
+    """Hears whether the Hub is synthetic, and leaves the body of a redirect unread."""
+    if response.headers.get(SYNTHETIC_HEADER):
+        _synthetic.add(_origin(str(response.request.url)))
+    if response.is_redirect:
+        cast("httpx2.SyncByteStream", response.stream).close()
+        response.stream = httpx2.ByteStream(b"")
+        response.headers.pop("content-encoding", None)
 
 
 def _origin(url: str) -> tuple[str, str]:
@@ -146,17 +120,15 @@ def _is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in [host.strip("[]") for host in LOOPBACK]
 
 
-def _session() -> httpx2.Client:
-    return _Session(
-        event_hooks={"request": [_as_the_library_does, _keep_token_at_home]},
+set_client_factory(
+    lambda: _Session(
+        event_hooks={"request": [_before], "response": [_after]},
         headers={"Accept-Encoding": "gzip"},
         follow_redirects=True,
         timeout=None,
         mounts={f"all://{host}": None for host in LOOPBACK},  # whatever proxy the environment names
     )
-
-
-set_client_factory(_session)
+)
 
 
 @dataclass(frozen=True)
@@ -230,11 +202,6 @@ class HubClient:
             commit = _commit(found.sha)
             return commit, self._api().list_repo_files(repository, repo_type="dataset", revision=commit)
 
-    def read_column(self, repository: str, path: str, commit: str, column: str) -> pa.ChunkedArray | None:
-        """One column of a dataset's Parquet file at a commit, without the others; None where it has none such."""
-        table = self.read_columns(repository, path, commit, [column])
-        return table.column(column) if table.num_columns else None
-
     def read_columns(self, repository: str, path: str, commit: str, columns: Sequence[str]) -> pa.Table:
         """Those of the columns that a dataset's Parquet file has at a commit, without the others."""
         files, location = self._file_system(), f"datasets/{repository}@{commit}/{path}"
@@ -278,28 +245,23 @@ class HubClient:
         self._require_own_address(url)
         with self._speaking("the model listing"):
             response = self._get(url, timeout=60)
-            is_refused_cursor = response.status_code in {400, 404, 410, 422} and "cursor" in parse_qs(
-                urlsplit(url).query
-            )
-            if not (response.is_redirect or is_refused_cursor):
-                response.raise_for_status()
-        if response.is_redirect:
-            raise CensusError(
-                f"the Hub at {self.endpoint} answered the model listing with a redirect: set HF_ENDPOINT to the "
-                "address that serves it"
-            )
-        if is_refused_cursor:
-            raise CursorRefusedError(
-                f"the Hub at {self.endpoint} refused the place where the listing was left (status "
-                f"{response.status_code}): start the listing again"
-            )
+            has_cursor = "cursor" in parse_qs(urlsplit(url).query)
+            if has_cursor and response.status_code in {400, 404, 410, 422}:
+                raise CursorRefusedError(
+                    f"the Hub at {self.endpoint} refused the place where the listing was left (status "
+                    f"{response.status_code}): start the listing again"
+                )
+            if response.is_redirect:
+                raise CensusError(
+                    f"the Hub at {self.endpoint} answered the model listing with a redirect: set HF_ENDPOINT to the "
+                    "address that serves it"
+                )
+            response.raise_for_status()
         following = response.links.get("next", {}).get("url")
         if following is not None:
             self._require_own_address(following)
         limit = parse_ratelimit_headers(response.headers)
-        if limit is None:
-            return Page(response.content, following)
-        return Page(response.content, following, limit.remaining, limit.reset_in_seconds)
+        return Page(response.content, following, limit and limit.remaining, limit and limit.reset_in_seconds)
 
     def model_count(self) -> int | None:
         """How many models the Hub's own pages say there are; None where they do not say.
@@ -381,10 +343,8 @@ class HubClient:
             )
         try:
             yield
-        except HfHubHTTPError as error:
+        except (HfHubHTTPError, httpx2.HTTPStatusError) as error:
             raise _refused(self.endpoint, about, error.response.status_code if error.response else None) from error
-        except httpx2.HTTPStatusError as error:
-            raise _refused(self.endpoint, about, error.response.status_code) from error
         except (httpx2.RequestError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
             raise TemporaryError(
                 f"the Hub at {self.endpoint} cannot be reached for {about} ({type(error).__name__}): check the network "

@@ -98,12 +98,11 @@ def counters_in(table: pa.Table) -> pl.LazyFrame:
     return _observations(pl.DataFrame(pl.from_arrow(table)).lazy())
 
 
-def newest_creation(created: pa.ChunkedArray | None) -> datetime | None:
-    """The latest of the creation times, as archives write them; None where there is none."""
-    if created is None:
-        return None
-    column = pl.DataFrame({"createdAt": pl.from_arrow(created)})
-    newest = column.select(_moment(pl.col("createdAt"), column.schema["createdAt"]).max()).item()
+def newest_creation(table: pa.Table) -> datetime | None:
+    """The latest of the times in the column `createdAt` of an archive's file; None where there is none."""
+    frame = pl.DataFrame(pl.from_arrow(table))
+    moments = [_moment(pl.col(name), dtype).max() for name, dtype in frame.schema.items() if name == "createdAt"]
+    newest = frame.select(moments).item() if moments else None
     return newest if isinstance(newest, datetime) else None
 
 

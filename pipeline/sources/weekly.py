@@ -35,5 +35,5 @@ class WeeklySource(ArchiveSource):
 
     def observed_at(self, edition: Edition) -> datetime:
         """The creation of the newest repository in the file; the week's start where no creation is told."""
-        column = self.client.read_column(self.repository, edition.path, edition.commit, "createdAt")
-        return newest_creation(column) or edition.earliest
+        created = self.client.read_columns(self.repository, edition.path, edition.commit, ["createdAt"])
+        return newest_creation(created) or edition.earliest
