@@ -24,7 +24,7 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from benchmarks.stages import Peer, Stage
 from pipeline.lake.store import Lake
 from pipeline.sources.client import HubClient
-from pipeline.sources.listing_crawl import EXPANDED_FIELDS, ListingCrawl, Position, packed
+from pipeline.sources.listing_crawl import EXPANDED_FIELDS, POSITION, ListingCrawl, Position, packed
 from pipeline.sources.records import read_parquet
 from pipeline.sources.snapshots import Snapshot
 from synthetic_hub.listing import Listing, Query
@@ -58,8 +58,7 @@ def prepare(folder: Path, models: int) -> None:
             own = IDS.sub(rb'"_id":"%02x\1' % repeat, body)
             (kept / f"page-{number:06d}.json.zst").write_bytes(packed(own))
             (sent / f"page-{number:06d}.json.gz").write_bytes(gzip.compress(own, 1, mtime=0))
-    ended = json.dumps(asdict(Position(models, ())))
-    (kept / "positions.jsonl").write_text(f"{ended}\n" * (repeats * len(bodies)))
+    (kept / POSITION).write_text(json.dumps(asdict(Position(repeats * len(bodies), models))))
     archived = pl.read_parquet(world.revisions["path"][-1])
     renumbered = [
         archived.with_columns(

@@ -13,11 +13,12 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import polars as pl
@@ -47,6 +48,7 @@ SHORT_PAGES_CHECKED = 3
 OVERLAP = 3
 """So many models of a page are asked for again with the next: that one of them is removed meanwhile may happen."""
 
+POSITION = "position.json"
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T")
 Place = tuple[str, str]
 """Where a model stands in the listing: when it was created, and its id."""
@@ -75,16 +77,32 @@ class CrawlProgress:
 
 @dataclass(frozen=True)
 class Position:
-    """After a page: the `models` listed so far, and where the crawl goes on.
+    """After a page: the `pages` kept and the `models` listed so far, and where the crawl goes on.
 
     `urls` are the addresses of the next page, the best first; none where the listing has ended. `end` are the places of
     the last models listed. After a page that names no next one, the next is a `probe`: it may show nothing new.
     """
 
-    models: int
-    urls: tuple[str, ...]
+    pages: int = 0
+    models: int = 0
+    urls: tuple[str, ...] = ()
     end: tuple[Place, ...] = ()
     is_probe: bool = False
+
+    @classmethod
+    def kept_in(cls, folder: Path) -> Self | None:
+        """That of the pages in a folder; None where it or one of them is not there, or not whole."""
+        try:
+            kept = json.loads((folder / POSITION).read_text())
+            end = tuple((created_at, hub_id) for created_at, hub_id in kept["end"])
+            position = cls(kept["pages"], kept["models"], tuple(kept["urls"]), end, kept["is_probe"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return position if all(page.exists() for page in position.files(folder)) else None
+
+    def files(self, folder: Path) -> list[Path]:
+        """The pages, in their order."""
+        return [folder / f"page-{number:06d}.json.zst" for number in range(self.pages)]
 
 
 @dataclass
@@ -111,7 +129,7 @@ class ListingCrawl:
         try:
             return self._crawl(progress)
         except CursorRefusedError:
-            self._give_up(0)
+            self._forget()
             return self._crawl(progress)
 
     def observed(self) -> Observed:
@@ -122,15 +140,13 @@ class ListingCrawl:
         Raises:
             UnusableSnapshotError: the pages do not lead to the end of the listing, or hold what cannot be read.
         """
-        kept = self._kept()
-        name = f"the listing of {self.client.endpoint}"
-        if not kept or kept[-1].urls:
+        kept = Position.kept_in(self.folder)
+        if kept is None or kept.urls:
             raise UnusableSnapshotError(
-                f"the {len(kept)} pages in {self.folder} that follow one another do not lead to the end of {name}: "
-                f"remove {self.folder} and start again"
+                f"the pages in {self.folder} do not lead to the end of {self.name}: remove {self.folder} and start "
+                "again"
             )
-        pages = [self._page_file(number) for number in range(len(kept))]
-        portions = []
+        pages, portions = kept.files(self.folder), []
         try:
             for start in range(0, len(pages), PAGES_READ_AT_ONCE):
                 portion = read_json(pages[start : start + PAGES_READ_AT_ONCE])
@@ -138,20 +154,26 @@ class ListingCrawl:
                 portion.rows.sink_parquet(file)
                 portions.append(replace(portion, rows=pl.scan_parquet(file, glob=False)))
             observed = Observed.joined(portions)
-            observed.notes(name)
+            observed.notes(self.name)
         except UnusableSnapshotError:
-            self._give_up(0)
+            self._forget()
             raise
         return observed
 
+    @property
+    def name(self) -> str:
+        """How the listing is called."""
+        return f"the listing of {self.client.endpoint}"
+
+    def _forget(self) -> None:
+        (self.folder / POSITION).unlink(missing_ok=True)
+
     def _crawl(self, progress: Callable[[CrawlProgress], None]) -> CrawlProgress:
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = self._kept()
-        self._give_up(len(kept))
-        position = kept[-1] if kept else Position(0, (self._url(),))
+        position = Position.kept_in(self.folder) or Position(urls=(self._url(),))
         stated = self.client.model_count()
         began, begun_with = time.monotonic(), position.models
-        state = CrawlProgress(len(kept), position.models, stated, None, None)
+        state = CrawlProgress(position.pages, position.models, stated, None, None)
         while position.urls:
             try:
                 page, records = self._page(position)
@@ -159,31 +181,30 @@ class ListingCrawl:
                 if not position.is_probe:
                     raise
                 page, records = Page(b"[]", None), []
-            new = _not_yet_listed(records, position.end)
+            new = [record for record in records if _is_new(record, position)]
             position = self._after(page, new, position)
-            self._keep(state.pages, new, position)
+            write_atomically(position.files(self.folder)[-1], packed(json.dumps(new).encode()))
+            write_atomically(self.folder / POSITION, json.dumps(asdict(position)).encode())
             left = None
             if stated and position.models > begun_with:
                 seconds_each = (time.monotonic() - began) / (position.models - begun_with)
                 left = max(stated - position.models, 0) * seconds_each
-            state = CrawlProgress(state.pages + 1, position.models, stated, page.requests_left, left)
+            state = CrawlProgress(position.pages, position.models, stated, page.requests_left, left)
             progress(state)
             if position.urls and page.requests_left == 0:
                 self.sleep((page.window_ends_in or 0) + 1)
         if stated is not None and state.models < FEWEST_OF_STATED * stated:
             raise UnusableSnapshotError(
-                f"the listing of {self.client.endpoint} ended after {counted(state.models, 'model')}, but the Hub says "
-                f"that it has {stated:,}: remove {self.folder} and start again"
+                f"{self.name} ended after {counted(state.models, 'model')}, but the Hub says that it has {stated:,}: "
+                f"remove {self.folder} and start again"
             )
         return state
 
     def _page(self, position: Position) -> tuple[Page, list[dict[str, Any]]]:
         """The page after a position, from the first of its addresses that the Hub accepts."""
         for url in position.urls[:-1]:
-            try:
+            with suppress(CursorRefusedError):
                 return self._sound_page(url, position)
-            except CursorRefusedError:
-                continue
         return self._sound_page(position.urls[-1], position)
 
     def _sound_page(self, url: str, position: Position) -> tuple[Page, list[dict[str, Any]]]:
@@ -192,9 +213,10 @@ class ListingCrawl:
         trouble: CensusError | None = None
         for _ in range(1 + ASKED_AGAIN):
             page = self.client.page(url)
-            records = _records(page.body)
-            trouble = self._trouble(url, page, records, position)
-            if records is None or trouble is not None:
+            try:
+                records = self._records(url, page, position)
+            except CensusError as error:
+                trouble = error
                 continue
             if best is not None and len(records) <= len(best[1]):
                 self._short_pages += 1
@@ -203,55 +225,65 @@ class ListingCrawl:
             is_whole = len(records) >= self.page_size or page.next_url is None
             if is_whole or self._short_pages >= SHORT_PAGES_CHECKED:
                 return best
-        if best is None and trouble is not None:
-            raise trouble
-        assert best is not None  # noqa: S101 - every page has trouble or becomes the best
+        if best is None:
+            raise trouble or TemporaryError(self.name)
         return best
 
-    def _trouble(
-        self, url: str, page: Page, records: list[dict[str, Any]] | None, position: Position
-    ) -> CensusError | None:
-        """What is wrong with a page; None where it can be the next one."""
-        if records is None:
-            return TemporaryError(
+    def _records(self, url: str, page: Page, position: Position) -> list[dict[str, Any]]:
+        """A page's records.
+
+        Raises:
+            TemporaryError: they cannot be read.
+            UnusableSnapshotError: they cannot be those that come after the position.
+        """
+        try:
+            records = json.loads(page.body)
+        except (ValueError, RecursionError):
+            records = None
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise TemporaryError(
                 f"the Hub at {self.client.endpoint} sent a page of the listing that cannot be read, "
                 f"{1 + ASKED_AGAIN} times: run again, the crawl goes on from there"
             )
-        places = _places(records)
-        new = [place for place in places if not position.end or place > position.end[-1]]
+        places = [place for record in records if (place := _place(record))]
+        nothing_new = bool(position.end) and not any(place > position.end[-1] for place in places)
         shown_again = position.end[1:] if position.end[:1] == (_place_in(url),) else ()
-        said = None
         if records and not places:
             said = "is not made of listing records, which have `_id` and `createdAt`: check HF_ENDPOINT"
         elif any(earlier[0] > later[0] for earlier, later in itertools.pairwise(places)):
             said = "is not in the order of creation that was asked for, so that nothing tells whether it is whole"
-        elif position.is_probe and not new:
-            pass
+        elif position.is_probe and nothing_new:
+            return records
         elif shown_again and set(shown_again).isdisjoint(places):
             said = (
                 f"skips models after {position.end[-1][1]}, created {position.end[-1][0]}: the last of them were asked "
                 "for again and are not there; run again later, the crawl goes on from there"
             )
-        elif position.end and page.next_url is not None and not new:
+        elif page.next_url is not None and nothing_new:
             said = (
                 f"goes round in circles: what follows {position.end[-1][1]} was listed before; remove {self.folder} "
                 "and start again"
             )
-        return UnusableSnapshotError(f"the listing of {self.client.endpoint} {said}") if said else None
+        else:
+            return records
+        raise UnusableSnapshotError(f"{self.name} {said}")
 
     def _after(self, page: Page, new: list[dict[str, Any]], position: Position) -> Position:
         """Where the crawl goes on after a page, of which the `new` records were not listed before."""
-        models = position.models + len(new)
+        after = replace(position, pages=position.pages + 1, models=position.models + len(new), is_probe=False)
         if not new:
-            return Position(models, (page.next_url,) if page.next_url else (), position.end)
-        end = (*position.end, *_places(new))[-1 - min(OVERLAP, len(new) // 2) :]
+            return replace(after, urls=(page.next_url,) if page.next_url else ())
+        places = [place for record in new if (place := _place(record))]
+        end = (*position.end, *places)[-1 - min(OVERLAP, len(new) // 2) :]
         own, after_last = self._url_after(end[0]), self._url_after(end[-1])
         if page.next_url is None:
-            return Position(models, (own,), end, is_probe=True)
+            return replace(after, urls=(own,), end=end, is_probe=True)
         place = _place_in(page.next_url)
         if place is None:
-            return Position(models, (page.next_url, after_last), end)
-        return Position(models, (own, page.next_url, after_last) if place == end[-1] else (own, after_last), end)
+            urls: tuple[str, ...] = (page.next_url, after_last)
+        else:
+            urls = (own, page.next_url, after_last) if place == end[-1] else (own, after_last)
+        return replace(after, urls=urls, end=end)
 
     def _url_after(self, place: Place) -> str:
         """The page after a record, by a cursor as the Hub makes them: a condition over the sort key and the id."""
@@ -266,31 +298,6 @@ class ListingCrawl:
         return f"{self.client.endpoint}/api/models?" + urlencode(
             [*query, *(("expand", name) for name in EXPANDED_FIELDS), *more]
         )
-
-    @property
-    def _positions_file(self) -> Path:
-        return self.folder / "positions.jsonl"
-
-    def _page_file(self, number: int) -> Path:
-        return self.folder / f"page-{number:06d}.json.zst"
-
-    def _kept(self) -> list[Position]:
-        """Where each page leads, from the first on, as far as pages follow one another without a gap."""
-        lines = self._positions_file.read_text().splitlines() if self._positions_file.exists() else []
-        found = itertools.takewhile(lambda numbered: self._page_file(numbered[0]).exists(), enumerate(lines))
-        return [position for _, line in found if (position := _position_in(line)) is not None]
-
-    def _keep(self, number: int, records: list[dict[str, Any]], position: Position) -> None:
-        """Keeps a page, and then where it leads: what is not in the list of positions counts as not there."""
-        write_atomically(self._page_file(number), packed(json.dumps(records).encode()))
-        with self._positions_file.open("a") as positions:
-            positions.write(json.dumps(asdict(position)) + "\n")
-
-    def _give_up(self, first: int) -> None:
-        """Forgets the pages from the `first` of them on."""
-        if self._positions_file.exists():
-            lines = self._positions_file.read_text().splitlines(keepends=True)
-            write_atomically(self._positions_file, "".join(lines[:first]).encode())
 
 
 def popular_counters(client: HubClient, pages: int = PAGES_OF_POPULAR) -> pl.DataFrame:
@@ -320,39 +327,17 @@ def packed(body: bytes) -> bytes:
     return compressed
 
 
-def _position_in(line: str) -> Position | None:
-    """The position in a line of the list; None where the process died while writing it."""
-    try:
-        kept = json.loads(line)
-    except ValueError:
-        return None
-    end = tuple((created_at, hub_id) for created_at, hub_id in kept["end"])
-    return Position(kept["models"], tuple(kept["urls"]), end, kept["is_probe"])
+def _place(record: dict[str, Any]) -> Place | None:
+    """Where a record stands, if it says so."""
+    created_at, hub_id = record.get("createdAt"), record.get("_id")
+    says_so = isinstance(created_at, str) and TIME.match(created_at) and isinstance(hub_id, str)
+    return (created_at, hub_id) if says_so else None
 
 
-def _records(body: bytes) -> list[dict[str, Any]] | None:
-    """The page's records; None where it cannot be read."""
-    try:
-        records = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    whole = isinstance(records, list) and all(isinstance(record, dict) for record in records)
-    return records if whole else None
-
-
-def _places(records: Sequence[dict[str, Any]]) -> list[Place]:
-    """The places of the records that say theirs."""
-    stated = [(record.get("createdAt"), record.get("_id")) for record in records]
-    return [
-        (created, hub_id)
-        for created, hub_id in stated
-        if isinstance(created, str) and TIME.match(created) and isinstance(hub_id, str)
-    ]
-
-
-def _not_yet_listed(records: list[dict[str, Any]], end: Sequence[Place]) -> list[dict[str, Any]]:
-    """The records but for those that come before the end of what was listed."""
-    return [record for record in records if not end or not (place := _places([record])) or place[0] > end[-1]]
+def _is_new(record: dict[str, Any], position: Position) -> bool:
+    """Whether a record comes after what was listed, as far as it says."""
+    place = _place(record)
+    return place is None or not position.end or place > position.end[-1]
 
 
 def _place_in(url: str) -> Place | None:

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient
-from pipeline.sources.listing_crawl import ListingCrawl
+from pipeline.sources.listing_crawl import POSITION, ListingCrawl
 from pipeline.sources.snapshots import Snapshot
 from synthetic_hub.faults import Fault
 from tests.faults.steps import killed_before
@@ -121,9 +121,8 @@ def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
     crawl = crawl_of(hub, tmp_path)
     with pytest.raises(TemporaryError):
         crawl.run()
-    positions = tmp_path / "positions.jsonl"
-    *kept, last = positions.read_text().splitlines()
-    positions.write_text("\n".join([*kept, json.dumps(json.loads(last) | {"urls": []})]))
+    position = tmp_path / POSITION
+    position.write_text(json.dumps(json.loads(position.read_text()) | {"urls": []}))
     with pytest.raises(
         UnusableSnapshotError, match=r"ended after 2,473 models, but the Hub says that it has"
     ) as refused:
@@ -131,22 +130,14 @@ def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
     outcomes.add("Hub: pages of the listing, missing at its end", [str(refused.value)])
 
 
-def is_gone(folder, page):
-    (folder / f"page-{page:06d}.json.zst").unlink()
-
-
-def is_half_written(folder, page):
-    lines = (folder / "positions.jsonl").read_text().splitlines()
-    (folder / "positions.jsonl").write_text("\n".join([*lines[:page], lines[page][:20]]))
-
-
-@pytest.mark.parametrize(("what", "page"), [(is_gone, 0), (is_gone, 7), (is_half_written, 7)])
-def test_pages_behind_one_that_is_gone_are_not_taken_for_the_listing(hub_of, tmp_path, what, page):
+@pytest.mark.parametrize("name", ["page-000000.json.zst", "page-000007.json.zst", POSITION])
+def test_pages_of_which_one_is_gone_or_cut_are_not_taken_for_the_listing(hub_of, tmp_path, name):
     hub = hub_of()
     undisturbed, crawl = crawl_of(hub, tmp_path / "undisturbed"), crawl_of(hub, tmp_path / "crawl")
     undisturbed.run()
     crawl.run()
-    what(crawl.folder, page)
+    spoilt = crawl.folder / name
+    spoilt.write_text(spoilt.read_text()[:20]) if name == POSITION else spoilt.unlink()
     with pytest.raises(UnusableSnapshotError, match=r"do not lead to the end of the listing .* and start again"):
         crawl.observed()
     crawl.run()
@@ -169,9 +160,14 @@ def test_a_crawl_killed_before_any_change_while_it_begins_anew_ends_with_the_sam
     hub = hub_of()
     undisturbed = crawl_of(hub, tmp_path / "undisturbed", page_size=1000)
     pages = undisturbed.run().pages
-    begun = shutil.copytree(undisturbed.folder, tmp_path / "begun")
-    for page in (pages - 1, pages - 2):
-        (begun / f"page-{page:06d}.json.zst").unlink()
+    begun = tmp_path / "begun"
+
+    def cut_off(state):
+        if state.pages == pages - 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crawl_of(hub, begun, page_size=1000).run(cut_off)
     for step in range(1, pages + 12):
         crawl = crawl_of(hub, tmp_path / str(step), page_size=1000)
         shutil.copytree(begun, crawl.folder)
