@@ -1,10 +1,15 @@
 """A crawl of a server of the documented protocol lists every model, or says where it was skipped."""
 
+import shutil
+from dataclasses import dataclass, field
+from itertools import count
+
 import pytest
 
 from pipeline.errors import UnusableSnapshotError
-from pipeline.sources.client import HubClient
+from pipeline.sources.client import CursorRefusedError, HubClient
 from pipeline.sources.listing_crawl import ListingCrawl
+from tests.faults.steps import killed_before
 from tests.sources.listing_server import ListingServer, model, serving
 
 MODELS = [model(number) for number in range(60)]
@@ -110,3 +115,37 @@ def test_records_that_do_not_say_when_they_were_created_are_refused(tmp_path):
     nameless = [{"id": one["id"]} for one in MODELS]
     with pytest.raises(UnusableSnapshotError, match="not made of listing records, which have `_id` and `createdAt`"):
         crawled(tmp_path, ListingServer(nameless, lambda number, records, cursor: (records, None)), 100)
+
+
+@dataclass(frozen=True)
+class OfAHubThatForgot(HubClient):
+    """Asks a Hub that knows neither where the crawl was nor what comes after the last model seen."""
+
+    refusals: list = field(default_factory=lambda: ["after the last model", "where it was", "just before"])
+
+    def page(self, url):
+        if self.refusals:
+            raise CursorRefusedError(f"the Hub does not know {self.refusals.pop()}")
+        return super().page(url)
+
+
+@pytest.mark.parametrize("client", [HubClient, OfAHubThatForgot])
+def test_a_crawl_killed_before_any_of_its_changes_goes_on_or_begins_anew_with_the_same_rows(tmp_path, outcomes, client):
+    def cut_off(state):
+        if state.pages == 1:
+            raise KeyboardInterrupt
+
+    with serving(ListingServer(MODELS)) as address:
+        with pytest.raises(KeyboardInterrupt):
+            ListingCrawl(HubClient(address), tmp_path / "begun", 30).run(cut_off)
+        for step in count(1):
+            folder = shutil.copytree(tmp_path / "begun", tmp_path / str(step))
+            killed = killed_before(step, ListingCrawl(client(address), folder, 30).run)
+            crawl = ListingCrawl(HubClient(address), folder, 30)
+            crawl.run()
+            listed = crawl.observed().rows.collect()["model_id"].to_list()
+            outcomes.add("process: killed before each change of a crawl", wrong=listed != names(MODELS))
+            assert listed == names(MODELS)
+            if not killed:
+                break
+    assert step > 4
