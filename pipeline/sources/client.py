@@ -261,7 +261,8 @@ class HubClient:
         if following is not None:
             self._require_own_address(following)
         limit = parse_ratelimit_headers(response.headers)
-        return Page(response.content, following, limit and limit.remaining, limit and limit.reset_in_seconds)
+        left = (limit.remaining, limit.reset_in_seconds) if limit else (None, None)
+        return Page(response.content, following, *left)
 
     def model_count(self) -> int | None:
         """How many models the Hub's own pages say there are; None where they do not say.

@@ -330,8 +330,9 @@ def packed(body: bytes) -> bytes:
 def _place(record: dict[str, Any]) -> Place | None:
     """Where a record stands, if it says so."""
     created_at, hub_id = record.get("createdAt"), record.get("_id")
-    says_so = isinstance(created_at, str) and TIME.match(created_at) and isinstance(hub_id, str)
-    return (created_at, hub_id) if says_so else None
+    if isinstance(created_at, str) and TIME.match(created_at) and isinstance(hub_id, str):
+        return created_at, hub_id
+    return None
 
 
 def _is_new(record: dict[str, Any], position: Position) -> bool:
