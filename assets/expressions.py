@@ -13,3 +13,9 @@ def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
 def namespace_of(model_id: pl.Expr) -> pl.Expr:
     """The account in a repository's name; null for a name without one."""
     return model_id.str.extract(r"^([^/]+)/", 1)
+
+
+def holds_in_month() -> pl.Expr:
+    """Whether a row with `valid_from` and `valid_to` holds on the first day of its `month`."""
+    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= pl.col("month"))
+    return begun & (pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("month")))

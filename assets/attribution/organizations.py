@@ -38,7 +38,7 @@ ORGANIZATIONS = Table(
         DEVELOPER_KIND,
         Column("parent", pl.String, "The organisation that owns this one.", nullable=True),
         Column("valid_from", pl.Date, "First day on which the row holds; empty means no start date.", nullable=True),
-        Column("valid_to", pl.Date, "First day it no longer holds; empty means current.", nullable=True),
+        Column("valid_to", pl.Date, "First day on which it no longer holds; empty means current.", nullable=True),
         ULTIMATE_OWNER,
         ULTIMATE_OWNER_COUNTRY,
         ANNOUNCED_OWNER_COUNTRY,

@@ -1,18 +1,27 @@
-"""The publication's tables about itself: what it is made of, what its columns mean, what was checked."""
+"""The publication's tables about itself: what it is made of, what its columns and words mean, what was checked.
 
-from functools import partial
+`check_results` says what every check of every month found, so that "how good is this figure" is one query.
+"""
 
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
 import polars as pl
 
 from assets.columns import MONTH, SOURCE, SOURCE_REVISION
+from assets.published.headline import DEFINITION, DEFINITION_OF_FAMILIES
+from assets.shares.periods import OF_MONTH
+from pipeline.checks.asset_checks import check_keys, last_evaluations
 from pipeline.checks.declared import declared_checks
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.publish.sql import refers_to, type_names
+from pipeline.reference.countries import MEMBER_NAMES
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+from pipeline.schema.shares import POPULATIONS
 from pipeline.version import SCHEMA_VERSION, __version__
-
-_table = partial(Table, group="published", monthly=False)
 
 
 def _census(months: PublishedMonths) -> pl.LazyFrame:
@@ -38,7 +47,7 @@ def _month(month: PublishedMonths) -> pl.LazyFrame:
 
 
 CENSUS = PublishedTable(
-    _table(
+    whole_table(
         name="_census",
         grain="published month",
         description="What this version of the publication is: who made it, when, from what, and what was checked.",
@@ -59,7 +68,7 @@ CENSUS = PublishedTable(
         key=("month",),
     ),
     _census,
-    references={"month": ("dim_month", "month")},
+    references=OF_MONTH,
 )
 
 
@@ -89,7 +98,7 @@ def _dictionary(months: PublishedMonths) -> pl.LazyFrame:
 
 
 DATA_DICTIONARY = PublishedTable(
-    _table(
+    whole_table(
         name="data_dictionary",
         grain="published table and column",
         description="Every column of every published table: type, unit, meaning, and the table's grain and key.",
@@ -125,7 +134,7 @@ def _checks(months: PublishedMonths) -> pl.LazyFrame:
 
 
 DATA_CHECKS = PublishedTable(
-    _table(
+    whole_table(
         name="data_checks",
         grain="table of the chain and check",
         description=(
@@ -140,4 +149,140 @@ DATA_CHECKS = PublishedTable(
         key=("table_name", "check_name"),
     ),
     _checks,
+)
+
+
+def _of_months(months: PublishedMonths) -> pl.LazyFrame:
+    known = pl.concat([CHECK_RESULTS.table.schema.to_frame(), months.edition.check_results], how="diagonal")
+    # A run may have been checked by what is declared no longer.
+    declared = months.published("data_checks").select("table_name", "check_name")
+    in_months = known.lazy().filter(pl.col("month").is_in(months.months))
+    return in_months.join(declared, on=["table_name", "check_name"], how="semi")
+
+
+CHECK_RESULTS = PublishedTable(
+    whole_table(
+        name="check_results",
+        grain="month, table of the chain and check",
+        description=(
+            "What each check found in each month, by its latest evaluation. What a check expects in full is in "
+            "`data_checks`. Empty where the publication was made without the record of the months' runs."
+        ),
+        columns=(
+            MONTH,
+            Column("table_name", pl.String, "The table that was checked, `group/name`."),
+            Column("check_name", pl.String, "The check."),
+            Column("passed", pl.Boolean, "Whether it passed; a check that could not be judged counts as passed."),
+            Column("severity", pl.String, "`critical` stops publication, `warning` is shown."),
+            Column("was_judged", pl.Boolean, "False where the month to compare with is missing."),
+            Column("observed", pl.String, "What was found, in words."),
+            Column("bounds", pl.String, "What was expected, in words."),
+            Column("rows", pl.Int64, "Rows looked at; absent where none are counted.", "rows", nullable=True),
+            Column("failed_rows", pl.Int64, "Rows that failed; absent where none are counted.", "rows", nullable=True),
+        ),
+        key=("month", "table_name", "check_name"),
+        warnings=("A publication holds no month with a failed critical check: those that failed here are warnings.",),
+    ),
+    _of_months,
+    {**OF_MONTH, "check_name": ("data_checks", "check_name")},
+)
+
+
+def recorded_results(
+    instance: dg.DagsterInstance,
+    tables: Iterable[Table],
+    months: Sequence[date],
+    later: Iterable[dg.AssetCheckEvaluation] = (),
+) -> pl.DataFrame:
+    """The rows of `check_results` of these months, as far as Dagster has a record of their checks.
+
+    Evaluations of `later` count before those on record.
+    """
+    keys = check_keys(tables)
+    known = {(month, key): one for month in months for key, one in last_evaluations(instance, keys, month).items()}
+    for evaluation in later:
+        known[date.fromisoformat(str(evaluation.partition)), evaluation.asset_check_key] = evaluation
+    rows = [_row(month, evaluation) for (month, _), evaluation in known.items()]
+    return pl.DataFrame(rows, schema=CHECK_RESULTS.table.schema)
+
+
+def _row(month: date, evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    said = {name: value.value for name, value in evaluation.metadata.items()}
+    return {
+        "month": month,
+        "table_name": "/".join(evaluation.asset_key.path),
+        "check_name": evaluation.check_name,
+        "passed": evaluation.passed,
+        "severity": "critical" if evaluation.severity == dg.AssetCheckSeverity.ERROR else "warning",
+        "was_judged": said.get("judged", True),
+        "observed": said.get("observed", ""),
+        "bounds": said.get("expected", ""),
+        "rows": said.get("rows"),
+        "failed_rows": said.get("failed_rows"),
+    }
+
+
+_MEANINGS = {
+    "headline": {
+        "headline_country": DEFINITION,
+        "headline_organization": DEFINITION,
+        "headline_family": DEFINITION_OF_FAMILIES,
+    },
+    "period": {
+        "month": "The month alone.",
+        "trailing_12_months": "The twelve months that end with `month`.",
+        "year_to_date": "From January to `month`.",
+        "cumulative": "From the first published month to `month`.",
+    },
+    "attribution": {
+        "uploader": "Downloads belong to the account that published the repository.",
+        "origin": "Downloads of a derivative belong to the models that it goes back to, by weight.",
+    },
+    "basis": {
+        "all_time_delta": "Downloads are differences of the Hub's cumulative counters.",
+        "rolling_30d": "Downloads are estimated from the Hub's counters of 30 days.",
+        "mixed": "The period's months differ.",
+    },
+    "quality": {
+        "exact": "95 % of the counters at both boundaries are known within 36 hours of them.",
+        "scaled": "Counters were observed farther from a boundary, and their downloads are scaled to the month.",
+        "estimated": "Downloads are estimated from counters of 30 days.",
+        "mixed": "The period's months differ.",
+    },
+    "method": {
+        "registry": "The reviewed registry has the account.",
+        "canonical_models": "The reviewed list has the model, whose name has no account.",
+        "account": "The Hub says that the account is a person's.",
+        "unmapped": "An organisation's account that is not in the registry.",
+    },
+    "share": {
+        "share": "`downloads` / `denominator`; nothing is left out of the denominator.",
+        "share_low": "The share if none of the downloads of members not known were this one's.",
+        "share_high": "The share if all of the downloads of members not known were this one's.",
+        "share_of_attributed": "`downloads` / the denominator without members not known and without persons.",
+        "coverage": "The part of the denominator whose member is known.",
+    },
+}
+
+
+def _rows() -> Iterator[tuple[str, str, str]]:
+    for term, meanings in _MEANINGS.items():
+        yield from ((term, value, meaning) for value, meaning in meanings.items())
+    yield from (("population", population.name, f"Of {population.meaning}.") for population in POPULATIONS)
+    yield from (("member", member, f"{name}.") for member, name in MEMBER_NAMES.items())
+
+
+DIM_DEFINITION = PublishedTable(
+    whole_table(
+        name="dim_definition",
+        grain="term and value",
+        description="What the values of `period`, `population`, `attribution`, `basis` and other words mean.",
+        columns=(
+            Column("term", pl.String, "The column or group of tables that is explained."),
+            Column("value", pl.String, "The value, or the table's name."),
+            Column("meaning", pl.String, "What it means, in a sentence."),
+        ),
+        key=("term", "value"),
+    ),
+    lambda _: pl.LazyFrame(list(_rows()), schema=["term", "value", "meaning"], orient="row"),
 )

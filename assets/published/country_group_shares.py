@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.expressions import ratio
+from assets.expressions import holds_in_month, ratio
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.periods import IN_LONGER_PERIODS, OF_PERIOD, over_periods, sums_over_periods
 from assets.shares.populations import POPULATION
@@ -17,15 +17,11 @@ from assets.shares.share_table import (
     fraction,
 )
 from pipeline.reference.countries import country_groups
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import Column
 from pipeline.schema.figure import Chart, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.published import PublishedTable, whole_table
 
 DIMENSION_NAME = "country_group"
-
-
-def _country_group_shares(months: PublishedMonths) -> pl.LazyFrame:
-    return country_group_shares(months.scan(COUNTRY_SHARES), country_groups().lazy())
 
 
 def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> pl.LazyFrame:
@@ -41,11 +37,9 @@ def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> 
         amount.filter(pl.col("member").is_in(NOT_KNOWN)).sum().alias("unknown"),
         amount.filter(~pl.col("member").is_in(NOBODY)).sum().alias("attributed"),
     )
-    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= pl.col("month"))
-    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("month"))
     of_members = (
         rows.join(groups, left_on="member", right_on="country")
-        .filter(begun & not_ended)
+        .filter(holds_in_month())
         .group_by(*keys, "group")
         .agg(amount.sum())
     )
@@ -69,8 +63,7 @@ def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> 
 
 
 COUNTRY_GROUP_SHARES = PublishedTable(
-    Table(
-        group="published",
+    whole_table(
         name="country_group_shares",
         grain="month, period, population, attribution and group of countries",
         description="The share of downloads of unions, regions and income groups of countries.",
@@ -96,9 +89,8 @@ COUNTRY_GROUP_SHARES = PublishedTable(
             "Groups overlap: a country may be in several, and the shares of all groups do not sum to 1.",
             "Shares are not additive: add `downloads` and `denominator`, divide last.",
         ),
-        monthly=False,
     ),
-    _country_group_shares,
+    lambda months: country_group_shares(months.scan(COUNTRY_SHARES), country_groups().lazy()),
     references=OF_PERIOD,
 )
 

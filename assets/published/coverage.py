@@ -8,9 +8,10 @@ from assets.columns import MONTH
 from assets.expressions import ratio
 from assets.listings.boundary_reconciliation import BOUNDARY_RECONCILIATION
 from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
-from pipeline.schema.declaration import DECIMAL, Column, Table
+from assets.shares.periods import OF_MONTH
+from pipeline.schema.declaration import DECIMAL, Column
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 
 
 def _coverage(months: PublishedMonths) -> pl.LazyFrame:
@@ -50,8 +51,7 @@ def _by_member(attribution: pl.LazyFrame, member: pl.Expr) -> pl.LazyFrame:
 
 
 COVERAGE = PublishedTable(
-    Table(
-        group="published",
+    whole_table(
         name="coverage",
         grain="month, aspect and member",
         description=(
@@ -66,20 +66,15 @@ COVERAGE = PublishedTable(
                 "`attribution` (members: methods) or `attributed_to` (members: `organization`, `unaffiliated`, "
                 "`unmapped`).",
             ),
-            Column(
-                "member",
-                pl.String,
-                "The case, by its aspect.",
-            ),
+            Column("member", pl.String, "The case, by its aspect."),
             Column("models", pl.Int64, "Repositories.", "repositories"),
             Column("downloads", DECIMAL, "Downloads in the month.", "downloads"),
             Column("share_of_downloads", pl.Float64, "Share of the month's downloads.", "fraction"),
         ),
         key=("month", "aspect", "member"),
-        monthly=False,
     ),
     _coverage,
-    references={"month": ("dim_month", "month")},
+    references=OF_MONTH,
 )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import polars as pl
@@ -11,12 +10,12 @@ from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
 from assets.lineage.origin_weights import ORIGIN_RULE
 from assets.listings.month_reconciliation import MONTH_RECONCILIATION
-from assets.shares.periods import Period, periods_over
+from assets.shares.periods import OF_MONTH, Period, periods_over
 from assets.shares.share_table import IS_COMPLETE, MONTHS_IN_PERIOD, PERIOD
 from pipeline.months import in_words
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import Column
 from pipeline.schema.figure import IN_MONTH, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 from pipeline.schema.shares import PERIODS
 from pipeline.synthetic import is_synthetic_source
 
@@ -34,16 +33,6 @@ _COVERAGE = Column(
     "fraction",
     nullable=True,
 )
-_MEASURED = (
-    "models",
-    "downloads",
-    "downloads_by_30d_counter",
-    "downloads_flagged",
-    "is_plausible",
-    "incidents",
-    "incidents_at_observation",
-)
-_OBSERVED = ("opened_at", "closed_at", "days_observed", "scaling")
 
 
 def _months(months: PublishedMonths) -> pl.LazyFrame:
@@ -61,8 +50,7 @@ def _months(months: PublishedMonths) -> pl.LazyFrame:
 
 
 DIM_MONTH = PublishedTable(
-    Table(
-        group="published",
+    whole_table(
         name="dim_month",
         grain="published month",
         description="Every published month: what it was measured from, how, and how much of it is attributed.",
@@ -70,16 +58,16 @@ DIM_MONTH = PublishedTable(
             MONTH,
             SOURCE,
             SOURCE_REVISION,
-            *(MONTH_RECONCILIATION.column(name) for name in _OBSERVED),
+            *map(MONTH_RECONCILIATION.column, ("opened_at", "closed_at", "days_observed", "scaling")),
             BASIS,
             QUALITY,
-            *(MONTH_RECONCILIATION.column(name) for name in _MEASURED),
+            *map(MONTH_RECONCILIATION.column, ("models", "downloads", "downloads_by_30d_counter", "downloads_flagged")),
+            *map(MONTH_RECONCILIATION.column, ("is_plausible", "incidents", "incidents_at_observation")),
             _COVERAGE,
             ORIGIN_RULE,
             IS_SYNTHETIC,
         ),
         key=("month",),
-        monthly=False,
     ),
     _months,
     shown={name: name for name in ("quality", "source", "is_synthetic")},
@@ -102,7 +90,7 @@ def _period(period: Period, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "months_in_period": len(held),
         "is_complete": len(held) == len(period.wanted),
         "months": in_words(period.held),
-        "months_missing": in_words(_missing(period)) or None,
+        "months_missing": in_words([month for month in period.wanted if month not in period.held]) or None,
         "basis": _common(month["basis"] for month in held),
         "quality": _common(month["quality"] for month in held),
         "source": ", ".join(sorted({month["source"] for month in held})),
@@ -110,10 +98,6 @@ def _period(period: Period, held: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "is_synthetic": any(month["is_synthetic"] for month in held),
         **{name: _joined(month[name] for month in held) for name in ("incidents", "incidents_at_observation")},
     }
-
-
-def _missing(period: Period) -> list[date]:
-    return [month for month in period.wanted if month not in period.held]
 
 
 def _common(values: Iterator[str]) -> str:
@@ -126,8 +110,7 @@ def _joined(texts: Iterator[str | None]) -> str | None:
 
 
 DIM_PERIOD = PublishedTable(
-    Table(
-        group="published",
+    whole_table(
         name="dim_period",
         grain="month and period that ends with it",
         description=(
@@ -149,15 +132,13 @@ DIM_PERIOD = PublishedTable(
             Column("source", pl.String, "The snapshot sources that were read, by commas."),
             _COVERAGE,
             IS_SYNTHETIC,
-            MONTH_RECONCILIATION.column("incidents"),
-            MONTH_RECONCILIATION.column("incidents_at_observation"),
+            *map(MONTH_RECONCILIATION.column, ("incidents", "incidents_at_observation")),
         ),
         key=("month", "period"),
-        monthly=False,
         warnings=("The months of a period are those of `dim_month` from `first_month` to `month`.",),
     ),
     _periods,
-    references={"month": ("dim_month", "month")},
+    references=OF_MONTH,
     shown={
         **{name: name for name in ("quality", "source", "is_synthetic", "incidents")},
         "months_held": "months",

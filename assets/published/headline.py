@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import COUNTRY, MEMBERS_NOT_COUNTRIES, MONTH
+from assets.columns import COUNTRY, MONTH
 from assets.expressions import ratio
+from assets.published.organizations import COUNTRY_NAME, IS_COUNTRY, with_country_names
 from assets.shares.family_shares import FAMILY_SHARES
 from assets.shares.periods import (
     CHANGES,
@@ -23,9 +24,8 @@ from assets.shares.periods import (
     share_periods,
 )
 from assets.shares.share_table import ATTRIBUTION, COLUMNS, with_shares
-from pipeline.reference.countries import country_name
-from pipeline.schema.declaration import DECIMAL, Column, Table
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.declaration import DECIMAL, Column
+from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 
 DEFINITION = (
     "Downloads in the twelve months that end with `month`, of models that were at most 365 days old at each month's "
@@ -36,10 +36,6 @@ DEFINITION_OF_FAMILIES = (
     "Derivatives created in the twelve months that end with `month`, each counted for the organisations whose models "
     "it goes back to, by weight, over any number of steps."
 )
-_NAME = Column(
-    "country_name", pl.String, "The country's usual English name, or the name of a member that is no country."
-)
-_IS_COUNTRY = Column("is_country", pl.Boolean, "False for `international`, `unaffiliated` and `unmapped`.")
 _STATED = {column.name: column for column in (*IN_LONGER_PERIODS, *COLUMNS, *CHANGES) if column is not MONTH} | {
     "period": replace(IN_LONGER_PERIODS[1], meaning="Always `trailing_12_months`: the twelve that end with `month`."),
     "attribution": replace(ATTRIBUTION, meaning="Always `uploader`: the account that published the repository."),
@@ -57,26 +53,18 @@ def headline_rows(shares: pl.LazyFrame) -> pl.LazyFrame:
     return of_year.filter(pl.col("population") == chosen)
 
 
-def _with_names(rows: pl.LazyFrame) -> pl.LazyFrame:
-    country = pl.col("country")
-    return rows.with_columns(
-        country.map_elements(country_name, pl.String).alias("country_name"),
-        (~country.is_in(MEMBERS_NOT_COUNTRIES)).alias("is_country"),
-    )
-
-
 def headline_countries(shares: pl.LazyFrame) -> pl.LazyFrame:
     """`headline_country` from the published `country_shares`."""
-    return _with_names(headline_rows(shares).rename({"member": "country"}))
+    return with_country_names(headline_rows(shares).rename({"member": "country"}))
 
 
 def _organizations(months: PublishedMonths) -> pl.LazyFrame:
-    return _with_names(headline_rows(months.published("organization_shares")).rename({"member": "organization"}))
+    return with_country_names(headline_rows(months.published("organization_shares")).rename({"member": "organization"}))
 
 
 def _families(months: PublishedMonths) -> pl.LazyFrame:
     families = months.scan(FAMILY_SHARES).filter(pl.col("level") == "root_organization")
-    return _with_names(headline_families(families))
+    return with_country_names(headline_families(families))
 
 
 def headline_families(families: pl.LazyFrame) -> pl.LazyFrame:
@@ -115,8 +103,7 @@ def _entry(
     """The entry table of a member: what it is of, its own columns, names, and how sure the share is."""
     names = [column.name for column in own]
     return PublishedTable(
-        Table(
-            group="published",
+        whole_table(
             name=f"headline_{member}",
             grain=f"month and {'organisation' if member != 'country' else 'country'}",
             description=description,
@@ -126,7 +113,6 @@ def _entry(
                 *(_STATED[name] for name in ("period", "months_in_period", "is_complete", *_SHARES)),
             ),
             key=("month", "country" if member == "country" else "organization"),
-            monthly=False,
             warnings=(_WARNING,),
         ),
         make,
@@ -141,13 +127,13 @@ _SEAT = replace(COUNTRY, meaning=f"Where the organisation is, in the last month 
 HEADLINE_COUNTRY = _entry(
     "country",
     f"The headline: each country's share of downloads, month by month. {DEFINITION}",
-    (COUNTRY, _NAME, _IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
+    (COUNTRY, COUNTRY_NAME, IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
     lambda months: headline_countries(months.published("country_shares")),
 )
 HEADLINE_ORGANIZATION = _entry(
     "organization",
     f"The headline by organisation: each one's share of downloads, month by month. {DEFINITION}",
-    (_ORGANIZATION, _SEAT, _NAME, _IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
+    (_ORGANIZATION, _SEAT, COUNTRY_NAME, IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
     _organizations,
 )
 HEADLINE_FAMILY = _entry(
@@ -158,8 +144,8 @@ HEADLINE_FAMILY = _entry(
             _ORGANIZATION, meaning="The organisation behind the family's roots; `unmapped` and `unaffiliated` too."
         ),
         _SEAT,
-        _NAME,
-        _IS_COUNTRY,
+        COUNTRY_NAME,
+        IS_COUNTRY,
         Column("new_derivatives", DECIMAL, "Derivatives created in the period, by their weights.", "repositories"),
         Column("new_derivatives_in_all", DECIMAL, "All derivatives created in the period.", "repositories"),
         Column("downloads", DECIMAL, "Downloads of roots and all their derivatives in the period.", "downloads"),

@@ -1,17 +1,19 @@
-"""The assets of a publication: its forms, where it goes, and what is warned of once it is there."""
+"""The assets that finish a month and publish all: its manifest, a publication's forms and where it goes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
+import polars as pl
 from dagster_duckdb import DuckDBResource
 
-from assets.published.check_results import recorded_results
+from assets.published.about import recorded_results
 from pipeline import settings
 from pipeline.checks.asset_checks import changes_judged_again
 from pipeline.checks.thresholds import Thresholds
 from pipeline.errors import CensusError
 from pipeline.months import run_again
+from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import AllowancesResource, LakeResource, OriginRuleResource
 from pipeline.orchestration.table_assets import (
     BY_HAND,
@@ -21,9 +23,10 @@ from pipeline.orchestration.table_assets import (
     column_schema,
     description,
     in_plain_words,
+    table_asset,
 )
 from pipeline.publish.copies import StoreCopy
-from pipeline.publish.manifest import MONTH_MANIFEST, Defect, misfits
+from pipeline.publish.manifest import MONTH_MANIFEST, Defect, manifest_of, misfits
 from pipeline.publish.publication import Choices, Publication, publish
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.picture import REPORT_NAME, SITE
@@ -35,7 +38,7 @@ FORMS = {
     "warehouse": (
         FILE_NAME,
         {"duckdb"},
-        "`published/census.duckdb`: dimensions, facts, marts and a flat view of each.",
+        "`published/census.duckdb`: dimensions, facts, marts, a flat view of each.",
     ),
     "parquet_export": (
         "parquet",
@@ -47,11 +50,7 @@ FORMS = {
         {"html"},
         "What every published table and column means, and how it is checked.",
     ),
-    "share_report": (
-        REPORT_NAME,
-        {"html"},
-        "`published/report.html`: the figures with what they are of, in one file.",
-    ),
+    "share_report": (REPORT_NAME, {"html"}, "`published/report.html`: the figures with what they are of, in one file."),
     "site": (
         SITE,
         {"html"},
@@ -63,6 +62,15 @@ WAREHOUSE = ["published", "warehouse"]
 FITTING = "Every month of the lake is published, and each opens where the one before closed"
 
 
+def _manifest_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
+    @table_asset(MONTH_MANIFEST, deps=catalogue.monthly)
+    def month_manifest(context: dg.AssetExecutionContext, lake: LakeResource) -> pl.DataFrame:
+        """Digests of every table of the month, once all blocking checks have passed."""
+        return manifest_of(lake.store(), catalogue, month_of(context))
+
+    return [month_manifest]
+
+
 def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
     without_months = [asset_key(table) for table in catalogue.tables.values() if not table.monthly]
 
@@ -72,8 +80,8 @@ def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
                 ["published", name],
                 deps=[asset_key(MONTH_MANIFEST), *without_months],
                 description=about,
-                group_name="published",
                 kinds=kinds,
+                group_name="published",
                 owners=OWNERS,
                 code_version=__version__,
             )
@@ -122,8 +130,8 @@ def _postgres_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
     @dg.asset(
         key=["published", "postgres_mart"],
         deps=[WAREHOUSE],
-        group_name="published",
         kinds={"postgres"},
+        group_name="published",
         owners=OWNERS,
         code_version=__version__,
         output_required=False,
@@ -149,9 +157,9 @@ def _data_docs_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
     @dg.asset(
         key=["published", "data_docs"],
         deps=[asset_key(MONTH_MANIFEST)],
-        group_name="published",
         kinds={"html", "greatexpectations"},
         tags=dict([BY_HAND]),
+        group_name="published",
         owners=OWNERS,
         code_version=__version__,
     )
@@ -202,8 +210,8 @@ def _table_spec(found: PublishedTable) -> dg.AssetSpec:
         _table_key(found.name),
         deps=[WAREHOUSE],
         description=f"As readers see it, in the warehouse and as Parquet. {description(found.table)}",
-        group_name="published",
         kinds={"duckdb", "parquet"},
+        group_name="published",
         owners=OWNERS,
         code_version=__version__,
         metadata={"dagster/column_schema": column_schema(found.table), "dagster/table_name": f"main.{found.name}"},
@@ -240,8 +248,8 @@ def _form(name: str, made: Publication, origin_rule: str) -> dg.MaterializeResul
 @dg.asset(
     key=["published", "store_copy"],
     deps=[WAREHOUSE],
-    group_name="published",
     kinds={"s3"},
+    group_name="published",
     owners=OWNERS,
     code_version=__version__,
     output_required=False,
@@ -259,4 +267,4 @@ def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     yield dg.Output(None, metadata={"version": version, "path": dg.MetadataValue.path(url)})
 
 
-PUBLICATION, POSTGRES, DATA_DOCS = map(CatalogueAssets, (_publication_of, _postgres_of, _data_docs_of))
+OF_THE_CATALOGUE = [*map(CatalogueAssets, (_manifest_of, _publication_of, _postgres_of, _data_docs_of))]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.expressions import holds_in_month
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.periods import OF_COUNTRY, OF_PERIOD, over_periods, sums_over_periods
@@ -12,7 +13,7 @@ from assets.shares.share_table import GROUP, with_shares
 from pipeline.reference.other_map import VARIANTS
 from pipeline.schema.declaration import Column
 from pipeline.schema.figure import Chart, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.published import PublishedTable
 
 MAP = Column(
     "map_name",
@@ -25,10 +26,6 @@ MAP = Column(
 IN_A_GROUP = (*GROUP, "map_name")
 
 
-def _variant_shares(months: PublishedMonths) -> pl.LazyFrame:
-    return variant_shares(months.scan(ORGANIZATION_SHARES), months.scan(ORGANIZATIONS))
-
-
 def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFrame:
     """The shares over every period, from the months of `shares/organization_shares`.
 
@@ -36,9 +33,7 @@ def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) ->
     not in it stays where the month has placed them.
     """
     rows = organization_shares.select("month", "basis", *GROUP[2:4], "member", "country", "downloads").collect()
-    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= pl.col("month"))
-    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("month"))
-    valid = registry.join(rows.lazy().select("month").unique(), how="cross").filter(begun & not_ended)
+    valid = registry.join(rows.lazy().select("month").unique(), how="cross").filter(holds_in_month())
     placed = pl.concat(
         valid.group_by("month", member="organization").agg(
             pl.lit(name).alias("map_name"), country.min().alias("placed")
@@ -71,7 +66,7 @@ VARIANT_SHARES = PublishedTable(
         columns=(*(column for column in over_periods(COUNTRY_SHARES).columns if column.name != "models"), MAP),
         key=("month", "period", "population", "attribution", "map_name", "dimension", "member"),
     ),
-    _variant_shares,
+    lambda months: variant_shares(months.scan(ORGANIZATION_SHARES), months.scan(ORGANIZATIONS)),
     references={**OF_PERIOD, "member": OF_COUNTRY},
 )
 

@@ -18,12 +18,15 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, upload
 from pipeline.publish.folder import VERSION, VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import OF_THE_VERSION
-from pipeline.sources.client import HubClient
+
+if TYPE_CHECKING:
+    from pipeline.sources.client import HubClient
 
 IN_A_VERSION = re.compile(rf"/versions/({VERSION})/(.+)")
 
@@ -121,5 +124,7 @@ def plan_upload(folder: Path, repository: str) -> Upload:
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
     paths = [path for path in sorted(parquet.rglob("*")) if path.is_file()]
     files = {path.relative_to(parquet).as_posix(): path.stat().st_size for path in paths}
+    from pipeline.sources.client import HubClient  # noqa: PLC0415 - loaded by whoever uploads
+
     client = HubClient(token=os.environ.get("HF_TOKEN"))
     return Upload(repository, parquet.parent.name, parquet, files, client)

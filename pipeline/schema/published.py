@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
@@ -13,6 +14,9 @@ from pipeline.schema.declaration import Table
 
 if TYPE_CHECKING:
     from pipeline.schema.catalogue import Catalogue
+
+whole_table = partial(Table, group="published", monthly=False)
+"""The declaration of a published table that is made of all months at once."""
 
 
 @dataclass(frozen=True)

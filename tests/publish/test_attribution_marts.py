@@ -9,7 +9,7 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.listings.boundary_reconciliation import BOUNDARY_RECONCILIATION
 from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
 from assets.published.coverage import coverage
-from assets.published.dim_account import accounts
+from assets.published.organizations import accounts
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.attribution.organizations import ORGANIZATIONS
-from assets.published.dim_organization import organizations
 from assets.published.headline import headline_countries, headline_families
+from assets.published.organizations import organizations
 from assets.shares.family_shares import FAMILY_SHARES
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months

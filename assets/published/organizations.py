@@ -1,0 +1,149 @@
+"""`dim_organization`, `dim_country` and `dim_account`: whom the published tables name, and the reviewed registry."""
+
+from dataclasses import replace
+
+import polars as pl
+
+from assets.attribution.organizations import ORGANIZATIONS, current_rows
+from assets.columns import (
+    COUNTRY,
+    DEVELOPER_KIND,
+    MEMBERS_NOT_COUNTRIES,
+    NAMESPACE,
+    ORGANIZATION,
+    ULTIMATE_OWNER,
+    ULTIMATE_OWNER_COUNTRY,
+)
+from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION
+from pipeline.publish.sql import references_of
+from pipeline.reference.countries import country_name
+from pipeline.schema.declaration import Column
+from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+
+
+def _named(months: PublishedMonths, target: str, column: str) -> pl.LazyFrame:
+    """Every value that refers to the column of the target in any published table, once."""
+    found = []
+    for made in months.catalogue.published.values():
+        for reference in references_of(made, months.catalogue.published):
+            if reference.target.name == target:
+                rows = months.published(made.name)
+                if reference.dimension:
+                    rows = rows.filter(pl.col("dimension") == reference.dimension)
+                found.append(rows.select(pl.col(reference.column).alias(column)))
+    return pl.concat(found).drop_nulls().unique()
+
+
+def organizations(named: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFrame:
+    """One row for each organisation that is named: where it is today, or was last, by the registry."""
+    is_current = pl.col("valid_to").is_null()
+    latest = (
+        registry.sort(is_current, "valid_from", "namespace", nulls_last=False)
+        .group_by("organization")
+        .agg(
+            pl.col("country", "kind", "ultimate_owner", "ultimate_owner_country").last(),
+            is_current.sum().cast(pl.Int64).alias("accounts"),
+        )
+    )
+    nobody = pl.col("organization").is_in(MEMBERS_NOT_COUNTRIES)
+    return named.join(latest, on="organization", how="left").with_columns(
+        pl.when(nobody).then("organization").otherwise("country").alias("country"),
+        pl.col("accounts").fill_null(0),
+        (~nobody & pl.col("kind").ne_missing(pl.lit("individual"))).alias("is_organization"),
+    )
+
+
+DIM_ORGANIZATION = PublishedTable(
+    whole_table(
+        name="dim_organization",
+        grain="organisation",
+        description=(
+            "Every organisation that a table names, as the registry has it today; `unmapped` and `unaffiliated` are "
+            "rows too. Its accounts, and where it was before, are in `dim_account`."
+        ),
+        columns=(
+            Column("organization", pl.String, "The organisation, by the name that every table has."),
+            COUNTRY.optional(f"Where it is today, or was last. {COUNTRY.meaning}"),
+            DEVELOPER_KIND.optional(),
+            Column("accounts", pl.Int64, "Accounts on the Hub that are its own today.", "accounts"),
+            ULTIMATE_OWNER,
+            ULTIMATE_OWNER_COUNTRY,
+            Column("is_organization", pl.Boolean, "False for persons, `unmapped`, `unaffiliated` and `international`."),
+        ),
+        key=("organization",),
+    ),
+    lambda months: organizations(_named(months, *OF_ORGANIZATION), months.scan(ORGANIZATIONS)),
+    references={"country": OF_COUNTRY},
+)
+
+
+COUNTRY_NAME = Column("country_name", pl.String, "The country's usual English name, or that of a member that is none.")
+IS_COUNTRY = Column("is_country", pl.Boolean, "False for `international`, `unaffiliated` and `unmapped`.")
+
+
+def with_country_names(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows with `COUNTRY_NAME` and `IS_COUNTRY` of their `country`."""
+    country = pl.col("country")
+    return rows.with_columns(
+        country.map_elements(country_name, pl.String).alias("country_name"),
+        (~country.is_in(MEMBERS_NOT_COUNTRIES)).alias("is_country"),
+    )
+
+
+DIM_COUNTRY = PublishedTable(
+    whole_table(
+        name="dim_country",
+        grain="country, or member that is none",
+        description="Every country that a table names; members that are not countries are rows too.",
+        columns=(COUNTRY, COUNTRY_NAME, IS_COUNTRY),
+        key=("country",),
+    ),
+    lambda months: with_country_names(_named(months, *OF_COUNTRY)),
+    label="country_name",
+)
+
+
+def accounts(registry: pl.LazyFrame) -> pl.LazyFrame:
+    """The registry with a mark on the rows that still hold, and each namespace's organisation and country today."""
+    today = current_rows(registry).select(
+        "namespace",
+        pl.col("organization").alias("organization_today"),
+        pl.col("country").alias("country_today"),
+    )
+    return registry.with_columns(pl.col("valid_to").is_null().alias("is_current")).join(
+        today, on="namespace", how="left"
+    )
+
+
+DIM_ACCOUNT = PublishedTable(
+    whole_table(
+        name="dim_account",
+        grain="account and stretch of time in which nothing about it changed",
+        description=(
+            "The reviewed registry that the months were made with: whose each account is, and where that organisation "
+            "is. One row of each account is current."
+        ),
+        columns=(
+            replace(NAMESPACE, meaning="The account on the Hub."),
+            replace(ORGANIZATION, meaning="The organisation whose account it is."),
+            COUNTRY.optional(),
+            *map(ORGANIZATIONS.column, ("kind", "valid_from", "valid_to")),
+            Column("is_current", pl.Boolean, "Whether the row still holds."),
+            Column("organization_today", pl.String, "The organisation by the namespace's latest row."),
+            Column("country_today", pl.String, "The country by the namespace's latest row.", nullable=True),
+            *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country", "announced_owner_country")),
+            *map(ORGANIZATIONS.column, ("legal_country", "evidence", "basis", "account_basis")),
+        ),
+        key=("namespace", "valid_from"),
+        warnings=(
+            "An account that changed hands, or whose organisation moved, has several rows: join `where is_current`, or "
+            "by the day between `valid_from` and `valid_to`.",
+        ),
+    ),
+    lambda months: accounts(months.scan(ORGANIZATIONS)),
+    references={
+        **dict.fromkeys(("organization", "organization_today"), OF_ORGANIZATION),
+        **dict.fromkeys(("country", "country_today", "ultimate_owner_country"), OF_COUNTRY),
+        **dict.fromkeys(("announced_owner_country", "legal_country"), OF_COUNTRY),
+    },
+)
