@@ -17,8 +17,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 from polars.exceptions import PolarsError
 from upath import UPath
 
@@ -172,11 +170,13 @@ class Lake:
         Raises:
             CensusError: the file cannot be read as Parquet.
         """
+        # Of a file that is opened by fsspec, Polars would read the whole.
+        from pyarrow.parquet import read_metadata  # noqa: PLC0415 - loading the definitions does without
+
         try:
             with self.path(table, month).open("rb") as file:
-                # Of a file that is opened by fsspec, Polars would read the whole.
-                return provenance_in(pq.read_metadata(file).metadata or {})
-        except (pa.ArrowInvalid, OSError) as error:
+                return provenance_in(read_metadata(file).metadata or {})
+        except (ValueError, OSError) as error:
             unreadable = f"{table.path} cannot be read as Parquet: run the month again"
             raise CensusError(refusal(self.url, error) or unreadable) from error
 
