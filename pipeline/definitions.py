@@ -15,9 +15,9 @@ import assets
 from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.databases import NO_EXTENSIONS
 from pipeline.errors import CensusError
-from pipeline.orchestration.alerts import AlertsResource
+from pipeline.orchestration.alerts import ALERTS, AlertsResource
 from pipeline.orchestration.freshness import freshness
-from pipeline.orchestration.jobs import JOBS, SCHEDULES, SENSORS
+from pipeline.orchestration.jobs import SCHEDULES, SENSORS, asset_jobs, popular_counters
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.orchestration.pools import pool_of
@@ -28,7 +28,6 @@ from pipeline.orchestration.resources import (
     RegistryResource,
     SnapshotSourceResource,
 )
-from pipeline.orchestration.sensors import ALERTS
 from pipeline.orchestration.table_assets import CatalogueAssets, asset_key
 from pipeline.orchestration.thresholds import check_thresholds
 from pipeline.schema.catalogue import catalogue_of, declared_in
@@ -50,7 +49,7 @@ _table_checks = [
     )
     for table in CATALOGUE.tables.values()
 ]
-_freshness_check, _freshness_schedule = freshness(CATALOGUE)
+_freshness = freshness(CATALOGUE)
 if _components := sorted(Path(assets.__path__[0]).rglob("defs.yaml")):
     raise CensusError(
         f"{_components[0]} declares a component, and the census loads modules only: declare it in Python, as "
@@ -59,9 +58,9 @@ if _components := sorted(Path(assets.__path__[0]).rglob("defs.yaml")):
 
 defs = dg.Definitions(
     assets=[*declared_in(dg.AssetsDefinition, assets), *_of_every_table],
-    asset_checks=[*_table_checks, _freshness_check, *declared_in(dg.AssetChecksDefinition, assets)],
-    jobs=[*JOBS, *declared_in(dg.JobDefinition, assets)],
-    schedules=[*SCHEDULES, _freshness_schedule, *declared_in(dg.ScheduleDefinition, assets)],
+    asset_checks=[*_table_checks, _freshness, *declared_in(dg.AssetChecksDefinition, assets)],
+    jobs=[*asset_jobs(dg.AssetSelection.checks(_freshness)), popular_counters, *declared_in(dg.JobDefinition, assets)],
+    schedules=[*SCHEDULES, *declared_in(dg.ScheduleDefinition, assets)],
     sensors=[*SENSORS, *ALERTS, *declared_in(dg.SensorDefinition, assets)],
     # A run is one process: its steps take parts of a second, starting Python and loading its libraries takes several.
     executor=dg.in_process_executor,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _STORAGE = re.compile(
     r"No space left on device|Disk quota exceeded|Read-only file system|File too large|Permission denied|"
@@ -48,6 +51,18 @@ class MonthNotServedError(CensusError):
 
 class UnusableSnapshotError(CensusError):
     """A snapshot is there but is partial, truncated or not of a known shape."""
+
+
+@contextmanager
+def ports_in_words(port: int) -> Iterator[None]:
+    """A port that cannot be listened on, as an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise CensusError(
+            f"port {port} cannot be listened on ({os.strerror(error.errno or 0)}): end what uses it, or choose another "
+            "with --port"
+        ) from error
 
 
 def storage_trouble(error: BaseException) -> str | None:

@@ -5,7 +5,7 @@ import os
 import dagster as dg
 import pytest
 
-from pipeline.cli import main
+from pipeline.cli import answer
 from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.secrets import ADDRESSES, SECRETS, hidden
@@ -73,7 +73,7 @@ def test_a_command_that_fails_prints_no_secret(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("pipeline.publish.folder.PublishedFolder.versions", fail)
     monkeypatch.setattr("sys.argv", ["census", "restore"])
     with pytest.raises(SystemExit) as ended:
-        main()
+        answer()
     said = capsys.readouterr()
     assert ended.value.code == 1
     assert SECRET not in said.out + said.err

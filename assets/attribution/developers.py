@@ -82,7 +82,6 @@ def _known(registry: pl.LazyFrame, canonical_models: pl.LazyFrame, accounts: pl.
         pl.col("namespace").alias("developer"), pl.lit("account").alias("method"), pl.lit("individual").alias("kind")
     )
     is_person = pl.col("kind") == "individual"
-    since = pl.col("valid_from").cast(pl.String).fill_null("ever")
     stated = pl.concat([by_registry, by_name, persons], how="diagonal")
     # Whoever is in the registry is what it says, whatever the Hub says of the account.
     return stated.select(
@@ -93,7 +92,7 @@ def _known(registry: pl.LazyFrame, canonical_models: pl.LazyFrame, accounts: pl.
         ),
         "kind",
         "method",
-        pl.concat_str(pl.coalesce("namespace", "model_id"), pl.lit(" since "), since).alias("registry_row"),
+        registry_row(pl.coalesce("namespace", "model_id")),
     ).unique("developer", keep="first", maintain_order=True)
 
 
@@ -130,3 +129,9 @@ def first_party(
 def _owner(side: str) -> pl.Expr:
     name = pl.col(f"{side}_model_id")
     return pl.coalesce(namespace_of(name), name).alias(side)
+
+
+def registry_row(name: pl.Expr) -> pl.Expr:
+    """How a row of the registry is named where it is applied: `Qwen since 2025-01-01`, `Qwen, no start date`."""
+    since = pl.lit(" since ") + pl.col("valid_from").cast(pl.String)
+    return pl.concat_str(name, since.fill_null(", no start date")).alias("registry_row")

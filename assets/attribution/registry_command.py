@@ -265,7 +265,7 @@ def _headline_under(maps: list[CountryMap], lake: Lake, last: date | None, popul
     }
     last = last or max((month for month in held if len(years[month]) == 12), default=held[-1])
     if last not in held:
-        raise CensusError(f"the lake does not hold {last:%Y-%m} whole: run it, or choose another month")
+        raise CensusError(f"the lake lacks tables of {last:%Y-%m}: run it, or choose another month")
     months = years[last]
     sources, bases = (
         {month: str(lake.scan(table, month).select(column).head(1).collect().item()) for month in months}

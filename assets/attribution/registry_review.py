@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.attribution.developers import UNMAPPED, attribute
+from assets.attribution.developers import UNMAPPED, attribute, registry_row
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import current_rows
 from assets.expressions import ratio
@@ -40,8 +40,7 @@ def month_standing(
 
     A row that was applied and has been removed or re-dated since counts as `registry row changed since`.
     """
-    since = pl.col("valid_from").cast(pl.String).fill_null("ever")
-    rows = registry.select(pl.concat_str("namespace", pl.lit(" since "), since).alias("registry_row"), "basis")
+    rows = registry.select(registry_row(pl.col("namespace")), "basis")
     basis = pl.when(pl.col("method") == "registry").then(pl.col("basis").fill_null("registry row changed since"))
     return (
         _by_developer(downloads, attribution)

@@ -15,7 +15,7 @@ import polars as pl
 
 from assets.lineage.family import Family, read_family
 from pipeline import settings
-from pipeline.cli.types import MODELS, MonthType, PublishedType
+from pipeline.cli.types import MODELS, MonthType
 from pipeline.lake.store import Lake
 from pipeline.synthetic import label
 from pipeline.text import plain
@@ -111,7 +111,7 @@ FORMATS: Mapping[str, Callable[[Family, int, int], str]] = {
 
 
 @click.command()
-@click.argument("model", type=PublishedType(MODELS))
+@click.argument("model", shell_complete=MODELS)
 @click.option("--month", type=MonthType(), help="e.g. 2025-08.  [default: the latest one with derivations]")
 @click.option("--depth", default=3, show_default=True, type=click.IntRange(0), help="Levels shown below the model.")
 @click.option(

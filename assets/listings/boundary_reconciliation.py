@@ -25,7 +25,7 @@ BOUNDARY_RECONCILIATION = Table(
             values=(*BOUNDARIES, NOT_BETWEEN_TWO),
         ),
         Column("models", pl.Int64, "Repositories.", "repositories", minimum=0),
-        Column("downloads", DECIMAL, "Their downloads.", "downloads", minimum=0),
+        Column("downloads", DECIMAL, "Downloads of these repositories.", "downloads", minimum=0),
     ),
     key=("boundary",),
 )

@@ -40,7 +40,7 @@ def reason_to_look_again(lake: Lake, now: datetime) -> str | None:
 
 @dg.sensor(
     name="second_look",
-    job=jobs.MONTHLY_CENSUS,
+    job_name=jobs.MONTHLY_CENSUS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=3600,
     description=(

@@ -129,7 +129,7 @@ def _decided(found: Result, query: _Query, answers: Mapping[str, bool]) -> Resul
 
 def _not_run(check: Check, error: Exception) -> Result:
     if isinstance(error, MonthAbsentError):
-        return Result(check, passed=True, observed=Observed(f"not judged: {error}"), judged=False)
+        return Result(check, passed=True, observed=Observed(f"not evaluated: {error}"), judged=False)
     return Result(check, passed=False, observed=Observed("the check could not be run"), error=_in_words(error))
 
 

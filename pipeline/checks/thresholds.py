@@ -56,7 +56,7 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
     found = settable(table)
     if unknown := sorted(set(chosen) - set(found)):
         raise CensusError(
-            f"{', '.join(f'{table.path}/{check}' for check in unknown)} is no warning whose threshold can be set: "
+            f"{', '.join(f'{table.path}/{check}' for check in unknown)} has no threshold that can be set: "
             f"{table.path} has {', '.join(found) or 'none'}"
         )
     changed: dict[str, Any] = {}

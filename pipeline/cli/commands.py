@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from dataclasses import replace
@@ -14,8 +13,9 @@ from typing import Any
 import click
 
 from pipeline import settings
-from pipeline.cli.types import COUNTRIES, MonthType, PublishedType, SourceType
-from pipeline.errors import CensusError
+from pipeline.cli.types import COUNTRIES, MonthType
+from pipeline.cli.types import sources as complete_sources
+from pipeline.errors import CensusError, ports_in_words
 from pipeline.schema.groups import STEPS
 from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES
 from pipeline.version import __version__
@@ -71,7 +71,7 @@ def census() -> None:
 @census.command()
 @click.option(
     "--source",
-    type=SourceType(),
+    shell_complete=complete_sources,
     envvar="CENSUS_SOURCE",
     default="sample",
     help="Where snapshots of the Hub are read, see `census sources`.  [default: CENSUS_SOURCE, else sample]",
@@ -151,7 +151,7 @@ def figure(key: str, last_month: date | None, form: str | None) -> None:
     if form == "png":
         if sys.stdout.isatty():
             raise click.UsageError(
-                f"a picture is no text: write it to a file, as in `census figure {key} --png > it.png`"
+                f"a terminal cannot show a picture: write it to a file, as in `census figure {key} --png > it.png`"
             )
         for picture in pictures_of(read):
             sys.stdout.buffer.write(picture.image)
@@ -185,7 +185,7 @@ def site(is_served: bool, port: int) -> None:  # noqa: FBT001
 @click.option("--population", type=click.Choice(POPULATION_NAMES), help="[default: the headline's]")
 @click.option("--attribution", default="uploader", show_default=True, type=click.Choice(ATTRIBUTIONS))
 @click.option(
-    "--country", type=PublishedType(COUNTRIES), help="A country's code (CN), international, unaffiliated or unmapped."
+    "--country", shell_complete=COUNTRIES, help="A country's code (CN), international, unaffiliated or unmapped."
 )
 @click.option("--organization", help="An organisation as the tables name it.")
 @click.option("--top", default=15, show_default=True, type=click.IntRange(0), help="Rows shown of each table.")
@@ -283,12 +283,12 @@ def status(as_json: bool) -> None:  # noqa: FBT001
     _prepared_home()
     from dagster import DagsterInstance
 
-    from pipeline.cli.status import as_text, month_statuses
+    from pipeline.cli.months import as_dicts, month_statuses, statuses_as_text
     from pipeline.definitions import CATALOGUE
     from pipeline.lake.store import Lake
 
     months = month_statuses(Lake(settings.lake_url()), CATALOGUE, DagsterInstance.get())
-    click.echo(json.dumps([month.as_dict() for month in months], indent=2) if as_json else as_text(months))
+    click.echo(json.dumps(as_dicts(months), indent=2) if as_json else statuses_as_text(months))
     sys.exit(1 if any(month.problems for month in months) else 0)
 
 
@@ -317,12 +317,11 @@ def checks(month: date | None, failed: bool, as_json: bool) -> None:  # noqa: FB
     _prepared_home()
     from dagster import DagsterInstance
 
-    from pipeline.cli.checks import checks_of_months
+    from pipeline.cli.months import as_dicts, checks_as_text, checks_of_months
     from pipeline.definitions import CATALOGUE
 
     found = checks_of_months(DagsterInstance.get(), CATALOGUE, month, failed_only=failed)
-    text = "\n".join(of_month.as_text() for of_month in found)
-    click.echo(json.dumps([of_month.as_dict() for of_month in found], indent=2) if as_json else text)
+    click.echo(json.dumps(as_dicts(found), indent=2) if as_json else checks_as_text(found))
 
 
 @census.command("serve-sample")
@@ -335,15 +334,9 @@ def serve_sample(port: int, models: int) -> None:
     from synthetic_hub.world import WorldSettings, ensure_world
 
     world = ensure_world(settings.cache_folder() / "sample" / "worlds", WorldSettings(models=models))
-    try:
-        with LocalHub(world, port=port) as hub:
-            click.echo(f"a synthetic Hub (nothing was measured): HF_ENDPOINT={hub.endpoint} (end with Ctrl-C)")
-            hub.wait()
-    except OSError as error:
-        raise CensusError(
-            f"port {port} cannot be listened on ({os.strerror(error.errno or 0)}): end what uses it, or choose another "
-            "with --port"
-        ) from error
+    with ports_in_words(port), LocalHub(world, port=port) as hub:
+        click.echo(f"a synthetic Hub (nothing was measured): HF_ENDPOINT={hub.endpoint} (end with Ctrl-C)")
+        hub.wait()
 
 
 @census.command("compare-published")

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pipeline import settings
-from pipeline.cli.status import month_statuses
+from pipeline.cli.months import month_statuses
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import in_words, months_between
-from pipeline.orchestration.jobs import from_step
+from pipeline.orchestration.jobs import MONTHLY_CENSUS, PUBLISH, from_step
 from pipeline.orchestration.launch import Launch, RunOutcome, run_all
 from pipeline.orchestration.launch import Progress as Advance
 from pipeline.orchestration.table_assets import asset_key
@@ -84,16 +84,6 @@ class Request:
             )
         return held
 
-    def launches(self, months: Iterable[date]) -> list[Launch]:
-        """A run for each month."""
-        snapshots = str(self.snapshots.resolve()) if self.snapshots else ""
-        resources = self.of_publishing() | {"snapshot_source": {"source": self.source, "snapshots": snapshots}}
-        return [Launch("monthly_census", month, resources, self.from_step) for month in months]
-
-    def of_publishing(self) -> dict[str, Any]:
-        """What publishing must know of the request; see `publication_resources`."""
-        return publication_resources(self.registry, self.origin_rule, self.allow)
-
 
 def publication_resources(registry: Path | None, origin_rule: str | None, allow: Sequence[str]) -> dict[str, Any]:
     """What a publication is made with, as configuration of Dagster's resources."""
@@ -112,17 +102,21 @@ def run(request: Request, reporter: Reporter) -> int:
     read_registry(request.registry)
     settings.origin_rule(request.origin_rule)
     deployed_thresholds(CATALOGUE)
-    with closing(run_all(request.launches(months), min(request.jobs, len(months)))) as events:
+    published_with = publication_resources(request.registry, request.origin_rule, request.allow)
+    snapshots = str(request.snapshots.resolve()) if request.snapshots else ""
+    resources = published_with | {"snapshot_source": {"source": request.source, "snapshots": snapshots}}
+    launches = [Launch(MONTHLY_CENSUS, month, resources, request.from_step) for month in months]
+    with closing(run_all(launches, min(request.jobs, len(months)))) as events:
         outcomes = reporter.follow("months", events, len(months))
     if not any(outcome.succeeded for outcome in outcomes):
         reporter.report(outcomes, None)
         return 1
-    return publish(request.of_publishing(), reporter, outcomes)
+    return publish(published_with, reporter, outcomes)
 
 
 def publish(resources: Mapping[str, Any], reporter: Reporter, outcomes: Sequence[RunOutcome] = ()) -> int:
     """Publishes the finished months, after the runs that ended so; the exit code."""
-    with closing(run_all([Launch("publish", resources=resources)], 1)) as events:
+    with closing(run_all([Launch(PUBLISH, resources=resources)], 1)) as events:
         [published] = reporter.follow("publish", events, 1)
     headline = read_headline(settings.published_folder(), CATALOGUE.figures) if published.succeeded else None
     every = [*outcomes, published]
@@ -155,10 +149,11 @@ class TerminalReporter:
         return outcomes
 
     def _advance(self, bars: Progress, of_month: dict[date | None, TaskID], event: Advance) -> None:
-        name = f"{event.month:%Y-%m}" if event.month else "publish"
-        if event.month not in of_month:
-            of_month[event.month] = bars.add_task(name, total=event.steps)
-        bars.update(of_month[event.month], completed=event.steps_done, description=f"{name} {event.step} {event.said}")
+        month = event.launch.month
+        name = f"{month:%Y-%m}" if month else "publish"
+        if month not in of_month:
+            of_month[month] = bars.add_task(name, total=event.steps)
+        bars.update(of_month[month], completed=event.steps_done, description=f"{name} {event.step} {event.said}")
 
     def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
         """Shows how it ended."""

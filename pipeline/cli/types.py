@@ -1,8 +1,8 @@
-"""How values are written on the command line, and how a shell completes them."""
+"""How months are written on the command line, and how a shell completes values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -14,9 +14,40 @@ from pipeline.errors import CensusError
 from pipeline.months import parse_month
 
 MOST_COMPLETED = 50
-MONTHS = "select distinct strftime(month, '%Y-%m') from dim_month"
-COUNTRIES = "select country from dim_country"
-MODELS = "select distinct model_id from dim_model"
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def published(query: str) -> Completion:
+    """Completes what the query's one column has of the published warehouse; nothing where nothing is published."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        import duckdb
+
+        from pipeline.databases import open_published
+        from pipeline.publish.warehouse import FILE_NAME
+
+        begin_so = f"from ({query}) found(name) where starts_with(name, ?) order by name limit {MOST_COMPLETED}"
+        try:
+            with open_published(settings.published_folder() / FILE_NAME) as connection:
+                return [CompletionItem(name) for (name,) in connection.execute(begin_so, [incomplete]).fetchall()]
+        except duckdb.Error:
+            return []
+
+    return complete
+
+
+MONTHS = published("select distinct strftime(month, '%Y-%m') from dim_month")
+COUNTRIES = published("select country from dim_country")
+MODELS = published("select distinct model_id from dim_model")
+
+
+def sources(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completes the name of a source, each with a sentence."""
+    from pipeline.sources.catalog import described_sources
+
+    return [
+        CompletionItem(name, help=said) for name, said in described_sources().items() if name.startswith(incomplete)
+    ]
 
 
 class MonthType(click.ParamType[date]):
@@ -31,47 +62,6 @@ class MonthType(click.ParamType[date]):
         except CensusError as error:
             self.fail(str(error), param, ctx)
 
-    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The months that are published."""
-        return _published(MONTHS, incomplete)
-
-
-class PublishedType(click.ParamType[str]):
-    """A value that the warehouse knows: `COUNTRIES` or `MODELS`."""
-
-    name = "text"
-
-    def __init__(self, query: str) -> None:
-        self._query = query
-
-    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Those that are published and begin so."""
-        return _published(self._query, incomplete)
-
-
-class SourceType(click.ParamType[str]):
-    """The name of a source."""
-
-    name = "source"
-
-    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The sources, each with a sentence."""
-        from pipeline.sources.catalog import described_sources
-
-        described: Mapping[str, str] = described_sources()
-        return [CompletionItem(name, help=said) for name, said in described.items() if name.startswith(incomplete)]
-
-
-def _published(query: str, incomplete: str) -> list[CompletionItem]:
-    """What the query's one column has that begins so; nothing where nothing is published."""
-    import duckdb
-
-    from pipeline.databases import open_published
-    from pipeline.publish.warehouse import FILE_NAME
-
-    beginning = f"select * from ({query}) found(name) where starts_with(name, ?) order by name limit {MOST_COMPLETED}"  # noqa: S608
-    try:
-        with open_published(settings.published_folder() / FILE_NAME) as connection:
-            return [CompletionItem(name) for (name,) in connection.execute(beginning, [incomplete]).fetchall()]
-    except duckdb.Error:
-        return []
+        return MONTHS(ctx, param, incomplete)

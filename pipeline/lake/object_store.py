@@ -35,6 +35,7 @@ S3_OPTIONS: dict[str, Any] = {
 """How S3 is opened. The filesystem layer tries connections that break five times, each with these attempts."""
 
 
+@functools.cache
 def located(url: str) -> UPath:
     """The folder at the URL, with what its protocol needs to be read by many machines.
 

@@ -1,20 +1,32 @@
-"""Bringing bad news to people: what an alert says, and the ways it can go."""
+"""Tells people of a failed run, of a new warning and of what stays wrong: in the log, and by a webhook."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
 from pipeline import settings
+from pipeline.checks.asset_checks import passed_before
 from pipeline.errors import TemporaryError
+from pipeline.lake.store import Lake
+from pipeline.orchestration.freshness import is_of_the_real_hub, month_due
+from pipeline.orchestration.resources import LakeResource
+from pipeline.orchestration.runs import latest_runs, month_of_run, report_of
+from pipeline.publish.manifest import MONTH_MANIFEST
+from pipeline.wording import counted
 
 MOST_LINES = 12
 ATTEMPTS = 3
 SECONDS_TO_ANSWER = 10
+WILL_BE_RETRIED = "dagster/will_retry"
+REMINDER = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -72,3 +84,111 @@ def post(alert: Alert, url: str, pause_seconds: float = 1.0) -> None:
             return
         reason = f"status {answer.status_code}"
     raise TemporaryError(f"the alert {alert.title!r} did not reach the webhook ({reason}): check CENSUS_ALERT_WEBHOOK")
+
+
+# Sensors of runs are given several in one tick, and return nothing: a reason to skip one of them beside what came of
+# another is an error to Dagster, which then goes through all of them again at every tick.
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Alerts when a run has failed: which steps and blocking checks, why, and where to look. Retried runs raise no "
+        "alert."
+    ),
+)
+def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource) -> None:
+    """One alert a failed run; none for a run that Dagster will start again."""
+    run = context.dagster_run
+    if run.tags.get(WILL_BE_RETRIED) == "true":
+        context.log.info(f"run {run.run_id} will be retried")
+        return
+    report = report_of(context.instance, run.run_id)
+    blocking = [f"failed check {check}" for check in report.failed_checks if check.severity == "ERROR"]
+    lines = [*blocking, *report.failures] or [context.failure_event.message or "the run's process ended"]
+    alerts.deliver(Alert(f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id)), context.log)
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Alerts once when a check of a successful run starts to warn, and not again while it keeps warning.",
+)
+def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> None:
+    """One alert a run, naming the checks that did not warn the last time they looked at the same month."""
+    run = context.dagster_run
+    news = [
+        failed
+        for failed in report_of(context.instance, run.run_id).failed_checks
+        if passed_before(context.instance, failed.key, month_of_run(run), run.run_id)
+    ]
+    if not news:
+        context.log.info("no check warns that did not warn before")
+        return
+    title = f"Open Model Census: {_name(run)} succeeded with {counted(len(news), 'new warning')}"
+    alerts.deliver(Alert(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
+
+
+@dg.sensor(
+    minimum_interval_seconds=3600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Alerts when a month is still unpublished a day after it closed, and every week of all that still stands: "
+        "missing months and months whose latest run failed."
+    ),
+)
+def standing_failures_alert(
+    context: dg.SensorEvaluationContext, alerts: AlertsResource, lake: LakeResource
+) -> dg.SkipReason:
+    """At most one alert an evaluation; the cursor holds what was told, and when."""
+    now = datetime.now(UTC)
+    problems = standing_problems(context.instance, lake.store(), now)
+    is_due, cursor = what_to_tell(context.cursor, problems, now)
+    context.update_cursor(cursor)
+    if not is_due:
+        return dg.SkipReason(f"nothing new: {counted(len(problems), 'known problem')}")
+    title = f"Open Model Census: {counted(len(problems), 'standing problem')}"
+    alerts.deliver(Alert(title, list(problems.values()), f"{settings.ui_url()}/runs"), context.log)
+    return dg.SkipReason(title)
+
+
+def standing_problems(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> dict[str, str]:
+    """What is wrong now: a sentence for the month that should be there, and one for each whose latest run failed.
+
+    The synthetic sample has no clock: a lake that holds nothing else misses no month.
+    """
+    problems = {}
+    due = month_due(now)
+    if is_of_the_real_hub(lake) and not lake.holds(MONTH_MANIFEST, due):
+        problems[f"missing {due}"] = (
+            f"{due:%Y-%m} has closed and is not finished: run it from source hub while its tolerance lasts, "
+            "afterwards from hub_stats"
+        )
+    for month, run in sorted(latest_runs(instance).items()):
+        if run.status == dg.DagsterRunStatus.FAILURE:
+            problems[f"failed {month}"] = f"{month:%Y-%m}: the latest run failed, see {_run_page(run.run_id)}"
+    return problems
+
+
+def what_to_tell(cursor: str | None, problems: Mapping[str, str], now: datetime) -> tuple[bool, str]:
+    """Whether people are to be told now of what is wrong, and the cursor that keeps what they know.
+
+    They are where a month went missing since, or a week has passed with something wrong. A month that came back is news
+    when it goes missing again; before the first evaluation nobody was told anything.
+    """
+    known: dict[str, Any] = json.loads(cursor) if cursor else {"missing": [], "reminded_at": now.isoformat()}
+    missing = sorted(key for key in problems if key.startswith("missing"))
+    a_week_has_passed = now - datetime.fromisoformat(known["reminded_at"]) >= REMINDER
+    is_due = not set(missing) <= set(known["missing"]) or (bool(problems) and a_week_has_passed)
+    reminded_at = now.isoformat() if a_week_has_passed else known["reminded_at"]
+    return is_due, json.dumps({"missing": missing, "reminded_at": reminded_at})
+
+
+def _name(run: dg.DagsterRun) -> str:
+    month = month_of_run(run)
+    return f"{run.job_name} of {month:%Y-%m}" if month else run.job_name
+
+
+def _run_page(run_id: str) -> str:
+    return f"{settings.ui_url()}/runs/{run_id}"
+
+
+ALERTS = [failed_run_alert, failed_check_alert, standing_failures_alert]

@@ -17,7 +17,7 @@ def _launcher() -> CensusCeleryRunLauncher:
         launcher = instance.run_launcher
     if not isinstance(launcher, CensusCeleryRunLauncher):
         raise CensusError(
-            "the dagster.yaml of DAGSTER_HOME launches runs otherwise than by Celery: use deploy/celery/dagster.yaml"
+            "the dagster.yaml of DAGSTER_HOME does not launch runs by Celery: use deploy/celery/dagster.yaml"
         )
     return launcher
 

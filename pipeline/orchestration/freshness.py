@@ -1,20 +1,25 @@
-"""Whether the month that closed last is published: a check shown on every published table that has months.
+"""Whether the month that closed last is there: a check on every mart, and on every published table that has months.
 
 Dagster's own freshness policies look at when an asset was last made, of whatever month.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
 from pipeline import settings
 from pipeline.databases import open_published
+from pipeline.lake.store import Lake
 from pipeline.months import previous_month
+from pipeline.orchestration.resources import LakeResource
+from pipeline.publish.manifest import MONTH_MANIFEST, source_of
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.catalogue import Catalogue
+from pipeline.schema.declaration import Table
+from pipeline.synthetic import is_synthetic
 
-LATEST_MONTH = "latest_month_published"
+LATEST_MONTH = "latest_month_is_there"
 GRACE = timedelta(hours=24)
 """How long after its close a month may take to be published."""
 
@@ -24,55 +29,57 @@ def month_due(now: datetime) -> date:
     return previous_month((now - GRACE).date().replace(day=1))
 
 
-def freshness(
-    catalogue: Catalogue,
-) -> tuple[dg.AssetChecksDefinition, dg.ScheduleDefinition]:
-    """A warning on each published table that lacks the month which closed last, and the schedule that looks daily."""
-    tables = [name for name, found in catalogue.published.items() if "month" in found.table.schema]
-    keys = {name: dg.AssetCheckKey(dg.AssetKey(["published", "tables", name]), LATEST_MONTH) for name in tables}
+def is_of_the_real_hub(lake: Lake) -> bool:
+    """Whether the lake's months were measured: the synthetic sample has no clock, and misses no month."""
+    finished = lake.months(MONTH_MANIFEST)
+    return bool(finished) and not is_synthetic(source_of(lake, finished[-1]))
+
+
+def freshness(catalogue: Catalogue) -> dg.AssetChecksDefinition:
+    """A warning on each mart and published table that lacks the month which closed last."""
+    published = [name for name, found in catalogue.published.items() if "month" in found.table.schema]
+    marts = {dg.AssetKey([table.group, table.name]): table for table in catalogue.monthly if table.group == "shares"}
+    keys = [*marts, *(dg.AssetKey(["published", "tables", name]) for name in published)]
 
     @dg.multi_asset_check(
         name="latest_months",
         specs=[
             dg.AssetCheckSpec(
                 LATEST_MONTH,
-                asset=key.asset_key,
+                asset=key,
                 description="Warns when the last month is missing a day after it closed. The sample has no clock.",
             )
-            for key in keys.values()
+            for key in keys
         ],
         can_subset=True,
     )
-    def check_freshness(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    def check_freshness(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
         due = month_due(datetime.now(UTC))
-        with open_published(settings.published_folder() / FILE_NAME) as warehouse:
-            [(is_synthetic,)] = warehouse.execute("select bool_or(is_synthetic) from dim_month").fetchall()
-            for name, key in keys.items():
-                if key not in context.selected_asset_check_keys:
-                    continue
-                [(latest,)] = warehouse.execute(f"select max(month) from {name}").fetchall()  # noqa: S608 - our names
-                yield dg.AssetCheckResult(
-                    asset_key=key.asset_key,
-                    check_name=key.name,
-                    passed=bool(is_synthetic) or (latest is not None and latest >= due),
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={
-                        "expected": "no month: the sample has no clock" if is_synthetic else f"{due:%Y-%m} or later",
-                        "observed": f"{latest:%Y-%m}" if latest else "no month",
-                    },
-                )
+        has_a_clock = is_of_the_real_hub(lake.store())
+        chosen = {key.asset_key for key in context.selected_asset_check_keys}
+        for key, latest in _latest_months(lake.store(), marts, (key for key in keys if key in chosen)):
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=LATEST_MONTH,
+                passed=not has_a_clock or (latest is not None and latest >= due),
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "expected": f"{due:%Y-%m} or later" if has_a_clock else "no month: the sample has no clock",
+                    "observed": f"{latest:%Y-%m}" if latest else "no month",
+                },
+            )
 
-    job = dg.define_asset_job(
-        "freshness",
-        selection=dg.AssetSelection.checks(*keys.values()),
-        description="Checks that the last closed month is published.",
-    )
-    schedule = dg.ScheduleDefinition(
-        name="freshness_schedule",
-        job=job,
-        cron_schedule="30 1 * * *",
-        execution_timezone="UTC",
-        description="Checks every night that the last closed month is published.",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
-    return check_freshness, schedule
+    return check_freshness
+
+
+def _latest_months(
+    lake: Lake, marts: Mapping[dg.AssetKey, Table], keys: Iterable[dg.AssetKey]
+) -> Iterator[tuple[dg.AssetKey, date | None]]:
+    """The last month of each: of marts in the lake, of what is published in the warehouse."""
+    with open_published(settings.published_folder() / FILE_NAME) as warehouse:
+        for key in keys:
+            if key in marts:
+                yield key, max(lake.months(marts[key]), default=None)
+            else:
+                [(latest,)] = warehouse.execute(f"select max(month) from {key.path[-1]}").fetchall()  # noqa: S608 - our names
+                yield key, latest

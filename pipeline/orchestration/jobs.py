@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -20,17 +21,7 @@ WHOLE_MONTH = dg.AssetSelection.tag(*MONTHLY)
 BACKFILL_TAG = "dagster/backfill"
 RUNS_LOOKED_AT = 50
 
-MONTHLY_CENSUS = dg.define_asset_job(
-    "monthly_census",
-    selection=WHOLE_MONTH,
-    description="The whole chain for one month, from the snapshot to the manifest, with all checks.",
-)
-
-PUBLISH = dg.define_asset_job(
-    "publish",
-    selection=dg.AssetSelection.all() - WHOLE_MONTH - dg.AssetSelection.tag(*BY_HAND),
-    description="Everything that is published, from every finished month.",
-)
+MONTHLY_CENSUS, REGISTRY_CHANGE, PUBLISH = "monthly_census", "registry_change", "publish"
 
 
 def from_step(step: str) -> dg.AssetSelection:
@@ -40,16 +31,44 @@ def from_step(step: str) -> dg.AssetSelection:
     return first.downstream().required_multi_asset_neighbors().downstream() & WHOLE_MONTH
 
 
-REGISTRY_CHANGE = dg.define_asset_job(
-    "registry_change",
-    selection=from_step("attribution"),
-    description="Remakes a month from attribution on, after a correction of the registry. The Hub is not read again.",
+def asset_jobs(freshness: dg.AssetSelection) -> list[Any]:
+    """The jobs over assets. The checks of `freshness` are about all months, so they go with what is published."""
+    return [
+        dg.define_asset_job(
+            MONTHLY_CENSUS,
+            selection=WHOLE_MONTH - freshness,
+            description="The whole chain for one month, from the snapshot to the manifest, with all checks.",
+        ),
+        dg.define_asset_job(
+            REGISTRY_CHANGE,
+            selection=from_step("attribution") - freshness,
+            description="Remakes a month from attribution on, after a correction of the registry. The Hub is not read "
+            "again.",
+        ),
+        dg.define_asset_job(
+            PUBLISH,
+            selection=(dg.AssetSelection.all() - WHOLE_MONTH - dg.AssetSelection.tag(*BY_HAND)) | freshness,
+            description="Everything that is published, from every finished month.",
+        ),
+        dg.define_asset_job(
+            "freshness", selection=freshness, description="Checks that the last closed month is made and published."
+        ),
+    ]
+
+
+freshness_schedule = dg.ScheduleDefinition(
+    name="freshness_schedule",
+    job_name="freshness",
+    cron_schedule="30 1 * * *",
+    execution_timezone="UTC",
+    description="Checks every night that the last closed month is made and published.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
 
 @dg.schedule(
     name="monthly_census_schedule",
-    job=MONTHLY_CENSUS,
+    job_name=MONTHLY_CENSUS,
     cron_schedule="20 0 1 * *",
     execution_timezone="UTC",
     description=(
@@ -109,7 +128,7 @@ def counters_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
 
 @dg.sensor(
     name="publish_after_months",
-    job=PUBLISH,
+    job_name=PUBLISH,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description=(
@@ -139,9 +158,7 @@ def _is_published_by_us(run: dg.DagsterRun) -> bool:
 def _finishes_a_month(run: dg.DagsterRun) -> bool:
     if PARTITION_TAG not in run.tags:
         return False
-    return run.job_name in {MONTHLY_CENSUS.name, REGISTRY_CHANGE.name} or asset_key(MONTH_MANIFEST) in (
-        run.asset_selection or ()
-    )
+    return run.job_name in {MONTHLY_CENSUS, REGISTRY_CHANGE} or asset_key(MONTH_MANIFEST) in (run.asset_selection or ())
 
 
 def _not_launched_yet(run: dg.DagsterRun, instance: dg.DagsterInstance) -> int:
@@ -168,6 +185,5 @@ def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "no run has lost its process")
 
 
-JOBS = (MONTHLY_CENSUS, REGISTRY_CHANGE, PUBLISH, popular_counters)
-SCHEDULES = [monthly_schedule, counters_schedule]
+SCHEDULES = [monthly_schedule, counters_schedule, freshness_schedule]
 SENSORS = [publish_after_months, abandoned_runs]

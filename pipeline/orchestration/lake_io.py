@@ -12,7 +12,7 @@ from dagster import InputContext, OutputContext
 from pipeline import synthetic
 from pipeline.lake.provenance import MADE_BY, OBSERVATION, Provenance
 from pipeline.lake.store import Lake
-from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
+from pipeline.orchestration.display_metadata import shown_of_month
 from pipeline.orchestration.partitions import mark_sample
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import in_plain_words
@@ -21,17 +21,6 @@ from pipeline.reference.lists import list_digests
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 from pipeline.wording import counted
-
-
-def lake_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
-    """The IO manager of assets that hold the catalogue's tables, in the lake of the resource `lake`."""
-
-    @dg.io_manager(required_resource_keys={"lake"})
-    def lake_io(context: dg.InitResourceContext) -> LakeIOManager:
-        """Stores each asset's frame as its table's month in the lake, and loads inputs lazily."""
-        return LakeIOManager(context.resources.lake, catalogue)
-
-    return lake_io
 
 
 class LakeIOManager(dg.IOManager):
@@ -66,21 +55,13 @@ class LakeIOManager(dg.IOManager):
         seconds = time.monotonic() - begun
         named = f"{table.path} of {month:%Y-%m}" if month else table.path
         context.log.info(f"{named}: {counted(stored.rows, 'row')}, {stored.bytes:,} bytes, written in {seconds:.1f} s")
-        rows = lake.scan(table, month)
-        made_from = [self._catalogue[path] for path in provenance.inputs]
-        shown = {
-            "coverage": lowest_coverage(rows, table),
-            "largest": largest_rows(rows, table),
-        }
         context.add_output_metadata(
             {
                 "dagster/row_count": stored.rows,
                 "dagster/size_bytes": stored.bytes,
                 "path": dg.MetadataValue.path(stored.path),
                 "made_from": dg.MetadataValue.json(dict(provenance.inputs)),
-                **(rests_on(lake, table, month, made_from) if month else {}),
-                **(month_pictures(lake, self._catalogue, table, month) if month else {}),
-                **{name: value for name, value in shown.items() if value is not None},
+                **shown_of_month(lake, self._catalogue, table, month),
             }
         )
 
@@ -126,3 +107,14 @@ def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _month(table: Table, context: Any) -> date | None:
     return date.fromisoformat(context.asset_partition_key) if table.monthly else None
+
+
+def lake_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
+    """The IO manager of assets that hold the catalogue's tables, in the lake of the resource `lake`."""
+
+    @dg.io_manager(required_resource_keys={"lake"})
+    def lake_io(context: dg.InitResourceContext) -> LakeIOManager:
+        """Stores each asset's frame as its table's month in the lake, and loads inputs lazily."""
+        return LakeIOManager(context.resources.lake, catalogue)
+
+    return lake_io

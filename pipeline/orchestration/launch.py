@@ -39,17 +39,6 @@ class RunOutcome:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a run is: steps done of all, the step that started last, and what it said last."""
-
-    month: date | None
-    steps_done: int
-    steps: int
-    step: str
-    said: str = ""
-
-
-@dataclass(frozen=True)
 class Launch:
     """One run to be made: of a job, for a month if it has months, from a step on if one is named."""
 
@@ -60,48 +49,9 @@ class Launch:
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def run_all(launches: Sequence[Launch], processes: int) -> Generator[Progress | RunOutcome]:
-    """Makes the runs, at most `processes` at a time, in any order.
-
-    Yields the progress of those under way and, once each, how they ended. Closed or interrupted before the end, it
-    stops the processes that it started and ends their runs as failed.
-    """
-    instance = dg.DagsterInstance.get()
-    end_abandoned_runs(instance)
-    limit_pools(instance)
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_parent)
-    try:
-        yield from _watch_all({pool.submit(_execute, launch): _Watch(launch) for launch in launches}, instance)
-    except BaseException:
-        for process in multiprocessing.active_children():  # whatever they are at: what they write is whole or absent
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-        end_abandoned_runs(instance, STOPPED)
-
-
-def _watch_all(
-    watched: dict[Future[RunOutcome], _Watch], instance: dg.DagsterInstance
-) -> Iterator[Progress | RunOutcome]:
-    while watched:
-        done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-        for future in done:
-            watch = watched.pop(future)
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                end_abandoned_runs(instance)
-                yield watch.cut_short()
-        for future, watch in watched.items():
-            if future.running() and watch.look(instance):
-                yield watch.progress()
-
-
 @dataclass
-class _Watch:
-    """What was seen so far of a run's events; each look reads only what is new."""
+class Progress:
+    """Where a run is: steps done of all, the step that started last, and what it said last."""
 
     launch: Launch
     steps: int = 0
@@ -111,7 +61,7 @@ class _Watch:
     cursor: str | None = None
 
     def look(self, instance: dg.DagsterInstance) -> bool:
-        """Reads what is new; whether there was anything."""
+        """Reads the run's new events; whether there were any."""
         if self.steps == 0:
             run = instance.get_run_by_id(self.launch.run_id)
             if run is None or run.execution_plan_snapshot_id is None:
@@ -130,13 +80,44 @@ class _Watch:
                 self.steps_done += 1
         return bool(found.records)
 
-    def cut_short(self) -> RunOutcome:
-        return RunOutcome(
-            self.launch.job, self.launch.month, self.launch.run_id, succeeded=False, failures=[PROCESS_GONE]
-        )
 
-    def progress(self) -> Progress:
-        return Progress(self.launch.month, self.steps_done, self.steps, self.step, self.said)
+def run_all(launches: Sequence[Launch], processes: int) -> Generator[Progress | RunOutcome]:
+    """Makes the runs, at most `processes` at a time, in any order.
+
+    Yields the progress of those under way and, once each, how they ended. Closed or interrupted before the end, it
+    stops the processes that it started and ends their runs as failed.
+    """
+    instance = dg.DagsterInstance.get()
+    end_abandoned_runs(instance)
+    limit_pools(instance)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_parent)
+    try:
+        yield from _watch_all({pool.submit(_execute, launch): Progress(launch) for launch in launches}, instance)
+    except BaseException:
+        for process in multiprocessing.active_children():  # whatever they are at: what they write is whole or absent
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        end_abandoned_runs(instance, STOPPED)
+
+
+def _watch_all(
+    watched: dict[Future[RunOutcome], Progress], instance: dg.DagsterInstance
+) -> Iterator[Progress | RunOutcome]:
+    while watched:
+        done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            launch = watched.pop(future).launch
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                end_abandoned_runs(instance)
+                yield RunOutcome(launch.job, launch.month, launch.run_id, succeeded=False, failures=[PROCESS_GONE])
+        for future, progress in watched.items():
+            if future.running() and progress.look(instance):
+                yield progress
 
 
 def _follow_parent() -> None:

@@ -21,7 +21,7 @@ import dagster as dg
 from filelock import FileLock, Timeout
 
 from pipeline import settings
-from pipeline.errors import CensusError
+from pipeline.errors import CensusError, ports_in_words
 from pipeline.orchestration.home import workspace_file
 from pipeline.orchestration.pools import limit_pools
 
@@ -118,17 +118,9 @@ def _only_ui_of_home(address: str) -> Iterator[None]:
         raise CensusError(f"the UI of this home is open already, at {where}: use that one, or end it first") from error
 
 
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    try:
-        listener = socket.create_server((LOOPBACK, port))
-    except OSError as error:
-        raise CensusError(
-            f"port {port} cannot be listened on ({os.strerror(error.errno or 0)}): end what uses it, or choose another "
-            "with --port"
-        ) from error
-    with listener:
-        yield listener
+def _listening(port: int) -> socket.socket:
+    with ports_in_words(port):
+        return socket.create_server((LOOPBACK, port))
 
 
 def _daemon(workspace_file: str) -> None:

@@ -52,7 +52,7 @@ def incidents_between(opened_at: datetime, closed_at: datetime, source: str) -> 
             for line in read_list("incidents.csv").to_dicts()
         ]
     except (TypeError, ValueError) as error:
-        raise CensusError(f"incidents.csv has a day that is none ({error}): write it as 2025-05-19") from error
+        raise CensusError(f"incidents.csv has a day that does not exist ({error}): write it as 2025-05-19") from error
     other_archives = {"hub_stats", "weekly"} - {source}
     return [
         incident
@@ -90,5 +90,5 @@ def _holds(line: dict[str, str | None], month: date, file: str) -> bool:
     try:
         first, last = (parse_month(text) if (text := line[end]) else None for end in ("first_month", "last_month"))
     except CensusError as error:
-        raise CensusError(f"{file} flags {line['repository']!r} in a month that is none: {error}") from error
+        raise CensusError(f"{file} flags {line['repository']!r} in a month that does not exist: {error}") from error
     return (first is None or first <= month) and (last is None or month <= last)

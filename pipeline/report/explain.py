@@ -330,9 +330,7 @@ def _named(level: str, row: Row) -> str:
     if level == "boundaries":
         return f"{name}: {BOUNDARIES.get(name, '')}"
     if level == "models" and name != REMAINDER:
-        applied = (
-            f": {plain(row['registry_row']).replace(' since ever', ', no start date')}" if row["registry_row"] else ""
-        )
+        applied = f": {plain(row['registry_row'])}" if row["registry_row"] else ""
         return f"{name}  of {plain(row['organization'])}, family {plain(row['family'])}, {row['method']}{applied}"
     return name
 

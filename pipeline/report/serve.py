@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.errors import CensusError
+from pipeline.errors import ports_in_words
 
 LOOPBACK = "127.0.0.1"
 
@@ -20,12 +20,8 @@ def listening(folder: Path, port: int) -> ThreadingHTTPServer:
         CensusError: the port is taken.
     """
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    try:
+    with ports_in_words(port):
         return ThreadingHTTPServer((LOOPBACK, port), handler)
-    except OSError as error:
-        raise CensusError(
-            f"port {port} cannot be listened on ({error.strerror}): end what uses it, or choose another with --port"
-        ) from error
 
 
 def serve_folder(folder: Path, port: int) -> None:

@@ -361,7 +361,7 @@ class HubClient:
             ) from error
         except UNREADABLE as error:
             raise CensusError(
-                f"the Hub at {self.endpoint} answered {about} with what cannot be read ({type(error).__name__}): check "
+                f"the Hub at {self.endpoint} gave an unreadable answer for {about} ({type(error).__name__}): check "
                 "that HF_ENDPOINT is a Hub, then run again"
             ) from error
 

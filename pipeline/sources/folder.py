@@ -223,9 +223,7 @@ class FolderSource(SnapshotSource):
         )
         formats = {next((end for end in self.readers if re.search(f"{end}$", path.name)), None) for path in parts}
         if len(formats) != 1 or None in formats:
-            raise CensusError(
-                f"the folder {folder.name} holds something else than the parts of one dump: leave nothing else in it"
-            )
+            raise CensusError(f"the folder {folder.name} holds other files beside the parts of one dump: remove them")
         return parts
 
 

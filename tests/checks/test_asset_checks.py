@@ -208,7 +208,7 @@ def test_a_check_that_is_not_judged_says_so_and_stops_nothing():
     assert "downstream" in made
     assert evaluations["kept"].passed
     assert evaluations["kept"].metadata["judged"].value is False
-    assert evaluations["kept"].metadata["observed"].value == "not judged: 2024-07 is not in the lake"
+    assert evaluations["kept"].metadata["observed"].value == "not evaluated: 2024-07 is not in the lake"
     assert evaluations["as_declared"].metadata["judged"].value is True
 
 

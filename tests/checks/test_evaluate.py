@@ -244,7 +244,7 @@ def test_a_check_that_compares_with_an_absent_month_is_not_judged(models_table, 
 
     found = results(table, frames_of({PATH: models(model_id=["a"], likes=[1])}))
 
-    assert {found[name].observed.words for name in ("kept", "gone")} == {"not judged: 2025-03 is not in the lake"}
+    assert {found[name].observed.words for name in ("kept", "gone")} == {"not evaluated: 2025-03 is not in the lake"}
     assert [(found[name].passed, found[name].judged) for name in ("kept", "gone")] == [(True, False)] * 2
     assert found["as_declared"].judged
 

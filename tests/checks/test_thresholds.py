@@ -72,7 +72,7 @@ def test_a_check_keeps_its_name_and_says_the_number_that_was_set(table):
 
 @pytest.mark.parametrize("check", ["most_likes", "as_declared", "nothing_of_the_kind"])
 def test_what_protects_publication_and_what_does_not_exist_cannot_be_set(table, check):
-    with pytest.raises(CensusError, match=f"listings/models/{check} is no warning whose threshold can be set"):
+    with pytest.raises(CensusError, match=f"listings/models/{check} has no threshold that can be set"):
         with_thresholds(table, {check: 1e9})
 
 

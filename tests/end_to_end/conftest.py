@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,8 @@ from unittest.mock import patch
 import pytest
 from filelock import FileLock
 
-from pipeline.cli import main
+from pipeline.cli import answer
+from tests.end_to_end.sample import free_port
 
 CENSUS = Path(sys.executable).with_name("census")
 SECONDS_ALLOWED = 1200
@@ -76,7 +76,7 @@ def asked():
             redirect_stderr(complained),
         ):
             try:
-                main()
+                answer()
             except SystemExit as end:
                 code = end.code or 0
         return subprocess.CompletedProcess(arguments, code, said.getvalue(), complained.getvalue())
@@ -150,9 +150,7 @@ class DagsterServices:
     repository: ClassVar = {"repositoryName": "__repository__", "repositoryLocationName": "open-model-census"}
 
     def __init__(self, home, **environment):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.home = home
         home.mkdir(exist_ok=True)
         self.log = (home / "services.log").open("w")

@@ -1,5 +1,6 @@
 """What the tests of the sample look into: its lake, its warehouse, and the truth that was planted in its world."""
 
+import socket
 from datetime import date
 
 import duckdb
@@ -36,3 +37,9 @@ def truth_of(sample, name):
 def rows_of(home, query):
     with duckdb.connect(str(home / "published" / "census.duckdb"), read_only=True) as warehouse:
         return warehouse.sql(query).fetchall()
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

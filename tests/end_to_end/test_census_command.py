@@ -6,6 +6,9 @@ import time
 
 import polars as pl
 import pytest
+from click.shell_completion import ShellComplete
+
+from pipeline.cli.commands import census as census_commands
 
 
 def files_under(home):
@@ -47,6 +50,21 @@ def test_a_request_that_cannot_be_met_is_one_sentence_and_changes_nothing(asked,
     assert sentence in finished.stderr
     assert "Traceback" not in finished.stderr
     assert files_under(sample[0]) == before
+
+
+COMPLETED = {
+    "a source": (["run", "--source"], "hub_stats"),
+    "a published month": (["headline", "--last-month"], "2025-08"),
+    "a published country": (["explain", "--country"], "CN"),
+    "a published model": (["family"], "Qwen/Qwen-Onyx-14B"),
+}
+
+
+@pytest.mark.parametrize(("written", "known"), COMPLETED.values(), ids=COMPLETED)
+def test_a_shell_completes_what_is_known(sample, monkeypatch, written, known):
+    monkeypatch.setenv("CENSUS_HOME", str(sample[0]))
+    offered = ShellComplete(census_commands, {}, "census", "_CENSUS_COMPLETE").get_completions(written, known[:-1])
+    assert known in {item.value for item in offered}
 
 
 def test_real_months_and_the_samples_never_meet_in_one_home(asked, own_dumps, sample, dumps):

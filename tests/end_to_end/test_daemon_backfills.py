@@ -3,14 +3,12 @@
 Long forms, with the services that `make ui` starts, over a home of their own.
 """
 
-import json
 import shutil
 import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +22,7 @@ from pipeline.publish.manifest import MONTH_MANIFEST
 from synthetic_hub.world import WorldSettings, ensure_world
 from tests.end_to_end import sample
 from tests.end_to_end.sample import rows_of
+from tests.orchestration.test_alerts import receiving
 
 pytestmark = pytest.mark.faults
 
@@ -97,30 +96,6 @@ def test_a_year_backfilled_from_the_ui_makes_twelve_runs_and_one_publication(dag
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 
 
-@contextmanager
-def receiving():
-    """A chat's incoming webhook on loopback: its address, and the texts that it was sent."""
-    texts = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", texts
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.fixture
 def dumps(tmp_path):
     """A folder of dumps that close June to August 2025; the last one has a counter that cannot be."""
@@ -151,12 +126,12 @@ def test_a_month_with_a_failed_check_is_not_published_harms_no_other_and_is_told
     home, lake = tmp_path / "home", Lake(str(tmp_path / "home" / "lake"))
     sound = spoil(dumps / "2025-09-01.parquet")
     with (
-        receiving() as (webhook, texts),
+        receiving() as receiver,
         dagster_services(
             home,
             CENSUS_SOURCE="folder",
             CENSUS_SNAPSHOTS=str(dumps),
-            CENSUS_ALERT_WEBHOOK=webhook,
+            CENSUS_ALERT_WEBHOOK=receiver.url,
             CENSUS_UI_URL="http://census.example",
         ) as services,
     ):
@@ -173,7 +148,7 @@ def test_a_month_with_a_failed_check_is_not_published_harms_no_other_and_is_told
         july = {table: lake.digest(table, JULY) for table in CATALOGUE.monthly}
 
         def alerts_of_august():
-            return [text for text in texts if "2025-08" in text.splitlines()[0]]
+            return [text for text in receiver.texts if "2025-08" in text.splitlines()[0]]
 
         services.wait_until(alerts_of_august, 120)
         counters = services.ask(EVALUATIONS, assetKey={"path": ["listings", "hub_snapshots"]}, checkName="as_declared")[
@@ -195,7 +170,7 @@ def test_a_month_with_a_failed_check_is_not_published_harms_no_other_and_is_told
         services.wait_until(lambda: published_months(home) == [JULY, AUGUST], 300)
         assert {table: lake.digest(table, JULY) for table in CATALOGUE.monthly} == july
         assert len(services.runs(pipelineName="publish")) == 2
-        assert len([text for text in texts if "failed" in text.splitlines()[0]]) == 1
+        assert len([text for text in receiver.texts if "failed" in text.splitlines()[0]]) == 1
 
 
 SENSORS = """

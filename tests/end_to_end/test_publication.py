@@ -1,7 +1,6 @@
 """What is published: one version in every form, never half of one, whatever models are called."""
 
 import csv
-import functools
 import json
 import os
 import shutil
@@ -51,39 +50,27 @@ HOSTILE_NAMES = [
 ]
 
 
-def write_dumps(folder, months):
-    """JSON lines of each month: known makers, hostile names, and tunes of hostile names."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, day in enumerate(months):
-        known = [
-            {"id": "Qwen/model", "downloads": 1000 + number},
-            {"id": "meta-llama/model", "downloads": 700},
-            {"id": "bert-base-uncased", "downloads": 300},
-            {"id": "Qwen/seldom", "downloads": 1},
-        ]
-        hostile = [{"id": name, "downloads": 100 + place} for place, name in enumerate(HOSTILE_NAMES)]
-        tunes = [
-            {
-                "id": f"jane/tune-{place}",
-                "downloads": 10 + place,
-                "baseModels": {"relation": "finetune", "models": [{"_id": f"p{place}", "id": name}]},
-                "tags": [f"base_model:{name}", f"base_model:finetune:{name}"],
-            }
-            for place, name in enumerate(HOSTILE_NAMES)
-        ]
-        records = [
-            record | {"_id": f"{place:024x}", "createdAt": "2026-04-01T00:00:00.000Z"}
-            for place, record in enumerate(known + hostile + tunes)
-        ]
-        (folder / f"{day}.jsonl").write_text("\n".join(map(json.dumps, records)))
-
-
 @pytest.fixture(scope="module")
 def home(census, tmp_path_factory):
     """A home with one month of our own dumps, made of hostile names, in folders of odd ones and the plainest locale."""
     place = tmp_path_factory.mktemp("hostile") / "höme 50%"
     dumps = place / "dumps [hub] %41?"
-    write_dumps(dumps, ["2026-05-31"])
+    dumps.mkdir(parents=True)
+    known = {"Qwen/model": 1000, "meta-llama/model": 700, "bert-base-uncased": 300, "Qwen/seldom": 1}
+    hostile = {name: 100 + number for number, name in enumerate(HOSTILE_NAMES)}
+    records = [{"id": name, "downloads": downloads} for name, downloads in (known | hostile).items()]
+    records += [
+        {
+            "id": f"jane/tune-{number}",
+            "downloads": 10 + number,
+            "baseModels": {"relation": "finetune", "models": [{"_id": f"p{number}", "id": name}]},
+            "tags": [f"base_model:{name}", f"base_model:finetune:{name}"],
+        }
+        for number, name in enumerate(HOSTILE_NAMES)
+    ]
+    for number, record in enumerate(records):
+        record |= {"_id": f"{number:024x}", "createdAt": "2026-04-01T00:00:00.000Z"}
+    (dumps / "2026-05-31.jsonl").write_text("\n".join(map(json.dumps, records)))
     finished = census(place, "run", "--source", "folder", "--snapshots", dumps, LC_ALL="C")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return place
@@ -93,15 +80,9 @@ PUBLISHED_TABLES = [made.table for made in CATALOGUE.published.values()]
 CSV = "header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1"
 
 
-@functools.cache
-def load_once(postgres, published):
-    """The published tables in PostgreSQL; whoever loads something else afterwards clears this memory."""
-    load_postgres(postgres, published, CATALOGUE.published)
-
-
 def test_warehouse_parquet_csv_and_postgres_hold_the_same(sample, postgres):
     published = sample[0] / "published"
-    load_once(postgres, published)
+    load_postgres(postgres, published, CATALOGUE.published)
     with (
         duckdb.connect(str(published / "census.duckdb"), read_only=True) as warehouse,
         psycopg.connect(postgres) as database,
@@ -179,7 +160,6 @@ def test_the_publication_says_what_it_is_made_of(sample):
 
 
 def test_postgres_refuses_to_lose_a_view_and_keeps_what_it_has(home, postgres):
-    load_once.cache_clear()
     load_postgres(postgres, home / "published", CATALOGUE.published)
     with psycopg.connect(postgres) as database:
         database.execute("create view public.mine as select * from census.dim_month")
@@ -193,7 +173,6 @@ def test_postgres_refuses_to_lose_a_view_and_keeps_what_it_has(home, postgres):
 
 
 def test_postgres_lets_a_reader_finish_and_a_role_created_later_has_the_readers_rights(home, postgres):
-    load_once.cache_clear()
     load_postgres(postgres, home / "published", CATALOGUE.published)
     with psycopg.connect(postgres) as reader:
         before = reader.execute("select distinct version from census._census").fetchall()
@@ -207,7 +186,6 @@ def test_postgres_lets_a_reader_finish_and_a_role_created_later_has_the_readers_
 
 
 def test_hostile_names_are_plain_text_in_every_form_and_keep_their_families(home, postgres):
-    load_once.cache_clear()
     load_postgres(postgres, home / "published", CATALOGUE.published)
     published = home / "published"
     with psycopg.connect(postgres) as database, (published / "csv" / "dim_model.csv").open(newline="") as file:

@@ -6,9 +6,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from click.testing import CliRunner
-
-from pipeline.cli.commands import census as commands
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -25,23 +22,9 @@ READING = ("status", "headline", "compare-published", "family", "explain", "rest
 READ_ONLY = [line for line in SHOWN if line.removeprefix("census ").startswith(READING)]
 
 
-@pytest.fixture
-def says(sample, monkeypatch):
-    """What a command prints over the sample's home."""
-    monkeypatch.setenv("CENSUS_HOME", str(sample[0]))
-    monkeypatch.setenv("DAGSTER_HOME", str(sample[0] / "dagster"))
-
-    def run(*arguments):
-        finished = CliRunner().invoke(commands, arguments)
-        assert finished.exit_code == 0, finished.output
-        return finished.output
-
-    return run
-
-
-def test_the_output_shown_is_the_real_one(says):
+def test_the_output_shown_is_the_real_one(asked, sample):
     figures, _, places = OUTPUT.partition("\nwarehouse")
-    assert says("headline", "--last-month", "2025-08").strip() == figures.strip()
+    assert asked(sample[0], "headline", "--last-month", "2025-08").stdout.strip() == figures.strip()
     assert places.split("\n")[0].strip() == ".census/published/census.duckdb"
 
 
@@ -52,8 +35,10 @@ def test_the_queries_shown_have_an_answer(sample, query):
 
 
 @pytest.mark.parametrize("line", READ_ONLY)
-def test_the_commands_shown_that_only_read_do(says, line):
-    assert says(*shlex.split(line)[1:]).strip()
+def test_the_commands_shown_that_only_read_do(asked, sample, line):
+    finished = asked(sample[0], *shlex.split(line)[1:])
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.strip()
 
 
 def test_every_kind_of_reading_is_shown():

@@ -33,22 +33,13 @@ def differences(found, planted, keys):
     return both.filter((pl.col("downloads") - pl.col("downloads_planted")).abs() > 1e-6 * largest)
 
 
+@pytest.mark.parametrize("member", ["country", "organization"])
 @each_month(MONTHS)
-def test_each_country_has_the_downloads_planted_for_it(sample, month):
-    planted = truth_of(sample, "country_downloads").filter(pl.col("month") == month).rename({"country": "member"})
-    found = found_in(sample, "shares/country_shares", month)
+def test_each_country_and_organisation_has_the_downloads_planted_for_it(sample, month, member):
+    planted = truth_of(sample, f"{member}_downloads").filter(pl.col("month") == month).rename({member: "member"})
+    found = found_in(sample, f"shares/{member}_shares", month)
     found, planted = with_unknown_accounts_together(found), with_unknown_accounts_together(planted)
     assert differences(found, planted, ["population", "attribution", "member"]).is_empty()
-
-
-@each_month(MONTHS)
-def test_each_organisation_has_the_downloads_planted_for_it(sample, month):
-    planted = truth_of(sample, "organization_downloads").filter(pl.col("month") == month)
-    found = found_in(sample, "shares/organization_shares", month)
-    planted = with_unknown_accounts_together(planted.rename({"organization": "member"}))
-    assert differences(
-        with_unknown_accounts_together(found), planted, ["population", "attribution", "member"]
-    ).is_empty()
 
 
 @each_month(MONTHS)

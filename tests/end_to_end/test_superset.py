@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 import requests
+
+from tests.end_to_end.sample import free_port
 
 SUPERSET = Path(sys.prefix) / "superset" / "bin" / "superset"
 GUIDE = (Path(__file__).parents[2] / "docs" / "bi.md").read_text()
@@ -31,47 +32,36 @@ class Superset:
     """A Superset that was just installed, on loopback, with its administrator signed in."""
 
     def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
         self.log = folder / "superset.log"
-        self.environment = os.environ | {"SUPERSET_HOME": str(folder), "SUPERSET_SECRET_KEY": "x" * 42}
-        self.environment |= {"SCARF_ANALYTICS": "false", "FLASK_DEBUG": "0"}
+        settings = {"SUPERSET_HOME": str(folder), "SUPERSET_SECRET_KEY": "x" * 42, "SCARF_ANALYTICS": "false"}
+        self.environment = os.environ | settings | {"FLASK_DEBUG": "0"}
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
         administrator = ["--username", "admin", "--firstname", "A", "--lastname", "B", "--email", "admin@example.org"]
-        for command in (
-            ["db", "upgrade"],
-            ["fab", "create-admin", *administrator, "--password", PASSWORD],
-            ["init"],
-        ):
-            self.run(*command).check_returncode()
-        self.server = subprocess.Popen(
-            [SUPERSET, "run", "--host", "127.0.0.1", "--port", str(port), "--with-threads"],
-            env=self.environment,
-            stdout=self.log.open("a"),
-            stderr=subprocess.STDOUT,
-        )
+        self.started("db", "upgrade").wait()
+        self.started("fab", "create-admin", *administrator, "--password", PASSWORD).wait()
+        self.started("init").wait()
+        self.server = self.started("run", "--host", "127.0.0.1", "--port", str(port), "--with-threads")
         self.session = requests.Session()
 
-    def run(self, *command):
-        with self.log.open("a") as log:
-            return subprocess.run(
-                [SUPERSET, *command], env=self.environment, stdout=log, stderr=subprocess.STDOUT, check=False
-            )
+    def started(self, *command):
+        log = self.log.open("a")
+        return subprocess.Popen([SUPERSET, *command], env=self.environment, stdout=log, stderr=subprocess.STDOUT)
 
     def sign_in(self):
         deadline = time.monotonic() + SECONDS_TO_START
-        while True:
-            try:
-                self.session.get(f"{self.url}/health", timeout=10)
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline, self.log.read_text()[-3000:]
-                time.sleep(1)
+        while not self.answers():
+            assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+            time.sleep(1)
         who = {"username": "admin", "password": PASSWORD, "provider": "db"}
-        token = self.ask("security/login", who)["access_token"]
-        self.session.headers["Authorization"] = f"Bearer {token}"
+        self.session.headers["Authorization"] = f"Bearer {self.ask('security/login', who)['access_token']}"
         self.session.headers["X-CSRFToken"] = self.ask("security/csrf_token/")["result"]
+
+    def answers(self):
+        try:
+            return self.session.get(f"{self.url}/health", timeout=10).ok
+        except requests.ConnectionError:
+            return False
 
     def ask(self, path, sent=None):
         answer = self.session.request("GET" if sent is None else "POST", f"{self.url}/api/v1/{path}", json=sent)

@@ -15,58 +15,56 @@ import pytest
 from pipeline.checks.asset_checks import last_evaluations
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
-from pipeline.orchestration.alerts import Alert, AlertsResource, post
-from pipeline.orchestration.jobs import MONTHLY_CENSUS
-from pipeline.orchestration.partitions import MONTHS
-from pipeline.orchestration.sensors import (
+from pipeline.orchestration.alerts import (
     REMINDER,
+    Alert,
+    AlertsResource,
     failed_check_alert,
     failed_run_alert,
+    post,
     standing_problems,
     what_to_tell,
 )
+from pipeline.orchestration.jobs import MONTHLY_CENSUS
+from pipeline.orchestration.partitions import MONTHS
 from pipeline.publish.manifest import MONTH_MANIFEST
 
 MONTH = "2025-03-01"
 NOW = datetime(2025, 5, 10, tzinfo=UTC)
 
 
-class Receiver:
-    """What a chat's incoming webhook got, and how it answers: the given statuses in turn, then 200."""
+class Receiver(ThreadingHTTPServer):
+    """A chat's incoming webhook on loopback: what it got, and how it answers: the statuses in turn, then 200."""
 
     def __init__(self, *statuses):
-        self.texts = []
-        self.statuses = list(statuses)
-        receiver = self
+        super().__init__(("127.0.0.1", 0), Hook)
+        self.texts, self.statuses = [], list(statuses)
+        self.url = f"http://127.0.0.1:{self.server_port}/secret-path"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status = receiver.statuses.pop(0) if receiver.statuses else 200
-                if status == 200:
-                    receiver.texts.append(body["text"])
-                self.send_response(status)
-                self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
 
-            def log_message(self, *_):
-                pass
+class Hook(BaseHTTPRequestHandler):
+    def do_POST(self):
+        text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"]
+        status = self.server.statuses.pop(0) if self.server.statuses else 200
+        if status == 200:
+            self.server.texts.append(text)
+        self.send_response(status)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/secret-path"
+    def log_message(self, *_):
+        pass
 
 
 @contextmanager
 def receiving(*statuses):
-    receiver = Receiver(*statuses)
-    thread = threading.Thread(target=receiver.server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.server.shutdown()
-        receiver.server.server_close()
+    with Receiver(*statuses) as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        try:
+            yield receiver
+        finally:
+            receiver.shutdown()
 
 
 @pytest.fixture
@@ -107,10 +105,10 @@ def month_run(instance, *, step_fails=False, warning=True, error=True, tags=None
     defs = dg.Definitions(
         assets=[listing],
         asset_checks=[drift, keys],
-        jobs=[dg.define_asset_job(MONTHLY_CENSUS.name, dg.AssetSelection.all())],
+        jobs=[dg.define_asset_job(MONTHLY_CENSUS, dg.AssetSelection.all())],
         executor=dg.in_process_executor,
     )
-    return defs.resolve_job_def(MONTHLY_CENSUS.name).execute_in_process(
+    return defs.resolve_job_def(MONTHLY_CENSUS).execute_in_process(
         instance=instance, partition_key=MONTH, raise_on_error=False, tags=tags, run_id=run_id
     )
 

@@ -3,11 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
-import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from pipeline.orchestration.event_log import MOST_OPEN, PooledSqliteEventLogStorage
-from pipeline.orchestration.home import prepare_home
 
 
 @dg.op
@@ -20,24 +18,15 @@ def idle():
     nothing()
 
 
-@pytest.fixture
-def instance(tmp_path, monkeypatch):
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    prepare_home()
-    with dg.DagsterInstance.get() as opened:
-        yield opened
-
-
 def event_types(storage, run_id):
     return [entry.dagster_event_type for entry in storage.get_logs_for_run(run_id) if entry.is_dagster_event]
 
 
-def test_dagsters_default_storage_reads_the_same_events_from_the_same_files(instance, tmp_path):
+def test_dagsters_default_storage_reads_the_same_events_from_the_same_files(instance, home):
     run_id = idle.execute_in_process(instance=instance).run_id
     assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage)
     ours = event_types(instance.event_log_storage, run_id)
-    default = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
+    default = SqliteEventLogStorage(str(home / "dagster" / "history" / "runs"))
     assert dg.DagsterEventType.RUN_SUCCESS in ours
     assert event_types(default, run_id) == ours
 

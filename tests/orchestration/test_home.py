@@ -11,13 +11,6 @@ from pipeline.orchestration.home import prepare_home
 from pipeline.settings import lake_url
 
 
-@pytest.fixture
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    return tmp_path / "home"
-
-
 def test_a_new_home_has_an_instance_that_reports_nothing(home):
     prepare_home()
     assert dg.DagsterInstance.get().telemetry_enabled is False
@@ -34,11 +27,10 @@ def test_a_home_that_libraries_take_for_another_path_is_refused_in_one_sentence(
         prepare_home()
 
 
-def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path / "file" / "home"))
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    with pytest.raises(CensusError, match=r"file/home cannot be made \(Not a directory\): set CENSUS_HOME to a folder"):
+def test_a_home_that_cannot_be_made_is_one_sentence(home, monkeypatch):
+    home.touch()
+    monkeypatch.setenv("CENSUS_HOME", str(home / "within"))
+    with pytest.raises(CensusError, match=r"home/within cannot be made \(Not a directory\): set CENSUS_HOME to"):
         prepare_home()
 
 

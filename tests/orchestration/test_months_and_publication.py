@@ -20,12 +20,6 @@ SUCCESS, FAILURE, STARTED, NOT_STARTED = (
 )
 
 
-@pytest.fixture
-def instance():
-    with dg.instance_for_test() as made:
-        yield made
-
-
 def month_run(instance, month, status=SUCCESS, job="monthly_census", **tags):
     tags = {"dagster/partition": f"{month}-01"} | {name.replace("__", "/"): value for name, value in tags.items()}
     return instance.add_run(dg.DagsterRun(job_name=job, run_id=str(uuid.uuid4()), tags=tags, status=status))

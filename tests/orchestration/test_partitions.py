@@ -1,17 +1,8 @@
 """A home of the sample has the months that the sample has; any other has every month that has closed."""
 
-import pytest
-
 from pipeline import settings
 from pipeline.months import FIRST_MONTH
 from pipeline.orchestration.partitions import mark_sample, partitions
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
-    (tmp_path / "lake").mkdir()
-    return tmp_path
 
 
 def ends():
@@ -20,6 +11,7 @@ def ends():
 
 
 def test_once_the_sample_is_in_its_lake_a_home_has_no_months_that_the_sample_lacks(home):
+    (home / "lake").mkdir(parents=True)
     assert ends()[0] == FIRST_MONTH.isoformat()
     assert ends()[1] > "2026"
     mark_sample(settings.lake_url())

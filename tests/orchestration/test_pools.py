@@ -8,17 +8,7 @@ import pytest
 
 from pipeline.definitions import defs
 from pipeline.errors import CensusError
-from pipeline.orchestration.home import prepare_home
 from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL, limit_pools
-
-
-@pytest.fixture
-def instance(tmp_path, monkeypatch):
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    prepare_home()
-    with dg.DagsterInstance.get() as opened:
-        yield opened
 
 
 @dg.op(pool=HEAVY_POOL)

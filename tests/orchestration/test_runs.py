@@ -21,17 +21,9 @@ with dg.DagsterInstance.get() as instance, held(run_id):
 
 
 @pytest.fixture
-def instance(tmp_path, monkeypatch):
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    (tmp_path / "dagster.yaml").write_text("concurrency:\n  pools:\n    default_limit: 1\n")
-    with dg.DagsterInstance.get() as made:
-        made.event_log_storage.initialize_concurrency_limit_to_default("hub_api")
-        yield made
-
-
-@pytest.fixture
 def run(instance):
+    instance.event_log_storage.initialize_concurrency_limit_to_default("hub_api")
+
     @dg.job
     def month():
         pass
@@ -69,7 +61,7 @@ def test_a_run_that_is_being_worked_on_is_left_alone(instance, run, working):
     assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED
 
 
-def test_a_run_that_ended_by_itself_leaves_nothing_behind(instance, run, tmp_path):
+def test_a_run_that_ended_by_itself_leaves_nothing_behind(run, home):
     with held(run.run_id):
         pass
-    assert not list(tmp_path.rglob("*.lock"))
+    assert not list(home.rglob("*.lock"))

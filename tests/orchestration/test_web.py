@@ -79,9 +79,7 @@ def test_the_address_that_people_are_given_is_one_of_the_uis_names(monkeypatch):
     assert answer("GET", "/", {"host": "census.example"}) == "passed on"
 
 
-def test_a_port_in_use_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+def test_a_port_in_use_is_one_sentence(instance):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CensusError, match=rf"port {port} cannot be listened on .*choose another with --port"):

@@ -14,7 +14,7 @@ from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
-from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, rests_on
+from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, shown_of_month
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 OBSERVED = datetime(2025, 9, 1, 3, tzinfo=UTC)
@@ -46,11 +46,12 @@ def lake(tmp_path):
 
 
 def test_a_mart_is_shown_with_the_snapshot_and_the_counter_that_it_rests_on(lake):
-    known = Provenance(source="sample", source_revision="abc", observed_at=OBSERVED.isoformat())
+    inputs = {MODEL_DOWNLOADS.path: lake.digest(MODEL_DOWNLOADS, AUGUST)}
+    known = Provenance(inputs, source="sample", source_revision="abc", observed_at=OBSERVED.isoformat())
     lake.write(COUNTRY_SHARES, AUGUST, rows(COUNTRY_SHARES, share(AUGUST, "CN", 0.1)), known)
-    shown = rests_on(lake, COUNTRY_SHARES, AUGUST, [MODEL_DOWNLOADS])
-    assert shown.pop("observed_at").value == OBSERVED.timestamp()
-    assert shown == {
+    shown = shown_of_month(lake, CATALOGUE, COUNTRY_SHARES, AUGUST)
+    assert shown["observed_at"].value == OBSERVED.timestamp()
+    assert {name: shown[name] for name in ("source", "source_revision", "basis", "quality")} == {
         "source": "sample (synthetic: nothing in it was measured)",
         "source_revision": "abc",
         "basis": "all_time_delta",

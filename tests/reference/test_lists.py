@@ -59,7 +59,7 @@ def test_a_repository_is_flagged_in_its_months_and_without_months_always(tmp_pat
 
 
 def test_a_month_that_is_none_is_refused_with_its_line(tmp_path):
-    with pytest.raises(CensusError, match="flags 'maker/a' in a month that is none"):
+    with pytest.raises(CensusError, match="flags 'maker/a' in a month that does not exist"):
         flagged(tmp_path, date(2025, 1, 1), "maker/a,2025-13,,burst,,,")
 
 

@@ -43,10 +43,10 @@ def developer_of(model_id, *rows, month=AUGUST):
 @pytest.mark.parametrize(
     ("model_id", "organization", "country", "kind", "method", "row"),
     [
-        ("Qwen/model", "Alibaba", "CN", "company", "registry", "Qwen since ever"),
-        ("bert-base-uncased", "Google", "US", "company", "canonical_models", "bert-base-uncased since ever"),
+        ("Qwen/model", "Alibaba", "CN", "company", "registry", "Qwen, no start date"),
+        ("bert-base-uncased", "Google", "US", "company", "canonical_models", "bert-base-uncased, no start date"),
         ("jane/model", "unaffiliated", "unaffiliated", "individual", "account", None),
-        ("TheBloke/model", "unaffiliated", "unaffiliated", "individual", "registry", "TheBloke since ever"),
+        ("TheBloke/model", "unaffiliated", "unaffiliated", "individual", "registry", "TheBloke, no start date"),
         ("qwen/the-namespace-must-match-to-the-letter", *["unmapped"] * 4, None),
         ("some-lab/an-organisation", *["unmapped"] * 4, None),
         ("never-asked/model", *["unmapped"] * 4, None),

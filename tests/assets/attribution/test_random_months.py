@@ -34,7 +34,7 @@ def month_of(models):
     attribution = [
         row
         | {"model_id": f"{space}/{row['hub_id']}", "namespace": space, "country": MEMBERS[space], "kind": "company"}
-        | {"method": METHODS.get(space, "registry"), "registry_row": f"{space} since ever"}
+        | {"method": METHODS.get(space, "registry"), "registry_row": f"{space}, no start date"}
         for row, (space, _) in zip(ids, models, strict=True)
     ]
     return rows_of(MODEL_DOWNLOADS, downloads), rows_of(MODEL_ATTRIBUTION, attribution), sum(row[1] for row in models)

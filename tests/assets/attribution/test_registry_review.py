@@ -54,7 +54,7 @@ def month():
             "model_id": ["a/1", "b/1", "bert", "jane/1", "x/1"],
             "country": ["FR", "US", "US", "unaffiliated", "unmapped"],
             "method": ["registry", "registry", "canonical_models", "account", "unmapped"],
-            "registry_row": ["a since ever", "b since 2025-01-01", "bert since ever", None, None],
+            "registry_row": ["a, no start date", "b since 2025-01-01", "bert, no start date", None, None],
         }
     )
     return downloads, attribution

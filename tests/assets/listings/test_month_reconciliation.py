@@ -79,7 +79,7 @@ def test_every_incident_of_our_list_has_days_in_order_and_evidence():
 def test_a_day_that_is_none_is_refused(monkeypatch):
     lines = pl.DataFrame({"kind": ["freeze"], "first_day": ["soon"], "last_day": ["later"], "scope": ["hub"]})
     monkeypatch.setattr("pipeline.reference.incidents.read_list", lambda _: lines)
-    with pytest.raises(CensusError, match=r"incidents\.csv has a day that is none"):
+    with pytest.raises(CensusError, match=r"incidents\.csv has a day that does not exist"):
         incidents_between(opening_of(AUGUST), closing_of(AUGUST), "hub")
 
 
