@@ -2,13 +2,14 @@
 
 Makes a lake of finished months first: listings of the whole Hub with derivations as in `benchmarks.lineage`, whose
 months the census' own assets make from there on, three of them with downloads of their own. Every later month is one of
-the three under its own name, with all downloads grown in proportion, in files of its own.
-
+the three under its own name, with all downloads grown in proportion. At 3 million models the lake takes 10 GB and some
+ten minutes; when it is interrupted, it goes on with the months that are missing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ MEASURED_MONTHS = 3
 GROWTH = 0.02
 ASKED_ABOUT = 50_000
 """Namespaces of which the lake knows the kind of account, the most downloaded ones, as the census asks."""
-COPIED = (
+LINKED = (
     HUB_SNAPSHOTS,
     HUB_ACCOUNTS,
     CLOSING_COUNTERS,
@@ -52,7 +53,7 @@ COPIED = (
     CATALOGUE["lineage/model_lineage"],
     CATALOGUE["lineage/origin_weights"],
 )
-"""Large tables of which publishing does not read the month."""
+"""Large tables of which publishing does not read the month: all repetitions of a month have the same file."""
 READ_FROM_THE_HUB = (
     HUB_SNAPSHOTS,
     HUB_ACCOUNTS,
@@ -191,10 +192,10 @@ def _make_the_rest(lake: Lake, month: dt.date, registry: Path) -> None:
 def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> None:
     """A month of its own from one that was made: what counts downloads is written anew, the rest copied."""
     for table in CATALOGUE.monthly:
-        if table in COPIED:
+        if table in LINKED:
             path = Path(str(lake.path(table, month)))
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(str(lake.path(table, made)), path)
+            os.link(str(lake.path(table, made)), path)
         else:
             grown = [
                 column.name

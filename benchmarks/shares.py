@@ -33,6 +33,7 @@ from assets.shares.share_table import member_shares
 from benchmarks.stages import Peer, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
+from pipeline.reference.registry import read_registry
 from pipeline.schema.declaration import DECIMAL, Table, conform
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ def make_periods(folder: Path) -> None:
         for table in CATALOGUE.tables.values()
         if (path := folder / f"mart_{table.name}.parquet").exists()
     }
+    lake[CATALOGUE["attribution/organizations"]] = read_registry().organizations
     months = _Months(tuple(add_months(MONTH, later) for later in range(PERIOD_MONTHS)), lake)
     for made in CATALOGUE.published.values():
         if "period" in made.references:
