@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from pipeline.reference import registry_rules
 from pipeline.schema.declaration import TIMESTAMP, Column
+
+
+def count(name: str, meaning: str, unit: str = "repositories", **more: Any) -> Column:
+    """A column of whole numbers."""
+    return Column(name, pl.Int64, meaning, unit, **more)
+
+
+def number(name: str, meaning: str, unit: str, **more: Any) -> Column:
+    """A column of doubles."""
+    return Column(name, pl.Float64, meaning, unit, **more)
+
 
 DEVELOPER_KINDS = registry_rules.KINDS
 MEMBERS_NOT_COUNTRIES = registry_rules.MEMBERS_NOT_COUNTRIES

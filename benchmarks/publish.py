@@ -204,9 +204,7 @@ def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> N
                 and not table.schema[column.name].is_integer()
             ]
             lake.write(
-                table,
-                month,
-                lake.scan(table, made).with_columns(pl.lit(month).alias("month"), pl.col(grown) * growth),
+                table, month, lake.scan(table, made).with_columns(pl.lit(month).alias("month"), pl.col(grown) * growth)
             )
 
 

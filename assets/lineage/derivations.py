@@ -35,9 +35,7 @@ DERIVATIONS = Table(
         PLACE,
         Column("parent_listed", pl.Boolean, "Whether the parent is a public repository of this snapshot."),
         Column(
-            "parent_declared",
-            pl.String,
-            "The parent as it is declared: a name, an address, a name with a revision.",
+            "parent_declared", pl.String, "The parent as it is declared: a name, an address, a name with a revision."
         ),
         Column(
             "parent_found_by",

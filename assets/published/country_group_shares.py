@@ -5,13 +5,13 @@ import polars as pl
 from assets.expressions import holds_in_month, ratio
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.periods import IN_LONGER_PERIODS, OF_PERIOD, over_periods, sums_over_periods
-from assets.shares.populations import POPULATION
 from assets.shares.share_table import (
     ATTRIBUTION,
     DENOMINATOR,
     DIMENSION,
     NOBODY,
     NOT_KNOWN,
+    POPULATION,
     SHARE,
     downloads,
     fraction,

@@ -12,9 +12,9 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
-from assets.shares.origin import by_root
+from assets.shares.members import by_root
 from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
-from assets.shares.populations import FLAGS, belongs
+from assets.shares.share_table import FLAGS, belongs
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, ORGANIZATION
+from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, ORGANIZATION, count, number
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
 from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
@@ -32,9 +32,8 @@ _OF_MODEL = (
     Column(
         "months_after_creation", pl.Int32, "Whole calendar months since the month of creation.", "months", values=MARKS
     ),
-    Column(
+    count(
         "downloads_at_mark",
-        pl.Int64,
         "The cumulative counter at the close of the month that is so many months after the month of creation.",
         "downloads",
         minimum=FEWEST_DOWNLOADS_AT_MARK,
@@ -86,14 +85,14 @@ PUBLISHED = PublishedTable(
         columns=(
             *IN_LONGER_PERIODS,
             *_OF_MODEL,
-            Column("reference_downloads", pl.Float64, "Median of the reference models' downloads.", "downloads"),
+            number("reference_downloads", "Median of the reference models' downloads.", "downloads"),
             Column(
                 "reference_models",
                 pl.Int32,
                 f"Models behind the reference, {REFERENCE_MODELS} where there are so many.",
                 "repositories",
             ),
-            Column("relative_adoption", pl.Float64, "`downloads_at_mark` / `reference_downloads`.", "ratio"),
+            number("relative_adoption", "`downloads_at_mark` / `reference_downloads`.", "ratio"),
             Column("rank", pl.Int32, "Place within the band and mark over the period, 1 for the most; ties share it."),
         ),
         key=("month", "hub_id"),

@@ -13,8 +13,18 @@ from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
 from assets.models.models import MODELS
 from assets.models.redistribution import INTERMEDIARY_KINDS
 from assets.shares.periods import published_shares
-from assets.shares.populations import FLAGS, by_population
-from assets.shares.share_table import COLUMNS, GROUP, WHOLE, WITHIN, in_month, nothing_dropped, sums_to_one, with_shares
+from assets.shares.share_table import (
+    COLUMNS,
+    FLAGS,
+    GROUP,
+    WHOLE,
+    WITHIN,
+    by_population,
+    in_month,
+    nothing_dropped,
+    sums_to_one,
+    with_shares,
+)
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Rule, Table, TableFrames
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown

@@ -7,19 +7,21 @@ from itertools import pairwise
 
 import polars as pl
 
-from assets.columns import BASIS
+from assets.columns import BASIS, count, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.periods import OF_PERIOD, over_periods
-from assets.shares.populations import FLAGS, POPULATION, belongs
 from assets.shares.share_table import (
     ATTRIBUTION,
     DIMENSION,
+    FLAGS,
     GROUP,
     IN_PERIOD,
     NOBODY,
+    POPULATION,
+    belongs,
     downloads,
     fraction,
     in_month,
@@ -36,7 +38,7 @@ MOST_DOWNLOADS = 10**15
 
 
 def _index(name: str, meaning: str) -> Column:
-    return Column(name, pl.Float64, meaning, "index", minimum=0, maximum=1.000000001)
+    return number(name, meaning, "index", minimum=0, maximum=1.000000001)
 
 
 def _top(count: int) -> str:
@@ -57,15 +59,10 @@ CONCENTRATION = Table(
         POPULATION,
         ATTRIBUTION,
         replace(DIMENSION, meaning="`model`, `organization` or `country`."),
-        Column("members", pl.Int64, "Members, those without downloads included.", "members"),
+        count("members", "Members, those without downloads included.", "members"),
         downloads("Downloads of these members.", "denominator"),
         _index("hhi", "Herfindahl-Hirschman index: sum of squared shares, from 1/members to 1."),
-        Column(
-            "effective_number",
-            pl.Float64,
-            "Reciprocal of `hhi`: as many equal members would be as concentrated.",
-            "members",
-        ),
+        number("effective_number", "Reciprocal of `hhi`: as many equal members would be as concentrated.", "members"),
         _index("gini", "Gini coefficient over the members, 0 where all are equal."),
         *(
             fraction(_top(count), f"Share of the {count:,} most downloaded.", maximum=_top(more))

@@ -3,27 +3,11 @@
 import polars as pl
 
 from assets.columns import COUNTRY_PATTERN
-from assets.shares.members import developer_rules, developers
-from assets.shares.origin import BY_ORIGIN
+from assets.shares.members import BY_ORIGIN, developer_pages, developer_rules, developers
 from assets.shares.periods import OF_COUNTRY, published_shares
-from assets.shares.share_table import (
-    figure_by_month,
-    figure_of_change,
-    figure_of_comparison,
-    member_shares,
-    share_table,
-)
+from assets.shares.share_table import member_shares, share_table
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.figure import (
-    BOTH_ATTRIBUTIONS,
-    BOUNDED_SHARE,
-    IN_MONTH,
-    NO_ORIGIN,
-    Chart,
-    Figure,
-    MemberPages,
-    Shown,
-)
+from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
 
 COUNTRY_SHARES = share_table(
     "country",
@@ -38,6 +22,17 @@ PUBLISHED = published_shares(COUNTRY_SHARES, references={"member": OF_COUNTRY})
 def country_shares(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
     """Each country's part of the downloads, by uploader and by origin."""
     return member_shares(models, developers(models, weights, roots), "country")
+
+
+_OF_COUNTRY = Shown("member", "country", "country")
+_MONTHS_OF_LARGEST = """
+    with monthly as (select * from country_shares where $of_months and length(member) = 2), largest as (
+      select member, sum(downloads) as total from monthly group by member having total > 0
+      order by total desc, member limit {limit}
+    )
+    select month, member, share, share_low, share_high, downloads, denominator, coverage
+    from monthly join largest using (member) order by month, total desc, member
+"""
 
 
 COUNTRIES_FIGURE = Figure(
@@ -59,7 +54,7 @@ COUNTRIES_FIGURE = Figure(
             else others || ' other countries' end as shown
         from placed order by is_country desc, downloads desc, member
     """,
-    columns=(Shown("member", "country", "country"), *BOUNDED_SHARE),
+    columns=(_OF_COUNTRY, *BOUNDED_SHARE),
     chart=Chart("bars", "shown", "share", high="share_high"),
     coverage="of the denominator attributed",
     is_printed=True,
@@ -75,21 +70,8 @@ COUNTRIES_OVER_TIME_FIGURE = Figure(
     "models it derives from.",
     table="country_shares",
     place=20,
-    sql="""
-        with monthly as (select * from country_shares where $of_months and length(member) = 2),
-        largest as (
-          select member, sum(downloads) as total from monthly group by member having total > 0
-          order by total desc, member limit 6
-        )
-        select month, member, share, share_low, share_high, downloads, denominator, coverage
-        from monthly join largest using (member) order by month, total desc, member
-    """,
-    columns=(
-        IN_MONTH,
-        Shown("member", "country", "country"),
-        *BOUNDED_SHARE[:4],
-        Shown("denominator", "of downloads", "count"),
-    ),
+    sql=_MONTHS_OF_LARGEST.format(limit=6),
+    columns=(IN_MONTH, _OF_COUNTRY, *BOUNDED_SHARE[:4], Shown("denominator", "of downloads", "count")),
     chart=Chart("lines", "member", "share", high="share_high"),
     over="months",
     views=BOTH_ATTRIBUTIONS,
@@ -104,46 +86,35 @@ LEADING_COUNTRIES_FIGURE = Figure(
     "downloads of organisations that are not in the registry are in the denominator and in no line.",
     table="country_shares",
     place=15,
-    sql="""
-        with monthly as (select * from country_shares where $of_months and length(member) = 2),
-        largest as (
-          select member, sum(downloads) as total from monthly group by member having total > 0
-          order by total desc, member limit 4
-        )
-        select month, member, share, share_low, share_high, denominator, coverage
-        from monthly join largest using (member) order by month, total desc, member
-    """,
-    columns=(IN_MONTH, Shown("member", "country", "country"), *BOUNDED_SHARE[:3]),
+    sql=_MONTHS_OF_LARGEST.format(limit=4),
+    columns=(IN_MONTH, _OF_COUNTRY, *BOUNDED_SHARE[:3]),
     chart=Chart("together", "member", "share", marks_crossing=True),
     over="months",
 )
 
-COUNTRY_PAGES = MemberPages(
+COUNTRY_PAGES = developer_pages(
+    "country",
+    "country",
     "countries",
-    "Models published from {name} took {share} of the downloads of {population} in {when}",
+    published="from",
     place=1,
     members="""
         select member, share, share_low, share_high, downloads from country_shares
         where $of_period and length(member) = 2 and share >= 0.001 order by downloads desc, member
     """,
-    columns=(Shown("member", "country", "country"), *BOUNDED_SHARE[:4]),
-    comparison=figure_of_comparison("country_shares", Shown("member", "country", "country")),
-    figures=(
-        figure_by_month("country_shares", "country"),
-        figure_of_change("country_shares", "country", "country"),
-        Figure(
-            "organisations",
-            "Its organisations",
-            "Of all downloads of the population in the period, the part of each of the country's organisations.",
-            table="organization_shares",
-            place=3,
-            sql="""
-                select member, share, share_low, share_high, downloads, models, denominator, coverage
-                from organization_shares where $of_period and country = $member and downloads > 0
-                order by downloads desc, member limit 12
-            """,
-            columns=(Shown("member", "organisation", "text"), *BOUNDED_SHARE),
-            chart=Chart("bars", "member", "share"),
-        ),
+    columns=(_OF_COUNTRY,),
+    figure=Figure(
+        "organisations",
+        "Its organisations",
+        "Of all downloads of the population in the period, the part of each of the country's organisations.",
+        table="organization_shares",
+        place=3,
+        sql="""
+            select member, share, share_low, share_high, downloads, models, denominator, coverage
+            from organization_shares where $of_period and country = $member and downloads > 0
+            order by downloads desc, member limit 12
+        """,
+        columns=(Shown("member", "organisation", "text"), *BOUNDED_SHARE),
+        chart=Chart("bars", "member", "share"),
     ),
 )

@@ -5,20 +5,20 @@ from dataclasses import replace
 import polars as pl
 
 from assets.columns import COUNTRY, MONTH
-from assets.shares.families import (
+from assets.shares.family_shares import (
     COUNTS,
     NEW_SHOWN,
-    NO_DERIVATIVES,
     derivatives_by_root,
     derivatives_conserved,
+    figure_of_derivatives,
     with_denominator,
 )
-from assets.shares.origin import BY_ORIGIN
+from assets.shares.members import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, OF_MONTH
 from assets.shares.share_table import downloads
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Table
-from pipeline.schema.figure import SHARE, Chart, Figure, Shown
+from pipeline.schema.figure import SHARE, Chart, Shown
 from pipeline.schema.published import PublishedTable
 
 DERIVATION_FLOWS = Table(
@@ -72,7 +72,7 @@ def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -
 derivation_flows = table_asset(DERIVATION_FLOWS, ins=BY_ORIGIN)(flows_of)
 
 
-FLOWS_FIGURE = Figure(
+FLOWS_FIGURE = figure_of_derivatives(
     "flows",
     "Who builds on whom",
     "Of the period's new derivatives, the part that goes back to models of one country (down) and was published by "
@@ -107,10 +107,6 @@ FLOWS_FIGURE = Figure(
     ),
     chart=Chart("grid", "base", "share", group="derived", title="down: country of the base; across: of the derivative"),
     is_pictured=True,
-    population="derivatives created in the period",
-    denominator="new derivatives, split over their roots",
     attribution="the base by origin, the derivative by uploader",
-    counts_downloads=False,
-    if_empty=NO_DERIVATIVES,
     coverage="of the declared derivatives with both ends mapped",
 )

@@ -1,26 +1,78 @@
-"""`shares/family_shares`: families of models, by root repository and by the organisation behind the root."""
+"""`shares/family_shares`: families of models, by root repository and by the organisation behind the root.
+
+What families and flows have in common, derivatives of a month split over their roots, is here too.
+"""
+
+from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
-from assets.columns import COUNTRY, MONTH, RELATIONS
-from assets.shares.families import (
-    COUNTS,
-    IS_NEW,
-    NEW_SHOWN,
-    derivatives_by_root,
-    derivatives_conserved,
-    figure_of_derivatives,
-    with_denominator,
-)
-from assets.shares.origin import BY_ORIGIN
+from assets.columns import COUNTRY, MONTH, RELATIONS, count, number
+from assets.expressions import ratio
+from assets.models.models import parents_by
+from assets.shares.members import BY_ORIGIN, by_root
 from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
-from assets.shares.share_table import downloads
+from assets.shares.share_table import downloads, fraction
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
-from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, MemberPages, Shown
+from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
 from pipeline.schema.published import PublishedTable
+
+WEIGHT = pl.Decimal(38, 12)
+COUNTS = (
+    number("new_derivatives", "Derivatives created in the month, by their weights.", "repositories", minimum=0),
+    number("derivatives", "Derivatives listed at the month's close, by their weights.", "repositories", minimum=0),
+    count("new_derivatives_in_all", "Derivatives created in the month, whole: the denominator."),
+    fraction("share_of_new_derivatives", "Part of the month's new derivatives; 0 in a month without any."),
+)
+IS_NEW = (pl.col("created_at").dt.date().dt.month_start() == pl.col("month")).fill_null(value=False)
+"""Created within the calendar month."""
+
+
+def derivatives_by_root(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per derivative and root, with `weight` and `new` (the weight, where it was created in the month).
+
+    `organization`, `country` and `downloads` are the root's, `derivative_country` the derivative's own; `<relation>` is
+    the part of its parents that stand in that relation.
+    """
+    counts = {relation: pl.col(parents_by(relation)) for relation in RELATIONS}
+    derivatives = models.filter("is_derivative").select(
+        "hub_id",
+        "downloads",
+        pl.col("country").alias("derivative_country"),
+        IS_NEW.alias("is_new"),
+        *((count.cast(WEIGHT) / pl.sum_horizontal(*counts.values())).alias(name) for name, count in counts.items()),
+    )
+    weight = pl.col("weight").cast(WEIGHT)
+    new = pl.when("is_new").then(weight).otherwise(0)
+    return by_root(derivatives, weights, roots).with_columns(weight, new.alias("new"))
+
+
+def with_denominator(sums: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds the month, its new derivatives as a whole, and the share of them."""
+    in_all = (pl.col("is_derivative") & IS_NEW).sum().cast(pl.Int64).alias("new_derivatives_in_all")
+    share = ratio(pl.col("new_derivatives"), pl.col("new_derivatives_in_all"))
+    whole = models.select(pl.col("month").first(), in_all)
+    return sums.join(whole, how="cross").with_columns(share.alias("share_of_new_derivatives"))
+
+
+def derivatives_conserved(table: str, group: str, meaning: str) -> Rule:
+    """In each group the new derivatives add up to the stated whole, to a millionth of it."""
+    new, whole = pl.col("new_derivatives"), pl.col("new_derivatives_in_all")
+    return Rule(
+        "new_derivatives_conserved",
+        meaning,
+        lambda frames: (
+            frames.scan(table)
+            .group_by(group)
+            .agg(new.sum(), whole.max())
+            .filter((new - whole).abs() > 1e-6 * pl.max_horizontal(whole, 1))
+        ),
+    )
+
 
 SUMS = {
     "new_derivatives": pl.col("new"),
@@ -134,12 +186,32 @@ def families_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
 family_shares = table_asset(FAMILY_SHARES, ins=BY_ORIGIN)(families_of)
 
 
-FAMILIES_OVER_TIME_FIGURE = figure_of_derivatives(
+NEW_SHOWN, OF_ALL = Shown("new", "new derivatives", "number"), Shown("denominator", "of all", "count")
+_ROOT = Shown("member", "organisation of the root", "text")
+figure_of_derivatives = partial(
+    Figure,
+    table="family_shares",
+    attribution="origin: repositories that name a base model, by their roots; all uploaders",
+    population="derivatives created in the period",
+    denominator="new derivatives, split over their roots",
+    coverage="every declared derivative",
+    counts_downloads=False,
+    if_empty="No values: no repository created in these months names a base model.",
+)
+_figure_by_month = partial(
+    figure_of_derivatives,
+    over="months",
+    population="derivatives created in the month",
+    denominator="new derivatives of the month, split over their roots",
+    coverage="of new derivatives go back to mapped organisations and persons",
+)
+
+
+FAMILIES_OVER_TIME_FIGURE = _figure_by_month(
     "families-over-time",
     "Families of derivatives, month by month",
     "Of the derivatives created in a month, the part that goes back to models of each organisation. A derivative of "
     "several roots counts for each by its weight.",
-    table="family_shares",
     place=40,
     sql="""
         with families as (
@@ -155,19 +227,9 @@ FAMILIES_OVER_TIME_FIGURE = figure_of_derivatives(
           new_derivatives_in_all as denominator, 1 - unmapped / nullif(whole, 0) as coverage
         from families join largest using (family) order by month, total desc, family
     """,
-    columns=(
-        IN_MONTH,
-        Shown("family", "organisation of the root", "text"),
-        SHARE,
-        NEW_SHOWN,
-        Shown("denominator", "of all", "count"),
-    ),
+    columns=(IN_MONTH, Shown("family", "organisation of the root", "text"), SHARE, NEW_SHOWN, OF_ALL),
     chart=Chart("lines", "family", "share"),
     is_pictured=True,
-    over="months",
-    population="derivatives created in the month",
-    denominator="new derivatives of the month, split over their roots",
-    coverage="of new derivatives go back to mapped organisations and persons",
 )
 
 
@@ -175,7 +237,6 @@ BUILT_ON_FIGURE = figure_of_derivatives(
     "built-on",
     "Models most built on",
     "The models that most of the period's new derivatives go back to, over any number of steps.",
-    table="family_shares",
     place=50,
     sql="""
         with families as (
@@ -192,9 +253,6 @@ BUILT_ON_FIGURE = figure_of_derivatives(
     columns=(Shown("family", "model", "text"), Shown("organization", "organisation", "text"), NEW_SHOWN, SHARE),
     chart=Chart("bars", "family", "share"),
     is_pictured=True,
-    population="derivatives created in the period",
-    denominator="new derivatives, split over their roots",
-    coverage="every declared derivative",
 )
 
 
@@ -203,7 +261,6 @@ FAMILY_FIGURE = figure_of_derivatives(
     "New derivatives of Qwen's models",
     "Of the derivatives created in the period, the part that goes back to models of the namespace Qwen: in the period, "
     "and in its first and last month.",
-    table="family_shares",
     place=55,
     sql="""
         with monthly as (
@@ -222,9 +279,6 @@ FAMILY_FIGURE = figure_of_derivatives(
     columns=(Shown("part", "when", "text"), SHARE, NEW_SHOWN, Shown("whole", "of all", "count")),
     chart=Chart("bars", "part", "share"),
     is_printed=True,
-    population="derivatives created in the period",
-    denominator="new derivatives, split over their roots",
-    coverage="every declared derivative",
 )
 
 _WITH_BOUNDS = """
@@ -248,18 +302,12 @@ FAMILY_PAGES = MemberPages(
         from summed
         qualify share >= 0.001 and member not in ('unaffiliated', 'unmapped') order by new desc, member
     """,  # noqa: S608 - declared words
-    columns=(
-        Shown("member", "organisation of the root", "text"),
-        SHARE,
-        Shown("share_high", "at most", "share"),
-        NEW_SHOWN,
-    ),
+    columns=(_ROOT, SHARE, Shown("share_high", "at most", "share"), NEW_SHOWN),
     comparison=figure_of_derivatives(
         "comparison",
         "Month by month and year by year",
         "The parts of new derivatives that go back to each one's models: of each month, and of each complete year by "
         "its last month.",
-        table="family_shares",
         place=1,
         sql="""
             with months as (select distinct month from family_shares), periods as (
@@ -284,7 +332,7 @@ FAMILY_PAGES = MemberPages(
         """,
         columns=(
             Shown("month", "last month", "month"),
-            Shown("member", "organisation of the root", "text"),
+            _ROOT,
             SHARE,
             Shown("share_high", "at most", "share"),
             NEW_SHOWN,
@@ -299,12 +347,11 @@ FAMILY_PAGES = MemberPages(
         if_empty="No values: no complete year of derivatives is published.",
     ),
     figures=(
-        figure_of_derivatives(
+        _figure_by_month(
             "by-month",
             "Month by month",
             "Of the derivatives created in a month, the part that goes back to the organisation's models. A derivative "
             "of several roots counts for each by its weight.",
-            table="family_shares",
             place=1,
             sql=f"""
                 {_WITH_BOUNDS}
@@ -313,24 +360,13 @@ FAMILY_PAGES = MemberPages(
                   new_derivatives_in_all as denominator, 1 - unmapped / nullif(whole, 0) as coverage
                 from families where family = $member order by month
             """,  # noqa: S608 - declared words
-            columns=(
-                IN_MONTH,
-                SHARE,
-                Shown("share_high", "at most", "share"),
-                NEW_SHOWN,
-                Shown("denominator", "of all", "count"),
-            ),
+            columns=(IN_MONTH, SHARE, Shown("share_high", "at most", "share"), NEW_SHOWN, OF_ALL),
             chart=Chart("together", "counted", "share"),
-            over="months",
-            population="derivatives created in the month",
-            denominator="new derivatives of the month, split over their roots",
-            coverage="of new derivatives go back to mapped organisations and persons",
         ),
         figure_of_derivatives(
             "models",
             "Its models most built on",
             "Of the period's new derivatives, the part that goes back to each of the organisation's models.",
-            table="family_shares",
             place=2,
             sql="""
                 with whole as (
@@ -347,9 +383,6 @@ FAMILY_PAGES = MemberPages(
             """,
             columns=(Shown("family", "model", "text"), NEW_SHOWN, SHARE),
             chart=None,
-            population="derivatives created in the period",
-            denominator="new derivatives, split over their roots",
-            coverage="every declared derivative",
         ),
     ),
 )

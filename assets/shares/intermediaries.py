@@ -6,13 +6,22 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION
+from assets.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION, count
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.models.redistribution import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, of_last_month, over_periods, sums_over_periods
-from assets.shares.populations import FLAGS, POPULATION, by_population
-from assets.shares.share_table import DENOMINATOR, IN_PERIOD, SHARE, downloads, fraction, in_month
+from assets.shares.share_table import (
+    DENOMINATOR,
+    FLAGS,
+    IN_PERIOD,
+    POPULATION,
+    SHARE,
+    by_population,
+    downloads,
+    fraction,
+    in_month,
+)
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
@@ -44,13 +53,7 @@ INTERMEDIARIES = Table(
             "What most of its repositories are: `re_uploader`, `quantizer`, `adapter_publisher`, or `mixed`.",
             values=INTERMEDIARY_KINDS,
         ),
-        Column(
-            "repositories",
-            pl.Int64,
-            "Repositories of the namespace, in any population.",
-            "repositories",
-            minimum=FEWEST_REPOSITORIES,
-        ),
+        count("repositories", "Repositories of the namespace, in any population.", minimum=FEWEST_REPOSITORIES),
         *(fraction(way, f"Part of its repositories that are {meaning}.") for way, meaning in _WAYS.items()),
         downloads("Numerator: the namespace's downloads."),
         replace(DENOMINATOR, meaning="All downloads of the population."),

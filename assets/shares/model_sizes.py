@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
-from assets.columns import BASIS
+from assets.columns import BASIS, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
-from assets.shares.populations import FLAGS, POPULATION, belongs, by_population
-from assets.shares.share_table import IN_PERIOD, WHOLE, WITHIN, downloads, fraction, in_month
+from assets.shares.share_table import (
+    FLAGS,
+    IN_PERIOD,
+    POPULATION,
+    WHOLE,
+    WITHIN,
+    belongs,
+    by_population,
+    downloads,
+    fraction,
+    in_month,
+)
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.declaration import DECIMAL, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
@@ -32,24 +43,17 @@ MODEL_SIZES = Table(
         POPULATION,
         replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
         downloads("Downloads of models of known size.", "denominator"),
-        Column(
-            "parameters_downloaded",
-            pl.Float64,
-            "Numerator of the mean: sum of downloads times parameters.",
-            "parameters",
-        ),
-        Column(
+        number("parameters_downloaded", "Numerator of the mean: sum of downloads times parameters.", "parameters"),
+        number(
             "mean_parameters",
-            pl.Float64,
             "`parameters_downloaded` / `denominator`.",
             "parameters",
             nullable=True,
             minimum=0,
             maximum=1e13,
         ),
-        Column(
+        number(
             "median_parameters",
-            pl.Float64,
             "Half of the downloads are of models at most this large; of single months only, for medians do not add up.",
             "parameters",
             nullable=True,
@@ -113,12 +117,22 @@ def _with_means(sums: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-MEAN_SIZE_FIGURE = Figure(
+_size_figure = partial(
+    Figure,
+    table="model_sizes",
+    denominator="downloads of models of known size, in all or of a country",
+    coverage="of downloads of known size",
+    if_empty="No values: the size of none of the downloaded models is known.",
+)
+_OF, _MEAN = Shown("within", "downloads of", "country"), Shown("mean", "mean, billions", "billions")
+_DOWNLOADS = Shown("denominator", "downloads", "count")
+
+
+MEAN_SIZE_FIGURE = _size_figure(
     "mean-size",
     "Mean model size",
     "The mean number of parameters of a downloaded model in the period, each model counted as often as it was "
     "downloaded.",
-    table="model_sizes",
     place=95,
     sql="""
         select within, mean_parameters / 1e9 as mean, denominator, coverage from model_sizes
@@ -126,25 +140,17 @@ MEAN_SIZE_FIGURE = Figure(
           and (within = 'all' or list_contains($leading, within))
         order by within <> 'all', list_position($leading, within)
     """,
-    columns=(
-        Shown("within", "downloads of", "country"),
-        Shown("mean", "mean, billions", "billions"),
-        Shown("denominator", "downloads", "count"),
-    ),
+    columns=(_OF, _MEAN, _DOWNLOADS),
     chart=Chart("bars", "within", "mean", number="billions"),
-    denominator="downloads of models of known size, in all or of a country",
-    coverage="of downloads of known size",
-    if_empty="No values: the size of none of the downloaded models is known.",
     is_printed=True,
 )
 
 
-SIZES_OVER_TIME_FIGURE = Figure(
+SIZES_OVER_TIME_FIGURE = _size_figure(
     "sizes-over-time",
     "Mean model size, month by month",
     "The mean number of parameters of a downloaded model, in billions, each model counted as often as it was "
     "downloaded in the month.",
-    table="model_sizes",
     place=100,
     sql="""
         select month, within, mean_parameters / 1e9 as mean, median_parameters / 1e9 as median, denominator, coverage
@@ -153,16 +159,7 @@ SIZES_OVER_TIME_FIGURE = Figure(
           and (within = 'all' or list_contains($leading, within))
         order by month, within <> 'all', list_position($leading, within)
     """,
-    columns=(
-        IN_MONTH,
-        Shown("within", "downloads of", "country"),
-        Shown("mean", "mean, billions", "billions"),
-        Shown("median", "median, billions", "billions"),
-        Shown("denominator", "downloads", "count"),
-    ),
+    columns=(IN_MONTH, _OF, _MEAN, Shown("median", "median, billions", "billions"), _DOWNLOADS),
     chart=Chart("lines", "within", "mean", number="billions"),
     over="months",
-    denominator="downloads of models of known size, in all or of a country",
-    coverage="of downloads of known size",
-    if_empty="No values: the size of none of the downloaded models is known.",
 )

@@ -3,28 +3,11 @@
 import polars as pl
 
 from assets.columns import COUNTRY
-from assets.shares.members import developer_rules, developers
-from assets.shares.origin import BY_ORIGIN
+from assets.shares.members import BY_ORIGIN, developer_pages, developer_rules, developers
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, published_shares
-from assets.shares.share_table import (
-    figure_by_month,
-    figure_of_change,
-    figure_of_comparison,
-    member_shares,
-    share_table,
-)
+from assets.shares.share_table import member_shares, share_table
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.figure import (
-    AMOUNTS,
-    BOTH_ATTRIBUTIONS,
-    BOUNDED_SHARE,
-    NO_ORIGIN,
-    SHARE,
-    Chart,
-    Figure,
-    MemberPages,
-    Shown,
-)
+from pipeline.schema.figure import AMOUNTS, BOTH_ATTRIBUTIONS, BOUNDED_SHARE, NO_ORIGIN, SHARE, Chart, Figure, Shown
 
 ORGANIZATION_SHARES = share_table(
     "organization",
@@ -50,6 +33,10 @@ def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: 
 organization_shares = table_asset(ORGANIZATION_SHARES, ins=BY_ORIGIN)(shares_of_organizations)
 
 
+_OF_ORGANIZATION = Shown("member", "organisation", "text")
+_IN_COUNTRY = Shown("country", "country", "country")
+
+
 ORGANIZATIONS_FIGURE = Figure(
     "organisations",
     "Organisations with most downloads",
@@ -64,7 +51,7 @@ ORGANIZATIONS_FIGURE = Figure(
         where $of_period and member not in ('unaffiliated', 'unmapped') and downloads > 0
         order by downloads desc, member limit 12
     """,
-    columns=(Shown("member", "organisation", "text"), Shown("country", "country", "country"), *BOUNDED_SHARE),
+    columns=(_OF_ORGANIZATION, _IN_COUNTRY, *BOUNDED_SHARE),
     chart=Chart("bars", "member", "share", group="colour"),
     views=BOTH_ATTRIBUTIONS,
     if_empty=NO_ORIGIN,
@@ -89,53 +76,46 @@ ORGANIZATIONS_WITHIN_FIGURE = Figure(
         select country, member, downloads / denominator as share, downloads, models, denominator, coverage
         from within where place <= 10 and denominator > 0 order by denominator desc, country, place
     """,
-    columns=(Shown("country", "country", "country"), Shown("member", "organisation", "text"), SHARE, *AMOUNTS),
+    columns=(_IN_COUNTRY, _OF_ORGANIZATION, SHARE, *AMOUNTS),
     chart=Chart("bars", "member", "share", group="country"),
     denominator="downloads of a country",
     coverage="of all downloads attributed",
     is_printed=True,
 )
 
-ORGANIZATION_PAGES = MemberPages(
+ORGANIZATION_PAGES = developer_pages(
+    "organization",
+    "organisation",
     "organisations",
-    "Models published by {name} took {share} of the downloads of {population} in {when}",
+    published="by",
     place=2,
     members="""
         select member, country, share, share_low, share_high, downloads from organization_shares
         where $of_period and member not in ('unaffiliated', 'unmapped') and share >= 0.001
         order by downloads desc, member
     """,
-    columns=(
-        Shown("member", "organisation", "text"),
-        Shown("country", "country", "country"),
-        *BOUNDED_SHARE[:4],
-    ),
-    comparison=figure_of_comparison("organization_shares", Shown("member", "organisation", "text")),
-    figures=(
-        figure_by_month("organization_shares", "organisation"),
-        figure_of_change("organization_shares", "organization", "organisation"),
-        Figure(
-            "models",
-            "Its models with most downloads",
-            "Of the organisation's downloads of the population in the period, the part of each model; models outside "
-            "the 99.9 % that are published one by one are in the denominator alone.",
-            table="model_month",
-            place=3,
-            sql="""
-                with of_models as (
-                  select hub_id, sum(case $population when 'new' then downloads_new else downloads end) as downloads
-                  from model_month where organization = $member and list_contains($months, month) group by hub_id
-                ), whole as (
-                  select downloads as denominator from organization_shares where $of_period and member = $member
-                )
-                select model_id, of_models.downloads / denominator as share, of_models.downloads, denominator
-                from of_models join dim_model using (hub_id) cross join whole
-                where of_models.downloads > 0 and denominator > 0 order by of_models.downloads desc, model_id limit 10
-            """,
-            columns=(Shown("model_id", "model", "text"), SHARE, AMOUNTS[0]),
-            chart=None,
-            denominator="downloads of the organisation",
-            coverage="every model of the organisation",
-        ),
+    columns=(_OF_ORGANIZATION, _IN_COUNTRY),
+    figure=Figure(
+        "models",
+        "Its models with most downloads",
+        "Of the organisation's downloads of the population in the period, the part of each model; models outside "
+        "the 99.9 % that are published one by one are in the denominator alone.",
+        table="model_month",
+        place=3,
+        sql="""
+            with of_models as (
+              select hub_id, sum(case $population when 'new' then downloads_new else downloads end) as downloads
+              from model_month where organization = $member and list_contains($months, month) group by hub_id
+            ), whole as (
+              select downloads as denominator from organization_shares where $of_period and member = $member
+            )
+            select model_id, of_models.downloads / denominator as share, of_models.downloads, denominator
+            from of_models join dim_model using (hub_id) cross join whole
+            where of_models.downloads > 0 and denominator > 0 order by of_models.downloads desc, model_id limit 10
+        """,
+        columns=(Shown("model_id", "model", "text"), SHARE, AMOUNTS[0]),
+        chart=None,
+        denominator="downloads of the organisation",
+        coverage="every model of the organisation",
     ),
 )

@@ -43,10 +43,7 @@ def _changes_on(ago: str) -> tuple[Column, Column]:
 
 
 CHANGES = tuple(column for ago in AGO for column in _changes_on(ago))
-_IN_LONGER_PERIODS = {
-    "period": replace(PERIOD, values=PERIODS),
-    "basis": replace(BASIS, values=(*BASES, "mixed")),
-}
+_IN_LONGER_PERIODS = {"period": replace(PERIOD, values=PERIODS), "basis": replace(BASIS, values=(*BASES, "mixed"))}
 IN_LONGER_PERIODS = tuple(_IN_LONGER_PERIODS.get(column.name, column) for column in IN_PERIOD)
 """The columns that say which period a row is of, whatever the period."""
 

@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.columns import COUNTRY, MONTH, ORGANIZATION
+from assets.columns import COUNTRY, MONTH, ORGANIZATION, count, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
@@ -17,7 +17,7 @@ from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 
-_NEW = Column("new_repositories", pl.Int64, "First-party repositories created.", "repositories", minimum=1)
+_NEW = count("new_repositories", "First-party repositories created.", minimum=1)
 RELEASE_DAYS = Table(
     group="shares",
     name="release_days",
@@ -44,18 +44,18 @@ def release_cadence(days: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
     """`release_cadence` by organisation and by country; `days` are `shares/release_days` of the months."""
     period = ["period", "last", "months_in_period", "is_complete"]
     inside = in_trailing_periods(days, months)
-    count, is_known = pl.col("new_repositories"), ~pl.col("country").is_in(NOBODY)
+    new, is_known = pl.col("new_repositories"), ~pl.col("country").is_in(NOBODY)
     wholes = inside.group_by("last").agg(
-        count.sum().alias("new_repositories_in_all"), count.filter(is_known).sum().alias("known")
+        new.sum().alias("new_repositories_in_all"), new.filter(is_known).sum().alias("known")
     )
     found = [
         inside.filter(is_known)
         .group_by(*period, pl.col(dimension).alias("member"), "released_on")
-        .agg(count.sum())
+        .agg(new.sum())
         .sort("released_on")
         .group_by(*period, "member")
         .agg(
-            count.sum(),
+            new.sum(),
             pl.len().cast(pl.Int64).alias("release_days"),
             pl.col("released_on").diff().dt.total_days().median().alias("median_days_between"),
         )
@@ -66,7 +66,7 @@ def release_cadence(days: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
         pl.concat(found)
         .join(wholes, on="last")
         .with_columns(
-            ratio(count, pl.col("release_days")).alias("variants_per_release"),
+            ratio(new, pl.col("release_days")).alias("variants_per_release"),
             ratio(pl.col("known"), pl.col("new_repositories_in_all")).alias("coverage"),
         )
         .rename({"last": "month"})
@@ -88,20 +88,17 @@ PUBLISHED = PublishedTable(
             Column("dimension", pl.String, "`organization` or `country`."),
             Column("member", pl.String, "The organisation or the country; persons and unmapped ones are left out."),
             _NEW,
-            Column("release_days", pl.Int64, "Days on which at least one repository was created.", "days"),
-            Column(
+            count("release_days", "Days on which at least one repository was created.", "days"),
+            number(
                 "median_days_between",
-                pl.Float64,
                 "Median of the days from one release day to the next; absent with fewer than two.",
                 "days",
                 nullable=True,
             ),
-            Column("variants_per_release", pl.Float64, "`new_repositories` / `release_days`.", "repositories"),
-            Column(
+            number("variants_per_release", "`new_repositories` / `release_days`.", "repositories"),
+            count(
                 "new_repositories_in_all",
-                pl.Int64,
                 "First-party repositories that anybody created in the period: the denominator of `coverage`.",
-                "repositories",
             ),
             fraction("coverage", "Part of `new_repositories_in_all` that known organisations created."),
         ),

@@ -1,4 +1,4 @@
-"""What every share table has: its columns, the rules that it must fulfil, and the arithmetic of shares.
+"""What every share table has: its columns, its populations, the rules that it must fulfil, the arithmetic of shares.
 
 The method is `docs/methodology.md`, section "Shares".
 """
@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
 import polars as pl
 
-from assets.columns import BASIS, MONTH
+from assets.columns import BASIS, MONTH, count, number
 from assets.expressions import ratio
-from assets.shares.populations import POPULATION, by_population
 from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
-from pipeline.schema.figure import BOUNDED_SHARE, BY_MONTH_AND_YEAR, IN_MONTH, Chart, Figure, Shown
-from pipeline.schema.shares import ATTRIBUTIONS
+from pipeline.schema.shares import ATTRIBUTIONS, POPULATION_NAMES, POPULATIONS, Population
 
 NOT_KNOWN = ("unmapped", "unknown", "none")
 """Members that stand for what is not known or not declared, in whatever dimension."""
@@ -26,12 +25,54 @@ WHOLE = "all"
 
 def fraction(name: str, meaning: str, minimum: float | str = 0, maximum: float | str = 1) -> Column:
     """A column of parts of a whole."""
-    return Column(name, pl.Float64, meaning, "fraction", minimum=minimum, maximum=maximum)
+    return number(name, meaning, "fraction", minimum=minimum, maximum=maximum)
 
 
 def downloads(meaning: str, name: str = "downloads") -> Column:
     """A column of exact downloads."""
     return Column(name, DECIMAL, meaning, "downloads", minimum=0)
+
+
+FLAGS = ("is_new", "is_language_model", "is_flagged")
+"""The columns of `models/models` that decide the populations of a repository."""
+
+POPULATION = Column(
+    "population",
+    pl.String,
+    "; ".join(f"`{population.name}`: {population.meaning}" for population in POPULATIONS) + ".",
+    values=POPULATION_NAMES,
+)
+
+
+def belongs(population: Population) -> pl.Expr:
+    """Whether a repository is of the population, over `FLAGS`."""
+    holds = pl.col(population.has) if population.has else pl.lit(value=True)
+    return holds if population.counts_flagged else holds & ~pl.col("is_flagged")
+
+
+def _memberships() -> pl.LazyFrame:
+    """Which combinations of `FLAGS` are of which `population`."""
+    combinations = pl.LazyFrame(list(product([False, True], repeat=len(FLAGS))), schema=list(FLAGS), orient="row")
+    return pl.concat(
+        combinations.filter(belongs(population)).with_columns(pl.lit(population.name).alias("population"))
+        for population in POPULATIONS
+    )
+
+
+def by_population(
+    rows: pl.LazyFrame, keys: Sequence[str] = (), amounts: Sequence[str] = ("downloads",)
+) -> pl.DataFrame:
+    """Sums of `amounts` and number of rows (`models`) by `population` and `keys`.
+
+    Rows are added up once by their flags, and these sums to populations.
+    """
+    by_flags = rows.group_by(*FLAGS, *keys).agg(pl.col(amounts).sum(), pl.len().cast(pl.Int64).alias("models"))
+    return (
+        by_flags.join(_memberships(), on=FLAGS)
+        .group_by("population", *keys)
+        .agg(pl.col(*amounts, "models").sum())
+        .collect(engine="streaming")
+    )
 
 
 PERIOD = Column(
@@ -67,12 +108,10 @@ COLUMNS = (
     DIMENSION,
     MEMBER,
     downloads("Numerator: the member's downloads in the period."),
-    Column(
+    count(
         "models",
-        pl.Int64,
         "Repositories behind the numerator (by origin: those that derive from the member at least in part); in a "
         "longer period, those of its last month.",
-        "repositories",
     ),
     DENOMINATOR,
     SHARE,
@@ -207,108 +246,4 @@ def with_shares(totals: pl.DataFrame, group: Sequence[str] = GROUP) -> pl.DataFr
             (1.0 - ratio(unknown, whole)).alias("coverage"),
         )
         .drop("unknown", "attributed")
-    )
-
-
-def figure_by_month(table: str, noun: str) -> Figure:
-    """The first figure of a member's page: its shares of each month by both attributions."""
-    return Figure(
-        "by-month",
-        "Month by month",
-        f"The {noun}'s part of each month's downloads of the population, by the accounts that published and by the "
-        "origins of what they published.",
-        table=table,
-        place=1,
-        sql=f"""
-            select month, case attribution when 'uploader' then 'By uploader' else 'By origin' end as counted,
-              share, share_low, share_high, downloads, models, denominator, coverage
-            from {table} where "period" = 'month' and population = $population and member = $member
-            order by attribution = 'origin', month
-        """,  # noqa: S608 - declared words
-        columns=(IN_MONTH, Shown("counted", "counted", "text"), *BOUNDED_SHARE),
-        chart=Chart("together", "counted", "share"),
-        over="months",
-        attribution="both: uploader and origin",
-    )
-
-
-def figure_of_comparison(table: str, of_member: Shown) -> Figure:
-    """Members beside each other: their shares of each month, and of each complete year by its last month."""
-    return Figure(
-        "comparison",
-        "Month by month and year by year",
-        "The parts of the downloads of the population, by the accounts that published: of each month, and of each "
-        "complete year by its last month.",
-        table=table,
-        place=1,
-        sql=f"""
-            select month, member, share, share_low, share_high, downloads, denominator, coverage, basis
-            from {table} where "period" = $by and population = $population and attribution = $attribution
-              and list_contains($member, member) and is_complete and share is not null
-            order by month, list_position($member, member)
-        """,  # noqa: S608 - declared words
-        columns=(Shown("month", "last month", "month"), of_member, *BOUNDED_SHARE[:4]),
-        chart=Chart("together", "member", "share", marks_crossing=True),
-        over="months",
-        views=BY_MONTH_AND_YEAR,
-        choice="Periods",
-        if_empty="No values: no complete year of this population is published.",
-    )
-
-
-def figure_of_change(table: str, column: str, noun: str) -> Figure:
-    """What made a member's downloads of the last month differ from the month before, adding up to the difference."""
-    return Figure(
-        "change",
-        "What changed in the last month",
-        f"The {noun}'s downloads of the population in the period's last month and in the one before, by what happened "
-        "to the models: the changes add up to the difference. Models leave the population of new models when they are "
-        "a year old.",
-        table="model_month",
-        place=2,
-        sql=f"""
-            with amounts as (
-              select hub_id, {column} as member, month = $month as is_last,
-                sum(case $population when 'new' then downloads_new else downloads end) as downloads
-              from model_month
-              where month in ($month, $month - interval 1 month) and hub_id <> '(all other models)' group by all
-            ), models as (
-              select hub_id, member, coalesce(sum(downloads) filter (is_last), 0) as now,
-                coalesce(sum(downloads) filter (not is_last), 0) as before,
-                sum(sum(downloads)) over (partition by hub_id) > now + before as is_elsewhere
-              from amounts group by hub_id, member
-            ), listed as (
-              select case when before > 0 and now >= before then 'grew' when before > 0 and now > 0 then 'fell'
-                  when before > 0 then if(is_elsewhere, 'went to another {noun}', 'left')
-                  else if(is_elsewhere, 'came from another {noun}', 'entered') end as what,
-                count(*) as models, sum(before) as before, sum(now) as now
-              from models where member = $member and now + before > 0 group by what
-            ), stated as (
-              select coalesce(sum(downloads) filter (month = $month), 0) as now,
-                coalesce(sum(downloads) filter (month < $month), 0) as before
-              from {table} where "period" = 'month' and population = $population and attribution = 'uploader'
-                and member = $member and month in ($month, $month - interval 1 month)
-            ), parts as (
-              from listed union all by name
-              select 'not listed one by one' as what, stated.before - coalesce(sum(listed.before), 0) as before,
-                stated.now - coalesce(sum(listed.now), 0) as now
-              from stated left join listed on true group by stated.before, stated.now
-            )
-            select what, models, parts.before, parts.now, parts.now - parts.before as change, stated.now as denominator
-            from parts cross join stated
-            where parts.now <> parts.before and exists (from dim_month where month = $month - interval 1 month)
-            order by abs(parts.now - parts.before) desc, what
-        """,  # noqa: S608 - declared words
-        columns=(
-            Shown("what", "models that", "text"),
-            Shown("models", "models", "count"),
-            Shown("before", "before", "count"),
-            Shown("now", "now", "count"),
-            Shown("change", "change", "count"),
-        ),
-        chart=None,
-        over="months",
-        denominator=f"downloads of the {noun} in the last month",
-        coverage=f"every model of the {noun}",
-        if_empty="No values: the month before is not published.",
     )

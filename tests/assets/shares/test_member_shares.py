@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from assets.shares.members import developers
+from assets.shares.members import by_root, developers
 from assets.shares.organization_shares import shares_of_organizations
-from assets.shares.origin import by_root
 from assets.shares.share_table import GROUP, member_shares
 from pipeline.schema.shares import POPULATION_NAMES
 from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
