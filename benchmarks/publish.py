@@ -195,6 +195,7 @@ def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> N
         if table in LINKED:
             path = Path(str(lake.path(table, month)))
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
             os.link(str(lake.path(table, made)), path)
         else:
             grown = [
