@@ -19,7 +19,6 @@ from starlette.routing import Route
 from synthetic_hub import answers
 from synthetic_hub.answers import RefusedError, json_answer
 from synthetic_hub.datasets import Commit, Dataset, archives
-from synthetic_hub.faults import Fault
 from synthetic_hub.listing import INFO_FIELDS, LARGEST_PAGE, Listing, expanded_fields, is_true, query_of
 from synthetic_hub.world import WorldFiles
 
@@ -94,16 +93,11 @@ class Hub:
 
     def models(self, request: Request) -> Response:
         """A page of the listing."""
-        query, faults = query_of(request.query_params), _faults(request)
-        repeat, drop = (
-            int(faults[effect].number(1)) if effect in faults else 0 for effect in ("repeat_rows", "drop_rows")
-        )
-        page = self.listing.page(query, repeat=repeat, drop=drop)
+        page = self.listing.page(query_of(request.query_params))
         headers = {}
         if page.cursor is not None:
-            cursor = request.query_params.get("cursor", page.cursor) if "loop" in faults else page.cursor
             kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-            headers["Link"] = self._link(request, "/api/models", [*kept, ("cursor", cursor)])
+            headers["Link"] = self._link("/api/models", [*kept, ("cursor", page.cursor)])
         return json_answer(request, page.rows, headers)
 
     def models_page(self, request: Request) -> Response:
@@ -111,11 +105,9 @@ class Hub:
         total = self.listing.repositories.height
         return json_answer(request, {"models": [], "numItemsPerPage": 30, "numTotalItems": total, "pageIndex": 0})
 
-    def _link(self, request: Request, path: str, query: list[tuple[str, Any]]) -> str:
-        """The link to the next page: here, unless a fault leads it elsewhere."""
-        elsewhere = _faults(request).get("foreign_link")
-        host = str(elsewhere.value) if elsewhere else self.endpoint
-        return f'<{host}{path}?{urlencode(query)}>; rel="next"'
+    def _link(self, path: str, query: list[tuple[str, Any]]) -> str:
+        """The link to the next page."""
+        return f'<{self.endpoint}{path}?{urlencode(query)}>; rel="next"'
 
     def model(self, request: Request) -> Response:
         """One repository, or where it has moved to."""
@@ -165,9 +157,9 @@ class Hub:
         except ValueError as error:
             raise RefusedError(400, "Invalid page or limit") from error
         headers = {"X-Total-Count": str(len(history))}
-        if (page + 1) * size < len(history) or "foreign_link" in _faults(request):
+        if (page + 1) * size < len(history):
             query = {**dict(request.query_params), "p": page + 1}
-            headers["Link"] = self._link(request, request.url.path, list(query.items()))
+            headers["Link"] = self._link(request.url.path, list(query.items()))
         owner = dataset.repository.split("/")[0]
         shown = [answers.commit_entry(commit, owner) for commit in history[page * size : (page + 1) * size]]
         return json_answer(request, shown, headers)
@@ -235,9 +227,3 @@ class Hub:
 
 def _entry_not_found(commit: Commit) -> RefusedError:
     return RefusedError(404, "Entry not found", "EntryNotFound", {"X-Repo-Commit": commit.id})
-
-
-def _faults(request: Request) -> dict[str, Fault]:
-    """The faults that this request meets, by effect."""
-    faults: dict[str, Fault] = request.scope["state"]["faults"]
-    return faults

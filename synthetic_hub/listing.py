@@ -140,8 +140,8 @@ class Listing:
         self._ids = repositories["_id"].to_numpy().astype("S24")
         self._order = lru_cache(maxsize=32)(self._ordered)
 
-    def page(self, query: Query, *, repeat: int = 0, drop: int = 0) -> Page:
-        """A page of the query; the last two are faults: rows of the page before shown again, rows left out.
+    def page(self, query: Query) -> Page:
+        """A page of the query.
 
         Raises:
             RefusedError: the sort key or the cursor is unknown.
@@ -154,10 +154,6 @@ class Listing:
         rows = order[start : start + query.limit]
         more = start + query.limit < len(order)
         cursor = self._cursor(query, int(rows[-1])) if more and len(rows) else None
-        if drop:
-            rows = np.delete(rows, slice(len(rows) // 2, len(rows) // 2 + drop))
-        if repeat:
-            rows = np.concatenate([order[max(start - repeat, 0) : start], rows])
         return Page(self.rows(rows, query.fields), cursor)
 
     def row(self, model_id: str, fields: tuple[str, ...]) -> dict[str, Any] | None:

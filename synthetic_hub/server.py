@@ -10,14 +10,12 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 
 import uvicorn
 
 from synthetic_hub.application import Hub
-from synthetic_hub.faults import Fault, FaultCounter
 from synthetic_hub.middleware import Middleware, RequestRecord
 from synthetic_hub.rate_limit import FixedWindows
 from synthetic_hub.timeline import END
@@ -43,7 +41,6 @@ class LocalHub:
         port: int = 0,
         requests_per_window: int | None = None,
         window_seconds: int = 300,
-        faults: Sequence[Fault] = (),
         as_of: datetime | None = None,
     ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -58,7 +55,6 @@ class LocalHub:
         served = Middleware(
             Hub(world, self.endpoint, as_of or END).application(),
             FixedWindows(requests_per_window, window_seconds),
-            FaultCounter(faults),
             self.requests,
         )
         config = uvicorn.Config(

@@ -5,7 +5,6 @@ Each case is asked for three times in the same place: undisturbed elsewhere, dis
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
 from pipeline.sources.listing_crawl import ListingCrawl
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from tests.mirror import Misbehaviour, body, cut, half, next_page_at, redirect, rows, slow, status, wire
 
 MONTH = date(2025, 3, 1)
 LISTING, COMMITS, FILE = "/api/models?", f"/api/datasets/{ARCHIVE_REPOSITORY}/commits", "/datasets/"
@@ -43,32 +43,6 @@ def undisturbed(small_hub, tmp_path_factory):
     return {read: read(small_hub.endpoint, folder) for read in (crawled, archived)}
 
 
-def status(code, *headers):
-    return lambda answer: replace(answer.with_body(b'{"error":"planted"}'), status=code).with_header(
-        *(headers or ("X-Planted", "yes"))
-    )
-
-
-def body(content, content_type="application/json"):
-    return lambda answer: answer.with_body(content, content_type)
-
-
-def wire(content):
-    return lambda answer: replace(answer, wire=content)
-
-
-def redirect(where, code=302):
-    return lambda answer: replace(answer.with_body(b""), status=code).with_header("Location", where)
-
-
-def next_page_at(where):
-    return lambda answer: answer.with_header("Link", f'<{where}>; rel="next"')
-
-
-def rows(change):
-    return lambda answer: answer.with_rows(change)
-
-
 SURVIVES = "the same rows"
 UNREADABLE = "cannot be read"
 
@@ -82,10 +56,10 @@ ONCE = {
     "502": (status(502), SURVIVES),
     "503": (status(503), SURVIVES),
     "504": (status(504), SURVIVES),
-    "a slow answer": (lambda answer: replace(answer, after_seconds=0.01), SURVIVES),
+    "a slow answer": (slow(0.01), SURVIVES),
     "a connection cut in the headers": (wire(b"HTTP/1.1 200 OK\r\nContent-Ty"), SURVIVES),
     "a connection cut before the headers": (wire(b""), SURVIVES),
-    "a connection cut in the body": (lambda answer: replace(answer, sent=0.5), SURVIVES),
+    "a connection cut in the body": (cut(), SURVIVES),
     "an answer that is not HTTP": (wire(b"SSH-2.0-OpenSSH_9.7\r\n"), SURVIVES),
     "a chunked body that breaks off": (
         wire(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[{}, \r\nZZ\r\n"),
@@ -94,7 +68,7 @@ ONCE = {
     "a body said to be compressed that is not": (lambda answer: answer.with_header("Content-Encoding", "gzip"), None),
 }
 ALWAYS = {
-    "truncated JSON": (lambda answer: answer.with_body(answer.body[: len(answer.body) // 2]), UNREADABLE),
+    "truncated JSON": (half, UNREADABLE),
     "malformed JSON": (body(b'[{"_id": "1", "id": }]'), UNREADABLE),
     "no JSON at all": (body(b"<html>maintenance</html>", "text/html"), UNREADABLE),
     "nothing": (body(b""), UNREADABLE),
@@ -215,10 +189,10 @@ def is_long(name, case):
 )
 @pytest.mark.usefixtures("no_pauses")
 def test_a_hub_that_misbehaves_gives_the_same_rows_or_one_sentence_and_the_next_attempt_gets_there(
-    mirror_that, misbehaviour, undisturbed, tmp_path, outcomes, case
+    mirror_that, undisturbed, tmp_path, outcomes, case
 ):
     kind, read, change, path, outcome, requests = case
-    mirror = mirror_that(misbehaviour(change, path, requests))
+    mirror = mirror_that(Misbehaviour(change, path, requests))
     said, found = None, None
     try:
         found = read(mirror.endpoint, tmp_path)
@@ -242,7 +216,7 @@ def test_a_hub_that_misbehaves_gives_the_same_rows_or_one_sentence_and_the_next_
         assert any(part in said for part in outcome.split("|")), said
 
 
-def test_no_answer_of_the_hub_makes_the_client_ask_anyone_else(mirror_that, misbehaviour, tmp_path, no_pauses):
-    mirror = mirror_that(misbehaviour(next_page_at("http://127.0.0.1:9/"), LISTING))
+def test_no_answer_of_the_hub_makes_the_client_ask_anyone_else(mirror_that, tmp_path, no_pauses):
+    mirror = mirror_that(Misbehaviour(next_page_at("http://127.0.0.1:9/"), LISTING))
     with pytest.raises(CensusError, match="refusing to follow it"):
         crawled(mirror.endpoint, tmp_path)

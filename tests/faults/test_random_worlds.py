@@ -9,26 +9,20 @@ from collections import Counter
 
 import pytest
 
-from synthetic_hub.faults import Fault
 from synthetic_hub.server import LocalHub
 from tests.faults.figures import is_clear, keep
 from tests.faults.remains import MONTH, WORLDS, differing, digests_of, torn_files, while_time_is_left
+from tests.mirror import Mirror, Misbehaviour, cut, half, redirect, slow, status
 
 pytestmark = pytest.mark.faults
 
 KINDS = {
-    "too_many_requests": lambda chance: Fault(
-        "too_many_requests", hits(chance), path(chance), chance.choice([0, None])
-    ),
-    "server_error": lambda chance: Fault(
-        "server_error", hits(chance), path(chance), chance.choice([500, 502, 503, 504, 403, 404])
-    ),
-    "cut": lambda chance: Fault("cut", hits(chance), path(chance), chance.random()),
-    "slow": lambda chance: Fault("slow", hits(chance), path(chance), 0.2),
-    "truncated_json": lambda chance: Fault("truncated_json", hits(chance), "/api/datasets"),
-    "redirect": lambda chance: Fault(
-        "redirect", hits(chance), path(chance), chance.choice(["http://127.0.0.1:9/", "file:///etc/passwd"])
-    ),
+    "put off": lambda chance: status(429, *chance.choice([("RateLimit", '"api";r=0;t=0'), ()])),
+    "failed": lambda chance: status(chance.choice([500, 502, 503, 504, 403, 404])),
+    "cut": lambda chance: cut(chance.random()),
+    "slow": lambda _: slow(0.2),
+    "half an answer": lambda _: half,
+    "redirected": lambda chance: redirect(chance.choice(["http://127.0.0.1:9/", "file:///etc/passwd"])),
 }
 
 
@@ -54,8 +48,9 @@ def test_twenty_random_worlds_under_random_faults_end_in_the_same_marts_or_in_a_
             undisturbed = digests_of(worker.home)
         kinds = chance.choices(sorted(KINDS), k=chance.randint(2, 5))
         scheduled.update(kinds)
-        with LocalHub(world, faults=[KINDS[kind](chance) for kind in kinds]) as hub:
-            worker = worker_in(own / "disturbed", hub.endpoint)
+        misbehaviours = [Misbehaviour(KINDS[kind](chance), path(chance), hits(chance)) for kind in kinds]
+        with LocalHub(world) as hub, Mirror(hub.endpoint, tuple(misbehaviours)) as mirror:
+            worker = worker_in(own / "disturbed", mirror.endpoint)
             if chance.random() < 0.5:
                 scheduled["killed"] += worker.killed_after(chance.uniform(0, ended["processor_seconds"]), *job)
             ended = worker.run(*job, WITHOUT_PAUSES="yes")

@@ -1,9 +1,12 @@
 """A small synthetic world and a local Hub over it, for every test that speaks with one."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
+from tests.mirror import Mirror
 
 
 @pytest.fixture(scope="session")
@@ -13,13 +16,12 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def hub_of(world):
-    """Starts a local Hub over the world, with the faults and limits asked for; it ends with the test."""
-    running = []
+    """Starts a local Hub over the world, behind a mirror where it misbehaves; it ends with the test."""
+    running = ExitStack()
 
-    def start(*faults, **limits):
-        running.append(LocalHub(world, faults=faults, **limits).__enter__())
-        return running[-1]
+    def start(*misbehaviours, **limits):
+        hub = running.enter_context(LocalHub(world, **limits))
+        return running.enter_context(Mirror(hub.endpoint, misbehaviours)) if misbehaviours else hub
 
-    yield start
-    for hub in running:
-        hub.__exit__(None, None, None)
+    with running:
+        yield start

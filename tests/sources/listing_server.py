@@ -7,11 +7,10 @@ header `Link: <..>; rel="next"` leads to the next. Nothing of the local Hub is i
 import base64
 import gzip
 import json
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
+
+from tests.mirror import Answer, answering
 
 BEGINNING = datetime(2023, 1, 1, tzinfo=UTC)
 
@@ -51,13 +50,8 @@ class ListingServer:
     def _cursor(self, last):
         if self.opaque:
             return f"after-{self.models.index(last)}"
-        condition = {
-            "$or": [
-                {"createdAt": last["createdAt"], "_id": {"$gt": last["_id"]}},
-                {"createdAt": {"$gt": last["createdAt"]}},
-                {"createdAt": None},
-            ]
-        }
+        same_moment = {"createdAt": last["createdAt"], "_id": {"$gt": last["_id"]}}
+        condition = {"$or": [same_moment, {"createdAt": {"$gt": last["createdAt"]}}, {"createdAt": None}]}
         return base64.b64encode(json.dumps(condition).encode()).decode()
 
     def _start(self, cursor):
@@ -68,38 +62,22 @@ class ListingServer:
         return sum((one["createdAt"], one["_id"]) <= place for one in self.models)
 
 
-@contextmanager
 def serving(listing, body=None):
     """The server's address while it runs; `body` is sent in the place of every page, as it is."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            query = parse_qs(urlsplit(self.path).query)
-            if not self.path.startswith("/api/models?"):
-                self.send_error(404)
-                return
-            try:
-                records, cursor = listing.page(query)
-            except ValueError:
-                self.send_error(400)
-                return
-            self.send_response(listing.status)
-            if cursor is not None:
-                more = urlencode({"limit": query["limit"][0], "sort": "createdAt", "direction": 1, "cursor": cursor})
-                self.send_header("Link", f'<http://{self.headers["Host"]}/api/models?{more}>; rel="next"')
-            sent = body or gzip.compress(json.dumps(records).encode())
-            headers = {"Content-Encoding": "gzip", "Content-Length": str(len(sent))} | listing.headers
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(sent)
+    def answer_to(request):
+        if request.path != "/api/models":
+            return Answer(404, (("Content-Length", "0"),), b"")
+        query = parse_qs(request.query)
+        try:
+            records, cursor = listing.page(query)
+        except ValueError:
+            return Answer(400, (("Content-Length", "0"),), b"")
+        sent = body or gzip.compress(json.dumps(records).encode())
+        headers = {"Content-Encoding": "gzip", "Content-Length": str(len(sent))} | listing.headers
+        if cursor is not None:
+            more = urlencode({"limit": query["limit"][0], "sort": "createdAt", "direction": 1, "cursor": cursor})
+            headers["Link"] = f'<http://{request.headers["Host"]}/api/models?{more}>; rel="next"'
+        return Answer(listing.status, tuple(headers.items()), sent)
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
+    return answering(answer_to)

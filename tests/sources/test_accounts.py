@@ -12,7 +12,7 @@ from pipeline.sources.catalog import open_source
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
 from pipeline.sources.snapshots import SourceChoice
-from synthetic_hub.faults import Fault
+from tests.mirror import Misbehaviour, status
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_killed_process_loses_at_most_one_batch(directory, monkeypatch):
 
 
 def test_when_the_hub_says_too_many_it_is_left_alone_until_its_window_ends(hub_of, directory):
-    hub = hub_of(Fault("too_many_requests", requests=(2,), path="/api/organizations", value=1))
+    hub = hub_of(Misbehaviour(status(429, "RateLimit", '"api";r=0;t=1'), "/api/organizations", (2,)))
     begin = time.monotonic()
     answers = directory.ask(["google", "Qwen", "meta-llama"], HubClient(hub.endpoint).account_type)
     assert time.monotonic() - begin >= 1

@@ -11,7 +11,7 @@ from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import HubClient
 from pipeline.sources.listing_crawl import POSITION, ListingCrawl
 from pipeline.sources.snapshots import Snapshot
-from synthetic_hub.faults import Fault
+from tests.mirror import Misbehaviour, cut, half, shown_again, status
 
 PAGE_SIZE = 250
 
@@ -76,13 +76,13 @@ def test_a_quota_is_kept_so_that_no_request_is_refused(hub_of, listed, tmp_path)
 
 INTERRUPTED = {
     "put off, failed and cut": [
-        Fault("too_many_requests", (2,), value=0),
-        Fault("server_error", (4, 9), value=503),
-        Fault("cut", (11,)),
+        Misbehaviour(status(429, "RateLimit", '"api";r=0;t=0'), requests=(2,)),
+        Misbehaviour(status(503), requests=(4, 9)),
+        Misbehaviour(cut(), requests=(11,)),
     ],
-    "rows shown again": [Fault("repeat_rows", (2, 3, 7), value=40)],
-    "the cursor refused": [Fault("server_error", (5,), value=410)],
-    "every later cursor refused once": [Fault("server_error", (5, 6), value=400)],
+    "rows shown again": [Misbehaviour(shown_again(40))],
+    "the cursor refused": [Misbehaviour(status(410), requests=(5,))],
+    "every later cursor refused once": [Misbehaviour(status(400), requests=(5, 6))],
 }
 
 
@@ -98,23 +98,21 @@ def test_a_hub_in_trouble_costs_no_row_and_gives_no_duplicate(hub_of, listed, tm
 
 
 @pytest.mark.parametrize(
-    ("status", "requests", "said"),
+    ("code", "requests", "said"),
     [
         (403, 1, "status 403: check that it exists and that HF_TOKEN may read it"),
         (503, 2, "status 503: it may pass"),
     ],
 )
-def test_what_will_not_pass_fails_at_once_and_what_may_pass_within_the_retries(
-    hub_of, tmp_path, status, requests, said
-):
-    hub = hub_of(Fault("server_error", value=status))
+def test_what_will_not_pass_fails_at_once_and_what_may_pass_within_the_retries(hub_of, tmp_path, code, requests, said):
+    hub = hub_of(Misbehaviour(status(code)))
     with pytest.raises(CensusError, match=said):
         crawl_of(hub, tmp_path).run()
     assert len(listing_requests(hub)) == requests
 
 
 def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
-    hub = hub_of(Fault("truncated_json", tuple(range(11, 99))))
+    hub = hub_of(Misbehaviour(half, requests=tuple(range(11, 99))))
     crawl = crawl_of(hub, tmp_path)
     with pytest.raises(TemporaryError):
         crawl.run()

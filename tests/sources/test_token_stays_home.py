@@ -2,8 +2,7 @@
 
 import logging
 import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from dataclasses import dataclass
 
 import pytest
 
@@ -11,35 +10,29 @@ from pipeline.errors import CensusError
 from pipeline.sources.client import HubClient
 from pipeline.sources.listing_crawl import ListingCrawl
 from synthetic_hub.datasets import ARCHIVE_FILE, ARCHIVE_REPOSITORY
-from synthetic_hub.faults import Fault
+from tests.mirror import Answer, Misbehaviour, answering, next_page_at, redirect, status
 
 TOKEN = "hf_" + "notarealtokenbutonetolookfor"
 
 
+@dataclass
+class Host:
+    """Another host, and what reached it."""
+
+    url: str
+    received: list
+
+
 @pytest.fixture
 def another_host():
-    """Another host, which keeps the headers of whatever reaches it."""
-
     received = []
 
-    class Host(BaseHTTPRequestHandler):
-        def answer(self):
-            received.append(dict(self.headers))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"[]")
+    def answer_to(request):
+        received.append(request)
+        return Answer(200, (("Content-Length", "2"),), b"[]")
 
-        do_GET = do_HEAD = do_POST = answer  # noqa: N815 - the names that the server looks for
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
-    Thread(target=server.serve_forever, daemon=True).start()
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    server.received = received
-    yield server
-    server.shutdown()
+    with answering(answer_to) as url:
+        yield Host(url, received)
 
 
 def archive_download(client, world, folder):
@@ -66,20 +59,20 @@ def test_the_configured_hub_is_sent_the_token(hub_of, world, tmp_path, path, ask
 
 @pytest.mark.parametrize(("path", "ask"), REQUESTS.values(), ids=REQUESTS)
 def test_a_redirect_to_another_host_does_not_get_the_token(hub_of, world, another_host, tmp_path, path, ask):
-    hub = hub_of(Fault("redirect", path=path, value=f"{another_host.url}/elsewhere"))
+    hub = hub_of(Misbehaviour(redirect(f"{another_host.url}/elsewhere"), path, methods=("GET", "HEAD")))
     said = ""
     try:
         ask(HubClient(hub.endpoint, TOKEN), world, tmp_path)
     except CensusError as error:
         said = "".join(traceback.format_exception(error))
     assert TOKEN not in said
-    assert [headers for headers in another_host.received if TOKEN in str(headers)] == []
+    assert [request for request in another_host.received if TOKEN in str(request.headers)] == []
 
 
 @pytest.mark.parametrize("what", ["the listing", "the archive's commits"])
 def test_a_next_link_to_another_host_is_refused_in_words(hub_of, world, another_host, tmp_path, what):
     path, ask = REQUESTS[what]
-    hub = hub_of(Fault("foreign_link", path=path, value=another_host.url))
+    hub = hub_of(Misbehaviour(next_page_at(f"{another_host.url}{path}?p=1"), path))
     with pytest.raises(CensusError, match="refusing to") as refused:
         ask(HubClient(hub.endpoint, TOKEN), world, tmp_path)
     assert another_host.received == []
@@ -88,7 +81,7 @@ def test_a_next_link_to_another_host_is_refused_in_words(hub_of, world, another_
 
 def test_the_token_is_in_no_file_no_log_and_no_representation(hub_of, world, tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
-    hub = hub_of(Fault("server_error", (2,), value=503), Fault("server_error", path="/api/users", value=401))
+    hub = hub_of(Misbehaviour(status(503), requests=(2,)), Misbehaviour(status(401), "/api/users"))
     client = HubClient(hub.endpoint, TOKEN)
     told = []
     ListingCrawl(client, tmp_path / "crawl", 250).run(told.append)
