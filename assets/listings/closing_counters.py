@@ -85,18 +85,26 @@ def _otherwise_known(frames: TableFrames) -> pl.LazyFrame:
     """Days that are found and not known, or known and not found, among those around the month's close."""
     rows: list[tuple[dt.date, str]] = []
     days = frames.scan("listings/counter_days").filter(cohort=ALL_COHORTS).collect()
-    if days.height and not is_synthetic(days["source"][0]):
+    if days.height and not is_synthetic(days["source"].first()):
         known = _known_states(days)
-        found = [(row["observed_from"].date(), row["observed_until"].date(), row["state"]) for row in days.to_dicts()]
-        for start, end, state in found:
-            if state in STATE_OF.values() and not any(
-                state == other and first <= end and start <= last for first, last, other in known
-            ):
-                rows.append((start, f"{state} and not known"))
-        for first, last, state in known:
-            if not any(state == other and first <= end and start <= last for start, end, other in found):
-                rows.append((first, f"known as {state} and not found"))
+        found = [
+            (row["observed_from"].date(), row["observed_until"].date(), row["state"])
+            for row in days.to_dicts()
+            if row["state"] in STATE_OF.values()
+        ]
+        rows += [
+            (start, f"{state} and not known") for start, end, state in found if not _meets(start, end, state, known)
+        ]
+        rows += [
+            (first, f"known as {state} and not found")
+            for first, last, state in known
+            if not _meets(first, last, state, found)
+        ]
     return pl.LazyFrame(rows, schema={"day": pl.Date, "said": pl.String}, orient="row")
+
+
+def _meets(first: dt.date, last: dt.date, state: str, others: list[tuple[dt.date, dt.date, str]]) -> bool:
+    return any(state == other and start <= last and first <= end for start, end, other in others)
 
 
 def _known_states(days: pl.DataFrame) -> list[tuple[dt.date, dt.date, str]]:
@@ -105,7 +113,7 @@ def _known_states(days: pl.DataFrame) -> list[tuple[dt.date, dt.date, str]]:
     end: dt.datetime = days["observed_until"].max()  # type: ignore[assignment]
     return [
         (incident.first_day, incident.last_day, STATE_OF[incident.kind])
-        for incident in incidents_between(start, end, days["source"][0])
+        for incident in incidents_between(start, end, days["source"].first())
         if incident.kind in STATE_OF and start.date() <= incident.first_day and incident.last_day < end.date()
     ]
 

@@ -43,7 +43,7 @@ def mostly_unique(table: str, column: str) -> Rule:
 
 def all_found(name: str, meaning: str, column: str, among: str) -> Rule:
     """Every value of a column stands in another, both as `group/name.column`; absent values are not looked for."""
-    (table, key), (other, there) = (path.rsplit(".", 1) for path in (column, among))
+    (table, key), (other, there) = (path.split(".") for path in (column, among))
     return Rule(
         name,
         meaning,
