@@ -9,6 +9,7 @@ from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import snapshot_rows
 from assets.listings.opening_counters import closing_counters_before
 from pipeline.errors import MonthNotServedError
+from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.snapshots import Snapshot
@@ -17,15 +18,15 @@ AUGUST, SEPTEMBER = date(2025, 8, 1), date(2025, 9, 1)
 
 
 class Source:
-    """Serves the months given, each with one repository named after the source."""
+    """Serves the months given, each with one repository."""
 
-    def __init__(self, name, *months):
-        self.name, self.served = name, months
+    def __init__(self, name, *months, model="source/a"):
+        self.name, self.served, self.model = name, months, model
 
     def closing_snapshot(self, month):
         if month not in self.served:
             raise MonthNotServedError(f"{self.name} has no {month}")
-        rows = pl.LazyFrame([{"hub_id": "a", "model_id": f"{self.name}/a"}], schema_overrides=OBSERVATION_SCHEMA)
+        rows = pl.LazyFrame([{"hub_id": "a", "model_id": self.model}], schema_overrides=OBSERVATION_SCHEMA)
         missing = [pl.lit(None, dtype).alias(name) for name, dtype in OBSERVATION_SCHEMA.items() if "_id" not in name]
         return Snapshot(rows.with_columns(missing), datetime(2025, 9, 1, tzinfo=UTC), self.name, "1")
 
@@ -33,39 +34,45 @@ class Source:
         return ()
 
 
-@pytest.fixture
-def lake_after(tmp_path):
-    """A lake that holds August, as a source closed it."""
+KEPT, READ = ["lake/a"], ["source/a"]
 
-    def kept(name):
-        lake = Lake(str(tmp_path / name))
-        source = Source(name, AUGUST)
+
+@pytest.mark.parametrize(
+    ("left_by", "source", "opens"),
+    [
+        ("hub_stats", Source("hub_stats", AUGUST), KEPT),
+        ("hub (synthetic)", Source("hub"), KEPT),
+        ("weekly", Source("hub_stats", AUGUST), READ),
+        ("hub_stats", Source("hub"), KEPT),
+        ("sample", Source("hub"), []),
+        ("folder", Source("hub"), []),
+        ("hub_stats", Source("folder"), []),
+        (None, Source("hub_stats", AUGUST), READ),
+        (None, Source("hub"), []),
+    ],
+)
+def test_a_month_opens_with_what_the_lake_has_of_the_same_source_or_the_source_itself_has(
+    tmp_path, left_by, source, opens
+):
+    assert opened_from(source, lake_left_by(tmp_path, left_by)) == opens
+
+
+@pytest.mark.parametrize(("rule", "opens"), [("bridged", KEPT), ("nearest", READ)])
+def test_what_the_lake_has_by_another_rule_is_read_again(tmp_path, rule, opens):
+    lake = lake_left_by(tmp_path, "hub_stats", Provenance(made_by={"boundary_rule": rule}))
+    assert opened_from(Source("hub_stats", AUGUST), lake) == opens
+    assert opened_from(Source("hub_stats"), lake) == KEPT
+
+
+def lake_left_by(folder, name, provenance=None):
+    """A lake that holds August as a source of this name closed it."""
+    lake = Lake(str(folder))
+    if name:
+        source = Source(name, AUGUST, model="lake/a")
         snapshot = snapshot_rows(source.closing_snapshot(AUGUST), AUGUST)
-        lake.write(CLOSING_COUNTERS, AUGUST, read_boundary(AUGUST, snapshot, source).counters)
-        return lake
-
-    return kept
+        lake.write(CLOSING_COUNTERS, AUGUST, read_boundary(AUGUST, snapshot, source).counters, provenance)
+    return lake
 
 
 def opened_from(source, lake):
-    return closing_counters_before(SEPTEMBER, source, lake).collect()["source"].to_list()
-
-
-def test_what_the_lake_has_from_the_same_source_opens_the_month(lake_after):
-    assert opened_from(Source("hub_stats"), lake_after("hub_stats")) == ["hub_stats"]
-
-
-def test_what_another_source_left_in_the_lake_does_not_open_it_if_the_source_itself_can(lake_after):
-    assert opened_from(Source("hub_stats", AUGUST), lake_after("weekly")) == ["hub_stats"]
-
-
-def test_the_live_hub_goes_on_from_the_archives(lake_after):
-    assert opened_from(Source("hub"), lake_after("hub_stats")) == ["hub_stats"]
-
-
-def test_the_synthetic_world_opens_no_month_of_the_real_hub(lake_after):
-    assert opened_from(Source("hub"), lake_after("sample")) == []
-
-
-def test_a_month_that_nobody_can_open_opens_empty(tmp_path):
-    assert opened_from(Source("hub"), Lake(str(tmp_path))) == []
+    return closing_counters_before(SEPTEMBER, source, lake).collect()["model_id"].to_list()
