@@ -241,6 +241,7 @@ def main() -> None:
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--jobs", type=int, default=os.cpu_count())
     choice = asked.parse_args()
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # its frames are small, and other processes run beside it
     for library in LOADED_BEFORE:
         __import__(library)
     os.chdir(ROOT)
