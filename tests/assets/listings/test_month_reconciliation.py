@@ -35,9 +35,11 @@ def test_renamed_and_flagged_repositories_are_counted_and_measured():
     assert (month["models_flagged"], month["downloads_flagged"]) == (1, 30)
 
 
-@pytest.mark.parametrize(("low", "is_plausible"), [(0.5, True), (1.5, False)])
-def test_a_total_outside_the_plausible_range_is_not_plausible(low, is_plausible):
-    month = measure([repository("a", 131)], [repository("a", 100)], plausible=(low, 9.0)).whole
+@pytest.mark.parametrize(
+    ("low", "high", "is_plausible"), [(1.0, 9.0, True), (0.5, 1.0, True), (1.1, 9.0, False), (0.5, 0.9, False)]
+)
+def test_a_total_outside_the_plausible_range_is_not_plausible(low, high, is_plausible):
+    month = measure([repository("a", 131)], [repository("a", 100)], plausible=(low, high)).whole
     assert month["is_plausible"] is is_plausible
 
 
@@ -106,7 +108,7 @@ def test_the_month_as_a_whole_is_what_its_rows_say(opened, closed, renamed, flag
     closed_at = closing_of(AUGUST) + timedelta(days=late)
     found = measure(closing, opening, closed_at=closed_at, flagged=tuple(flagged), plausible=plausible)
     month, measured = found.whole, found.rows
-    assert month["downloads"] == measured["downloads"].sum()
+    assert (month["downloads"], month["models"]) == (measured["downloads"].sum(), len(closed))
     assert month["downloads_a_day"] == pytest.approx(float(month["downloads"]) / days_in(AUGUST))
     assert month["models_renamed"] == len(renamed & opened.keys() & closed.keys())
     flagged_rows = measured.filter("is_flagged")

@@ -98,15 +98,15 @@ def lake_of(folder, month, *, source="hub", state="moving", last_seen=timedelta(
 @pytest.mark.parametrize(
     ("month", "known", "days", "reason"),
     [
-        (date(2025, 9, 1), {}, 2.1, "2025-09 closed by a Wednesday"),
+        (date(2025, 9, 1), {}, 2, "2025-09 closed by a Wednesday"),
         (date(2025, 12, 1), {}, 2.1, "2025-12 closed by a Wednesday"),
         (date(2025, 8, 1), {"state": "frozen"}, 2.1, "counters were frozen at the close of 2025-08"),
-        (date(2025, 8, 1), {"state": "rolled_back"}, 2.9, "counters were rolled back at the close of 2025-08"),
+        (date(2025, 8, 1), {"state": "rolled_back"}, 3, "counters were rolled back at the close of 2025-08"),
         (date(2025, 8, 1), {}, 2.1, None),
         (date(2025, 9, 1), {}, 1.9, None),
         (date(2025, 9, 1), {}, 3.1, None),
         (date(2025, 9, 1), {"source": "hub_stats"}, 2.1, None),
-        (date(2025, 9, 1), {"last_seen": 2 * DAY}, 2.1, None),
+        (date(2025, 9, 1), {"last_seen": DAY}, 2.1, None),
     ],
 )
 def test_a_month_is_looked_at_again_where_counters_stood_still_or_may_have(tmp_path, month, known, days, reason):
