@@ -136,6 +136,11 @@ def test_equal_models_are_not_concentrated_and_a_single_one_is():
     assert (nothing["hhi"], nothing["gini"], nothing["effective_number"]) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("counter", "hhi"), [(10**15, 1), (10**16, 0.01)])
+def test_a_counter_beyond_what_can_be_is_squared_as_the_most_that_can(counter, hhi):
+    assert concentrated([counter])["hhi"] == pytest.approx(hhi)
+
+
 @settings(max_examples=40)
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=30))
 def test_gini_is_that_of_every_pair(amounts):
