@@ -85,7 +85,7 @@ def _otherwise_known(frames: TableFrames) -> pl.LazyFrame:
     """Days that are found and not known, or known and not found, among those around the month's close."""
     rows: list[tuple[dt.date, str]] = []
     days = frames.scan("listings/counter_days").filter(cohort=ALL_COHORTS).collect()
-    if days.height and not is_synthetic(days["source"].first()):
+    if days.height and not is_synthetic(days["source"][0]):
         known = _known_states(days)
         found = [
             (row["observed_from"].date(), row["observed_until"].date(), row["state"])
@@ -113,7 +113,7 @@ def _known_states(days: pl.DataFrame) -> list[tuple[dt.date, dt.date, str]]:
     end: dt.datetime = days["observed_until"].max()  # type: ignore[assignment]
     return [
         (incident.first_day, incident.last_day, STATE_OF[incident.kind])
-        for incident in incidents_between(start, end, days["source"].first())
+        for incident in incidents_between(start, end, days["source"][0])
         if incident.kind in STATE_OF and start.date() <= incident.first_day and incident.last_day < end.date()
     ]
 
