@@ -1,16 +1,18 @@
 """The counters at a month's boundary, read from several observations around it.
 
-The method is `docs/methodology.md`, section "The counter at a boundary": days on which counters stood still or fell are
-found in the observations, and each model's counter at the boundary lies between its last good observation before it and
-its first good one after it.
+The method is `docs/methodology.md`, section "The counter at a boundary": days on which counters stood still, ran slow
+or fell are found in the observations, and each model's counter at the boundary lies between its last good observation
+before it and its first good one after it, on a clock by which downloads are even.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from statistics import median
 
 import polars as pl
 
@@ -22,24 +24,30 @@ BOUNDARIES = ("measured", "interpolated", "bridged_freeze", "bridged_rollback", 
 """How a counter at a boundary is known, the best first."""
 COUNTED = ("counter", "counted_at", "boundary")
 READ_FROM_SEVERAL = BOUNDARIES[1:4]
-STATES = ("moving", "frozen", "rolled_back", "unknown")
+STATES = ("moving", "frozen", "rolled_back", "slowed", "unknown")
 """What counters did between two observations; unknown where too few models tell."""
 ALL_COHORTS = "all"
 
 BUSY_DOWNLOADS_A_DAY = 2_000
 """A counter that usually grows by as much does not stand still by chance."""
-FEWEST_BUSY_MODELS = 10
+FEWEST_BUSY_MODELS = 30
+"""Of so many, a quarter does not stand still by chance even on a day on which 3 % do, as on one in a hundred."""
 STRUCK_SHARE = 0.25
 """From this share of busy models on, it is no accident that they stand still or fall: of 474 days 412 had less than
 1 %, 27 more than this, and 9 between 5 % and this (stall audit of Model Pulse)."""
-REPAID_SHARE = 0.5
+CAUGHT_UP_SHARE = 0.5
 """Counters have caught up once they have grown by this part of what they owe, beyond what is usual."""
+LATEST_CATCH_UP = 2
+"""Observations that a freeze spoils at most."""
+SLOW, REPAID = 0.7, 1.2
+"""Counters ran slow where they grew by at most the one part of what is usual, and right after by at least the other."""
 TICKS = 10**9
 PART = 10**6
 FASTEST = 10**12
+SAME = 1e-6
 DAY = timedelta(days=1)
+A_SATURDAY = datetime(2000, 1, 1, tzinfo=UTC)
 FALSE = pl.lit(value=False)
-POINT = pl.Struct({"counter": pl.Int64, "clock": pl.Int64, "time": TIMESTAMP})
 
 
 @dataclass(frozen=True)
@@ -71,17 +79,22 @@ def counters_at(
     panel = listed.select("created_at", *(observed[time].alias(_at(place)) for place, time in enumerate(times)))
     busy = _busy(panel, times)
     days = _days(busy, times)
-    struck = _struck(days, busy, times)
-    reading = _Reading(boundary, times, struck, _clock(busy, times, struck))
-    return BoundaryCounters(pl.concat([snapshot, reading.of(panel.lazy())], how="horizontal"), days)
+    clock, struck = _course(busy, days, times)
+    slowed = [times[one.start] for one in struck if one.state == "slowed"]
+    is_slowed = pl.col("observed_from").is_in(slowed) & (pl.col("cohort") == ALL_COHORTS)
+    read = _Reading(boundary, times, clock, struck).of(panel.lazy())
+    return BoundaryCounters(
+        pl.concat([snapshot, read], how="horizontal"),
+        days.with_columns(state=pl.when(is_slowed).then(pl.lit("slowed")).otherwise("state")),
+    )
 
 
 def _at(place: int) -> str:
     return f"at_{place}"
 
 
-def _growth(stretch: int) -> str:
-    return f"growth_{stretch}"
+def _growth(start: int, end: int) -> pl.Expr:
+    return pl.col(_at(end)) - pl.col(_at(start))
 
 
 def _aligned(observation: CounterObservation, hub_ids: pl.Series) -> pl.Series:
@@ -96,16 +109,17 @@ def _aligned(observation: CounterObservation, hub_ids: pl.Series) -> pl.Series:
 
 
 def _busy(panel: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
-    """The models that usually have many downloads, with their growth on each stretch and their usual `rate` a day."""
+    """The models that usually have many downloads, with their usual `rate` a day; none by fewer than 3 observations."""
     if len(times) < 3:
         return pl.DataFrame()
     counters = [_at(place) for place in range(len(times))]
-    growth = {_growth(n): pl.col(after) - pl.col(before) for n, (before, after) in enumerate(pairwise(counters))}
-    rates = [pl.col(_growth(n)) / ((end - start) / DAY) for n, (start, end) in enumerate(pairwise(times))]
+    rates = [_growth(n, n + 1) / ((end - start) / DAY) for n, (start, end) in enumerate(pairwise(times))]
     return (
         panel.filter(pl.max_horizontal(counters) - pl.min_horizontal(counters) >= BUSY_DOWNLOADS_A_DAY)
-        .with_columns(**growth, cohort=pl.col("created_at").dt.year().cast(pl.String).fill_null("unknown"))
-        .with_columns(pl.concat_list(rates).list.median().alias("rate"))
+        .with_columns(
+            pl.concat_list(rates).list.median().alias("rate"),
+            pl.col("created_at").dt.year().cast(pl.String).fill_null("unknown").alias("cohort"),
+        )
         .filter(pl.col("rate") >= BUSY_DOWNLOADS_A_DAY)
     )
 
@@ -119,7 +133,7 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
     types = [TIMESTAMP, TIMESTAMP, pl.String(), *[pl.Int64()] * len(counts)]
     found = [pl.DataFrame(schema=dict(zip((*keys, *counts), types, strict=True)))]
     for n, (start, end) in enumerate(pairwise(times)) if busy.height else ():
-        growth = pl.col(_growth(n))
+        growth = _growth(n, n + 1)
         told = busy.select(
             pl.lit(start).alias("observed_from"),
             pl.lit(end).alias("observed_until"),
@@ -132,6 +146,7 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
         found.append(every.group_by(*keys).agg(pl.col(*counts).sum().cast(pl.Int64)))
     is_struck = pl.col("state").is_in(["frozen", "rolled_back"])
     of_a_cohort = pl.col("state").filter(is_struck).first().over("observed_from")
+    is_only_in_cohorts = (pl.col("cohort") == ALL_COHORTS) & ~is_struck
     return (
         pl.concat(found)
         .sort("observed_from", "cohort")
@@ -145,191 +160,287 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
             .otherwise(pl.lit("moving"))
             .alias("state")
         )
-        .with_columns(
-            pl.when((pl.col("cohort") == ALL_COHORTS) & ~is_struck)
-            .then(pl.coalesce(of_a_cohort, "state"))
-            .otherwise("state")
-            .alias("state")
-        )
+        .with_columns(state=pl.when(is_only_in_cohorts).then(pl.coalesce(of_a_cohort, "state")).otherwise("state"))
     )
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """A clock by which downloads are even.
+
+    `known` are its readings at sound observations. Between them and beyond it runs at the `paces` of a working day and
+    of a day of a weekend.
+    """
+
+    known: dict[datetime, int]
+    paces: tuple[float, float]
+
+    def at(self, moment: datetime) -> int:
+        """Its reading at a moment."""
+        times = list(self.known)
+        place = max(bisect_right(times, moment), 1)
+        before, after = times[place - 1], times[min(place, len(times) - 1)]
+        whole = self._run(before, after)
+        growth = (self.known[after] - self.known[before]) / whole if whole else 1.0
+        return self.known[before] + round(self._run(before, moment) * growth)
+
+    def _run(self, start: datetime, end: datetime) -> float:
+        return sum(pace * days for pace, days in zip(self.paces, _days_between(start, end), strict=True))
+
+
+def _days_between(start: datetime, end: datetime) -> tuple[float, float]:
+    """Working days, and days of weekends, from one time to another."""
+    weeks = [divmod((moment - A_SATURDAY) / DAY, 7) for moment in (start, end)]
+    before, until = (whole * 2 + min(rest, 2) for whole, rest in weeks)
+    return (end - start) / DAY - (until - before), until - before
+
+
+def _clock(courses: pl.DataFrame, times: Sequence[datetime], spoilt: set[int]) -> _Clock:
+    """The clock of models whose counters took these courses: the median part of their growth until each observation.
+
+    Over spoilt observations it runs at the paces of working days and weekends that explain the others best. It counts
+    seconds where too few models tell.
+    """
+    kept = [place for place in range(len(times)) if place not in spoilt]
+    readings = [round((time - times[0]).total_seconds()) for time in times]
+    if courses.height >= FEWEST_BUSY_MODELS:
+        found = [int(part) for part in courses.median().row(0)]
+        readings = found if all(found[start] < found[end] for start, end in pairwise(kept)) else readings
+    runs = [
+        (*_days_between(times[start], times[end]), readings[end] - readings[start]) for start, end in pairwise(kept)
+    ]
+    return _Clock({times[place]: readings[place] for place in kept}, _paces(runs))
+
+
+def _paces(runs: Sequence[tuple[float, float, int]]) -> tuple[float, float]:
+    """The pace of a working day and of a day of a weekend that explain runs of so many of them best (least squares).
+
+    The same for both where the runs do not tell them apart.
+    """
+    ww, we, ee = (sum(run[a] * run[b] for run in runs) for a, b in ((0, 0), (0, 1), (1, 1)))
+    wg, eg = (sum(run[a] * run[2] for run in runs) for a in (0, 1))
+    of_working_days, of_weekends, apart = ee * wg - we * eg, ww * eg - we * wg, ww * ee - we * we
+    if apart > SAME * ww * ee and of_working_days > 0 and of_weekends > 0:
+        return of_working_days / apart, of_weekends / apart
+    days = sum(working_days + weekend for working_days, weekend, _ in runs)
+    pace = sum(grown for _, _, grown in runs) / days if runs else 1.0
+    return pace, pace
 
 
 @dataclass(frozen=True)
 class _Struck:
-    """A stretch on which counters stood still or fell. Observations up to the place `until` may be spoilt by it."""
+    """A stretch on which counters stood still, fell or ran slow; it may spoil observations up to the place `until`.
+
+    Where they stood still or ran slow, counters are late by `lag` until they have caught up.
+    """
 
     start: int
     state: str
     until: int
+    lag: timedelta = timedelta(0)
 
     def hit(self) -> pl.Expr:
         """The models to which it happened."""
-        before, after = pl.col(_at(self.start)), pl.col(_at(self.start + 1))
-        return ((after == before) if self.state == "frozen" else (after < before)).fill_null(value=False)
+        growth = _growth(self.start, self.start + 1)
+        happened = {"frozen": growth == 0, "rolled_back": growth < 0}.get(self.state, growth.is_not_null())
+        return happened.fill_null(value=False)
 
-    def spoils(self, place: int) -> pl.Expr:
-        """Whether it spoils an observation of a model: it shows less than was downloaded until then."""
-        if not self.start < place <= self.until:
-            return FALSE
+    def passed_if_on_time(self, place: int, clock: _Clock, times: Sequence[datetime]) -> float:
+        """What the clock has moved on until an observation, in a counter that is no more late."""
+        start, on_time, late = (clock.at(time) for time in (times[self.start], times[place], times[place] - self.lag))
+        return late + CAUGHT_UP_SHARE * (on_time - late) - start
+
+    def spoils(self, last: int, busy: pl.DataFrame) -> list[int]:
+        """The observations up to the `last` that tell little of these models if it struck them all."""
+        later = range(self.start + 1, last + 1)
         if self.state == "frozen":
-            return self.hit()
-        return self.hit() & (pl.col(_at(place)) < pl.col(_at(self.start))).fill_null(value=False)
+            return [*later[:LATEST_CATCH_UP]]
+        fallen = busy.select((_growth(self.start, place) < 0).mean().alias(_at(place)) for place in later).row(0)
+        return [place for place, share in zip(later, fallen, strict=True) if share >= STRUCK_SHARE]
 
 
-def _struck(days: pl.DataFrame, busy: pl.DataFrame, times: Sequence[datetime]) -> list[_Struck]:
+def _course(busy: pl.DataFrame, days: pl.DataFrame, times: Sequence[datetime]) -> tuple[_Clock, list[_Struck]]:
+    """The clock, and the stretches after which counters do not tell what was downloaded until then."""
     last = len(times) - 1
-    found = []
-    for started, state in days.filter(cohort=ALL_COHORTS).select("observed_from", "state").iter_rows():
+    states = days.filter(pl.col("state").is_in(["frozen", "rolled_back"]), cohort=ALL_COHORTS)
+    struck = []
+    for started, state in states.select("observed_from", "state").rows():
         start = times.index(started)
-        if state == "rolled_back":
-            found.append(_Struck(start, state, last))
-        elif state == "frozen":
-            found.append(_Struck(start, state, _caught_up(busy, times, start)))
-    return found
-
-
-def _caught_up(busy: pl.DataFrame, times: Sequence[datetime], start: int) -> int:
-    """The last observation before the models that stood still on a stretch have caught up."""
-    hit = busy.filter(pl.col(_growth(start)) == 0)
-    usual = float(hit["rate"].sum())
-    owed = usual * ((times[start + 1] - times[start]) / DAY)
-    repaid = 0.0
-    for later in range(start + 1, len(times) - 1):
-        repaid += float(hit[_growth(later)].sum()) - usual * ((times[later + 1] - times[later]) / DAY)
-        if repaid >= REPAID_SHARE * owed:
-            return later
-    return len(times) - 1
-
-
-def _clock(busy: pl.DataFrame, times: Sequence[datetime], struck: Sequence[_Struck]) -> list[int]:
-    """The place of each observation on a clock by which downloads are even.
-
-    The median, over busy models that nothing has struck, of the part of their growth until then: weekends have fewer
-    downloads. Seconds, where too few models tell.
-    """
-    seconds = [round((time - times[0]).total_seconds()) for time in times]
+        lag = times[start + 1] - started if state == "frozen" else timedelta(0)
+        struck.append(_Struck(start, state, last, lag))
     if busy.is_empty():
-        return seconds
-    first, last = pl.col(_at(0)), pl.col(_at(len(times) - 1))
-    counters = [pl.col(_at(place)) for place in range(len(times))]
-    unhit = busy.filter(
-        ~pl.any_horizontal(FALSE, *(stretch.hit() for stretch in struck)),
-        pl.all_horizontal(counter.is_not_null() for counter in counters),
-        last > first,
+        return _clock(busy, times, set()), struck
+    spoilt: set[int] = set()
+    steady = busy.filter(~pl.any_horizontal(FALSE, *(one.hit() for one in struck)))
+    if steady.height < FEWEST_BUSY_MODELS:
+        steady, spoilt = busy, {place for one in struck for place in one.spoils(last, busy)}
+    courses = steady.filter(_growth(0, last) > 0).select(
+        (_growth(0, place) * TICKS // _growth(0, last)).alias(_at(place)) for place in range(last + 1)
     )
-    ticks = unhit.select(((counter - first) * TICKS // (last - first)).median().round() for counter in counters)
-    found = [int(tick) for tick in ticks.row(0)] if unhit.height >= FEWEST_BUSY_MODELS else seconds
-    return found if all(before < after for before, after in pairwise(found)) else seconds
+    courses = courses.drop_nulls()
+    seen = _clock(courses, times, spoilt)
+    slowed = []
+    for n in range(last - 1):
+        if not spoilt & {n, n + 1, n + 2}:
+            even = _clock(courses, times, spoilt | {n + 1})
+            start, middle, end = times[n : n + 3]
+            usual = even.at(middle) - even.at(start), even.at(end) - even.at(middle)
+            grown = seen.at(middle) - seen.at(start), seen.at(end) - seen.at(middle)
+            if grown[0] <= SLOW * usual[0] and grown[1] >= REPAID * usual[1]:
+                spoilt |= {n + 1}
+                slowed.append(_Struck(n, "slowed", n + 1, (1 - grown[0] / usual[0]) * (middle - start)))
+    clock = _clock(courses, times, spoilt)
+    frozen = [_until_caught_up(one, busy, clock, times) if one.lag else one for one in struck]
+    return clock, frozen + slowed
+
+
+def _until_caught_up(struck: _Struck, busy: pl.DataFrame, clock: _Clock, times: Sequence[datetime]) -> _Struck:
+    """A freeze until the last observation before the models that stood still have caught up."""
+    a_day = median((clock.at(end) - clock.at(start)) / ((end - start) / DAY) for start, end in pairwise(times))
+    hit = busy.filter(struck.hit())
+    for place in range(struck.start + 2, len(times)):
+        usual = pl.col("rate") / a_day * struck.passed_if_on_time(place, clock, times)
+        if hit.select((_growth(struck.start, place) - usual).sum()).item() >= 0:
+            return replace(struck, until=place - 1)
+    return struck
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """How counters at the boundary follow from those at the times, each of which has its place on the clock."""
+    """How counters at the boundary follow from those at the times."""
 
     boundary: datetime
     times: Sequence[datetime]
+    clock: _Clock
     struck: Sequence[_Struck]
-    clock: Sequence[int]
 
     def of(self, panel: pl.LazyFrame) -> pl.LazyFrame:
         """`counter`, `counted_at` and `boundary` of each model of the panel."""
-        before = [place for place, time in enumerate(self.times) if time <= self.boundary][::-1]
-        after = [place for place, time in enumerate(self.times) if time > self.boundary]
-        by_distance = sorted(before + after, key=lambda place: abs(self.times[place] - self.boundary))
-        is_there = bool(before) and self.times[before[0]] == self.boundary
+        places = range(len(self.times))
+        before = [place for place in places if self.times[place] <= self.boundary]
+        around = [*before[-1:], *places[len(before) : len(before) + 1]]
+        by_distance = sorted(places, key=lambda place: abs(self.times[place] - self.boundary))
+        is_there = bool(before) and self.times[before[-1]] == self.boundary
+        is_between_two = len(around) > 1
+        is_unborn = (pl.col("created_at") > self.boundary).fill_null(value=False) if is_between_two else FALSE
+        good = [pl.when(self._is_good(place)).then(self._seen(place)) for place in by_distance]
         found = panel.with_columns(
-            before=self._first_good(before),
-            after=self._first_good(after),
-            earliest=self._first_good(before[::-1]),
-            latest=self._first_good(after[::-1]),
-            nearest=pl.coalesce(self._first_good(by_distance), *map(self._seen, by_distance)),
-            is_measured=self._is_good(before[0]) if is_there else FALSE,
-            froze=self._is_spoilt("frozen", before[:1] + after[:1]),
-            fell=self._is_spoilt("rolled_back", before[:1] + after[:1]),
+            nearest=pl.coalesce(*good, *map(self._seen, by_distance)),
+            is_measured=is_unborn | (self._is_good(before[-1]) if is_there else FALSE),
+            froze=pl.any_horizontal(FALSE, *(self._late(place) > 0 for place in around)),
+            fell=pl.any_horizontal(FALSE, *(self._has_fallen(place) for place in around)),
+            between=pl.lit(None, DECIMAL),
         )
-        now = pl.lit(None, pl.Int64)
-        if before and after:
-            found = self._with_births(found, before[0], after[0])
-            now = self._clock_at(pl.lit(self.boundary), before[0], after[0])
-        growth = (_counter("after") - _counter("before")).cast(DECIMAL)
-        is_between = (growth >= 0).fill_null(value=False) & ~pl.col("is_measured")
-        between = _counter("before").cast(DECIMAL) + growth * _part_before(now) / PART
+        if is_between_two:
+            found = self._with_points(found, before[-1]).with_columns(between=_between(self.clock.at(self.boundary)))
+        is_between = pl.col("between").is_not_null() & ~pl.col("is_measured")
+        nearest = pl.when(is_unborn).then(0).otherwise(pl.col("nearest").struct.field("counter"))
         bridged = pl.when("fell").then(pl.lit("bridged_rollback")).when("froze").then(pl.lit("bridged_freeze"))
         kind = pl.when(is_between).then(bridged.otherwise(pl.lit("interpolated"))).otherwise(pl.lit("nearest"))
         return found.select(
-            pl.when(is_between).then(between).otherwise(_counter("nearest").cast(DECIMAL)).alias("counter"),
+            pl.when(is_between).then("between").otherwise(nearest.cast(DECIMAL)).alias("counter"),
             pl.when(pl.col("is_measured") | is_between)
             .then(pl.lit(self.boundary))
             .otherwise(pl.coalesce(pl.col("nearest").struct.field("time"), pl.lit(self.times[by_distance[0]])))
             .alias("counted_at"),
-            pl.when(_counter("nearest").is_not_null())
+            pl.when(nearest.is_not_null())
             .then(pl.when("is_measured").then(pl.lit("measured")).otherwise(kind))
             .alias("boundary"),
         )
 
-    def _with_births(self, found: pl.LazyFrame, before: int, after: int) -> pl.LazyFrame:
-        """Models created after the last observation before the boundary had no downloads when they were created."""
-        birth, nothing = pl.col("created_at"), pl.lit(0, pl.Int64)
-        is_born = pl.col("before").is_null() & birth.is_between(self.times[before], self.boundary, closed="right")
-        at_birth = pl.struct(counter=nothing, clock=self._clock_at(birth, before, after), time=birth)
-        is_unborn = (birth > self.boundary).fill_null(value=False)
+    def _with_points(self, found: pl.LazyFrame, last_before: int) -> pl.LazyFrame:
+        """The points on the clock between which a model's counter at the boundary lies, and the outermost ones.
+
+        A model that was created after the last observation before the boundary had no downloads when it was created.
+        """
+        now, earlier = (self.clock.at(moment) for moment in (self.boundary, self.times[last_before]))
+        points = [self._point(place) for place in range(len(self.times))]
+        clocks = [self._reading(place) for place in range(len(self.times))]
+        before = [pl.when(clock <= now).then(point) for clock, point in zip(clocks, points, strict=True)]
+        after = [pl.when(clock > now).then(point) for clock, point in zip(clocks, points, strict=True)]
+        birth, start = pl.col("created_at"), self.times[last_before]
+        part = (birth - start).dt.total_seconds() * (now - earlier)
+        reading = earlier + part // max(round((self.boundary - start).total_seconds()), 1)
+        is_born = birth.is_between(start, self.boundary, closed="right")
+        at_birth = pl.when(is_born).then(pl.struct(counter=pl.lit(0, pl.Int64), clock=reading))
         return found.with_columns(
-            before=pl.when(is_born).then(at_birth).otherwise("before"),
-            nearest=pl.when(is_unborn).then(pl.struct(counter=nothing, clock=nothing, time=birth)).otherwise("nearest"),
-            is_measured=pl.col("is_measured") | is_unborn,
+            before=pl.coalesce(*before[::-1], at_birth),
+            after=pl.coalesce(after),
+            earliest=pl.coalesce(points),
+            latest=pl.coalesce(points[::-1]),
         )
 
-    def _clock_at(self, moment: pl.Expr, before: int, after: int) -> pl.Expr:
-        """The clock at a moment between two observations."""
-        passed = (moment - pl.lit(self.times[before])).dt.total_seconds()
-        whole = max(round((self.times[after] - self.times[before]).total_seconds()), 1)
-        return self.clock[before] + passed * (self.clock[after] - self.clock[before]) // whole
-
     def _seen(self, place: int) -> pl.Expr:
-        """A model's counter in an observation, with its place on the clock and its time; null where there is none."""
-        clock, time = pl.lit(self.clock[place], pl.Int64), pl.lit(self.times[place])
+        """A model's counter in an observation and the time of it; null where there is none."""
         counter = pl.col(_at(place))
-        return pl.when(counter.is_not_null()).then(pl.struct(counter=counter, clock=clock, time=time))
+        return pl.when(counter.is_not_null()).then(pl.struct(counter=counter, time=pl.lit(self.times[place])))
 
-    def _first_good(self, places: Sequence[int]) -> pl.Expr:
-        """The first of these observations that has a counter which nothing spoils."""
-        good = [pl.when(self._is_good(place)).then(self._seen(place)) for place in places]
-        return pl.coalesce(good) if good else pl.lit(None, POINT)
+    def _point(self, place: int) -> pl.Expr:
+        """A model's counter in an observation and what the clock reads for it; null where it has fallen."""
+        counter = pl.col(_at(place))
+        is_told = counter.is_not_null() & ~self._has_fallen(place)
+        return pl.when(is_told).then(pl.struct(counter=counter, clock=self._reading(place)))
+
+    def _reading(self, place: int) -> pl.Expr:
+        return pl.lit(self.clock.at(self.times[place]), pl.Int64) - self._late(place)
 
     def _is_good(self, place: int) -> pl.Expr:
-        spoilt = pl.any_horizontal(FALSE, *(stretch.spoils(place) for stretch in self.struck))
-        return pl.col(_at(place)).is_not_null() & ~spoilt
+        return pl.col(_at(place)).is_not_null() & ~self._has_fallen(place) & (self._late(place) == 0)
 
-    def _is_spoilt(self, state: str, places: Sequence[int]) -> pl.Expr:
-        struck = (stretch.spoils(place) for stretch in self.struck if stretch.state == state for place in places)
-        return pl.any_horizontal(FALSE, *struck)
+    def _late(self, place: int) -> pl.Expr:
+        """By how much a model's counter in an observation is late on the clock.
+
+        By all that a stretch took, unless the model has caught up by itself, as far as its growth in all tells.
+        """
+        late, moment = pl.lit(0, pl.Int64), self.times[place]
+        last = len(self.times) - 1
+        for one in self.struck:
+            if one.lag and one.start < place <= one.until:
+                passed = self.clock.at(moment) - self.clock.at(moment - one.lag)
+                is_late = one.hit()
+                if one.state == "frozen":
+                    usual = one.passed_if_on_time(place, self.clock, self.times)
+                    paces = [_growth(*span) / self._passed(*span) for span in {(0, one.start), (0, last)} if span[1]]
+                    is_on_time = _growth(one.start, place) >= usual * pl.max_horizontal(paces)
+                    is_late &= ~is_on_time.fill_null(value=False)
+                late += pl.when(is_late).then(passed).otherwise(0)
+                moment -= one.lag
+        return late
+
+    def _passed(self, start: int, end: int) -> int:
+        return self.clock.at(self.times[end]) - self.clock.at(self.times[start])
+
+    def _has_fallen(self, place: int) -> pl.Expr:
+        """Whether a model's counter in an observation is below what it was before it was rolled back."""
+        fallen = [one for one in self.struck if one.state == "rolled_back" and one.start < place]
+        return pl.any_horizontal(FALSE, *(one.hit() & (_growth(one.start, place) < 0) for one in fallen)).fill_null(
+            value=False
+        )
 
 
-def _counter(point: str) -> pl.Expr:
-    return pl.col(point).struct.field("counter")
+def _between(now: int) -> pl.Expr:
+    """The counter when the clock reads `now`, between the points before and after; null where it fell for good.
 
-
-def _clock_of(point: str) -> pl.Expr:
-    return pl.col(point).struct.field("clock")
-
-
-def _part_before(now: pl.Expr) -> pl.Expr:
-    """The part, of `PART`, of the growth over a boundary that falls before it.
-
-    In proportion to the time on both sides and to the paces at which the model's counter grew before and after; by time
-    alone where these are not known.
+    Growth is divided in proportion to the clock on both sides and to the paces at which the model's counter grew before
+    and after; by the clock alone where these are not known.
     """
+    growth = (_of("after", "counter") - _of("before", "counter")).cast(DECIMAL)
     pace_before, pace_after = _pace("earliest", "before"), _pace("after", "latest")
     is_paced = (pace_before + pace_after > 0).fill_null(value=False)
     even = pl.lit(1, DECIMAL)
-    before = pl.when(is_paced).then(pace_before).otherwise(even) * (now - _clock_of("before"))
-    after = pl.when(is_paced).then(pace_after).otherwise(even) * (_clock_of("after") - now)
-    return pl.when(before + after > 0).then(before * PART / (before + after)).otherwise(0)
+    before = pl.when(is_paced).then(pace_before).otherwise(even) * (now - _of("before", "clock"))
+    after = pl.when(is_paced).then(pace_after).otherwise(even) * (_of("after", "clock") - now)
+    part = pl.when(before + after > 0).then(before * PART / (before + after)).otherwise(0)
+    return pl.when(growth >= 0).then(_of("before", "counter").cast(DECIMAL) + growth * part / PART)
+
+
+def _of(point: str, field: str) -> pl.Expr:
+    return pl.col(point).struct.field(field)
 
 
 def _pace(start: str, end: str) -> pl.Expr:
     """The growth from one point to another, by clock; null where they are one."""
-    passed = _clock_of(end) - _clock_of(start)
-    growth = (_counter(end) - _counter(start)).cast(DECIMAL)
+    passed = _of(end, "clock") - _of(start, "clock")
+    growth = (_of(end, "counter") - _of(start, "counter")).cast(DECIMAL)
     pace = pl.min_horizontal(growth * TICKS / pl.when(passed > 0).then(passed), pl.lit(FASTEST, DECIMAL))
     return pl.when(passed > 0).then(pace)
