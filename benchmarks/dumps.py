@@ -33,6 +33,21 @@ def month_dumps(folder: Path, models: int) -> Path:
     return made
 
 
+def daily_dumps(folder: Path, models: int) -> Path:
+    """The dumps of `month_dumps`, and one of each of three days on both sides of the close."""
+    made = folder / "dumps"
+    if not made.exists():
+        world = _world(folder, models, (MONTH, add_months(MONTH, 1)))
+        _link(world, _new(made))
+        opening, closing = (pl.scan_parquet(path) for path in world.revisions["path"])
+        close = add_months(MONTH, 1)
+        for day in (-3, -2, -1, 1, 2, 3):
+            name = f"{close + dt.timedelta(days=day)}T00-00.parquet"
+            _flow_on(opening, closing, day / 31).sink_parquet(_new(made) / name)
+        _done(made)
+    return made
+
+
 def backfill_dumps(folder: Path, models: int, months: int) -> Path:
     """The dumps that open and close each of `months` months, the world's last of about `models`.
 
@@ -51,12 +66,12 @@ def backfill_dumps(folder: Path, models: int, months: int) -> Path:
     return made
 
 
-def _flow_on(before: pl.LazyFrame, last: pl.LazyFrame, months: int) -> pl.LazyFrame:
+def _flow_on(before: pl.LazyFrame, last: pl.LazyFrame, months: float) -> pl.LazyFrame:
     counted = before.select("_id", before="downloadsAllTime")
     flow = (pl.col("downloadsAllTime") - pl.col("before").fill_null(0)).clip(0)
     return (
         last.join(counted, on="_id", how="left", maintain_order="left")
-        .with_columns(pl.col("downloadsAllTime") + flow * months)
+        .with_columns((pl.col("downloadsAllTime") + flow * months).cast(pl.Int64))
         .drop("before")
     )
 

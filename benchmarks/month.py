@@ -14,7 +14,7 @@ import dagster as dg
 
 from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import snapshot_rows
-from benchmarks.dumps import MONTH, month_dumps
+from benchmarks.dumps import MONTH, daily_dumps, month_dumps
 from benchmarks.stages import Stage
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
@@ -26,8 +26,17 @@ from pipeline.sources.folder import FolderSource
 
 def prepare(folder: Path, models: int) -> None:
     """The dumps, and a lake with the month before."""
+    _keep_month_before(month_dumps(folder, models), folder)
+
+
+def prepare_daily(folder: Path, models: int) -> None:
+    """The dumps of every day around the close, and a lake with the month before."""
+    _keep_month_before(daily_dumps(folder, models), folder)
+
+
+def _keep_month_before(dumps: Path, folder: Path) -> None:
     before = previous_month(MONTH)
-    source = FolderSource(month_dumps(folder, models), AccountDirectory(folder / "accounts"))
+    source = FolderSource(dumps, AccountDirectory(folder / "accounts"))
     opening = snapshot_rows(source.closing_snapshot(before), before)
     Lake((folder / "before").as_uri()).write(CLOSING_COUNTERS, before, read_boundary(before, opening, source).counters)
 
@@ -49,6 +58,12 @@ def through_dagster(folder: Path) -> dict[str, Any]:
     if not outcome.succeeded:
         raise RuntimeError(f"the month failed: {'; '.join(outcome.failures)}")
     return {"steps": seconds_by_step(outcome.run_id)}
+
+
+def from_nearest(folder: Path) -> dict[str, Any]:
+    """The same, of all dumps around the close only the nearest being read."""
+    os.environ["CENSUS_BOUNDARIES"] = "nearest"
+    return through_dagster(folder)
 
 
 def seconds_by_step(run_id: str) -> dict[str, float]:
@@ -73,4 +88,6 @@ STAGES = (
         at_most_seconds=60,
         at_most_gib=6,
     ),
+    Stage("month_daily", "the same, its close read from seven observations", prepare_daily, through_dagster),
+    Stage("month_nearest", "the same, of seven only the nearest", prepare_daily, from_nearest, made_for="month_daily"),
 )

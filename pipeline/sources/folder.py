@@ -131,21 +131,24 @@ class FolderSource(SnapshotSource):
         )
 
     def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
-        """See `SnapshotSource`."""
+        """See `SnapshotSource`; of each dump only the columns are read that it takes."""
         dumps = self._dumps
         for place, dump in enumerate(dumps):
             if month not in self._closed_by(dump) or dump.revision == snapshot_revision:
                 continue
             if not any(dump.is_copy_of(earlier) for earlier in dumps[:place]):
                 with suppress(UnusableSnapshotError):
-                    snapshot = self._snapshot(dump, [])
-                    yield CounterObservation(snapshot.rows.select(COUNTER_COLUMNS), dump.observed_at)
+                    yield CounterObservation(self._read(dump).rows.select(COUNTER_COLUMNS), dump.observed_at)
 
-    def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
+    def _read(self, dump: Dump) -> Observed:
         read = next(read for ending, read in self.readers.items() if re.search(f"{ending}$", dump.files[0].name))
         observed = read(dump.files)
-        if observed.rows.head(1).collect().is_empty():
+        if observed.rows.select("model_id").head(1).collect().is_empty():
             raise UnusableSnapshotError(f"{dump.name} holds no repositories: fetch it again or remove it")
+        return observed
+
+    def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
+        observed = self._read(dump)
         more = {
             "refused": "; ".join(refused),
             "not_read": ", ".join(self._not_read()),
