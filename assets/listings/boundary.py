@@ -280,15 +280,17 @@ def _course(busy: pl.DataFrame, days: pl.DataFrame, times: Sequence[datetime]) -
     courses = courses.drop_nulls()
     seen = _clock(courses, times, spoilt)
     slowed = []
-    for n in range(last - 1):
-        if not spoilt & {n, n + 1, n + 2}:
-            even = _clock(courses, times, spoilt | {n + 1})
-            start, middle, end = times[n : n + 3]
-            usual = even.at(middle) - even.at(start), even.at(end) - even.at(middle)
-            grown = seen.at(middle) - seen.at(start), seen.at(end) - seen.at(middle)
-            if grown[0] <= SLOW * usual[0] and grown[1] >= REPAID * usual[1]:
-                spoilt |= {n + 1}
-                slowed.append(_Struck(n, "slowed", n + 1, (1 - grown[0] / usual[0]) * (middle - start)))
+    for n, until in [(n, n + later) for n in range(last - 1) for later in (1, 2) if n + later < last]:
+        within = set(range(n + 1, until + 1))
+        if not spoilt & {n, *within, until + 1} and all(one.start != n for one in struck):
+            even = _clock(courses, times, spoilt | within)
+            stretches = [(times[n], times[n + 1]), (times[until], times[until + 1])]
+            slow, repaid = (
+                (seen.at(end) - seen.at(start)) / (even.at(end) - even.at(start)) for start, end in stretches
+            )
+            if slow <= SLOW and repaid >= REPAID:
+                spoilt |= within
+                slowed.append(_Struck(n, "slowed", until, (1 - slow) * (times[n + 1] - times[n])))
     clock = _clock(courses, times, spoilt)
     frozen = [_until_caught_up(one, busy, clock, times) if one.lag else one for one in struck]
     return clock, frozen + slowed
