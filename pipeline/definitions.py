@@ -27,9 +27,9 @@ from pipeline.orchestration.resources import (
     OriginRuleResource,
     RegistryResource,
     SnapshotSourceResource,
+    check_thresholds,
 )
 from pipeline.orchestration.table_assets import CatalogueAssets, asset_key
-from pipeline.orchestration.thresholds import check_thresholds
 from pipeline.schema.catalogue import catalogue_of, declared_in
 
 CATALOGUE = catalogue_of(assets)

@@ -24,8 +24,8 @@ from pipeline.months import in_words, months_between
 from pipeline.orchestration.jobs import MONTHLY_CENSUS, PUBLISH, from_step
 from pipeline.orchestration.launch import Launch, RunOutcome, run_all
 from pipeline.orchestration.launch import Progress as Advance
+from pipeline.orchestration.resources import deployed_thresholds
 from pipeline.orchestration.table_assets import asset_key
-from pipeline.orchestration.thresholds import deployed_thresholds
 from pipeline.publish.guards import require_same_world
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.reference.registry import read_registry

@@ -91,7 +91,7 @@ def run_all(launches: Sequence[Launch], processes: int) -> Generator[Progress | 
     end_abandoned_runs(instance)
     limit_pools(instance)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_parent)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_prepare_worker)
     try:
         yield from _watch_all({pool.submit(_execute, launch): Progress(launch) for launch in launches}, instance)
     except BaseException:
@@ -120,9 +120,14 @@ def _watch_all(
                 yield progress
 
 
-def _follow_parent() -> None:
-    """Leaves interrupts to the command that started this process, and ends when that is gone, however it ended."""
+def _prepare_worker() -> None:
+    """Leaves interrupts to the command that started this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
+
+
+def follow_parent() -> None:
+    """Ends this process when the one that started it is gone, however that ended."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -23,6 +22,7 @@ from filelock import FileLock, Timeout
 from pipeline import settings
 from pipeline.errors import CensusError, ports_in_words
 from pipeline.orchestration.home import workspace_file
+from pipeline.orchestration.launch import follow_parent
 from pipeline.orchestration.pools import limit_pools
 
 if TYPE_CHECKING:
@@ -124,15 +124,8 @@ def _listening(port: int) -> socket.socket:
 
 
 def _daemon(workspace_file: str) -> None:
-    """Dagster's daemon in this process, which ends when the UI's is gone, however that ended."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, name="follow-parent", daemon=True).start()
+    """Dagster's daemon in this process."""
+    follow_parent()
     sys.argv = ["dagster-daemon", "run", "-w", workspace_file, "--log-level", "warning"]
     [command] = entry_points(group="console_scripts", name="dagster-daemon")
     command.load()()

@@ -16,6 +16,7 @@ from pipeline.definitions import CATALOGUE
 
 MONTHS = ["2025-07-01", "2025-08-01"]
 BROWSED_MONTH = "2025-06-01"
+COMMANDED_MONTH = "2025-05-01"
 SECONDS_TO_FINISH = 300
 
 CHECKS = """
@@ -140,3 +141,23 @@ def test_a_person_finds_the_groups_launches_a_month_and_sees_its_checks_with_the
     page.goto("/assets/shares/country_shares?view=checks&checkDetail=shares_sum_to_one")
     expect(page.get_by_text("Passed").first).to_be_visible()
     expect(page.get_by_text("0 rows failed").first).to_be_visible()
+
+
+def test_a_person_sees_what_a_command_ran_and_what_the_launchpad_takes(services, page, census):
+    finished = census(services.home, "run", "--from", COMMANDED_MONTH[:7], "--to", COMMANDED_MONTH[:7])
+    assert finished.returncode == 0, finished.stderr
+    page.goto("/overview/activity/timeline")
+    expect(page.get_by_role("link", name="monthly_census").first).to_be_visible()
+    page.goto("/locations/open-model-census/jobs/monthly_census/runs")
+    expect(page.get_by_text(COMMANDED_MONTH).first).to_be_visible()
+
+    page.goto("/assets/shares/country_shares?view=checks&checkDetail=latest_month_is_there")
+    expect(page.get_by_text("Warns when the last month is missing a day after it closed.").first).to_be_visible()
+    expect(page.get_by_text("Passed").first).to_be_visible()
+
+    page.goto("/locations/open-model-census/jobs/publish/playground")
+    page.locator(".cm-content, .CodeMirror").first.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text("resources:\n  snapshot_source:\n    config:\n      source: nope\n      ")
+    expect(page.get_by_text("source not in enum type Source got nope")).to_be_visible()
+    expect(page.get_by_text("the dataset that keeps a daily copy of the Hub's model listing")).to_be_visible()

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.errors import CensusError
-from pipeline.orchestration.thresholds import check_thresholds
+from pipeline.orchestration.resources import check_thresholds
 
 CYCLES = {"lineage": {"model_lineage": {"cycle_share": 0.02}}}
 
