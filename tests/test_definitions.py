@@ -11,7 +11,6 @@ from dagster import AssetCheckKey, AssetKey
 
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.orchestration.freshness import LATEST_MONTH, month_due
-from pipeline.orchestration.jobs import from_step
 from pipeline.orchestration.partitions import MONTHS
 
 GRAPH = defs.resolve_asset_graph()
@@ -88,12 +87,6 @@ def test_the_chain_is_straight():
     for key in GRAPH.get_all_asset_keys():
         for parent in GRAPH.get(key).parent_keys:
             assert CHAIN.index(GRAPH.get(parent).group_name) <= CHAIN.index(GRAPH.get(key).group_name), (key, parent)
-
-
-def test_from_attribution_on_no_lineage_is_made_again():
-    made = {key.path[0] for key in from_step("attribution").resolve(GRAPH)}
-    assert {"attribution", "shares"} <= made
-    assert not made & {"listings", "lineage"}
 
 
 def test_the_manifest_waits_for_every_table_of_the_month():

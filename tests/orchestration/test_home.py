@@ -1,4 +1,4 @@
-"""A census home is made ready once, and a home of an older version stays usable."""
+"""A home is made ready once; one of the sample has the sample's months, any other every month that has closed."""
 
 import re
 
@@ -7,7 +7,9 @@ import pytest
 
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import located
+from pipeline.months import FIRST_MONTH
 from pipeline.orchestration.home import prepare_home
+from pipeline.orchestration.partitions import mark_sample, partitions
 from pipeline.settings import lake_url
 
 
@@ -39,3 +41,21 @@ def test_the_lake_of_a_home_is_in_it_whatever_its_name(home, monkeypatch, name):
     monkeypatch.setenv("CENSUS_HOME", str(home / name))
     monkeypatch.delenv("CENSUS_LAKE_URL", raising=False)
     assert located(lake_url()).path == str(home / name / "lake")
+
+
+def ends():
+    months = partitions().get_partition_keys()
+    return months[0], months[-1]
+
+
+def test_once_the_sample_is_in_its_lake_a_home_has_no_months_that_the_sample_lacks(home):
+    (home / "lake").mkdir(parents=True)
+    assert ends()[0] == FIRST_MONTH.isoformat()
+    assert ends()[1] > "2026"
+    mark_sample(lake_url())
+    assert ends() == ("2024-08-01", "2025-09-01")
+
+
+def test_a_lake_elsewhere_says_nothing_of_the_home(home):
+    mark_sample("s3://bucket/lake")
+    assert ends()[0] == FIRST_MONTH.isoformat()

@@ -118,8 +118,8 @@ def test_what_follows_from_a_step_can_be_launched(step):
     assert defs.resolve_job_def("monthly_census").get_subset(asset_selection=set(chosen))
 
 
-def test_from_attribution_on_every_share_is_made_anew():
+def test_from_attribution_on_every_share_is_made_anew_and_no_lineage():
     graph = defs.resolve_asset_graph()
     chosen = {key.to_user_string() for key in from_step("attribution").resolve(graph)}
     assert {table.path for table in CATALOGUE.monthly if table.group in ("attribution", "shares")} <= chosen
-    assert "listings/model_downloads" not in chosen
+    assert not any(path.startswith(("listings/", "lineage/")) for path in chosen)
