@@ -127,33 +127,28 @@ def publish(resources: Mapping[str, Any], reporter: Reporter, outcomes: Sequence
 class TerminalReporter:
     """Progress bars while it runs, then failures, what is held back, the headline and where the outputs are."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-
     def follow(self, title: str, events: Iterable[Advance | RunOutcome], runs: int) -> list[RunOutcome]:
         """Shows the events as they come, and returns the outcomes; where nobody watches, one line a run, no bars."""
-        outcomes = []
+        outcomes, console = [], Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bars:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
             whole = bars.add_task(title, total=runs)
-            of_month: dict[date | None, TaskID] = {}
+            of_run: dict[str, TaskID] = {}
             for event in events:
                 if isinstance(event, Advance):
-                    self._advance(bars, of_month, event)
-                    continue
-                outcomes.append(event)
-                bars.advance(whole)
-                if event.month in of_month:
-                    bars.remove_task(of_month.pop(event.month))
-                self._console.print(_one_line(event), markup=False, highlight=False)
+                    run = event.launch
+                    name = f"{run.month:%Y-%m}" if run.month else run.job
+                    if run.run_id not in of_run:
+                        of_run[run.run_id] = bars.add_task(name, total=event.steps)
+                    now = f"{name} {event.step} {event.said}"
+                    bars.update(of_run[run.run_id], completed=event.steps_done, description=now)
+                else:
+                    outcomes.append(event)
+                    bars.advance(whole)
+                    if event.run_id in of_run:
+                        bars.remove_task(of_run[event.run_id])
+                    console.print(_one_line(event), markup=False, highlight=False)
         return outcomes
-
-    def _advance(self, bars: Progress, of_month: dict[date | None, TaskID], event: Advance) -> None:
-        month = event.launch.month
-        name = f"{month:%Y-%m}" if month else "publish"
-        if month not in of_month:
-            of_month[month] = bars.add_task(name, total=event.steps)
-        bars.update(of_month[month], completed=event.steps_done, description=f"{name} {event.step} {event.said}")
 
     def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
         """Shows how it ended."""

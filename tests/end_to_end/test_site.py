@@ -27,7 +27,7 @@ OVERLAPS = """
 () => {
   const shown = [...document.querySelectorAll(
     'header,nav,section h2,section>p,fieldset.switch,.chart,dl,details.values,footer')]
-    .filter(element => element.getClientRects().length);
+    .filter(element => element.checkVisibility());
   const boxes = shown.map(element => element.getBoundingClientRect());
   const found = [];
   for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
