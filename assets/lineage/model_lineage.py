@@ -8,8 +8,8 @@ import polars as pl
 
 from assets.columns import HUB_ID, MODEL_ID, MONTH
 from assets.lineage.graph import Graph
-from pipeline.checks.rules import all_found
-from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
+from pipeline.checks.rules import all_found, rarely
+from pipeline.schema.declaration import Column, Rule, Table, TableFrames
 from pipeline.settings import ORIGIN_RULES
 
 
@@ -73,25 +73,21 @@ MODEL_LINEAGE = Table(
     measures=(
         # Some hundreds of cycles among millions of repositories were seen (0.03 %). The sample has 0.25 %, and up to
         # 0.6 % in its first months, when it is small: one in a hundred would be none of these.
-        Measure(
+        rarely(
+            "lineage/model_lineage",
             "cycle_share",
             "Share of repositories that derive from themselves through others.",
-            lambda frames: frames.scan("lineage/model_lineage").select(pl.col("is_in_cycle").mean().fill_null(0.0)),
-            maximum=0.01,
-            severity="warning",
+            pl.col("is_in_cycle"),
+            0.01,
         ),
         # A twelfth of all names ever listed (256,812 beside 3.1 million) is gone; what others build on goes less often.
         # More orphans than that mean that the listing is not whole: they are 67 % in an extract of 1,036 rows.
-        Measure(
+        rarely(
+            "lineage/model_lineage",
             "orphan_share",
             "Share of derivatives without a listed parent.",
-            lambda frames: (
-                frames.scan("lineage/model_lineage")
-                .filter("is_derivative")
-                .select(pl.col("is_orphan").mean().fill_null(0.0))
-            ),
-            maximum=0.10,
-            severity="warning",
+            pl.col("is_orphan").filter(pl.col("is_derivative")),
+            0.10,
         ),
     ),
     rules=(

@@ -1,8 +1,8 @@
 """Which repository a reference to a base model means.
 
 By the Hub's id where the source gives one; else by the exact name of a listed repository; else by what the text means
-(see `names`): a name in other letter case, a reviewed rename, or a former name that the Hub resolves for us. A name
-that leads to no listed repository stays a parent, only unlisted: a deleted or private repository still has a namespace
+(see `references`): a name in other letter case, a reviewed rename, or a former name that the Hub resolves for us. A
+name that leads to no listed repository stays a parent, only unlisted: a deleted or private one still has a namespace
 to attribute.
 
 The Hub takes no notice of letter case when it looks a name up, so neither do we, provided that only one listed name
@@ -18,8 +18,7 @@ from collections.abc import Callable
 import polars as pl
 
 from assets.expressions import namespace_of
-from assets.lineage.names import read_names
-from assets.lineage.references import EVIDENCE
+from assets.lineage.references import EVIDENCE, read_names
 
 FOUND_BY = ("hub_id", "name", "letter_case", "rename", "former_name", "unlisted")
 """How a parent was found, the surest way first."""

@@ -24,6 +24,12 @@ def mostly(table: str, name: str, meaning: str, holds: pl.Expr, at_least: float)
     )
 
 
+def rarely(table: str, name: str, meaning: str, holds: pl.Expr, at_most: float) -> Measure:
+    """A warning where a larger share of the table's rows (`group/name`) holds; without rows it is 0."""
+    share = holds.mean().fill_null(0.0)
+    return Measure(name, meaning, lambda frames: frames.scan(table).select(share), maximum=at_most, severity="warning")
+
+
 def mostly_known(table: str, column: str, at_least: float) -> Measure:
     """A warning where less than this share of the table's rows (`group/name`) have a value in the column."""
     meaning = f"Share of rows with a value in {column}."

@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.lineage.family import read_family
-from assets.lineage.family_command import FORMATS
+from assets.lineage.family import FORMATS, read_family
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
