@@ -226,10 +226,13 @@ def _models(months: PublishedMonths) -> pl.LazyFrame:
         .agg(pl.col("month").min().alias("first_month"), pl.col("month").max().alias("last_month"))
         .collect()
     )
+    columns = DIM_MODEL.table.schema.names()
+    # Month by month: whatever is read at once is held at once.
     described = [
-        month.scan(HUB_SNAPSHOTS).join(
-            reach.filter(pl.col("last_month") == month.months[0]).lazy(), on="hub_id", how="inner"
-        )
+        month.scan(HUB_SNAPSHOTS)
+        .join(reach.filter(pl.col("last_month") == month.months[0]).lazy(), on="hub_id")
+        .select(columns)
+        .collect(engine="streaming")
         for month in months.each()
     ]
     others = pl.LazyFrame(
@@ -240,8 +243,7 @@ def _models(months: PublishedMonths) -> pl.LazyFrame:
             "last_month": [max(months.months)],
         }
     )
-    columns = DIM_MODEL.table.schema.names()
-    return pl.concat([*(rows.select(columns) for rows in described), others], how="diagonal")
+    return pl.concat([pl.concat(described).lazy(), others], how="diagonal")
 
 
 DIM_MODEL = PublishedTable(
