@@ -18,7 +18,7 @@ from benchmarks.stages import Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
-from pipeline.report.picture import SITE
+from pipeline.report.figures import SITE
 from pipeline.report.site import write_pages
 from pipeline.schema.declaration import conform
 
@@ -37,7 +37,7 @@ def make_warehouse(folder: Path, models: int) -> None:
     months = pl.DataFrame({"month": [add_months(FIRST, place) for place in range(MONTHS)]})
     organizations = pl.DataFrame({"number": range(models // MODELS_A_PAGE)}).select(
         pl.format("organisation-{}", number).alias("organization"),
-        pl.Series(COUNTRIES).implode().list.get(number % len(COUNTRIES)).alias("country"),
+        (number % len(COUNTRIES)).replace_strict(dict(enumerate(COUNTRIES))).alias("country"),
         (1e9 / (number + 10)).floor().alias("downloads"),
     )
     monthly = organizations.join(months, how="cross")

@@ -10,6 +10,8 @@ MARKDOWN = frozenset("\\`*_[]()!|~")
 
 def plain(text: str) -> str:
     """The text with everything that would steer a terminal, or turn its direction, written out."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

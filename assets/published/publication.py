@@ -29,7 +29,7 @@ from pipeline.publish.copies import StoreCopy
 from pipeline.publish.manifest import MONTH_MANIFEST, Defect, manifest_of, misfits
 from pipeline.publish.publication import Choices, Publication, publish
 from pipeline.publish.warehouse import FILE_NAME
-from pipeline.report.picture import REPORT_NAME, SITE
+from pipeline.report.figures import REPORT_NAME, SITE
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.published import PublishedTable
 from pipeline.version import __version__

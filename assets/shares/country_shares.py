@@ -62,6 +62,22 @@ COUNTRIES_FIGURE = Figure(
 )
 
 
+MAP_FIGURE = Figure(
+    "map",
+    "Countries on the map",
+    "Of all downloads of the population in the period, the part whose repository was published by an account of the "
+    "country. Countries that are too small to be drawn, such as Singapore, are in the table.",
+    table="country_shares",
+    place=12,
+    sql="""
+        select member, member as code, share, share_low, share_high, downloads, denominator, coverage
+        from country_shares where $of_period and length(member) = 2 and downloads > 0 order by downloads desc, member
+    """,
+    columns=(_OF_COUNTRY, Shown("code", "code", "code"), *BOUNDED_SHARE[:4]),
+    chart=Chart("map", "member", "share", high="share_high", group="code"),
+    coverage="of the denominator attributed",
+)
+
 COUNTRIES_OVER_TIME_FIGURE = Figure(
     "countries-over-time",
     "Countries, month by month",
@@ -82,14 +98,16 @@ COUNTRIES_OVER_TIME_FIGURE = Figure(
 LEADING_COUNTRIES_FIGURE = Figure(
     "leading-countries",
     "The leading countries",
-    "Each month's downloads of the population by country, for the four countries with most of them, as measured: "
+    "Each month's downloads of the population by country, for the countries with most of them, as measured: "
     "downloads of organisations that are not in the registry are in the denominator and in no line.",
     table="country_shares",
     place=15,
-    sql=_MONTHS_OF_LARGEST.format(limit=4),
+    sql=_MONTHS_OF_LARGEST.format(limit=8),
     columns=(IN_MONTH, _OF_COUNTRY, *BOUNDED_SHARE[:3]),
-    chart=Chart("together", "member", "share", marks_crossing=True),
+    chart=Chart("together", "member", "share", marks_crossing=True, chosen=4),
     over="months",
+    views=BOTH_ATTRIBUTIONS,
+    if_empty=NO_ORIGIN,
 )
 
 COUNTRY_PAGES = developer_pages(

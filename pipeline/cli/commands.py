@@ -144,7 +144,7 @@ def figure(key: str, last_month: date | None, form: str | None) -> None:
     """Prints one figure, named by the KEY that ends the address of its page."""
     from pipeline.definitions import CATALOGUE
     from pipeline.report.headline import figure_as_text
-    from pipeline.report.pages import pictures_of
+    from pipeline.report.pictures import pictures_of
     from pipeline.report.site import read_one
 
     read, version = read_one(settings.published_folder(), CATALOGUE.figures, key, last_month)
@@ -166,7 +166,7 @@ def figure(key: str, last_month: date | None, form: str | None) -> None:
 @click.option("--port", default=8018, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
 def site(is_served: bool, port: int) -> None:  # noqa: FBT001
     """Says where the published pages begin; they open from the folder as well as from a server."""
-    from pipeline.report.picture import SITE
+    from pipeline.report.figures import SITE
 
     front = settings.published_folder() / SITE / "index.html"
     if not front.exists():

@@ -29,8 +29,8 @@ from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.guards import require_same_world
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.reference.registry import read_registry
+from pipeline.report.figures import REPORT_NAME
 from pipeline.report.headline import Headline, read_headline
-from pipeline.report.picture import REPORT_NAME
 from pipeline.sources.catalog import open_source
 from pipeline.sources.snapshots import SourceChoice, months_to_read
 from pipeline.synthetic import MARK

@@ -62,16 +62,18 @@ def month_pictures(
     figures = [figure for figure in catalogue.figures if figure.table == table.name and figure.is_pictured]
     if not figures or not table.monthly:
         return {}
-    from pipeline.report import charts  # noqa: PLC0415 - it draws: half a second of imports
-    from pipeline.report.lake_pictures import months_pictured, read_month  # noqa: PLC0415 - few tables have figures
-    from pipeline.report.pages import pictures_of  # noqa: PLC0415 - see above
+    from pipeline.report.pictures import (  # noqa: PLC0415 - it draws: half a second of imports, for few tables
+        months_pictured,
+        pictures_of,
+        read_month,
+    )
 
     held = months_pictured(lake, table, month)
     facts = [{"month": one} | rests_on(lake, catalogue, table, one) for one in held]
     return {
         picture.key: dg.MetadataValue.md(picture.as_markdown())
         for figure in read_month(lake, table, facts, figures)
-        for picture in pictures_of(figure, charts.svg_picture)
+        for picture in pictures_of(figure, is_png=False)
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -23,9 +24,11 @@ from pipeline.publish.manifest import finished_months
 from pipeline.publish.metadata import write_metadata
 from pipeline.publish.verify import file_states, lake_digests, require_unchanged, write_digests
 from pipeline.publish.warehouse import FILE_NAME, Connect, hold_to_the_lake, write_warehouse
-from pipeline.report.picture import Picture
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.published import Edition
+
+if TYPE_CHECKING:
+    from pipeline.report.pictures import Picture
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,58 @@
-"""The charts of the declared figures: Altair's specifications, drawn by Vega-Lite when publishing.
+"""The charts of the declared figures: for each one specification of Vega-Lite, drawn by Altair's words.
 
-What is drawn is embedded as SVG, so that pages need no script, print as they look, and follow the reader's colours:
-ink is `currentColor`, and every other colour has a contrast of at least 3:1 on the light and on the dark page. Charts
-are as wide as a telephone, so that their text is legible there; where there is space, `WIDE`. Each mark says its value
-in words, for those who point at it. Names are data of a chart, never part of an expression, and everything that would
-turn the direction of text is written out.
+It is drawn once to SVG when publishing, so that pages are whole without scripts, print as they look, and follow the
+reader's colours: ink is `currentColor`, and every other colour has a contrast of at least 3:1 on the light and on the
+dark page. Where scripts run, the page draws the same specification as wide as there is space, says the values that one
+points at, and lets members be chosen. Names are data of a chart, never part of an expression, and everything that
+would turn the direction of text is written out.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from html import escape
+from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import altair as alt
+import pycountry
 import vl_convert
 
 from pipeline.report.figures import Row, folded
-from pipeline.report.line_chart import Style, line_svg
 from pipeline.schema.figure import Chart
 from pipeline.text import plain
 
 WIDTH = 440
-WIDE = 860
-PANEL_WIDTH = 146
-PANEL_HEIGHT = 84
-PANEL_SPACING = 62
+"""Of what is drawn when publishing: as wide as a telephone, so that text is legible there."""
+PANEL_WIDTH, PANEL_HEIGHT, PANEL_SPACING = 146, 84, 62
 ROW_HEIGHT = 24
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 FONT_SIZE = 13
 CHARACTER_WIDTH = 7.6
 """Of one character in a wide font: space is kept for the reader's font, whatever there is where the chart is drawn."""
 LABEL_WIDTH = 240
-COLOURS = ("#0a76b8", "#cf5b00", "#00875f", "#a8589a")
-"""Blue, vermilion, green, purple: told apart by those who see few colours."""
-OTHER = "#7d7d7d"
+AMOUNTS_WIDTH, SLANTED_WIDTH = 44, 70
+"""Of an axis of amounts, and of the last of the names that stand across a grid."""
+LINE_HEIGHT = 19
+LABEL_GAP = 0.09
+"""Between two labels at the ends of lines, as a part of the highest value."""
+COLOURS = ("#0a76b8", "#cf5b00", "#00875f", "#a8589a", "#8a7a00", "#d6456b", "#5f6fd0", "#9a6b4a")
+REST = dict.fromkeys(("other", "all others"), "#7d7d7d")
+SHADED = dict(
+    zip(
+        ["less than 0.1%", "0.1% to 1%", "1% to 5%", "5% to 15%", "15% or more"],
+        [f"{COLOURS[0]}{strength}" for strength in ("22", "55", "88", "bb", "ff")],
+        strict=True,
+    )
+)
+"""On a map: the colours of the classes of shares that `SHADE_ENDS` part."""
+SHADE_ENDS = (0.001, 0.01, 0.05, 0.15)
 LEGEND_CHARACTERS = 34
 """Of three names that stand beside each other in a legend."""
 FORMATS = {"share": ".1%", "index": ".2f", "count": ",.0f", "billions": ",.1f"}
@@ -43,72 +61,181 @@ AXIS_FORMATS = FORMATS | {"share": ".0%", "billions": ",.0f"}
 SMALLEST_WRITTEN = 0.0005
 """What a cell of a grid must hold for its part to be written in it rather than only shaded."""
 INK_ON_WHITE = "#202428"
-POINTS = alt.NamedData("points")
-"""What is drawn is given by name: Altair would copy the values with every layer."""
-SAID = alt.Description("said:N")
+POINTS, TURN = alt.NamedData("points"), alt.NamedData("turn")
+"""What is drawn is given by name: charts of one shape are compiled once."""
+POINTED = "pointed"
+CHOSEN = "chosen"
+"""The parameter that holds the names that are drawn, where the reader chooses."""
 TOLD = 8
-"""Cells of a grid that are told in words."""
+"""Cells of a grid, or countries of a map, that are told in words."""
 TOLD_FIRST = 3
 """Values in a figure's finding."""
-_NOT_SEEN = ('<path class="background"', '<path class="foreground"')
-_LENGTHS = re.compile(r' (?:d|transform|[xy][12]?)="[^"]*"')
+MAP = Path(__file__).with_name("map") / "countries-110m.json"
+ANTARCTICA = "010"
+COARSENESS = 1.0
+"""How many degrees apart two points of an outline are at least."""
+_LENGTHS = re.compile(r' (?:d|transform|[xy][12]?|width|height)="[^"]*"')
+_FRACTION = re.compile(r"(\d\.\d)\d+")
 _NOT_READ = re.compile(
-    r" (?:(?:class|role|aria-hidden|aria-roledescription|pointer-events|stroke-miterlimit|version|xmlns:xlink|"
-    r'font-family)="[^"]*"|(?:opacity|stroke-width)="1"|text-anchor="start"|transform="translate\(0,0\)"|'
-    r'(?:fill|stroke-width)="[^"]*"(?=[^>]* opacity="0"))'
+    r'<path class="(?:back|fore)ground"[^>]*>(?:</path>)?'
+    r'| (?:class|role|aria-[a-z]+|pointer-events|xmlns:xlink|version|stroke-miterlimit|font-family)="[^"]*"(?=[^<]*>)'
+    r'|(?: opacity="1"| transform="translate\(0,0\)")(?=[^<]*>)'
 )
-"""A chart is a picture with words of its own (`role="img"`): roles and labels within it are told to nobody."""
-_FIT: dict[str, Any] = {"autosize": alt.AutoSizeParams(type="fit", contains="padding")}
+"""What only scripts of Vega read, or what is the default."""
+_SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>')
 
 
-def svg(chart: Chart, rows: Sequence[Row], label: str = "", width: int = WIDTH) -> str:
-    """The chart as one `svg` element whose ink is that of the text around it; `label` stands above it."""
-    return _svg(chart, rows, "currentColor", [label], width)
+@dataclass(frozen=True)
+class Shape:
+    """All of a chart but its values."""
+
+    chart: Chart
+    label: str
+    months: tuple[str, ...]
+    groups: tuple[str, ...]
+    names: tuple[str, ...]
+    """Where they are coloured or chosen, in order; else none."""
+    label_width: float
+    beside: float
+    """The width of the longest text beside a mark."""
+    is_grouped: bool
+    """Whether a name has several values beside each other."""
+    has_high: bool
+    has_values: bool
+    turns: bool
+    """Whether a month is marked."""
 
 
-def png(chart: Chart, rows: Sequence[Row], *above: str) -> bytes:
-    """The chart as a picture on white, under its label and title: it stands by itself."""
-    return bytes(vl_convert.svg_to_png(svg_picture(chart, rows, *above).decode(), scale=1.25))
-
-
-def svg_picture(chart: Chart, rows: Sequence[Row], *above: str) -> bytes:
-    """The same as SVG: smaller, and drawn in half the time."""
-    background = '<rect width="100%" height="100%" fill="white"/>'
-    return _svg(chart, rows, INK_ON_WHITE, above, margin=10).replace(">", f">{background}", 1).encode()
-
-
-def _svg(chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str], width: int = WIDTH, margin: int = 2) -> str:
-    lines = [plain(line) for line in above if line]
-    if chart.kind != "together":
-        drawn = specification(chart, rows, ink, lines, width) | {"padding": margin}
-        return _compact(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
+def specification(chart: Chart, rows: Sequence[Row], label: str = "") -> dict[str, Any]:
+    """The chart in Vega-Lite with its values, under the warning `label` where there is one."""
     points = _points(chart, rows)
-    for point in points:
-        point["label"] = f"{point['name']} {point['value']:{FORMATS[chart.number]}}"
-    return line_svg(
-        points, Style(width, ink, FONT, FONT_SIZE, CHARACTER_WIDTH, COLOURS), lines, _crossing(chart, points)
+    months = sorted({point["month"] for point in points})
+    turn = _crossing(chart, points)
+    _describe(chart, points, months)
+    in_order = _largest_first if chart.kind == "grid" else _in_order
+    names, groups = in_order(points, "name"), in_order(points, "group")
+    spec = _drawn(
+        Shape(
+            chart,
+            plain(label),
+            tuple(months),
+            tuple(groups),
+            () if chart.kind in ("bars", "map") else tuple(names),
+            min(LABEL_WIDTH, CHARACTER_WIDTH * max(map(len, names)) + 8),
+            CHARACTER_WIDTH * max(len(point.get("text", "")) for point in points) + 10,
+            len(names) < len(points),
+            any((point["high"] or 0) > point["value"] for point in points),
+            any(point["value"] for point in points),
+            bool(turn),
+        )
+    )
+    datasets: dict[str, Any] = {"points": [{k: v for k, v in one.items() if v not in (None, "")} for one in points]}
+    if turn:
+        datasets["turn"] = [dict(zip(("month", "said"), turn, strict=True))]
+    return spec | {"datasets": datasets}
+
+
+@lru_cache(maxsize=512)
+def _drawn(shape: Shape) -> dict[str, Any]:
+    # The tests hold every kind of chart to the schema; to do so each time would cost a third of the drawing.
+    made: dict[str, Any] = _KINDS[shape.chart.kind](shape).to_dict(validate=False)
+    if shape.label:
+        made["title"] = {"text": shape.label, "anchor": "start", "frame": "bounds", "fontSize": FONT_SIZE}
+    if shape.chart.chosen:
+        first = shape.names[: shape.chart.chosen]
+        made["params"] = [*made.get("params", []), {"name": CHOSEN, "value": first}]
+        made["usermeta"] = {"names": shape.names}
+    return {"padding": 2} | made | {"background": None, "config": _config()}
+
+
+def svg(spec: Mapping[str, Any]) -> str:
+    """The specification as one `svg` element whose ink is that of the text around it."""
+    values = dict(spec["datasets"])
+    if "projection" in spec:
+        values["world"] = world()
+    shape = {name: value for name, value in spec.items() if name not in ("datasets", "title")}
+    if "spec" in shape:
+        shape["spec"] = _unpointed(shape["spec"])
+    compiled = _compiled(json.dumps(_unpointed(shape)))
+    data = [one | ({"values": values[one["name"]]} if one["name"] in values else {}) for one in compiled["data"]]
+    drawn = vl_convert.vega_to_svg(compiled | {"data": data}, allowed_base_urls=[])
+    drawn = _LENGTHS.sub(lambda lengths: _FRACTION.sub(r"\1", lengths[0]), _NOT_READ.sub("", drawn))
+    return _under(drawn, [spec["title"]["text"]] if "title" in spec else [], 'fill="currentColor"')
+
+
+def _unpointed(shape: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the layer of what is said where one points."""
+    layers = [layer for layer in shape.get("layer", []) if layer.get("name") != POINTED]
+    return {**shape, "layer": layers} if layers else shape
+
+
+@cache
+def world() -> dict[str, Any]:
+    """The outlines of countries, in TopoJSON: `docs/adr/0011-one-engine-for-charts.md` says whence they are."""
+    outlines: dict[str, Any] = json.loads(MAP.read_text(encoding="utf-8"))
+    del outlines["objects"]["land"]
+    across, up = (COARSENESS / degrees for degrees in outlines["transform"]["scale"])
+    for arc in outlines["arcs"]:
+        place = 1
+        while place + 1 < len(arc):  # each point is given from the one before
+            if abs(arc[place][0]) < across and abs(arc[place][1]) < up:
+                step = arc.pop(place)
+                arc[place] = [arc[place][0] + step[0], arc[place][1] + step[1]]
+            else:
+                place += 1
+    return outlines
+
+
+def runtime() -> str:
+    """What pages draw with: Vega, Vega-Lite and vega-embed in one script, and the outlines of countries."""
+    return f"{vl_convert.javascript_bundle()}\nwindow.censusWorld = {json.dumps(world(), separators=(',', ':'))};\n"
+
+
+@lru_cache(maxsize=512)
+def _compiled(spec: str) -> dict[str, Any]:
+    made: dict[str, Any] = vl_convert.vegalite_to_vega(json.loads(spec))
+    return made
+
+
+def picture(drawn: str, title: str) -> str:
+    """What `svg` drew, on white under its title: it stands by itself."""
+    words = plain(title).split()
+    lines = [""]
+    for word in words:
+        lines += [""] if len(lines[-1]) + len(word) > WIDTH / CHARACTER_WIDTH - 6 else []
+        lines[-1] += f"{word} "
+    page = f'color="{INK_ON_WHITE}" fill="{INK_ON_WHITE}" style="background:#fff"'
+    return _under(drawn, lines, page, '<rect width="100%" height="100%" fill="#fff"/>', 10)
+
+
+def _under(drawn: str, lines: Sequence[str], attributes: str, behind: str = "", margin: int = 0) -> str:
+    """The drawing under lines of text, with a margin."""
+    size = _SIZE.match(drawn)
+    width, height = (float(length) for length in (size.groups() if size else (WIDTH, WIDTH)))
+    width, height, above = width + 2 * margin, height + 2 * margin, margin + LINE_HEIGHT * len(lines)
+    words = "".join(
+        f'<text x="{margin + 2}" y="{margin + 13 + LINE_HEIGHT * place}">{escape(line.strip())}</text>'
+        for place, line in enumerate(lines)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height + above - margin:g}" '
+        f'viewBox="0 0 {width:g} {height + above - margin:g}" font-family="{FONT}" font-size="{FONT_SIZE}" '
+        f'font-weight="bold" {attributes}>{behind}{words}<g font-weight="normal" '
+        f'transform="translate({margin},{above})">{drawn}</g></svg>'
     )
 
 
-def _compact(drawn: str) -> str:
-    """The drawing to a tenth of a pixel, without what only Vega's own scripts read or what is the default anyway."""
-    return re.sub(r"<[a-z][^>]*>", _compact_tag, drawn).replace("<svg", f'<svg font-family="{FONT}"', 1)
-
-
-def _compact_tag(tag: re.Match[str]) -> str:
-    if tag[0].startswith(_NOT_SEEN):
-        return ""
-    rounded = _LENGTHS.sub(lambda lengths: re.sub(r"-?\d+\.\d+", _to_a_tenth, lengths[0]), tag[0])
-    return _NOT_READ.sub("", rounded).replace(' aria-label="', ' data-said="')
-
-
-def _to_a_tenth(number: re.Match[str]) -> str:
-    return f"{float(number[0]):.1f}".removesuffix(".0")
+def png(picture: str) -> bytes:
+    """A picture as PNG."""
+    return bytes(vl_convert.svg_to_png(picture, scale=1.5))
 
 
 def in_words(chart: Chart, rows: Sequence[Row], most: int | None = None) -> str:
     """The chart's values, or the first `most` of them, in a sentence that compares nothing."""
     points, number = _points(chart, rows), FORMATS[chart.number]
+    if chart.chosen:
+        first = _in_order(points, "name")[: chart.chosen]
+        points = [point for point in points if point["name"] in first]
     unit = " billion" if chart.number == "billions" else ""
     match chart.kind:
         case "bars":
@@ -120,32 +247,16 @@ def in_words(chart: Chart, rows: Sequence[Row], most: int | None = None) -> str:
         case "stack":
             month = points[-1]["month"]
             said = [f"{p['name']} {p['value']:{number}} in {month}" for p in points if p["month"] == month]
-        case "grid":
+        case "grid" | "map":
             largest = sorted(points, key=lambda point: -point["value"])[:TOLD]
-            said = [f"{p['group']} on {p['name']} {p['value']:{number}}" for p in largest]
+            on = (lambda p: f"{p['group']} on {p['name']}") if chart.kind == "grid" else (lambda p: p["name"])
+            said = [f"{on(p)} {p['value']:{number}}" for p in largest]
     return " ".join([f"{'; '.join(said[:most])}.", *(f"{turn}." for turn in _crossing(chart, points)[1:])])
 
 
-def specification(
-    chart: Chart, rows: Sequence[Row], ink: str, above: Iterable[str] = (), width: int = WIDTH
-) -> dict[str, Any]:
-    """The chart in Vega-Lite, with the lines that stand above it."""
-    points = _points(chart, rows)
-    drawn = _KINDS[chart.kind](chart, points, ink, width)
-    if lines := list(above):
-        heading = alt.TitleParams(lines, anchor="start", frame="bounds", fontSize=12, fontWeight="bold", color=ink)
-        drawn = drawn.properties(title=heading)
-    # The tests hold every kind of chart to the schema; to do so each time would cost a third of the drawing.
-    made: dict[str, Any] = drawn.to_dict(validate=False)
-    return {"padding": 2} | made | {"background": None, "config": _config(ink), "datasets": {"points": points}}
-
-
 def _points(chart: Chart, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """What is drawn: name, group, month, value, and the most and the text where there are any."""
-    columns, number = (
-        {"name": chart.name, "group": chart.group, "value": chart.value, "high": chart.high},
-        FORMATS[chart.number],
-    )
+    """What is drawn: name, group, month, value, and the most where there is any."""
+    columns = {"name": chart.name, "group": chart.group, "value": chart.value, "high": chart.high}
     points: list[dict[str, Any]] = [
         {
             "month": f"{row['month']:%Y-%m}" if "month" in row else "",
@@ -153,169 +264,212 @@ def _points(chart: Chart, rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for row in folded(rows, chart, chart.name)
     ]
-    points = [
+    return [
         point | {name: plain(str(point[name] or "")) for name in ("name", "group")}
         for point in points
         if point["value"] is not None
     ]
-    for point in points:
-        named = ", ".join(point[name] for name in ("name", "group", "month") if point[name])
-        most = f", at most {point['high']:{number}}" if (point["high"] or 0) > point["value"] else ""
-        point["said"] = f"{named}: {point['value']:{number}}{most}"
-    return points
 
 
-def _bars(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) -> Any:
+def _describe(chart: Chart, points: list[dict[str, Any]], months: Sequence[str]) -> None:
+    """Adds to each point what its kind of chart writes or sorts by; values get no more digits than are drawn."""
     number = FORMATS[chart.number]
+    largest = dict.fromkeys(name for name, _ in zip(_in_order(points, "name"), COLOURS, strict=False))
     for point in points:
-        point["high"] = max(point["value"], point["high"] or 0)
-        beyond = f" (to {point['high']:{number}})" if point["high"] > point["value"] else ""
-        point["text"] = f"{point['value']:{number}}{beyond}"
-    names, groups = _in_order(points, "name"), _in_order(points, "group")
-    label_width = _width(names, LABEL_WIDTH)
-    beside = CHARACTER_WIDTH * max(len(point["text"]) for point in points) + 8
-    largest = max(point["high"] for point in points) or 1.0
-    reach = largest * (width - label_width) / (width - label_width - beside)
-    axis = alt.Axis(domain=False, ticks=False, minExtent=label_width)
-    base = alt.Chart(POINTS).encode(y=alt.Y("name:N", sort=names, title=None, axis=axis))
-    marks = base.mark_bar(color=COLOURS[0], opacity=0.9).encode(
-        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, reach])), description=SAID
-    )
-    bounds = base.mark_rule(color=ink, strokeWidth=1.5, aria=False).encode(x="value:Q", x2="high:Q")
-    text = base.mark_text(align="left", dx=5, color=ink, fontSize=12, aria=False).encode(x="high:Q", text="text:N")
-    is_grouped, legend_height = len(names) < len(points), 0
-    if len(groups) > 1:
-        columns = 3 if sum(sorted(map(len, groups))[-3:]) <= LEGEND_CHARACTERS else 2
+        point |= {name: float(f"{point[name]:.5g}") for name in ("value", "high") if point[name] is not None}
+        match chart.kind:
+            case "bars":
+                point["high"] = max(point["value"], point["high"] or 0)
+                beyond = f" (to {point['high']:{number}})" if point["high"] > point["value"] else ""
+                point["text"] = f"{point['value']:{number}}{beyond}"
+            case "together" if point["month"] == months[-1]:
+                point["text"] = f"{point['name']} {point['value']:{number}}"
+            case "lines":
+                point["text"] = f"{point['value']:{number}}"
+            case "grid":
+                point["text"] = f"{point['value']:.1%}" if point["value"] >= SMALLEST_WRITTEN else ""
+            case "stack":
+                point["name"] = point["name"] if point["name"] in largest else "other"
+                point["place"] = list(largest).index(point["name"]) if point["name"] in largest else len(largest)
+            case "map":
+                country = pycountry.countries.get(alpha_2=point["group"])
+                point["id"] = country.numeric if country else ""
+                point["text"] = list(SHADED)[bisect(SHADE_ENDS, point["value"])]
+    if chart.kind == "together":
+        _raise_labels(points)
+
+
+def _raise_labels(points: Sequence[dict[str, Any]]) -> None:
+    """From the lowest up, each label is as high as its value or so far above the one below that both can be read."""
+    lowest, gap = -1.0, LABEL_GAP * max(point["value"] for point in points)
+    for point in sorted((one for one in points if "text" in one), key=lambda one: float(one["value"])):
+        lowest = point["height"] = max(point["value"], lowest + gap)
+
+
+def _bars(shape: Shape) -> Any:
+    axis = alt.Axis(domain=False, ticks=False, minExtent=shape.label_width)
+    base = alt.Chart(POINTS).encode(y=alt.Y("name:N", sort=None, title=None, axis=axis))
+    x = alt.X("value:Q", axis=None, scale=alt.Scale(nice=False, **_if_nothing(shape)))
+    marks = base.mark_bar(color=COLOURS[0], opacity=0.9).encode(x=x, tooltip=_told(shape))
+    bounds = base.mark_rule(color="currentColor", strokeWidth=1.5).encode(x="value:Q", x2="high:Q")
+    text = base.mark_text(align="left", dx=5, color="currentColor", fontSize=12).encode(x="high:Q", text="text:N")
+    if shape.groups[1:]:
+        columns = 3 if sum(sorted(map(len, shape.groups))[-3:]) <= LEGEND_CHARACTERS else 2
         legend = alt.Legend(orient="top", title=None, columns=columns, offset=4, columnPadding=16)
-        legend_height = 6 + 18 * -(-len(groups) // columns)
-        scale = alt.Scale(domain=groups, range=[*COLOURS, OTHER])
-        colour = alt.Color("group:N", sort=groups, scale=scale, legend=legend)
-        marks = marks.encode(color=colour)
-    if is_grouped:
-        marks, text = (layer.encode(yOffset=alt.YOffset("group:N", sort=groups)) for layer in (marks, text))
-    has_bounds = any(point["high"] > point["value"] for point in points)
-    per_name = ROW_HEIGHT * (0.75 * len(groups) + 0.4 if is_grouped else 1)
-    return alt.layer(marks, *([bounds] if has_bounds else []), text).properties(
-        height=per_name * len(names) + legend_height, width=width, **_FIT
+        marks = marks.encode(color=_colour("group:N", shape.groups, legend))
+    if shape.is_grouped:
+        marks, text = (layer.encode(yOffset=alt.YOffset("group:N", sort=None)) for layer in (marks, text))
+    row_height = ROW_HEIGHT * (0.75 * len(shape.groups) + 0.4 if shape.is_grouped else 1)
+    return alt.layer(marks, *([bounds] if shape.has_high else []), text).properties(
+        width=WIDTH - shape.label_width - shape.beside, height=alt.Step(row_height, **{"for": "position"})
     )
 
 
-def _lines(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) -> Any:
-    months = sorted({point["month"] for point in points})
-    columns = 2 if width == WIDTH else 3
-    base = alt.Chart().encode(x=_first_and_last(months))
-    of_value = alt.Y(
-        "value:Q", title=None, scale=alt.Scale(domain=[0, _reach(points)], nice=False), axis=_amounts(chart)
-    )
+def _lines(shape: Shape) -> Any:
+    base = alt.Chart().encode(x=_first_and_last(shape.months))
+    y = alt.Y("value:Q", title=None, axis=_amounts(shape.chart), scale=alt.Scale(nice=False, **_if_nothing(shape)))
     # An area needs two months to be seen.
-    across = base.mark_area(opacity=0.25, aria=False)
-    if len(months) == 1:
-        across = base.mark_rule(strokeWidth=8, opacity=0.25, aria=False)
+    across = base.mark_area(opacity=0.25) if shape.months[1:] else base.mark_rule(strokeWidth=8, opacity=0.25)
     band = across.encode(y=alt.Y("value:Q", title=None), y2="high:Q", color=alt.value(COLOURS[0]))
-    line = base.mark_line(color=COLOURS[0], strokeWidth=2, aria=False).encode(y=of_value)
-    latest = base.transform_filter(alt.FieldEqualPredicate(field="month", equal=months[-1]))
-    dots = latest.mark_point(color=COLOURS[0], filled=True, size=36, opacity=1, aria=False).encode(y=of_value)
-    text = latest.mark_text(align="left", dx=7, fontSize=12, color=ink, aria=False).encode(
-        y=of_value, text=alt.Text("value:Q", format=FORMATS[chart.number])
+    line = base.mark_line(color=COLOURS[0], strokeWidth=2).encode(y=y)
+    latest = base.transform_filter(alt.FieldEqualPredicate(field="month", equal=shape.months[-1]))
+    dots = latest.mark_point(color=COLOURS[0], filled=True, size=36, opacity=1).encode(y=y)
+    text = latest.mark_text(align="left", dx=7, fontSize=12, color="currentColor").encode(y=y, text="text:N")
+    pointed = _pointed(base, y, shape)
+    layers = alt.layer(*([band] if shape.chart.high else []), line, dots, text, pointed)
+    panels = layers.properties(width=PANEL_WIDTH, height=PANEL_HEIGHT).facet(
+        alt.Facet("name:N", sort=list(shape.names), title=None),
+        columns=2,
+        spacing={"column": PANEL_SPACING, "row": 18},
+        data=POINTS,
     )
-    return (
-        alt.layer(
-            *([band] if chart.high else []),
-            line,
-            dots,
-            text,
-            *([_to_point_at(base, of_value)] if width == WIDE else []),
+    return _choosable(panels, shape)
+
+
+def _together(shape: Shape) -> Any:
+    base = alt.Chart().encode(x=_first_and_last(shape.months), color=_colour("name:N", shape.names, None))
+    y = alt.Y("value:Q", title=None, axis=_amounts(shape.chart), scale=alt.Scale(**_if_nothing(shape)))
+    line = base.mark_line(strokeWidth=2.5, strokeJoin="round").encode(y=y)
+    latest = base.transform_filter(alt.FieldEqualPredicate(field="month", equal=shape.months[-1]))
+    dots = latest.mark_point(filled=True, size=45, opacity=1).encode(y=y)
+    labels = latest.mark_text(align="left", dx=8, fontSize=FONT_SIZE, fontWeight="bold").encode(text="text:N")
+    if shape.chart.chosen:  # as `_raise_labels`, for those that are chosen
+        below, lowest_first = f"datum.rank * {LABEL_GAP} * datum.top", [alt.SortField("value"), alt.SortField("name")]
+        labels = (
+            labels.transform_joinaggregate(top="max(value)")
+            .transform_window(rank="row_number()", sort=lowest_first)
+            .transform_calculate(raised=f"datum.value - {below}")
+            .transform_window(highest="max(raised)", sort=lowest_first)
+            .transform_calculate(height=f"datum.highest + {below}")
         )
-        .properties(
-            width=PANEL_WIDTH if width == WIDTH else (width - 40) / columns - PANEL_SPACING, height=PANEL_HEIGHT
-        )
-        .facet(
-            alt.Facet("name:N", sort=_in_order(points, "name"), title=None),
-            columns=columns,
-            spacing={"column": PANEL_SPACING, "row": 18},
-            data=POINTS,
-        )
-    )
+    labels = labels.encode(y="height:Q")
+    pointed = _pointed(base, y, shape)
+    turn = []
+    if shape.turns:
+        marked = alt.Chart(TURN).encode(x=_first_and_last(shape.months))
+        turn = [
+            marked.mark_rule(strokeDash=[3, 3], color="currentColor", opacity=0.7),
+            alt.Chart(TURN).mark_text(y=-8, x=0, align="left", color="currentColor", fontSize=12).encode(text="said:N"),
+        ]
+    layers = alt.layer(*turn, line, dots, labels, pointed, data=POINTS)
+    return _choosable(layers, shape).properties(width=WIDTH - AMOUNTS_WIDTH - shape.beside, height=230)
 
 
-def _crossing(chart: Chart, points: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """Since which month the first two lines have the order of the end, and that order in words; empty if always."""
-    first, second = [*_in_order(points, "name"), "", ""][:2]
-    of = {(point["month"], point["name"]): point["value"] for point in points}
-    months = sorted(month for month, name in of if name == first and (month, second) in of)
-    gaps = {month: of[month, first] - of[month, second] for month in months}
-    if not (chart.marks_crossing and gaps):
-        return ()
-    latest = list(gaps.values())[-1]
-    otherwise = [month for month, gap in gaps.items() if gap * latest <= 0]
-    if not latest or not otherwise:
-        return ()
-    since = min(month for month in gaps if month > otherwise[-1])
-    return since, f"From {since}: {first if latest > 0 else second} higher, as measured"
-
-
-def _grid(chart: Chart, points: Sequence[dict[str, Any]], ink: str, width: int) -> Any:
-    for point in points:
-        point["text"] = f"{point['value']:.1%}" if point["value"] >= SMALLEST_WRITTEN else ""
-    down, across = (_largest_first(points, side) for side in ("name", "group"))
+def _grid(shape: Shape) -> Any:
     title: dict[str, Any] = {"titleFontSize": 12, "titleFontWeight": "normal", "domain": False, "ticks": False}
     top = alt.Axis(orient="top", labelAngle=-45, labelLimit=110, **title)
-    side = alt.Axis(labelLimit=110, minExtent=_width(down, 116), **title)
+    side = alt.Axis(labelLimit=110, minExtent=min(116, shape.label_width), **title)
     base = alt.Chart(POINTS).encode(
-        x=alt.X("group:N", sort=across, title=chart.title, axis=top),
-        y=alt.Y("name:N", sort=down, title=None, axis=side),
+        x=alt.X("group:N", sort=shape.groups, title=shape.chart.title, axis=top),
+        y=alt.Y("name:N", sort=shape.names, title=None, axis=side),
     )
     # Ink stays legible on the strongest cell of either page.
     strength = alt.Opacity("value:Q", scale=alt.Scale(range=[0.04, 0.75]), legend=None)
-    marks = base.mark_rect(color=COLOURS[0]).encode(opacity=strength, description=SAID)
-    text = base.mark_text(fontSize=11, color=ink, aria=False).encode(text="text:N")
-    padding = {"left": 2, "top": 2, "bottom": 2, "right": 60}
-    return alt.layer(marks, text).properties(height=30 * len(down) + 110, padding=padding, width=width, **_FIT)
+    marks = base.mark_rect(color=COLOURS[0]).encode(opacity=strength, tooltip=_told(shape))
+    text = base.mark_text(fontSize=11, color="currentColor").encode(text="text:N")
+    width = WIDTH - min(116, shape.label_width) - SLANTED_WIDTH
+    return alt.layer(marks, text).properties(height=alt.Step(30), width=width)
 
 
-def _stack(_: Chart, points: Sequence[dict[str, Any]], __: str, width: int) -> Any:
-    names = _in_order(points, "name")
-    if len(names) > len(COLOURS):
-        names = [*names[: len(COLOURS)], "other"]
-        for point in points:
-            point["name"] = point["name"] if point["name"] in names else "other"
-    for point in points:
-        point["place"] = names.index(point["name"])
+def _stack(shape: Shape) -> Any:
     legend = alt.Legend(orient="top", title=None, columns=2, labelLimit=200, offset=6, columnPadding=40)
-    scale = alt.Scale(domain=names, range=[*COLOURS, OTHER])
     axis = alt.Axis(format=".0%", tickCount=3)
     return (
         alt.Chart(POINTS)
         .mark_bar()
         .encode(
-            x=_first_and_last(sorted({point["month"] for point in points})),
+            x=_first_and_last(shape.months),
             y=alt.Y("sum(value):Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=axis),
-            color=alt.Color("name:N", sort=names, scale=scale, legend=legend),
+            color=_colour("name:N", shape.names, legend),
             order=alt.Order("place:Q"),
-            description=alt.Description("said:N", aggregate="max"),
+            tooltip=[alt.Tooltip("name:N", title="title"), "month:O", alt.Tooltip("sum(value):Q", format=".1%")],
         )
-        .properties(height=230, width=width, **_FIT)
+        .properties(height=230, width=WIDTH - AMOUNTS_WIDTH)
     )
 
 
-_KINDS: Mapping[str, Callable[[Chart, Sequence[dict[str, Any]], str, int], Any]] = {
-    "bars": _bars,
-    "lines": _lines,
-    "grid": _grid,
-    "stack": _stack,
-}
+def _map(shape: Shape) -> Any:
+    countries = alt.Chart(alt.NamedData("world", format=alt.TopoDataFormat(feature="countries", type="topojson")))
+    land = countries.transform_filter(f"datum.id !== '{ANTARCTICA}'").mark_geoshape(
+        fill="currentColor", fillOpacity=0.06, stroke="currentColor", strokeWidth=0.4
+    )
+    legend = alt.Legend(orient="bottom", title=None, direction="horizontal", columns=3, symbolType="square")
+    shaded = (
+        countries.transform_lookup("id", from_=alt.LookupData(POINTS, "id", ["name", "group", "value", "high", "text"]))
+        .transform_filter("isValid(datum.value)")
+        .mark_geoshape(stroke="currentColor", strokeWidth=0.4)
+        .encode(color=_colour("text:N", SHADED, legend), tooltip=_told(shape))
+    )
+    return alt.layer(land, shaded).project(type="equalEarth").properties(width=WIDTH, height=WIDTH // 2)
 
 
-def _config(ink: str) -> dict[str, Any]:
+_KINDS = {"bars": _bars, "lines": _lines, "together": _together, "grid": _grid, "stack": _stack, "map": _map}
+
+
+def _pointed(base: Any, y: Any, shape: Shape) -> Any:
+    """The layer of marks that are not seen and say the value that one points at."""
+    marks = base.mark_point(opacity=0, filled=True, size=240).encode(y=y, tooltip=_told(shape))
+    return marks.properties(name=POINTED)
+
+
+def _told(shape: Shape) -> list[Any]:
+    """What is said to whoever points at a mark: its name, group and month, its value, and the most that it may be."""
+    number = FORMATS[shape.chart.number]
+    told = [alt.Tooltip("name:N", title="title")]
+    told += [alt.Tooltip("group:N", title=str(shape.chart.group).replace("_", " "))] if any(shape.groups) else []
+    told += [alt.Tooltip("month:N")] if any(shape.months) else []
+    told += [alt.Tooltip("value:Q", format=number)]
+    return told + ([alt.Tooltip("high:Q", title="at most", format=number)] if shape.has_high else [])
+
+
+def _choosable(drawn: Any, shape: Shape) -> Any:
+    """The chart with the names that are chosen alone, where there are more than are drawn at first."""
+    return drawn.transform_filter(f"indexof({CHOSEN}, datum.name) >= 0") if shape.chart.chosen else drawn
+
+
+def _colour(field: str, names: Sequence[str] | Mapping[str, str], legend: Any) -> Any:
+    colours = names if isinstance(names, Mapping) else dict(zip(names, cycle(COLOURS), strict=False)) | REST
+    scale = alt.Scale(domain=list(names), range=[colours[name] for name in names])
+    return alt.Color(field, sort=None, scale=scale, legend=legend)
+
+
+def _if_nothing(shape: Shape) -> dict[str, Any]:
+    """An axis from nothing on needs an end where every value is nothing."""
+    return {} if shape.has_values else {"domain": [0, 1]}
+
+
+def _config() -> dict[str, Any]:
+    ink = "currentColor"
     text: dict[str, Any] = {"labelColor": ink, "labelFontSize": FONT_SIZE}
     lines = {"gridColor": ink, "gridOpacity": 0.15, "domainColor": ink, "tickColor": ink}
     header = {"labelFontWeight": "bold", "labelAnchor": "start", "labelLimit": PANEL_WIDTH + PANEL_SPACING}
     return {
         "font": FONT,
-        "axis": text | lines | {"aria": False, "titleColor": ink, "labelLimit": LABEL_WIDTH * 0.85},
+        "aria": False,
+        "axis": text | lines | {"labelOverlap": False, "titleColor": ink, "labelLimit": LABEL_WIDTH * 0.85},
         "header": text | header,
-        "legend": text | {"aria": False},
-        "title": {"aria": False},
+        "legend": text,
+        "title": {"color": ink},
         "view": {"stroke": None},
     }
 
@@ -332,18 +486,20 @@ def _amounts(chart: Chart) -> Any:
     return alt.Axis(format=AXIS_FORMATS[chart.number], tickCount=3, domain=False, ticks=False)
 
 
-def _reach(points: Sequence[dict[str, Any]]) -> float:
-    """The end of an axis that holds every value and the most that it could be."""
-    return max(value for point in points for value in (point["value"], point["high"] or 0.0)) * 1.15 or 1.0
-
-
-def _to_point_at(base: Any, of_value: Any) -> Any:
-    """A mark that is not seen on each value, which says it to whoever points there."""
-    return base.mark_point(opacity=0, filled=True, size=9, shape="stroke").encode(y=of_value, description=SAID)
-
-
-def _width(names: Sequence[str], most: float) -> float:
-    return min(most, CHARACTER_WIDTH * max(map(len, names)) + 8)
+def _crossing(chart: Chart, points: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Since which month the first two lines have the order of the end, and that order in words; empty if always."""
+    first, second = [*_in_order(points, "name"), "", ""][:2]
+    of = {(point["month"], point["name"]): point["value"] for point in points}
+    months = sorted(month for month, name in of if name == first and (month, second) in of)
+    gaps = {month: of[month, first] - of[month, second] for month in months}
+    if not (chart.marks_crossing and gaps):
+        return ()
+    latest = list(gaps.values())[-1]
+    otherwise = [month for month, gap in gaps.items() if gap * latest <= 0]
+    if not latest or not otherwise:
+        return ()
+    since = min(month for month in gaps if month > otherwise[-1])
+    return since, f"From {since}: {first if latest > 0 else second} higher, as measured"
 
 
 def _in_order(points: Sequence[dict[str, Any]], name: str) -> list[str]:

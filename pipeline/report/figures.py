@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +16,6 @@ from textwrap import dedent
 from typing import Any
 
 import duckdb
-import polars as pl
 
 from pipeline.databases import open_published, rows_to_show
 from pipeline.errors import CensusError
@@ -30,6 +31,7 @@ from pipeline.report.statements import (
 )
 from pipeline.schema.figure import Chart, Figure, MemberPages, Shown
 
+REPORT_NAME, SITE = "report.html", "site"
 LEADING_COUNTRIES = 2
 COUNTS_REPOSITORIES = "none: it counts repositories, not downloads"
 TEXTS = ("text", "prose", "code", "month", "country", "member")
@@ -51,12 +53,27 @@ class View:
     `sql` is the query with its parameters written out, as anyone may ask it of the warehouse.
     """
 
+    chart: Chart | None
     name: str
     period: Period
     statement: Mapping[str, str]
     rows: Sequence[Row]
     drawn: Sequence[Row]
     sql: str
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The chart in Vega-Lite; empty where there is none or nothing to draw."""
+        from pipeline.report.charts import specification  # noqa: PLC0415 - it draws: half a second of imports
+
+        return specification(self.chart, self.drawn, self.period.label()) if self.chart and self.drawn else {}
+
+    @cached_property
+    def svg(self) -> str:
+        """The chart as it is drawn when publishing."""
+        from pipeline.report.charts import svg  # noqa: PLC0415 - see above
+
+        return svg(self.spec)
 
 
 @dataclass(frozen=True)
@@ -211,20 +228,40 @@ class FigureReader:
         )
         return [row["member"] for row in rows[:LEADING_COUNTRIES]]
 
-    def read(self, figure: Figure, member: str | Sequence[str] | None = None) -> ReadFigure:
-        """The figure with its values and what they are of; `member` is that of its page, or those compared."""
-        views = [self._view(figure, name, {**given, "member": member}) for name, given in figure.views.items()]
+    def read(self, figure: Figure, member: Sequence[str] = ()) -> ReadFigure:
+        """The figure with its values and what they are of; `member` are those compared."""
+        views = []
+        for name in figure.views:
+            given = self._given_for(figure, name) | {"member": member}
+            views.append(self._view(figure, name, given, self._rows(figure.sql, given)))
         return ReadFigure(figure, views)
+
+    def read_each(self, figure: Figure, members: Sequence[str]) -> list[ReadFigure]:
+        """The figure of each of the members' pages, by one query for all of them."""
+        views: dict[str, list[View]] = {member: [] for member in members}
+        of_each = f"select key, f.* from (select unnest($members) as key) keys, lateral ({figure.sql}) f"  # noqa: S608
+        for name in figure.views:
+            given = self._given_for(figure, name) | {"members": list(members)}
+            rows: dict[str, list[Row]] = {member: [] for member in members}
+            for row in self._rows(re.sub(r"\$member\b", "keys.key", of_each), given):
+                rows[row.pop("key")].append(row)
+            for member, of_member in rows.items():
+                views[member].append(self._view(figure, name, given | {"member": member}, of_member))
+        return [ReadFigure(figure, of_member) for of_member in views.values()]
 
     def members(self, pages: MemberPages) -> list[Row]:
         """The members that have a page of this kind: their columns as they are shown, and `key`, by which to read."""
         rows = self._rows(pages.members, {"attribution": "uploader", "months": self._periods["period"].months})
         return [self._named(pages.columns, row) | {"key": row["member"]} for row in rows]
 
-    def _view(self, figure: Figure, name: str, given: Mapping[str, Any]) -> View:
-        period = self._periods["years" if given.get("by") == "trailing_12_months" else figure.over]
-        given = {"months": period.months, **given}
-        rows = self._rows(figure.sql, given)
+    def _period_of(self, figure: Figure, name: str) -> Period:
+        return self._periods["years" if figure.views[name].get("by") == "trailing_12_months" else figure.over]
+
+    def _given_for(self, figure: Figure, name: str) -> dict[str, Any]:
+        return {"months": self._period_of(figure, name).months, **figure.views[name]}
+
+    def _view(self, figure: Figure, name: str, given: Mapping[str, Any], rows: Sequence[Row]) -> View:
+        period = self._period_of(figure, name)
         statement = {
             "Period": period.in_words(),
             "Population": figure.population or POPULATION_MEANINGS[self._given["population"]],
@@ -238,7 +275,7 @@ class FigureReader:
             del statement["Quality"]
         shown = [self._named(figure.columns, row) for row in rows]
         drawn = [{name: self._brief.get(value, value) for name, value in row.items()} for row in shown]
-        return View(name, period, statement, shown, drawn, self._written_out(figure.sql, given))
+        return View(figure.chart, name, period, statement, shown, drawn, self._written_out(figure.sql, given))
 
     def _rows(self, query: str, given: Mapping[str, Any]) -> list[Row]:
         query, asked = self._asked(query, given)
@@ -320,7 +357,11 @@ def _range(values: Iterable[float | None], number: str, of: str) -> str:
 
 def rows_as_csv(columns: Sequence[Shown], rows: Sequence[Row]) -> str:
     """Rows as CSV under the names of the columns."""
-    return pl.DataFrame({one.column: [plain_value(row[one.column]) for row in rows] for one in columns}).write_csv()
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(one.column for one in columns)
+    table.writerows([plain_value(row[one.column]) for one in columns] for row in rows)
+    return text.getvalue()
 
 
 def plain_value(value: Any) -> Any:

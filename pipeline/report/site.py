@@ -1,14 +1,11 @@
-"""The pages of a publication: the report as one file, and the site, which needs no server.
-
-`report.html` holds the figures; the site has a page for each figure, country, organisation, family and month,
-and one for each two of the leading ones of a kind.
+"""The pages of a publication: the site, which needs no server, and its front page and figures as one file, the report.
 
     site/
       index.html, figures/, countries/, organisations/, families/, compare/, months/   the current version
       v/<version>/                                                    the same of each version, never changed
 
-Pages name each other by relative addresses, so the site opens from a folder. They are whole without scripts; the one
-script says values where one points, and that a newer version is there.
+Pages name each other by relative addresses, so the site opens from a folder. They are whole without scripts; with them
+the charts are drawn anew as wide as there is space, say their values, and let members be chosen.
 """
 
 from __future__ import annotations
@@ -17,8 +14,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from itertools import combinations
@@ -27,10 +25,15 @@ from typing import Any
 
 import duckdb
 import jinja2
+from markupsafe import Markup
 
 from pipeline.errors import CensusError
-from pipeline.months import add_months, next_month, previous_month
+from pipeline.months import add_months, in_words, next_month, previous_month
+from pipeline.report import charts
 from pipeline.report.figures import (
+    REPORT_NAME,
+    SITE,
+    TEXTS,
     Definition,
     FigureReader,
     ReadFigure,
@@ -40,6 +43,7 @@ from pipeline.report.figures import (
     open_warehouse,
     rows_as_csv,
     rows_of,
+    written,
 )
 from pipeline.report.findings import (
     POPULATIONS,
@@ -52,156 +56,219 @@ from pipeline.report.findings import (
     order_of,
     with_article,
 )
-from pipeline.report.pages import TEMPLATES, Edition, pictures_of, read_edition, templates
-from pipeline.report.picture import REPORT_NAME, SITE, Picture
+from pipeline.report.pictures import Picture, pictures_of
+from pipeline.report.statements import MONTH_BY_MONTH, read_period
 from pipeline.schema.catalogue import Catalogue
-from pipeline.schema.figure import Figure, MemberPages
+from pipeline.schema.figure import Figure, MemberPages, Shown
+from pipeline.text import in_html, plain
+from pipeline.wording import counted
 
+TEMPLATES = Path(__file__).with_name("templates")
 FRONT_CHART, HEADLINE = "leading-countries", "countries"
 """The figures of which the front page is made."""
-SCRIPT, STYLE, CURRENT = "site.js", "style.css", "current.js"
+SCRIPT, STYLE, RUNTIME, CURRENT = "site.js", "style.css", "vega.js", "current.js"
+FROZEN, FROZEN_KEPT = "v", 60
+"""Versions that stay at their own addresses; of older ones the list names the version."""
 COMPARED = 6
 """Leading members of each kind: any two of them have a page."""
 CHARACTERS_OF_A_NAME = 40
 """In the name of a member's file."""
+READ_AT_ONCE = 100
+"""Members whose figures are read by one query."""
+WRITERS = 3
+"""Pages that are drawn and written at once, while the next are read."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which publication a page is of; `label` is what is said of it where any of it is synthetic."""
+
+    version: str
+    published_at: str
+    code_version: str
+    months: Sequence[date]
+    label: str
+
+
+def read_edition(connection: duckdb.DuckDBPyConnection) -> Edition:
+    """The publication that a warehouse is of."""
+    [(version, published_at, code_version)] = connection.sql(
+        """
+        select any_value(version), strftime(max(published_at), '%Y-%m-%d %H:%M UTC'), any_value(code_version)
+        from _census
+        """
+    ).fetchall()
+    period = read_period(connection, MONTH_BY_MONTH)
+    return Edition(version, published_at, code_version, period.months, period.label())
+
+
+def templates(**known: Any) -> jinja2.Environment:
+    """The templates of pages: all text is escaped, and what would turn its direction is written out."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.globals |= {
+        "bibtex": lambda text: re.sub(r"([\\{}%&$#_~^])", lambda found: f"\\char{ord(found[1])} ", text),
+        "chart_words": charts.in_words,
+        "counted": counted,
+        "drawing": lambda view: Markup(view.svg),  # noqa: S704 - of data, never of markup
+        "file_name": file_name,
+        "finding_of": lambda chart, rows: f"As measured: {charts.in_words(chart, rows, charts.TOLD_FIRST)}",
+        "in_words": in_words,
+        "spec": lambda view: Markup(json.dumps(view.spec, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
+        "style": Markup((TEMPLATES / STYLE).read_text(encoding="utf-8")),  # noqa: S704 - ours
+        "class_of": _class_of,
+        "table_rows": _table_rows,
+        "written": written,
+    }
+    environment.globals |= known
+    return environment
+
+
+def _class_of(shown: Shown) -> Markup:
+    """The class of a column's cells; numbers, which are most of a table, have none."""
+    named = "text" if shown.kind in ("country", "member") else shown.kind
+    return Markup(f' class="{named}"' if shown.kind in TEXTS else "")  # noqa: S704 - declared words
+
+
+def _table_rows(columns: Sequence[Shown], rows: Sequence[Row], links: Mapping[str, str], root: str) -> Markup:
+    """The body of a table; names lead to their pages."""
+    classes = {shown.column: _class_of(shown) for shown in columns}
+
+    def cell(value: Any, shown: Shown) -> str:
+        if value is None:
+            return '<span class="absent">none</span>'
+        text = in_html(written(value, shown.kind))
+        if shown.kind in TEXTS and shown.kind != "month":
+            text = f"<bdi>{text}</bdi>"
+        is_linked = shown.kind in ("country", "text") and value in links
+        return f'<a href="{root}{links[value]}">{text}</a>' if is_linked else text
+
+    lines = []
+    for row in rows:
+        first, *others = ((f"{classes[shown.column]}>", cell(row[shown.column], shown)) for shown in columns)
+        cells = "".join(f"<td{opened}{text}</td>" for opened, text in others)
+        lines.append(f'<tr><th scope="row"{first[0]}{first[1]}</th>{cells}</tr>\n')
+    return Markup("".join(lines))  # noqa: S704 - each cell is escaped
 
 
 class Site:
     """Writes the pages of one publication, read from its open warehouse, into a folder."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, edition: Edition, environment: jinja2.Environment, folder: Path
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, folder: Path) -> None:
         self._connection = connection
-        self._edition = edition
-        self._environment = environment
+        self._catalogue = catalogue
         self._folder = folder
         self._definition = headline_definition(connection)
-        months = connection.sql("select month from dim_month order by month").fetchall()
+        self._reader = FigureReader(connection, self._definition)
+        self._edition = read_edition(connection)
         self._links: dict[str, str] = {}
-        environment.globals |= {"links": self._links, "file_name": file_name}
-        self._months: list[date] = [month for (month,) in months]
+        self._templates = templates(edition=self._edition, links=self._links)
+        self._pages: list[Future[None]] = []
 
-    def write(self, catalogue: Catalogue, read: Sequence[ReadFigure], pictures: Iterable[tuple[str, bytes]]) -> None:
-        """Every page, with what can be downloaded from it; `pictures` are those of figures, PNG by key."""
-        reader = FigureReader(self._connection, self._definition)
-        for folder in ("figures", "months", "compare", *(pages.kind for pages in catalogue.pages)):
+    def write(self) -> list[Picture]:
+        """Every page, with what can be downloaded from it; pictures of the figures that are pictured."""
+        kinds = {pages.kind: pages for pages in self._catalogue.pages}
+        for folder in ("figures", "months", "compare", *kinds):
             (self._folder / folder).mkdir(parents=True)
         for name in (SCRIPT, STYLE):
             shutil.copyfile(TEMPLATES / name, self._folder / name)
-        for key, image in pictures:
-            (self._folder / "figures" / f"{key}.png").write_bytes(image)
-        members = {pages.kind: reader.members(pages) for pages in catalogue.pages}
+        self._write(RUNTIME, charts.runtime())
+        members = {kind: self._reader.members(pages) for kind, pages in kinds.items()}
         for kind, those in reversed(members.items()):  # a name that is of several kinds leads to the first
             self._links |= {member["member"]: f"{kind}/{file_name(member['key'])}.html" for member in those}
-        for pages in catalogue.pages:
-            self._members(pages, members[pages.kind], reader)
-        compared = {
-            pages.kind: self._comparisons(pages, members[pages.kind][:COMPARED], reader) for pages in catalogue.pages
+        with ThreadPoolExecutor(WRITERS) as self._pool:
+            read = [self._reader.read(figure) for figure in self._catalogue.figures]
+            pictures = [self._figure(figure) for figure in read]
+            self._page("figures/index.html", "Figures", "figures.html", figures=read)
+            self._front(read, members)
+            for kind, pages in kinds.items():
+                self._members(pages, members[kind])
+            compared = {kind: self._comparisons(pages, members[kind][:COMPARED]) for kind, pages in kinds.items()}
+            self._page("compare/index.html", "Compare", "comparisons.html", compared=compared, most=COMPARED)
+            months = self._edition.months
+            for place, month in enumerate(months):
+                self._month(month, months[max(place - 1, 0) : place], months[place + 1 : place + 2])
+            self._page("months/index.html", "Months", "months.html")
+        for page in self._pages:
+            page.result()
+        main = {figure.key for figure in self._catalogue.figures if figure.is_pictured}
+        return [picture for those in pictures for picture in those if picture.key in main]
+
+    def _front(self, read: Sequence[ReadFigure], members: dict[str, list[Row]]) -> None:
+        by_key, last = {figure.figure.key: figure for figure in read}, self._edition.months[-1]
+        front = {
+            "finding": self._finding(self._definition),
+            "changes": self._changes(self._definition),
+            "read": by_key[FRONT_CHART],
+            "headline": by_key[HEADLINE],
+            "figures": read,
+            "members": members,
+            "last": in_month(last),
+            "next_month": in_month(next_month(last)),
+            "due": f"1 {in_month(next_month(next_month(last)))}",
         }
-        self._page("compare/index.html", "Compare", "comparisons.html", compared=compared, most=COMPARED)
-        for figure in read:
-            self._figure(figure)
-        self._page("figures/index.html", "Figures", "figures.html", figures=read)
-        for place, month in enumerate(self._months):
-            self._month(month, catalogue, self._months[max(place - 1, 0) : place], self._months[place + 1 : place + 2])
-        self._page("months/index.html", "Months", "months.html", months=self._months[::-1])
-        self._front(
-            {figure.figure.key: figure for figure in read}, {kind: len(those) for kind, those in members.items()}
-        )
+        self._page("index.html", "", "index.html", **front)
+        self._page(f"../{REPORT_NAME}", "", "report.html", **front)
 
-    def _front(self, figures: dict[str, ReadFigure], kinds: dict[str, int]) -> None:
-        last = self._months[-1]
-        self._page(
-            "index.html",
-            "",
-            "index.html",
-            finding=self._finding(self._definition),
-            changes=self._changes(self._definition),
-            read=figures[FRONT_CHART],
-            headline=figures[HEADLINE],
-            kinds=kinds,
-            figures_count=len(figures),
-            months_count=len(self._months),
-            last=in_month(last),
-            next_month=in_month(next_month(last)),
-            due=f"1 {in_month(next_month(next_month(last)))}",
-        )
-
-    def _figure(self, read: ReadFigure) -> None:
+    def _figure(self, read: ReadFigure) -> list[Picture]:
         key = read.figure.key
-        files = self._downloads(f"figures/{key}", [read])
-        if read.figure.chart and read.views[0].rows:
-            drawn = str(self._environment.globals["chart_svg"](read, read.views[0], wide=True))  # type: ignore[operator]
-            (self._folder / f"figures/{key}.svg").write_text(drawn, encoding="utf-8")
-            files[key].append(("SVG", f"{key}.svg"))
-        if (self._folder / f"figures/{key}.png").exists():
+        files, pictures = self._downloads(f"figures/{key}", [read]), pictures_of(read)
+        for picture in pictures:
+            (self._folder / f"figures/{key}.png").write_bytes(picture.image)
             files[key].append(("PNG", f"{key}.png"))
-        self._page(
-            f"figures/{key}.html",
-            read.figure.title,
-            "figure_page.html",
-            read=read,
-            files=files,
-            months=self._months[::-1] if read.figure.over == "period" else [],
-        )
+        self._page(f"figures/{key}.html", read.figure.title, "figure_page.html", read=read, files=files)
+        return pictures
 
-    def _members(self, pages: MemberPages, members: Sequence[Row], reader: FigureReader) -> None:
+    def _members(self, pages: MemberPages, members: Sequence[Row]) -> None:
         """A page for each member, and the list of them."""
+        definition = self._definition
         period = in_period(
-            self._definition.period,
-            self._definition.last_month,
-            self._definition.months_in_period,
-            is_complete=self._definition.is_complete,
+            definition.period, definition.last_month, definition.months_in_period, is_complete=definition.is_complete
         )
-        for member in members:
+        for member, figures in self._figures_of(pages, members):
             shares = Measured(member["member"], period, *(member[n] for n in ("share", "share_low", "share_high")))
-            figures = [reader.read(figure, member["key"]) for figure in pages.figures]
             change = _latest_change(figures[0].views[0], member["member"])
-            stem = f"{pages.kind}/{file_name(member['key'])}"
-            self._page(
-                f"{stem}.html",
-                member["member"],
-                "member.html",
-                kind=pages.kind,
-                finding=self._of_member(pages, shares),
-                changes=[change] if change else [],
-                figures=figures,
-                files=self._downloads(stem, figures),
-            )
+            finding, stem = self._of_member(pages, shares), f"{pages.kind}/{file_name(member['key'])}"
+            self._of_members(stem, member["member"], pages.kind, finding, [change] if change else [], figures)
         self._write(f"{pages.kind}/index.csv", rows_as_csv(pages.columns, members))
-        self._page(
-            f"{pages.kind}/index.html",
-            pages.kind.capitalize(),
-            "members.html",
-            pages=pages,
-            members=members,
-            period=period,
-            population=POPULATIONS[self._definition.population],
-        )
+        population = POPULATIONS[definition.population]
+        given = {"pages": pages, "members": members, "period": period, "population": population}
+        self._page(f"{pages.kind}/index.html", pages.kind.capitalize(), "members.html", **given)
 
-    def _comparisons(self, pages: MemberPages, members: Sequence[Row], reader: FigureReader) -> dict[str, str]:
+    def _figures_of(self, pages: MemberPages, members: Sequence[Row]) -> Iterator[tuple[Row, list[ReadFigure]]]:
+        for place in range(0, len(members), READ_AT_ONCE):
+            these = members[place : place + READ_AT_ONCE]
+            keys = [member["key"] for member in these]
+            of_each = zip(*(self._reader.read_each(figure, keys) for figure in pages.figures), strict=True)
+            for member, figures in zip(these, of_each, strict=True):
+                yield member, list(figures)
+
+    def _of_members(
+        self, stem: str, title: str, kind: str, finding: str, changes: list[str], figures: list[ReadFigure]
+    ) -> None:
+        files = self._downloads(stem, figures, title)
+        given = {"kind": kind, "finding": finding, "changes": changes, "figures": figures, "files": files}
+        self._page(f"{stem}.html", title, "member.html", **given)
+
+    def _comparisons(self, pages: MemberPages, members: Sequence[Row]) -> dict[str, str]:
         """A page for each two of the members; by its title, its file."""
-        written = {}
+        found = {}
         for both in combinations(members, 2):
-            read = reader.read(pages.comparison, [member["key"] for member in both])
-            title = " and ".join(member["member"] for member in both)
+            read = self._reader.read(pages.comparison, [member["key"] for member in both])
+            names = [member["member"] for member in both]
             stem = "-".join([pages.kind, *(file_name(member["key"]) for member in both)])
-            finding, changes = self._compared(pages, read, [member["member"] for member in both])
-            self._page(
-                f"compare/{stem}.html",
-                title,
-                "member.html",
-                kind="compare",
-                finding=" ".join(finding),
-                changes=changes,
-                figures=[read],
-                files=self._downloads(f"compare/{stem}", [read]),
-            )
-            written[title] = f"{stem}.html"
-        return written
+            finding, changes = self._compared(pages, read, names)
+            self._of_members(f"compare/{stem}", " and ".join(names), "compare", " ".join(finding), changes, [read])
+            found[" and ".join(names)] = f"{stem}.html"
+        return found
 
-    def _compared(self, pages: MemberPages, read: ReadFigure, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    def _compared(self, pages: MemberPages, read: ReadFigure, names: list[str]) -> tuple[list[str], list[str]]:
         """What is said of two members in the latest year, or month where no year is complete; how each changed."""
         finding: list[str] = []
         changes: list[str] = []
@@ -226,14 +293,14 @@ class Site:
         named = with_article(member.name) if pages.columns[0].kind == "country" else member.name
         return member_of(pages.finding, replace(member, name=named), self._definition.population)
 
-    def _month(self, month: date, catalogue: Catalogue, before: Sequence[date], after: Sequence[date]) -> None:
+    def _month(self, month: date, before: Sequence[date], after: Sequence[date]) -> None:
         """The bulletin of a month: the figures over periods as they were with it as the last month."""
         definition = headline_definition(self._connection, month)
         reader = FigureReader(self._connection, definition)
-        figures = [reader.read(figure) for figure in catalogue.figures if figure.over == "period"]
+        figures = [reader.read(figure) for figure in self._catalogue.figures if figure.over == "period"]
         name = f"{month:%Y-%m}"
-        written = [figure.as_dict() | {"sql": figure.views[0].sql} for figure in figures]
-        self._write(f"months/{name}.json", json.dumps({"version": self._edition.version, "figures": written}))
+        tables = [figure.as_dict() | {"sql": figure.views[0].sql} for figure in figures]
+        self._write(f"months/{name}.json", json.dumps({"version": self._edition.version, "figures": tables}))
         self._page(
             f"months/{name}.html",
             in_month(month),
@@ -282,31 +349,33 @@ class Site:
             for row in rows_of(found)
         ]
 
-    def _downloads(self, stem: str, figures: Sequence[ReadFigure]) -> dict[str, list[tuple[str, str]]]:
-        """Writes the figures' tables as CSV and JSON; by figure, what each file is and its name."""
+    def _downloads(self, stem: str, figures: Sequence[ReadFigure], of: str = "") -> dict[str, list[tuple[str, str]]]:
+        """Writes the figures' tables as CSV and JSON, and charts as SVG; by figure, what each file is and its name."""
         files: dict[str, list[tuple[str, str]]] = {}
         for read in figures:
             name = stem if stem.endswith(f"/{read.figure.key}") else f"{stem}-{read.figure.key}"
-            files[read.figure.key] = []
+            forms = {f"{name}.json": ("JSON", read.as_json(self._edition.version))}
             for place, view in enumerate(read.views):
-                of_view = f"-{file_name(view.name, digits=0)}" if place else ""
-                label = f"CSV{f', {view.name}' if len(read.views) > 1 else ''}"
-                self._write(f"{name}{of_view}.csv", read.as_csv(place))
-                files[read.figure.key].append((label, Path(f"{name}{of_view}.csv").name))
-            self._write(f"{name}.json", read.as_json(self._edition.version))
-            files[read.figure.key].append(("JSON", Path(f"{name}.json").name))
+                of_view, said = ("", "") if len(read.views) == 1 else (f"-{file_name(view.name, digits=0)}", view.name)
+                of_view = of_view if place else ""
+                forms[f"{name}{of_view}.csv"] = (f"CSV {said}", read.as_csv(place))
+                if view.spec:
+                    title = ": ".join(part for part in (of, read.figure.title, said) if part)
+                    forms[f"{name}{of_view}.svg"] = (f"SVG {said}", charts.picture(view.svg, title))
+            for address, (_, text) in forms.items():
+                self._write(address, text)
+            files[read.figure.key] = [(said.strip(), Path(address).name) for address, (said, _) in forms.items()]
         return files
 
     def _page(self, address: str, title: str, template: str, **values: Any) -> None:
-        root = "../" * address.count("/")
-        page = self._environment.get_template(template).render(
-            address=address,
-            root=root,
-            title=title,
-            edition=self._edition,
-            **values,
-        )
-        self._write(address, page)
+        """Has a page drawn and written while the next is read."""
+        root = "../" * address.removeprefix("../").count("/")
+        given = values | {"address": address, "root": root, "title": title, "alone": address.startswith("../")}
+
+        def write() -> None:
+            self._write(address, self._templates.get_template(template).render(given))
+
+        self._pages.append(self._pool.submit(write))
 
     def _write(self, address: str, text: str) -> None:
         (self._folder / address).write_text(text, encoding="utf-8")
@@ -321,17 +390,9 @@ def write_pages(folder: Path, catalogue: Catalogue, versions: Path | None = None
     Raises:
         CensusError: the warehouse holds no shares.
     """
-    environment = templates()
     with open_warehouse(folder) as connection:
-        reader = FigureReader(connection, headline_definition(connection))
-        read = [reader.read(figure) for figure in catalogue.figures]
-        edition = read_edition(connection)
-        page = environment.get_template("report.html").render(edition=edition, figures=read)
-        (folder / REPORT_NAME).write_text(page, encoding="utf-8")
-        pictures = [picture for figure in read if figure.figure.is_pictured for picture in pictures_of(figure)]
-        site = Site(connection, edition, environment, folder / SITE)
-        site.write(catalogue, read, [(picture.key, picture.image) for picture in pictures])
-    freeze(folder / SITE, edition.version, versions)
+        pictures = Site(connection, catalogue, folder / SITE).write()
+        freeze(folder / SITE, read_edition(connection), versions)
     return pictures
 
 
@@ -351,16 +412,27 @@ def read_one(
         return reader.read(by_key[key]), read_edition(connection).version
 
 
-def freeze(folder: Path, version: str, versions: Path | None) -> None:
+def freeze(folder: Path, edition: Edition, versions: Path | None) -> None:
     """Puts the site's files under the version's own address too, and there those that the sites in `versions` have.
 
-    Nothing is copied where the file system knows links: they are the same files under a second name.
+    Nothing is copied where the file system knows links: they are the same files under a second name. The newest
+    `FROZEN_KEPT` versions stay; a page lists them, and the names of those before.
     """
-    shutil.copytree(folder, folder / "v" / version, copy_function=_link, ignore=shutil.ignore_patterns("v"))
-    for earlier in sorted(versions.glob(f"[!.]*/{SITE}/v/*")) if versions else []:
-        if not (folder / "v" / earlier.name).exists():
-            shutil.copytree(earlier, folder / "v" / earlier.name, copy_function=_link)
-    (folder / CURRENT).write_text(f"window.censusCurrent = {json.dumps(version)};\n", encoding="utf-8")
+    frozen = folder / FROZEN
+    shutil.copytree(folder, frozen / edition.version, copy_function=_link, ignore=shutil.ignore_patterns(FROZEN))
+    sites = sorted(versions.glob(f"[!.]*/{SITE}/{FROZEN}/")) if versions else []
+    earlier = {path.name: path for site in sites for path in site.glob("*/") if path.name != edition.version}
+    listed = {name for site in sites for name in json.loads((site / "versions.json").read_text(encoding="utf-8"))}
+    kept = sorted(earlier, reverse=True)[: FROZEN_KEPT - 1]
+    for name in kept:
+        shutil.copytree(earlier[name], frozen / name, copy_function=_link)
+    names = sorted({edition.version, *earlier, *listed}, reverse=True)
+    (frozen / "versions.json").write_text(json.dumps(names), encoding="utf-8")
+    given = {"address": f"{FROZEN}/index.html", "root": "../", "title": "Versions", "alone": False}
+    page = templates(edition=edition, links={}).get_template("versions.html")
+    text = page.render(given | {"names": names, "kept": {edition.version, *kept}})
+    (frozen / "index.html").write_text(text, encoding="utf-8")
+    (folder / CURRENT).write_text(f"window.censusCurrent = {json.dumps(edition.version)};\n", encoding="utf-8")
 
 
 def _link(source: str, target: str) -> None:
@@ -386,13 +458,13 @@ def file_name(name: str, digits: int = 8) -> str:
 def _latest_change(view: View, name: str) -> str:
     """How the member's share changed in the last month, by the first figure of its page."""
     facts = {facts.month: facts for facts in view.period.held}
-    counted = [row for row in view.rows if row["counted"] == view.rows[0]["counted"]]
+    counted_alike = [row for row in view.rows if row["counted"] == view.rows[0]["counted"]]
     last = max(facts, default=None)
     found = {
         row["month"]: Measured(
             name, in_month(row["month"]), row["share"], row["share_low"], row["share_high"], facts[row["month"]].basis
         )
-        for row in counted
+        for row in counted_alike
         if last and row["month"] in (last, previous_month(last)) and None not in (row["share"], row["share_high"])
     }
     return change_of(found[last], found[previous_month(last)]) if last and len(found) == 2 else ""

@@ -45,17 +45,19 @@ class Chart:
 
     `bars`: a bar per `name`, coloured by `group`. `lines`: a panel per `name`, over the column `month`. `together`: one
     panel with a line per `name`. `stack`: the parts of each `month` by `name`. `grid`: `name` goes down, `group`
-    across. `high` is the most a value may be. Rows of one name in one month and group are added up, so that a query can
-    put several members into "others".
+    across. `map`: countries by `name`, their codes in `group`. `high` is the most a value may be. Rows of one name in
+    one month and group are added up, so that a query can put several members into "others".
     """
 
-    kind: Literal["bars", "lines", "together", "stack", "grid"]
+    kind: Literal["bars", "lines", "together", "stack", "grid", "map"]
     name: str
     value: str
     high: str | None = None
     group: str | None = None
     number: Literal["share", "index", "count", "billions"] = "share"
     title: str = ""
+    chosen: int = 0
+    """How many lines are drawn at first, where the reader may choose others; 0 draws all, without a choice."""
     marks_crossing: bool = False
     """Whether the month is marked from which the first two lines have the order that they have at the end."""
 

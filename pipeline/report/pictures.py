@@ -1,8 +1,10 @@
-"""The declared figures of a table's month as it is made: in Dagster, before anything is published."""
+"""Figures as pictures: of a publication, and of a table's month as it is made, before anything is published."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,10 +13,12 @@ import polars as pl
 from pipeline.databases import open_files
 from pipeline.lake.store import Lake
 from pipeline.months import add_months
+from pipeline.report import charts
 from pipeline.report.figures import Definition, FigureReader, ReadFigure
 from pipeline.schema.declaration import Table
 from pipeline.schema.figure import Figure
 from pipeline.synthetic import is_synthetic
+from pipeline.text import in_markdown
 
 MONTHS_SHOWN = 12
 POPULATION = "new"
@@ -26,6 +30,38 @@ _DIM_MONTH: Mapping[str, Any] = {
     "is_synthetic": pl.Boolean,
     **dict.fromkeys(("opened_at", "closed_at"), pl.Datetime),
 }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure's chart as PNG or SVG: the figure's key, and the published table that it shows.
+
+    `words` say it to those who do not see it, `statement` is what the figure is of: period, population and so on.
+    """
+
+    key: str
+    table: str
+    words: str
+    statement: str
+    image: bytes
+
+    def as_markdown(self) -> str:
+        """The picture itself and its statement, in Markdown."""
+        media_type = "image/png" if self.image.startswith(b"\x89PNG") else "image/svg+xml"
+        address = f"data:{media_type};base64,{base64.b64encode(self.image).decode()}"
+        return f"![{in_markdown(self.words)}]({address})\n\n{in_markdown(self.statement)}"
+
+
+def pictures_of(read: ReadFigure, *, is_png: bool = True) -> list[Picture]:
+    """The figure's first view as a picture, PNG or SVG; none where it has no values."""
+    view, figure = read.views[0], read.figure
+    if not view.spec or figure.chart is None:
+        return []
+    words = f"{read.marked_title}. {charts.in_words(figure.chart, view.drawn)}"
+    statement = ". ".join(f"{term}: {said}" for term, said in view.statement.items())
+    drawn = charts.picture(view.svg, figure.title)
+    image = charts.png(drawn) if is_png else drawn.encode()
+    return [Picture(figure.key, figure.table, words, f"{statement}.", image)]
 
 
 def months_pictured(lake: Lake, table: Table, month: date) -> list[date]:
