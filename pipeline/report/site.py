@@ -67,7 +67,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 FRONT_CHART, HEADLINE = "leading-countries", "countries"
 """The figures of which the front page is made."""
 SCRIPT, STYLE, RUNTIME, CURRENT = "site.js", "style.css", "vega.js", "current.js"
-FROZEN, FROZEN_KEPT = "v", 60
+FROZEN, LIST, FROZEN_KEPT = "v", "versions.json", 60
 """Versions that stay at their own addresses; of older ones the list names the version."""
 COMPARED = 6
 """Leading members of each kind: any two of them have a page."""
@@ -420,14 +420,14 @@ def freeze(folder: Path, edition: Edition, versions: Path | None) -> None:
     """
     frozen = folder / FROZEN
     shutil.copytree(folder, frozen / edition.version, copy_function=_link, ignore=shutil.ignore_patterns(FROZEN))
-    sites = sorted(versions.glob(f"[!.]*/{SITE}/{FROZEN}/")) if versions else []
-    earlier = {path.name: path for site in sites for path in site.glob("*/") if path.name != edition.version}
-    listed = {name for site in sites for name in json.loads((site / "versions.json").read_text(encoding="utf-8"))}
+    there = sorted(versions.glob(f"[!.]*/{SITE}/{FROZEN}/*")) if versions else []
+    earlier = {path.name: path for path in there if path.is_dir() and path.name != edition.version}
+    lists = [json.loads(path.read_text(encoding="utf-8")) for path in there if path.name == LIST]
     kept = sorted(earlier, reverse=True)[: FROZEN_KEPT - 1]
     for name in kept:
         shutil.copytree(earlier[name], frozen / name, copy_function=_link)
-    names = sorted({edition.version, *earlier, *listed}, reverse=True)
-    (frozen / "versions.json").write_text(json.dumps(names), encoding="utf-8")
+    names = sorted({edition.version, *earlier}.union(*lists), reverse=True)
+    (frozen / LIST).write_text(json.dumps(names), encoding="utf-8")
     given = {"address": f"{FROZEN}/index.html", "root": "../", "title": "Versions", "alone": False}
     page = templates(edition=edition, links={}).get_template("versions.html")
     text = page.render(given | {"names": names, "kept": {edition.version, *kept}})

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.test_site import DRAWN
+
 AXE_CORE = os.environ.get("AXE_CORE")
 pytestmark = pytest.mark.skipif(AXE_CORE is None, reason="axe-core is fetched by make test-accessibility")
 
@@ -13,6 +15,8 @@ PAGES = (
     "figures/index.html",
     "figures/countries-over-time.html",
     "figures/flows.html",
+    "figures/map.html",
+    "figures/leading-countries.html",
     "countries/index.html",
     "countries/cn.html",
     "compare/index.html",
@@ -28,6 +32,8 @@ PAGES = (
 def test_axe_finds_no_violation_with_tables_closed_and_open(browser, sample, address, scheme):
     page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
     page.goto((sample[0] / "published" / "current" / "site" / address).resolve().as_uri())
+    if address != "../report.html":
+        page.wait_for_function(DRAWN)
     page.evaluate(Path(AXE_CORE).read_text())
     for _ in ("closed", "open"):
         found = page.evaluate("axe.run()")["violations"]

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -13,10 +14,14 @@ from tests.report.test_site import Page
 
 DESKTOP, TELEPHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 REPORT = "../report.html"
+DRAWN = """
+() => [...document.querySelectorAll('.chart')].every(chart => !chart.clientWidth || chart.querySelector('.vega-embed'))
+"""
 PAGES = (
     REPORT,
     "index.html",
     "figures/flows.html",
+    "figures/map.html",
     "figures/countries-over-time.html",
     "countries/cn.html",
     "compare/countries-cn-us.html",
@@ -87,6 +92,8 @@ def opened(browser, site):
         within = ("data:", (root / address).resolve().as_uri() if address == REPORT else root.as_uri())
         page.on("request", lambda request: request.url.startswith(within) or requests.append(request.url))
         page.goto((root / address).resolve().as_uri())
+        if address != REPORT and more.get("java_script_enabled", True):
+            page.wait_for_function(DRAWN)
         return page
 
     yield open_page
@@ -110,7 +117,7 @@ def test_nothing_overlaps_is_cut_or_wider_than_the_page_and_text_stands_out(open
 
 def test_the_first_screen_of_a_telephone_has_finding_change_and_the_top_of_the_chart(opened, site):
     page = opened("index.html")
-    for part in ("h1", ".changes", ".front .chart.on-narrow"):
+    for part in ("h1", ".changes", ".front .chart"):
         box = page.locator(part).first.bounding_box()
         assert box["y"] < TELEPHONE["height"] - 60, part
     shares = f"from '{site.parent}/parquet/headline_country/*.parquet' where country = 'CN'"
@@ -119,12 +126,13 @@ def test_the_first_screen_of_a_telephone_has_finding_change_and_the_top_of_the_c
     assert page.locator("h1").inner_text().startswith(finding)
 
 
-def test_pointing_at_a_line_says_its_value(opened):
+def test_pointing_at_a_line_says_its_value_and_a_switch_shows_the_other_attribution(opened):
     page = opened("figures/leading-countries.html", DESKTOP)
-    mark = page.locator(".on-wide [data-said^='China, 2025-08']")
-    box = mark.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.locator(".said")).to_have_text(re.compile(r"^China, 2025-08: \d+\.\d%"))
+    page.locator(".view0 .mark-symbol path").last.hover(force=True)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text(re.compile(r"value:\s*\d+\.\d%"))
+    page.get_by_role("radio", name="By origin").click()
+    expect(page.locator(".view1 .vega-embed")).to_be_visible()
+    expect(page.locator(".view0")).to_be_hidden()
 
 
 def test_a_switch_is_turned_by_mouse_and_by_keyboard(opened):
@@ -166,6 +174,26 @@ def test_paper_shows_every_view_and_every_table(opened):
     for table in page.locator("table").all():
         expect(table).to_be_visible()
     expect(page.locator(".switch").first).to_be_hidden()
+
+
+def test_members_are_chosen_by_keyboard_and_each_is_a_line(opened):
+    page = opened("figures/leading-countries.html", {"width": 1440, "height": 900})
+    view = page.locator(".view0")
+    lines = view.locator(".mark-line path")
+    expect(lines).to_have_count(4)
+    fifth = view.get_by_role("checkbox").nth(4)
+    fifth.focus()
+    page.keyboard.press("Space")
+    expect(lines).to_have_count(5)
+    expect(view.locator("svg")).to_contain_text(fifth.get_attribute("value"))
+
+
+def test_a_chart_is_downloaded_as_a_picture_from_every_kind_of_page(opened, site):
+    assert (site / "figures" / "map.png").read_bytes().startswith(b"\x89PNG")
+    page = opened("countries/cn.html")
+    with page.expect_download() as downloaded:
+        page.get_by_role("button", name="PNG").first.click()
+    assert Path(downloaded.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
 def test_two_periods_that_are_chosen_stand_alone_in_the_table(opened):

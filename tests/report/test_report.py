@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 from types import ModuleType
 
 import altair as alt
+import pycountry
 import pytest
 
 from pipeline.definitions import CATALOGUE
-from pipeline.report.charts import png, specification, svg
+from pipeline.report.charts import picture, png, specification, svg, world
 from pipeline.report.figures import COUNTS_REPOSITORIES, folded
 from pipeline.report.site import write_pages
 from pipeline.schema.catalogue import catalogue_of
@@ -32,7 +33,7 @@ HOSTILE = (
 )
 TERMS = ("Period", "Population", "Attribution", "Denominator", "Coverage", "Basis", "Incidents", "Source")
 FIGURES = tuple(figure.key for figure in CATALOGUE.figures)
-OF_COUNTRIES = ("countries", "countries-over-time", "leading-countries")
+OF_COUNTRIES = ("countries", "map", "countries-over-time", "leading-countries")
 
 
 def published(*, is_synthetic):
@@ -164,7 +165,7 @@ def test_a_figure_says_what_it_is_of_and_has_chart_table_and_mark(report, key):
     assert section.count('<th scope="row"') > 0
     if key != "months":
         assert section.count(f">{LABEL}</text>") == views
-        assert section.count('role="img" aria-label="') == section.count("<svg") == views
+        assert section.count('role="img" aria-label="') == section.count('class="chart"') == views
 
 
 @pytest.mark.parametrize("figure", CATALOGUE.figures, ids=lambda figure: figure.key)
@@ -176,7 +177,8 @@ def test_a_figure_of_repositories_states_no_counter_and_one_of_downloads_does(re
     assert ("<dt>Quality</dt>" in section) != is_of_repositories
 
 
-def test_every_figure_is_there_in_order_and_named_in_the_contents(report):
+def test_the_report_begins_as_the_front_page_does_and_has_every_figure_in_order(report):
+    assert "Of all downloads of new models in" in report[0].partition("<section")[0]
     assert tuple(sections(report[0])) == FIGURES
     assert re.findall(r'<li><a href="#([^"]+)"', report[0]) == list(FIGURES)
 
@@ -247,17 +249,40 @@ CHARTS = {
     "grid": (Chart("grid", "name", "value", group="group", title="down and across"), points(month=MONTHS[0])),
     "stack": (Chart("stack", "name", "value"), points(group="")),
     "lines in one panel": (Chart("together", "name", "value", marks_crossing=True), points(group="")),
+    "lines to choose from": (Chart("together", "name", "value", chosen=2), points(group="")),
+    "map": (Chart("map", "name", "value", high="high", group="group"), points(group="CN", month=MONTHS[0])),
 }
 
 
 @pytest.mark.parametrize(("chart", "rows"), CHARTS.values(), ids=CHARTS)
 def test_a_chart_is_valid_vega_lite_and_its_drawing_holds_no_markup_of_names(chart, rows):
-    if chart.kind != "together":
-        alt.Chart.from_dict(specification(chart, rows, "currentColor") | {"background": "white"}, validate=True)
-    drawn = Elements(svg(chart, rows))
+    drawn_as = specification(chart, rows, LABEL)
+    alt.Chart.from_dict(drawn_as | {"background": "white"}, validate=True)
+    drawing = svg(drawn_as)
+    drawn = Elements(drawing)
+    assert LABEL in "".join(drawn.texts)
     assert {tag for tag, _ in drawn.elements} <= {"svg", "g", "path", "rect", "text", "line", "circle", "defs", "style"}
     assert not [name for _, attributes in drawn.elements for name in attributes if name.startswith("on")]
-    assert png(chart, rows, LABEL, HOSTILE[0]).startswith(b"\x89PNG")
+    assert png(picture(drawing, HOSTILE[0])).startswith(b"\x89PNG")
+
+
+def test_labels_at_the_ends_of_lines_stand_apart_and_in_the_order_of_their_values():
+    rows = [
+        {"name": name, "month": MONTHS[1], "value": value} for name, value in zip("abc", (0.2, 0.2, 0.19), strict=True)
+    ]
+    points = specification(Chart("together", "name", "value"), rows)["datasets"]["points"]
+    heights = {point["name"]: point["height"] for point in points}
+    assert heights["c"] == 0.19
+    assert heights["a"] - heights["c"] > 0.017
+    assert heights["b"] - heights["a"] > 0.017
+
+
+def test_the_map_knows_every_country_that_it_draws_by_its_code():
+    known = {country.numeric for country in pycountry.countries}
+    outlines = [country.get("id") for country in world()["objects"]["countries"]["geometries"]]
+    assert len(outlines) > 170
+    assert set(outlines) - known == {None}, "parts of the world whose standing is disputed have no code"
+    assert {"156", "840", "348", "688", "104"} <= set(outlines)
 
 
 def test_rows_that_a_chart_shows_as_one_are_added_up_and_what_could_be_theirs_is_added_once():
@@ -300,10 +325,10 @@ def test_what_others_wrote_stays_text_in_pages_and_in_markdown(text):
 def test_the_main_figures_are_handed_out_as_small_pictures(report):
     pictures = report[1]
     assert list(pictures) == [figure.key for figure in CATALOGUE.figures if figure.is_pictured]
-    for picture in pictures.values():
-        assert picture.image.startswith(b"\x89PNG")
-        assert len(picture.image) < 150_000
-        words, _, itself = picture.as_markdown().partition("](")
+    for one in pictures.values():
+        assert one.image.startswith(b"\x89PNG")
+        assert len(one.image) < 300_000
+        words, _, itself = one.as_markdown().partition("](")
         assert "\\(synthetic\\)" in words
         assert not re.search(r"(?<!\\)[\[\]]", words.removeprefix("!["))
         picture_alone, _, statement = itself.partition("\n\n")

@@ -21,7 +21,7 @@ from pipeline.errors import CensusError
 from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.serve import listening
-from pipeline.report.site import file_name, write_pages
+from pipeline.report.site import Edition, file_name, freeze, write_pages
 from pipeline.synthetic import LABEL
 from pipeline.text import plain
 from tests.report.scenario import Month, publication, write
@@ -174,7 +174,7 @@ def test_every_page_says_that_it_is_synthetic_and_how_to_cite_it(site):
 def test_what_is_measured_is_nowhere_called_synthetic(tmp_path):
     root = built(tmp_path / "published", published(is_synthetic=False))
     for path in pages_of(root):
-        without_sql = re.sub(r"<pre>.*?</pre>", "", path.read_text(), flags=re.DOTALL)
+        without_sql = re.sub(r"<(pre|script).*?</\1>", "", path.read_text(), flags=re.DOTALL)
         assert "synthetic" not in without_sql.lower(), path
 
 
@@ -235,7 +235,7 @@ def test_hostile_names_are_text_in_pages_and_in_the_names_of_files(hostile):
         for tag, found in Page(path).elements:
             assert tag not in {"img", "iframe", "object", "b"}, path
             assert not [name for name in found if name.startswith("on")], (path, found)
-            assert tag != "script" or found.get("src", "").endswith("site.js")
+            assert tag != "script" or found.get("type") == "application/json" or found["src"].endswith("site.js")
     shown = unescape((hostile / "figures" / "built-on.html").read_text())
     for name in HOSTILE:
         assert plain(name) in shown
@@ -251,8 +251,8 @@ def test_names_of_files_differ_where_names_do_and_are_safe_on_every_file_system(
 
 
 def test_a_version_stays_at_its_own_address_when_another_is_published(site, tmp_path):
-    [version] = [path.name for path in (site / "v").iterdir()]
-    frozen = {path.relative_to(site): path.read_bytes() for path in (site / "v").rglob("*") if path.is_file()}
+    [version] = [path.name for path in (site / "v").glob("*/")]
+    frozen = {path.relative_to(site): path.read_bytes() for path in (site / "v").glob("*/**/*") if path.is_file()}
     assert {path.relative_to(f"v/{version}") for path in frozen} == {
         path.relative_to(site) for path in site.rglob("*") if path.is_file() and "v" not in path.relative_to(site).parts
     } - {Path("current.js")}
@@ -263,12 +263,28 @@ def test_a_version_stays_at_its_own_address_when_another_is_published(site, tmp_
         warehouse.sql("update _census set version = 'later'")
     write_pages(folder, CATALOGUE, site.parent.parent)
     later = folder / "site"
-    assert {path.name for path in (later / "v").iterdir()} == {version, "later"}
+    assert {path.name for path in (later / "v").glob("*/")} == {version, "later"}
+    assert set(re.findall(r'<a href="(\w+)/index.html">', (later / "v" / "index.html").read_text())) == {
+        version,
+        "later",
+    }
     for path, content in frozen.items():
         assert (later / path).read_bytes() == content
     assert json.loads((later / "current.js").read_text().partition("= ")[2].strip(";\n")) == "later"
     assert not (later / "months" / "2025-08.html").exists()
     assert (later / "v" / version / "months" / "2025-08.html").exists()
+
+
+def test_of_many_versions_the_newest_stay_and_the_list_names_them_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.report.site.FROZEN_KEPT", 2)
+    for version in ("1", "2", "3", "4"):
+        folder = tmp_path / version
+        (folder / "site").mkdir(parents=True)
+        (folder / "site" / "index.html").write_text(version)
+        freeze(folder / "site", Edition(version, "2025-09-01 00:00 UTC", "1", [date(2025, 8, 1)], ""), tmp_path)
+    assert {path.name for path in (folder / "site" / "v").glob("*/")} == {"3", "4"}
+    listed = (folder / "site" / "v" / "index.html").read_text()
+    assert [name for name in "1234" if f"{name}, whose pages are not kept any more" in listed] == ["1", "2"]
 
 
 def test_what_changed_adds_up_to_the_difference_of_two_months(site):
@@ -300,7 +316,7 @@ def test_one_figure_is_printed_as_text_json_csv_or_picture(run, site):
     assert run("figure", "countries", "--png").stdout_bytes.startswith(b"\x89PNG")
     unknown = run("figure", "contries")
     assert isinstance(unknown.exception, CensusError)
-    assert "countries, leading-countries" in str(unknown.exception)
+    assert "countries, map, leading-countries" in str(unknown.exception)
 
 
 def test_the_pages_are_found_and_served_on_loopback_alone(run, site):

@@ -105,7 +105,11 @@
     view.querySelector(".values").before(two);
   }
 
-  if (location.pathname.includes(`/v/${version}/`)) load(`${root}../../current.js`, () => {
+  // A page and its frozen copy are the same file: only a script knows which of the two it is.
+  const isFrozen = location.pathname.includes(`/v/${version}/`), versions = document.querySelector(".versions");
+  versions.href = `${root}${isFrozen ? ".." : "v"}/index.html`;
+  versions.hidden = false;
+  if (isFrozen) load(`${root}../../current.js`, () => {
     const newer = document.querySelector(".newer");
     newer.hidden = window.censusCurrent === version;
     newer.querySelector("a").href = `${root}../../index.html`;
