@@ -188,7 +188,7 @@ def world() -> dict[str, Any]:
 
 def runtime() -> str:
     """What pages draw with: Vega, Vega-Lite and vega-embed in one script, and the outlines of countries."""
-    return f"{vl_convert.javascript_bundle(None)}\nwindow.censusWorld = {json.dumps(world(), separators=(',', ':'))};\n"
+    return f"{vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;')}\nwindow.censusWorld = {json.dumps(world(), separators=(',', ':'))};\n"
 
 
 @lru_cache(maxsize=512)
