@@ -188,7 +188,9 @@ def world() -> dict[str, Any]:
 
 def runtime() -> str:
     """What pages draw with: Vega, Vega-Lite and vega-embed in one script, and the outlines of countries."""
-    return f"{vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;')}\nwindow.censusWorld = {json.dumps(world(), separators=(',', ':'))};\n"
+    drawing = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    outlines = json.dumps(world(), separators=(",", ":"))
+    return f"{drawing}\nwindow.censusWorld = {outlines};\n"
 
 
 @lru_cache(maxsize=512)
