@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -47,26 +46,31 @@ class AccountDirectory:
         """
         left = self.request_budget if budget is None else budget
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        answers: list[tuple[str, str, date]] = []
         with FileLock(f"{self.file}.lock"):
             known = set(self.known()["namespace"])
-            waiting = iter([namespace for namespace in dict.fromkeys(namespaces) if namespace not in known])
-            while left > 0:
-                answers: list[tuple[str, str, date]] = []
-                try:
-                    for namespace in islice(waiting, ASKED_BETWEEN_SAVES):
-                        found = account_type(namespace)
-                        answers.append((namespace, found, datetime.now(UTC).date()))
-                        left -= 1 if found == "organization" else 2
-                        if left <= 0:
-                            break
-                finally:
-                    if answers:
-                        added = pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")
-                        with replacing(self.file) as unfinished:
-                            pl.concat([self.known(), added]).write_parquet(unfinished)
-                if not answers:
-                    break
+            try:
+                for namespace in dict.fromkeys(namespaces):
+                    if left <= 0:
+                        break
+                    if namespace in known:
+                        continue
+                    found = account_type(namespace)
+                    answers.append((namespace, found, datetime.now(UTC).date()))
+                    left -= 1 if found == "organization" else 2
+                    if len(answers) == ASKED_BETWEEN_SAVES:
+                        self._keep(answers)
+            finally:
+                self._keep(answers)
         return self.remembered(namespaces)
+
+    def _keep(self, answers: list[tuple[str, str, date]]) -> None:
+        """Keeps the answers, which are then no longer waiting."""
+        if answers:
+            added = pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")
+            with replacing(self.file) as unfinished:
+                pl.concat([self.known(), added]).write_parquet(unfinished)
+            answers.clear()
 
     def remembered(self, namespaces: Sequence[str]) -> pl.DataFrame:
         """The answers for `namespaces` that are known already."""

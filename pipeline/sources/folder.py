@@ -115,34 +115,34 @@ class FolderSource(SnapshotSource):
 
     def closing_snapshot(self, month: date) -> Snapshot:
         """The dump nearest to the month's close that is no copy of the one before it; see `SnapshotSource`."""
-        dumps = self._dumps
-        nearest = sorted(dumps, key=lambda dump: (distance_from_closing(month, dump.observed_at), dump.observed_at))
         refused: list[str] = []
-        for dump in nearest:
-            if month not in self._closed_by(dump):
-                break
-            original = next((earlier for earlier in dumps[: dumps.index(dump)] if dump.is_copy_of(earlier)), None)
+        for dump, original in self._near(month):
             if original is None:
                 return self._snapshot(dump, refused)
             refused.append(f"{dump.name} is byte for byte a copy of {original.name}")
-        why = "; ".join(refused) or f"of the dumps in {self.folder}, {self._too_far(month, nearest[0])}"
+        nearest = min(self._dumps, key=lambda dump: distance_from_closing(month, dump.observed_at))
+        why = "; ".join(refused) or f"of the dumps in {self.folder}, {self._too_far(month, nearest)}"
         raise MonthNotServedError(
             f"source {self.name} cannot close {month:%Y-%m}: {why}; add a dump, or choose other months"
         )
 
     def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
         """See `SnapshotSource`; of each dump only the columns are read that it takes."""
-        dumps = self._dumps
-        for place, dump in enumerate(dumps):
-            if month not in self._closed_by(dump) or dump.revision == snapshot_revision:
-                continue
-            if not any(dump.is_copy_of(earlier) for earlier in dumps[:place]):
+        for dump, original in self._near(month):
+            if original is None and dump.revision != snapshot_revision:
                 with suppress(UnusableSnapshotError):
                     yield CounterObservation(self._read(dump).rows.select(COUNTER_COLUMNS), dump.observed_at)
 
+    def _near(self, month: date) -> Iterator[tuple[Dump, Dump | None]]:
+        """The dumps that can close the month, nearest first, each with an older one of which it is a copy."""
+        dumps = self._dumps
+        for dump in sorted(dumps, key=lambda dump: (distance_from_closing(month, dump.observed_at), dump.observed_at)):
+            if month in self._closed_by(dump):
+                earlier = dumps[: dumps.index(dump)]
+                yield dump, next((original for original in earlier if dump.is_copy_of(original)), None)
+
     def _read(self, dump: Dump) -> Observed:
-        read = next(read for ending, read in self.readers.items() if re.search(f"{ending}$", dump.files[0].name))
-        observed = read(dump.files)
+        observed = self.readers[str(self._format_of(dump.files[0]))](dump.files)
         if observed.rows.select("model_id").head(1).collect().is_empty():
             raise UnusableSnapshotError(f"{dump.name} holds no repositories: fetch it again or remove it")
         return observed
@@ -156,6 +156,9 @@ class FolderSource(SnapshotSource):
         }
         notes = observed.notes(dump.name) | {note: said for note, said in more.items() if said}
         return Snapshot(observed.rows, dump.observed_at, self.name, dump.revision, notes)
+
+    def _format_of(self, path: Path) -> str | None:
+        return next((ending for ending in self.readers if re.search(f"{ending}$", path.name)), None)
 
     def _closed_by(self, dump: Dump) -> list[date]:
         return [month for month in _around(dump) if distance_from_closing(month, dump.observed_at) <= self.tolerance]
@@ -224,7 +227,7 @@ class FolderSource(SnapshotSource):
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not any(name.startswith((".", "_")) for name in path.relative_to(folder).parts)
         )
-        formats = {next((end for end in self.readers if re.search(f"{end}$", path.name)), None) for path in parts}
+        formats = {self._format_of(path) for path in parts}
         if len(formats) != 1 or None in formats:
             raise CensusError(f"the folder {folder.name} holds other files beside the parts of one dump: remove them")
         return parts

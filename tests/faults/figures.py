@@ -46,6 +46,12 @@ class Outcomes:
         counted["unclear"] += sum(not is_clear(sentence) for sentence in said)
         return counted
 
+    def unharmed(self, kind, said=(), **harm):
+        """One more fault of this kind, which may have harmed nothing, and be refused in clear words only."""
+        self.add(kind, said, **harm)
+        assert not any(harm.values()), (kind, harm, said)
+        assert all(is_clear(sentence) for sentence in said), said
+
 
 def keep(part, counted):
     """Puts what was counted in the place of what was known of the same things, in the file and on the page."""

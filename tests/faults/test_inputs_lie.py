@@ -140,9 +140,7 @@ def test_each_lie_is_harmless_or_refused_in_words_and_takes_less_than_two_gigaby
     lake = Lake(str(worker.home / "lake"))
     made = [table for table in CATALOGUE.monthly if lake.holds(table, MONTH)]
     wrong = refused_by is PASSES and not honest_makers_keep_their_downloads(lake)
-    counted = outcomes.add(f"lie: {lie}", ended["failures"], wrong=wrong)
-    assert not counted["wrong"]
-    assert not counted["unclear"], ended["failures"]
+    outcomes.unharmed(f"lie: {lie}", ended["failures"], wrong=wrong)
     assert ended["megabytes"] < PEAK_MEGABYTES, "peak memory of the month's process"
     if refused_by is PASSES:
         assert ended["failures"] == []

@@ -48,13 +48,12 @@ def test_a_publication_killed_before_any_of_its_changes_leaves_whole_versions_al
         killed = killed_before(step, lambda: publish(folder, "new", NEW_NAMES))
         kept = {version: files_of(versions / version) for version in folder.versions()}
         current = kept[folder.current()]
-        counted = outcomes.add(
+        outcomes.unharmed(
             "process: killed before each change of a publication",
             lost=len(set(before) - set(kept)) > 1,
             torn=sum(not is_whole(files) for files in kept.values()),
             wrong={name: (folder.path / name).read_text() for name in current} != current,
         )
-        assert (counted["lost"], counted["torn"], counted["wrong"]) == (0, 0, 0), f"before change {step}"
         latest = publish(folder, "next")
         assert folder.current() == latest
         assert len(folder.versions()) == VERSIONS_KEPT + 1
@@ -75,13 +74,12 @@ def test_a_copy_killed_before_any_of_its_changes_leaves_whole_versions_alone(fol
         publish(folder, f"new {step}")
         killed = killed_before(step, lambda: copy.take(folder.path))
         kept = {version: files_of(tmp_path / "copy" / "versions" / version) for version in copy.versions()}
-        counted = outcomes.add(
+        outcomes.unharmed(
             "process: killed before each change of a copy",
             lost=len(set(before) - set(kept)) > 1 or copy.current() not in kept,
             torn=sum(not is_whole(files) for files in kept.values()),
             wrong=any(kept[version] != files_of(made / version) for version in set(kept) & set(folder.versions())),
         )
-        assert (counted["lost"], counted["torn"], counted["wrong"]) == (0, 0, 0), f"before change {step}"
         latest = publish(folder, f"next {step}")
         assert copy.take(folder.path) == latest == copy.current()
         assert len(copy.versions()) == VERSIONS_KEPT + 1
@@ -100,8 +98,7 @@ def test_a_home_whose_making_was_killed_before_any_change_is_made_whole_by_the_n
         killed = killed_before(step, prepare_home)
         prepare_home()
         said = (home / "dagster" / "dagster.yaml").read_text()
-        outcomes.add("process: killed before each change of a home that is made", torn=said != INSTANCE)
-        assert said == INSTANCE
+        outcomes.unharmed("process: killed before each change of a home that is made", torn=said != INSTANCE)
         if not killed:
             break
     assert step > 3

@@ -68,7 +68,7 @@ def nothing_harmed(outcomes, undisturbed):
     def held(kind, home, said, *, lost=0):
         folder = home / "published"
         published = folder.exists() and PublishedFolder(folder).current() is not None
-        counted = outcomes.add(
+        outcomes.unharmed(
             kind,
             said,
             lost=lost,
@@ -77,7 +77,6 @@ def nothing_harmed(outcomes, undisturbed):
             wrong=differing(digests_of(home), digests_of(undisturbed))
             or (published and published_content(home) != published_content(undisturbed)),
         )
-        assert counted["lost"] == counted["torn"] == counted["wrong"] == counted["unclear"] == 0, said
 
     return held
 

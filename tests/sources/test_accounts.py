@@ -55,34 +55,26 @@ def test_what_is_known_is_not_asked_again_and_keeps_its_date(directory):
     assert answers.filter(pl.col("namespace") == "jane")["checked_on"].to_list() == [date(2025, 1, 1)]
 
 
-def test_the_budget_counts_requests_and_is_spent_on_the_most_downloaded(directory):
+def test_the_budget_counts_requests_and_the_next_call_goes_on_where_it_ended(directory):
     hub = Hub(jane="person")
-    answers = directory.ask(["jane", "a", "b", "c"], hub.account_type, budget=3)
-    assert hub.asked == ["jane", "a"]
-    assert types_in(answers) == {"jane": "person", "a": "organization"}
+    assert types_in(directory.ask(["jane", "a", "b"], hub.account_type, budget=3)) == {
+        "jane": "person",
+        "a": "organization",
+    }
+    directory.ask(["jane", "a", "b"], hub.account_type, budget=2)
+    assert hub.asked == ["jane", "a", "b"]
 
 
-def test_the_budget_is_the_environments_unless_the_call_names_one(tmp_path, monkeypatch):
-    monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", "1")
-    source = open_source(SourceChoice("folder", tmp_path), tmp_path)
+@pytest.mark.parametrize(("budget", "asked"), [("1", ["a"]), ("many", None)])
+def test_the_budget_is_the_environments_unless_the_call_names_one(tmp_path, monkeypatch, budget, asked):
+    monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", budget)
+    if asked is None:
+        with pytest.raises(CensusError, match="is 'many', not a number of requests: write 0 or more"):
+            open_source(SourceChoice("folder", tmp_path), tmp_path)
+        return
     hub = Hub()
-    source.directory.ask(["a", "b"], hub.account_type)
-    assert hub.asked == ["a"]
-
-
-def test_a_budget_that_is_no_number_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", "many")
-    with pytest.raises(
-        CensusError, match="CENSUS_ACCOUNT_REQUESTS is 'many', not a number of requests: write 0 or more"
-    ):
-        open_source(SourceChoice("folder", tmp_path), tmp_path)
-
-
-def test_the_next_call_goes_on_where_the_budget_ended(directory):
-    hub = Hub()
-    directory.ask(["a", "b", "c"], hub.account_type, budget=2)
-    directory.ask(["a", "b", "c"], hub.account_type, budget=2)
-    assert hub.asked == ["a", "b", "c"]
+    open_source(SourceChoice("folder", tmp_path), tmp_path).directory.ask(["a", "b"], hub.account_type)
+    assert hub.asked == asked
 
 
 def test_a_refusal_loses_no_answer_that_came_before(directory):

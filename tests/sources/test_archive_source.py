@@ -59,58 +59,45 @@ def source_over(client, tmp_path, **more):
     return HubStatsSource(client, tmp_path, AccountDirectory(tmp_path / "accounts"), **more)
 
 
-def test_the_nearest_revision_is_taken_and_pinned(tmp_path):
-    snapshot = archive(tmp_path, before_20=(100, "a"), after_3=(100, "b")).closing_snapshot(AUGUST)
-    assert snapshot.observed_at == CLOSE + timedelta(hours=3)
-    assert snapshot.source_revision == "090103"
-    assert snapshot.rows.collect()["model_id"].to_list() == ["from/090103"]
+CHOICES = {
+    "the nearest": ({"before_20": (100, "a"), "after_3": (100, "b")}, 3),
+    "the next nearest to a partial one": (
+        {"before_40": (100, "a"), "before_20": (101, "b"), "after_3": (26, "c"), "after_30": (102, "d")},
+        -20,
+    ),
+    "the second of all, where it has many more": ({"after_3": (26, "c"), "after_30": (102, "d")}, 30),
+    "the first, where only a month later there are more": ({"after_3": (90, "c"), "after_700": (102, "d")}, 3),
+    "the original of a stale copy": ({"before_40": (100, "a"), "after_3": (100, "a")}, -40),
+}
 
 
-def test_a_partial_file_is_passed_over_for_the_next_nearest(tmp_path):
-    source = archive(tmp_path, before_40=(100, "a"), before_20=(101, "b"), after_3=(26, "c"), after_30=(102, "d"))
-    assert source.closing_snapshot(AUGUST).observed_at == CLOSE - timedelta(hours=20)
+@pytest.mark.parametrize("which", CHOICES)
+def test_the_nearest_revision_that_is_neither_partial_nor_a_copy_is_taken_and_pinned(tmp_path, which):
+    revisions, hours = CHOICES[which]
+    snapshot = archive(tmp_path, **revisions).closing_snapshot(AUGUST)
+    assert snapshot.observed_at == CLOSE + timedelta(hours=hours)
+    assert snapshot.source_revision == f"{snapshot.observed_at:%m%d%H}"
+    assert snapshot.rows.collect()["model_id"].to_list() == [f"from/{snapshot.source_revision}"]
 
 
-def test_the_first_file_of_all_is_partial_if_the_next_has_many_more(tmp_path):
-    source = archive(tmp_path, after_3=(26, "c"), after_30=(102, "d"))
-    assert source.closing_snapshot(AUGUST).observed_at == CLOSE + timedelta(hours=30)
+@pytest.mark.parametrize(
+    ("revisions", "month", "said"),
+    [
+        ({"before_200": (100, "a"), "after_3": (26, "c")}, AUGUST, r"2025-08: .* is partial \(26 of about 100 rows\)"),
+        ({"before_2": (100, "a")}, date(2024, 1, 1), "it reaches from 2025-08-31 to 2025-08-31"),
+        ({}, AUGUST, "it has no revisions at all"),
+    ],
+)
+def test_a_month_without_a_usable_revision_is_refused_with_the_reasons(tmp_path, revisions, month, said):
+    with pytest.raises(MonthNotServedError, match=said):
+        archive(tmp_path, **revisions).closing_snapshot(month)
 
 
-def test_growth_over_a_month_is_not_taken_for_a_partial_file(tmp_path):
-    source = archive(tmp_path, after_3=(90, "c"), after_700=(102, "d"))
-    assert source.closing_snapshot(AUGUST).observed_at == CLOSE + timedelta(hours=3)
-
-
-def test_a_stale_copy_is_passed_over(tmp_path):
-    source = archive(tmp_path, before_40=(100, "a"), after_3=(100, "a"))
-    assert source.closing_snapshot(AUGUST).observed_at == CLOSE - timedelta(hours=40)
-
-
-def test_a_month_without_a_usable_revision_is_refused_with_the_reasons(tmp_path):
-    source = archive(tmp_path, before_200=(100, "a"), after_3=(26, "c"))
-    with pytest.raises(MonthNotServedError, match=r"cannot close 2025-08: .* is partial \(26 of about 100 rows\)"):
-        source.closing_snapshot(AUGUST)
-
-
-def test_a_month_out_of_reach_is_refused_with_the_reach(tmp_path):
-    source = archive(tmp_path, before_2=(100, "a"))
-    with pytest.raises(MonthNotServedError, match=r"it reaches from 2025-08-31 to 2025-08-31"):
-        source.closing_snapshot(date(2024, 1, 1))
-
-
-def test_the_months_served_are_those_with_a_revision_near_their_close(tmp_path):
-    assert archive(tmp_path, before_2=(100, "a"), after_400=(100, "b")).months() == [AUGUST]
-
-
-def test_the_revisions_are_listed_once(tmp_path):
-    source = archive(tmp_path, before_2=(100, "a"))
-    source.months()
-    source.closing_snapshot(AUGUST)
+def test_the_months_served_are_those_with_a_revision_near_their_close_which_are_listed_once(tmp_path):
+    source = archive(tmp_path, before_2=(100, "a"), after_400=(100, "b"))
+    assert source.months() == [AUGUST]
+    assert source.closing_snapshot(AUGUST).observed_at.tzinfo == UTC
     assert source.client.listed == 1
-
-
-def test_times_are_utc(tmp_path):
-    assert archive(tmp_path, before_2=(100, "a")).closing_snapshot(AUGUST).observed_at.tzinfo == UTC
 
 
 def test_what_was_refused_and_what_is_absent_is_noted_with_the_month(tmp_path):

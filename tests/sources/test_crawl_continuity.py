@@ -144,8 +144,7 @@ def test_a_crawl_killed_before_any_of_its_changes_goes_on_or_begins_anew_with_th
             crawl = ListingCrawl(HubClient(address), folder, 30)
             crawl.run()
             listed = crawl.observed().rows.collect()["model_id"].to_list()
-            outcomes.add("process: killed before each change of a crawl", wrong=listed != names(MODELS))
-            assert listed == names(MODELS)
+            outcomes.unharmed("process: killed before each change of a crawl", wrong=listed != names(MODELS))
             if not killed:
                 break
     assert step > 4

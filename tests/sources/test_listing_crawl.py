@@ -92,9 +92,7 @@ def test_a_hub_in_trouble_costs_no_row_and_gives_no_duplicate(hub_of, listed, tm
     crawl.run()
     rows = rows_of(crawl)
     lost, twice = len(listed - set(rows["hub_id"])), rows.height - rows["hub_id"].n_unique()
-    outcomes.add(f"Hub: pages of the listing, {trouble}", lost=lost, wrong=twice)
-    assert twice == 0
-    assert set(rows["hub_id"]) == listed
+    outcomes.unharmed(f"Hub: pages of the listing, {trouble}", lost=lost, wrong=twice)
 
 
 @pytest.mark.parametrize(
