@@ -30,13 +30,18 @@ def is_or_is_in(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def test_only_the_composition_root_imports_assets():
-    importers = [
+def importers_of(*packages: str, under: str) -> set[str]:
+    """The modules that import one of the packages, or something in it."""
+    return {
         str(path.relative_to(ROOT))
-        for path in modules_under("pipeline")
-        if any(is_or_is_in(name, "assets") for name in imported_by(path))
-    ]
-    assert importers == ["pipeline/definitions.py"]
+        for path in modules_under(under)
+        if any(is_or_is_in(name, package) for name in imported_by(path) for package in packages)
+    }
+
+
+def test_only_the_composition_root_imports_assets_and_the_synthetic_hub_nothing_of_the_census():
+    assert importers_of("assets", under="pipeline") == {"pipeline/definitions.py"}
+    assert importers_of("assets", "pipeline", under="synthetic_hub") == set()
 
 
 CHAIN = ("listings", "lineage", "attribution", "models", "shares", "published")
@@ -47,16 +52,6 @@ def test_no_group_of_the_census_knows_one_that_comes_after_it(group):
     after = [f"assets.{later}" for later in CHAIN[CHAIN.index(group) + 1 :]]
     known = {name for path in modules_under(f"assets/{group}") for name in imported_by(path)}
     assert not [name for name in known for package in after if is_or_is_in(name, package)]
-
-
-def test_the_synthetic_hub_imports_nothing_of_the_census():
-    importers = [
-        str(path.relative_to(ROOT))
-        for path in modules_under("synthetic_hub")
-        for name in imported_by(path)
-        if any(is_or_is_in(name, package) for package in ("pipeline", "assets"))
-    ]
-    assert importers == []
 
 
 @pytest.mark.parametrize("path", modules_under(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
@@ -83,22 +78,15 @@ def test_assets_and_transforms_know_of_no_place_and_no_executor(path):
 
 
 def test_the_cluster_is_known_to_its_own_modules_only_and_the_store_to_the_lake():
-    knowing = {
-        str(path.relative_to(ROOT))
-        for path in modules_under("pipeline")
-        for name in imported_by(path)
-        for module in CLUSTER_MODULES
-        if is_or_is_in(name, module)
+    assert importers_of(*CLUSTER_MODULES, under="pipeline") == {
+        "pipeline/orchestration/celery_runs.py",
+        "pipeline/orchestration/celery_worker.py",
     }
-    assert knowing == {"pipeline/orchestration/celery_runs.py", "pipeline/orchestration/celery_worker.py"}
-    opening = {
-        str(path.relative_to(ROOT))
-        for path in modules_under("pipeline")
-        for name in imported_by(path)
-        for module in STORE_MODULES
-        if is_or_is_in(name, module)
+    assert importers_of(*STORE_MODULES, under="pipeline") == {
+        "pipeline/digest.py",
+        "pipeline/lake/object_store.py",
+        "pipeline/lake/store.py",
     }
-    assert opening == {"pipeline/digest.py", "pipeline/lake/object_store.py", "pipeline/lake/store.py"}
 
 
 def test_great_expectations_is_imported_inside_functions_only():

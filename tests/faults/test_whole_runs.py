@@ -123,28 +123,27 @@ def test_a_month_and_a_publication_on_a_disk_that_may_only_be_read_are_refused(u
         nothing_harmed(f"disk: read-only in a run of {job[0]}", worker.home, ended["failures"], lost=lost)
 
 
+A_MONTH, A_PUBLICATION = ("monthly_census", MONTH), ("publish",)
+
+
 @pytest.mark.parametrize("attempt", range(3))
-def test_two_runs_of_one_month_at_once_end_in_the_month(undisturbed, worker, nothing_harmed, attempt):
-    running = [worker.start("monthly_census", MONTH), worker.start("monthly_census", MONTH)]
+@pytest.mark.parametrize(
+    ("kind", "jobs"),
+    [
+        ("two runs of one month", [A_MONTH, A_MONTH]),
+        ("two publications", [A_PUBLICATION, A_PUBLICATION]),
+        ("a publication and a run of its month", [A_PUBLICATION, A_MONTH]),
+    ],
+)
+def test_two_at_once_harm_nothing_and_end_as_undisturbed(undisturbed, worker, nothing_harmed, kind, jobs, attempt):
+    publishes = jobs.count(A_PUBLICATION)
+    if publishes:
+        made_and_published(worker)
+    running = [worker.start(*job) for job in jobs]
     said = [sentence for pid in running for sentence in worker.end(pid)["failures"]]
-    nothing_harmed("at once: two runs of one month", worker.home, said)
-    assert worker.run("monthly_census", MONTH)["failures"] == []
+    assert publishes < 2 or said == []
+    lost = 3 - len(PublishedFolder(worker.home / "published").versions()) if publishes == 2 else 0
+    nothing_harmed(f"at once: {kind}", worker.home, said, lost=lost)
+    for job in jobs:
+        assert worker.run(*job)["failures"] == []
     assert digests_of(worker.home) == digests_of(undisturbed)
-
-
-@pytest.mark.parametrize("attempt", range(3))
-def test_two_publications_at_once_follow_one_another(worker, nothing_harmed, attempt):
-    made_and_published(worker)
-    running = [worker.start("publish"), worker.start("publish")]
-    said = [sentence for pid in running for sentence in worker.end(pid)["failures"]]
-    assert said == []
-    lost = 3 - len(PublishedFolder(worker.home / "published").versions())
-    nothing_harmed("at once: two publications", worker.home, said, lost=lost)
-
-
-def test_a_month_run_while_it_is_published_changes_no_publication(worker, nothing_harmed):
-    made_and_published(worker)
-    running = [worker.start("publish"), worker.start("monthly_census", MONTH)]
-    said = [sentence for pid in running for sentence in worker.end(pid)["failures"]]
-    assert worker.run("publish")["failures"] == []
-    nothing_harmed("at once: a publication and a run of its month", worker.home, said)
