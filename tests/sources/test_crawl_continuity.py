@@ -129,8 +129,8 @@ class OfAHubThatForgot(HubClient):
         return super().page(url)
 
 
-@pytest.mark.parametrize("client", [HubClient, OfAHubThatForgot])
-def test_a_crawl_killed_before_any_of_its_changes_goes_on_or_begins_anew_with_the_same_rows(tmp_path, outcomes, client):
+@pytest.mark.parametrize(("client", "then"), [(HubClient, "goes on"), (OfAHubThatForgot, "begins anew")])
+def test_a_crawl_killed_before_any_of_its_changes_ends_with_the_same_rows(tmp_path, outcomes, client, then):
     def cut_off(state):
         if state.pages == 1:
             raise KeyboardInterrupt
@@ -144,7 +144,8 @@ def test_a_crawl_killed_before_any_of_its_changes_goes_on_or_begins_anew_with_th
             crawl = ListingCrawl(HubClient(address), folder, 30)
             crawl.run()
             listed = crawl.observed().rows.collect()["model_id"].to_list()
-            outcomes.unharmed("process: killed before each change of a crawl", wrong=listed != names(MODELS))
+            kind = f"process: killed before each change of a crawl that {then}"
+            outcomes.unharmed(kind, wrong=listed != names(MODELS))
             if not killed:
                 break
     assert step > 4
