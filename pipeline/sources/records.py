@@ -357,7 +357,7 @@ def _parameters(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         kinds = dict(dtype).get("parameters")
         by_kind = value.struct.field("parameters").struct
         counts = [by_kind.field(kind) for kind, _ in kinds] if isinstance(kinds, pl.Struct) else []
-        by_type = pl.sum_horizontal(counts) if counts else pl.lit(None)
+        by_type = pl.sum_horizontal(counts) if counts else pl.lit(None, pl.Int64)
         total = pl.when(total >= 0).then(total)
     else:
         text = value.cast(pl.String).str

@@ -162,6 +162,7 @@ PARQUET_SHAPES = {
         )
     },
     "parameters as JSON text": {"safetensors": pa.array(['{"total": 5}'])},
+    "parameters in a total alone": {"safetensors": pa.array([{"total": 5}])},
     "counters with a point": {"downloads": pa.array([3.0]), "downloadsAllTime": pa.array([9.0], pa.float32())},
     "counters as decimals": {"downloads": pa.array([Decimal(3)]), "likes": pa.array([1], pa.uint64())},
     "counters as text": {"downloads": pa.array(["3"]), "downloadsAllTime": pa.array(["9"])},
