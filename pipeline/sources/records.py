@@ -50,7 +50,6 @@ NAMES_OF_PARENTS = ("id", "name", "model_id", "modelId", "model", "repo_id", "ba
 """The keys under which an object may name a parent."""
 ODD = "odd "
 """How a column is named that holds a field's text where that is of no shape in which the field is usually written."""
-
 READ = "read "
 """How a column is named that holds what was read, while the fields are still there."""
 
@@ -309,8 +308,9 @@ def _unreadable(schema: pl.Schema) -> pl.Expr:
                 is_odd = is_unread[field] & (is_odd | unread_text.str.json_path_match("$.total").is_not_null())
             unread[field] = pl.when(is_odd & (text != "null")).then(text)
     if "baseModels" in unread:
-        names_none = is_unread["baseModels"] & ~unread["baseModels"].str.contains(r"^\s*[\[{]")
-        unread["baseModels"] = pl.when(names_none).then(unread["baseModels"])
+        text = pl.when(is_unread["baseModels"]).then(unread["baseModels"])
+        names_none = text.str.contains(r"^\s*[\[{]") & text.str.json_path_match("$").is_not_null()
+        unread["baseModels"] = pl.when(~names_none).then(text)
     if not unread:
         return pl.lit(None, pl.List(pl.String))
     entries = [

@@ -314,6 +314,7 @@ UNREADABLE = {
     "a card that is no object": ("cardData", "license: mit"),
     "parameters in words": ("safetensors", "7B"),
     "base models that are a number": ("baseModels", 5),
+    "base models that break off": ("baseModels", '["a/b'),
     "an id of another kind": ("_id", {"$oid": "64b"}),
     "a truth for a name": ("library_name", True),
     "a total in words": ("gguf", {"total": "7B"}),
