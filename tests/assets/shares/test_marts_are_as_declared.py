@@ -54,6 +54,11 @@ def test_a_mart_is_as_declared(table, world):
     assert faults_of(table, MARTS[table](month)) == []
 
 
+@pytest.mark.parametrize("table", MARTS, ids=lambda table: table.name)
+def test_a_mart_is_as_declared_where_nothing_derives_is_released_or_adopted(table):
+    assert faults_of(table, MARTS[table](month_of({"is_release": False}))) == []
+
+
 @settings(max_examples=8)
 @given(WORLDS)
 def test_concentration_is_as_declared(world):
