@@ -62,9 +62,19 @@ def test_a_change_is_the_difference_of_what_stands_behind_both_shares(folder):
     for level, rows in changes(now, before).items():
         assert [(row["now"], row["before"], row["change"]) for row in rows] == [(250, 100, 150)], level
     said = now.since_as_text(before, 5)
-    assert "CN: +150 downloads" in said
-    assert "50.00% of all" in said
-    assert "25.00% of all" in said
+    assert said.startswith("CN: +150 downloads\n  now          CN: 250 downloads, 50.00% of all, 2025-08 (month)\n")
+    assert "  before       CN: 100 downloads, 25.00% of all, 2025-07 (month)\n" in said
+    assert "  population   new: models at most 365 days old at each month's close\n" in said
+    assert "  denominator  500 downloads, nothing left out; before: 400 downloads, nothing left out\n" in said
+    assert f"             +150  {'':32}  1 more" in now.since_as_text(before, 0)
+
+
+def test_an_organisation_is_taken_apart_as_a_country_is(folder):
+    found = explain(folder, Asked("organization", "Makers of CN"))
+    assert (found.downloads, found.denominator) == (350, 900)
+    assert {level: [row["downloads"] for row in rows if row["downloads"]] for level, rows in found.levels.items()} == {
+        level: [350] for level in found.levels
+    }
 
 
 def test_the_largest_changes_come_first_whichever_way_they_go():

@@ -287,12 +287,12 @@ def test_the_map_knows_every_country_that_it_draws_by_its_code():
 
 def test_rows_that_a_chart_shows_as_one_are_added_up_and_what_could_be_theirs_is_added_once():
     rows = [
-        {"name": "others", "value": 0.1, "high": 0.4},
-        {"name": "others", "value": 0.2, "high": 0.5},
-        {"name": "one", "value": 0.3, "high": 0.6},
+        {"name": "others", "value": 0.1, "high": 0.4, "models": 1},
+        {"name": "others", "value": 0.2, "high": 0.5, "models": None},
+        {"name": "one", "value": 0.3, "high": 0.6, "models": None},
     ]
     others, one = folded(rows, Chart("bars", "name", "value", high="high"), "name")
-    assert (others["value"], others["high"]) == (pytest.approx(0.3), pytest.approx(0.6))
+    assert (others["value"], others["high"], others["models"]) == (pytest.approx(0.3), pytest.approx(0.6), 1)
     assert one == rows[2]
 
 

@@ -17,7 +17,7 @@ from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.explain import Asked, explain
 from pipeline.report.figures import COUNTS_REPOSITORIES, FigureReader, headline_definition, open_warehouse
 from pipeline.report.headline import read_headline
-from pipeline.report.statements import BASIS_MEANINGS, NOTHING, read_period
+from pipeline.report.statements import BASIS_MEANINGS, NOTHING, read_period, terms_as_text
 from tests.report.scenario import (
     COUNTRIES,
     PERIODS,
@@ -226,3 +226,8 @@ def test_a_period_over_a_gap_names_what_it_holds_and_what_it_lacks(tmp_path, per
             "missing: 2026-03)",
         }[period]
     )
+
+
+def test_a_term_goes_on_in_the_next_line_after_104_characters():
+    assert terms_as_text({"Source": f"{'a' * 51} {'b' * 52}"}) == [f"  source       {'a' * 51} {'b' * 52}"]
+    assert terms_as_text({"Source": f"{'a' * 51} {'b' * 53}"}) == [f"  source       {'a' * 51}", f"{'':15}{'b' * 53}"]

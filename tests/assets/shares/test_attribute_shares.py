@@ -103,7 +103,7 @@ def sized(downloads, parameters, **more):
 
 
 def test_means_and_medians_weigh_each_model_by_its_downloads():
-    models = month_of(sized(90, 10**9), sized(10, 11 * 10**9, country="US"), sized(100, None)).models
+    models = month_of(sized("0.9", 10**9), sized("0.1", 11 * 10**9, country="US"), sized(1, None)).models
     sizes = sizes_of(models).filter(population="all")
     whole = sizes.row(by_predicate=pl.col("within") == "all", named=True)
     assert (whole["mean_parameters"], whole["median_parameters"]) == (2 * 10**9, 10**9)
