@@ -26,6 +26,7 @@ from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import CodeType, FrameType
@@ -78,25 +79,28 @@ class Mutant:
     source: str
 
 
-def mutants_of(path: Path) -> Iterator[Mutant]:
-    """Every fault of a module, each once, that changes what the module does."""
+def mutants_of(path: Path, chance: random.Random) -> Iterator[Mutant]:
+    """Faults of a module in an order by chance, each once, that change what the module does."""
     source = path.read_text()
     tree, known = syntax.get_ast(source), {None, meaning_of(source)}
-    for name in operator_names():
-        operator_class = get_operator(name)
-        if operator_class.arguments() or SKIPPED.search(name):
+    operators = [(name, get_operator(name)) for name in operator_names() if not SKIPPED.search(name)]
+    places = [
+        (name, operator_class(), occurrence, line)
+        for name, operator_class in operators
+        if not operator_class.arguments()
+        for occurrence, ((line, _), _) in enumerate(
+            place for node in syntax.ast_nodes(tree) for place in operator_class().mutation_positions(node)
+        )
+    ]
+    for name, operator, occurrence, line in chance.sample(places, len(places)):
+        changed = mutate_code(source, operator, occurrence)
+        meaning = meaning_of(changed) if changed else None
+        if changed is None or meaning in known:
             continue
-        operator = operator_class()
-        places = [place for node in syntax.ast_nodes(tree) for place in operator.mutation_positions(node)]
-        for occurrence, ((line, _), _) in enumerate(places):
-            changed = mutate_code(source, operator, occurrence)
-            if changed is None or meaning_of(changed) in known:
-                continue
-            known.add(meaning_of(changed))
-            lines = zip(source.splitlines(), changed.splitlines(), strict=False)
-            before, after = next(((a, b) for a, b in lines if a != b), ("", ""))
-            if before == "if TYPE_CHECKING:":
-                continue
+        known.add(meaning)
+        lines = zip(source.splitlines(), changed.splitlines(), strict=False)
+        before, after = next(((a, b) for a, b in lines if a != b), ("", ""))
+        if before != "if TYPE_CHECKING:":
             yield Mutant(path, name.removeprefix("core/"), line, before.strip(), after.strip(), changed)
 
 
@@ -250,10 +254,11 @@ def main() -> None:
         begun, paths = time.monotonic(), modules_of(places)
         calls = calls_of(paths, tests)
         allowed = TIMES_AS_LONG * (time.monotonic() - begun)
-        drawn = []
-        for path in paths:
-            every = list(mutants_of(path))
-            drawn += random.Random(f"{choice.seed} {path.name}").sample(every, min(choice.each, len(every)))
+        drawn = [
+            mutant
+            for path in paths
+            for mutant in islice(mutants_of(path, random.Random(f"{choice.seed} {path.name}")), choice.each)
+        ]
         caught = 0
         with ThreadPoolExecutor(choice.jobs) as pool:
             judged = pool.map(lambda one: is_caught(one, tests_of(one, calls, tests), allowed), drawn)  # noqa: B023
