@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.attribution.organizations import current_rows
 from assets.columns import COUNTRY, DEVELOPER_KINDS, ORGANIZATION
-from assets.expressions import namespace_of
+from assets.expressions import holds_in_month, namespace_of
 from pipeline.schema.declaration import Column
 
 UNMAPPED = "unmapped"
@@ -56,7 +56,8 @@ def attribute(
         `models` with `organization`, `country`, `kind`, `organization_today`, `country_today`, `method` and
         `registry_row`.
     """
-    in_month = _known(_valid_on(registry, month), canonical_models, accounts)
+    valid = registry.with_columns(pl.lit(month).alias("month")).filter(holds_in_month())
+    in_month = _known(valid, canonical_models, accounts)
     today = _known(current_rows(registry), canonical_models, accounts).select(
         "developer", pl.col("organization", "country").name.suffix("_today")
     )
@@ -94,12 +95,6 @@ def _known(registry: pl.LazyFrame, canonical_models: pl.LazyFrame, accounts: pl.
         "method",
         registry_row(pl.coalesce("namespace", "model_id")),
     ).unique("developer", keep="first", maintain_order=True)
-
-
-def _valid_on(registry: pl.LazyFrame, day: date) -> pl.LazyFrame:
-    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= day)
-    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > day)
-    return registry.filter(begun & not_ended)
 
 
 def first_party(

@@ -3,8 +3,7 @@
 import polars as pl
 
 from assets.attribution.developers import first_party
-from assets.attribution.model_attribution import MODEL_ATTRIBUTION
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
 from assets.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE

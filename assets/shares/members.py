@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.attribution.model_attribution import ROOT_ATTRIBUTION
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.share_table import FLAGS

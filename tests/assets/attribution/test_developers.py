@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.attribution.developers import attribute, first_party
-from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION, all_roots
 from assets.attribution.organizations import ORGANIZATIONS
-from assets.attribution.root_attribution import all_roots
 from pipeline.reference.registry import read_registry
 from tests.assets.lineage.scenarios import lineage_of, snapshot
 from tests.checks.sound import faults_of

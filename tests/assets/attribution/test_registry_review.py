@@ -1,21 +1,30 @@
-"""The registry held against what is downloaded, and against another map."""
+"""The registry held against what is downloaded, and against another map: examples, and months of any models."""
 
 from datetime import date
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assets.attribution import registry_review as review
+from assets.attribution.attribution_coverage import coverage_of, unmapped_namespaces
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline.reference.other_map import CountryMap
 from pipeline.reference.registry import FILES
 
 AUGUST = date(2025, 8, 1)
 
 
+def rows_of(table, rows):
+    """Rows of a table in which everything that is not said is null."""
+    return pl.LazyFrame([dict.fromkeys(table.schema) | row for row in rows], schema=table.schema)
+
+
 def registry(*rows):
-    complete = [dict.fromkeys(ORGANIZATIONS.schema) | row for row in rows]
-    return pl.LazyFrame(complete, schema=ORGANIZATIONS.schema)
+    return rows_of(ORGANIZATIONS, rows)
 
 
 def row(namespace, country, basis="read", **more):
@@ -23,24 +32,7 @@ def row(namespace, country, basis="read", **more):
     return {"namespace": namespace, "organization": namespace, "country": country, "kind": kind, "basis": basis} | more
 
 
-def listing(**downloads):
-    return pl.LazyFrame(
-        {"column": ["june"] * len(downloads), "namespace": list(downloads), "downloads": list(downloads.values())},
-        schema={"column": pl.String, "namespace": pl.String, "downloads": pl.Float64},
-    )
-
-
 REGISTRY = registry(row("a", "FR"), row("b", "US", "well_known"), row("p", None))
-
-
-def test_what_namespaces_rest_on_is_told_the_largest_first_and_which_hold_95_percent():
-    ranked = review.ranked(review.listing_standing(listing(x=5.0, a=60.0, b=30.0, p=5.0, idle=0.0), REGISTRY))
-    assert ranked.select("namespace", "standing", "share", "is_large").rows() == [
-        ("a", "read", 0.6, True),
-        ("b", "well_known", 0.3, True),
-        ("p", "read", 0.05, True),
-        ("x", "not in the registry", 0.05, False),
-    ]
 
 
 def month():
@@ -107,12 +99,8 @@ def person(known):
 )
 def test_two_maps_agree_where_their_countries_do_or_the_group_holds_ours(namespace, theirs, result):
     results = review.compare_maps(REGISTRY, other_map({namespace: theirs}))
-    assert dict(results.select("namespace", "result").iter_rows())[namespace] == result
-
-
-def test_what_the_other_map_does_not_have_is_only_here():
-    results = review.compare_maps(REGISTRY, other_map({"a": "FR"}))
-    assert results.filter(pl.col("result") == "only_here")["namespace"].to_list() == ["b", "p"]
+    expected = dict.fromkeys(("a", "b", "p"), "only_here") | {namespace: result}
+    assert dict(results.select("namespace", "result").iter_rows()) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,3 +152,88 @@ def test_what_is_due_is_old_readings_announced_purchases_and_disputed_seats():
         ("announced and not closed", "sold"),
         ("disputed", "moot"),
     ]
+
+
+NAMESPACES = st.sampled_from("abcde")
+MEMBERS = {"a": "CN", "b": "US", "c": "unaffiliated", "d": "unmapped", "e": "FR"}
+METHODS = {"c": "account", "d": "unmapped"}
+AMOUNTS = st.integers(0, 10**9)
+MODELS = st.lists(st.tuples(NAMESPACES, AMOUNTS.map(float)), min_size=1, max_size=15)
+"""Models by their namespace and downloads."""
+
+
+def month_of(models):
+    """The downloads and the attribution of a month in which these models are listed, and the sum of the downloads."""
+    ids = [{"month": AUGUST, "hub_id": f"{at:03d}"} for at in range(len(models))]
+    downloads = [row | {"downloads": amount} for row, (_, amount) in zip(ids, models, strict=True)]
+    attribution = [
+        row
+        | {"model_id": f"{space}/{row['hub_id']}", "namespace": space, "country": MEMBERS[space], "kind": "company"}
+        | {"method": METHODS.get(space, "registry"), "registry_row": f"{space}, no start date"}
+        for row, (space, _) in zip(ids, models, strict=True)
+    ]
+    return rows_of(MODEL_DOWNLOADS, downloads), rows_of(MODEL_ATTRIBUTION, attribution), sum(row[1] for row in models)
+
+
+@given(MODELS)
+@settings(max_examples=20)
+def test_coverage_holds_every_download_and_the_unmapped_theirs(models):
+    downloads, attribution, total = month_of(models)
+    covered = coverage_of(downloads, attribution).collect()
+    assert covered["downloads"].sum() == pytest.approx(total)
+    assert covered["share_of_downloads"].sum() == pytest.approx(1 if total else 0)
+    assert covered["models"].sum() == len(models)
+    unmapped = unmapped_namespaces(downloads, attribution).collect()
+    assert unmapped["downloads"].sum() == pytest.approx(sum(amount for space, amount in models if space == "d"))
+
+
+LISTINGS = st.lists(
+    st.tuples(st.sampled_from(["may", "june"]), NAMESPACES, AMOUNTS), unique_by=lambda row: row[:2], min_size=1
+)
+REGISTERED = st.dictionaries(
+    NAMESPACES, st.tuples(st.sampled_from(["CN", "US", None]), st.sampled_from(["read", "well_known"]))
+)
+
+
+def registry_of(rows):
+    return registry(*(row(space, country, basis) for space, (country, basis) in rows.items()))
+
+
+@given(LISTINGS, REGISTERED)
+@settings(max_examples=20)
+def test_a_listing_is_covered_wholly_and_the_large_are_no_more_than_are_needed(rows, registered):
+    schema = {"column": pl.String, "namespace": pl.String, "downloads": pl.Float64}
+    standing = review.listing_standing(pl.LazyFrame(rows, schema, orient="row"), registry_of(registered))
+    ranked = review.ranked(standing)
+    for column in {row[0] for row in rows}:
+        amounts = sorted((amount for other, _, amount in rows if other == column and amount), reverse=True)
+        own = ranked.filter(column=column)
+        assert own["downloads"].to_list() == amounts
+        if amounts:
+            assert own["share"].sum() == pytest.approx(1)
+            needed = own.filter("is_large").height
+            assert sum(amounts[:needed]) >= 0.95 * sum(amounts) * (1 - 1e-9)
+            assert sum(amounts[: needed - 1]) < 0.95 * sum(amounts)
+    stated = {space: basis for space, (_, basis) in registered.items()}
+    assert all(
+        found == stated.get(space, review.WITHOUT_A_ROW[0])
+        for space, found in ranked.select("namespace", "standing").rows()
+    )
+
+
+@given(MODELS, REGISTERED, st.dictionaries(NAMESPACES, st.sampled_from(["CN", "eu", None])))
+@settings(max_examples=20)
+def test_a_month_keeps_its_downloads_whatever_it_is_held_against(models, registered, other):
+    downloads, attribution, total = month_of(models)
+    standing = review.month_standing(downloads, attribution, registry_of(registered), AUGUST)
+    assert standing.collect()["downloads"].sum() == pytest.approx(total)
+    theirs = CountryMap(
+        "theirs",
+        registry(*(row(space, country) for space, country in other.items() if country)).collect(),
+        pl.DataFrame(schema=dict.fromkeys(("model_id", "organization", "country", "kind"), pl.String)),
+        pl.DataFrame({"group": ["eu", "eu", "north"], "country": ["FR", "DE", "FR"]}),
+    )
+    accounts = pl.LazyFrame(schema={"namespace": pl.String, "account_type": pl.String})
+    both = review.downloads_under_both_maps(downloads, attribution, accounts, theirs, AUGUST)
+    sums = dict(both.group_by("map").agg(pl.col("downloads").sum()).iter_rows())
+    assert sums == {"ours": pytest.approx(total), "theirs": pytest.approx(total)}

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from assets.attribution.model_attribution import MODEL_ATTRIBUTION
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS

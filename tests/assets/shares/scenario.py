@@ -8,7 +8,7 @@ from itertools import pairwise
 import polars as pl
 from hypothesis import strategies as st
 
-from assets.attribution.root_attribution import ROOT_ATTRIBUTION
+from assets.attribution.model_attribution import ROOT_ATTRIBUTION
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from tests.assets.models.scenario import rows_of
