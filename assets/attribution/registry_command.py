@@ -16,12 +16,11 @@ from assets.attribution import registry_review as reviewing
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
-from assets.shares.periods import TRAILING, TRAILING_MONTHS, periods_over
 from pipeline import settings
 from pipeline.cli.types import MonthType
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.months import in_words
+from pipeline.months import add_months, in_words, months_between
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.reference.countries import country_name
 from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
@@ -267,11 +266,13 @@ def _headline_under(maps: list[CountryMap], lake: Lake, last: date | None, popul
     The year ends with `last`, by default it is the latest complete one.
     """
     held = lake.months(MONTH_MANIFEST)
-    years = {period.last: period for period in periods_over(held) if period.name == TRAILING}
-    last = last or max((last for last, year in years.items() if year.held == year.wanted), default=held[-1])
+    years = {
+        month: [other for other in months_between(add_months(month, -11), month) if other in held] for month in held
+    }
+    last = last or max((month for month in held if len(years[month]) == 12), default=held[-1])
     if last not in held:
         raise CensusError(f"the lake lacks tables of {last:%Y-%m}: run it, or choose another month")
-    months = years[last].held
+    months = years[last]
     sources, bases = (
         {month: str(lake.scan(table, month).select(column).head(1).collect().item()) for month in months}
         for table, column in ((HUB_SNAPSHOTS, "source"), (MODEL_DOWNLOADS, "basis"))
@@ -283,10 +284,10 @@ def _headline_under(maps: list[CountryMap], lake: Lake, last: date | None, popul
     ours, theirs = (1.0 - sum(first.filter(member="unmapped")[f"{whose}_share"]) for whose in ("our", "their"))
     synthetic = label(is_synthetic=any(map(is_synthetic, sources.values())))
     yield f"{synthetic}Share of model downloads by country, under our registry and under other maps"
-    incomplete = "" if len(months) == TRAILING_MONTHS else f", INCOMPLETE: {len(months)} months only"
+    incomplete = "" if len(months) == 12 else f", INCOMPLETE: {len(months)} months only"
     yield from terms_as_text(
         {
-            "period": f"{in_words(months)} ({TRAILING}{incomplete})",
+            "period": f"{in_words(months)} (trailing_12_months{incomplete})",
             "population": POPULATION_MEANINGS[population],
             "attribution": ATTRIBUTION_MEANINGS["uploader"],
             "denominator": f"{first['ours'].sum():,.0f} downloads, nothing left out",

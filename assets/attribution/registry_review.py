@@ -13,7 +13,6 @@ from assets.attribution.organizations import current_rows
 from assets.expressions import ratio
 from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
-from assets.shares.share_table import belongs
 from pipeline.lake.store import Lake
 from pipeline.reference.other_map import CountryMap
 from pipeline.schema.shares import Population
@@ -107,12 +106,14 @@ def shares_under_both_maps(
     other: CountryMap, lake: Lake, months: Iterable[date], population: Population
 ) -> pl.DataFrame:
     """`member` with its downloads and share in the months under our map (`ours`, `our_share`) and the other."""
+    is_counted = pl.col(population.has) if population.has else pl.lit(value=True)
+    if not population.counts_flagged:
+        is_counted &= ~pl.col("is_flagged")
     tables = MODEL_DOWNLOADS, MODEL_ATTRIBUTION, HUB_ACCOUNTS
     monthly = []
     for month in months:
         downloads, attribution, accounts = (lake.scan(table, month) for table in tables)
-        counted = downloads.filter(belongs(population))
-        monthly.append(downloads_under_both_maps(counted, attribution, accounts, other, month))
+        monthly.append(downloads_under_both_maps(downloads.filter(is_counted), attribution, accounts, other, month))
     sums = pl.concat(monthly).pivot("map", index="member", values="downloads", aggregate_function="sum").fill_null(0)
     ours, theirs = pl.col("ours"), pl.col("theirs")
     return sums.with_columns(our_share=ratio(ours, ours.sum()), their_share=ratio(theirs, theirs.sum()))
