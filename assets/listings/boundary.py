@@ -37,8 +37,6 @@ STRUCK_SHARE = 0.25
 1 %, 27 more than this, and 9 between 5 % and this (stall audit of Model Pulse)."""
 CAUGHT_UP_SHARE = 0.5
 """Counters have caught up once they have grown by this part of what they owe, beyond what is usual."""
-LATEST_CATCH_UP = 2
-"""Observations that a freeze spoils at most."""
 SLOW, REPAID = 0.7, 1.2
 """Counters ran slow where they grew by at most the one part of what is usual, and right after by at least the other."""
 TICKS = 10**9
@@ -129,21 +127,19 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
 
     Counters as a whole are struck where those of any cohort are.
     """
-    keys, counts = ("observed_from", "observed_until", "cohort"), ("models", "models_frozen", "models_fallen")
-    types = [TIMESTAMP, TIMESTAMP, pl.String(), *[pl.Int64()] * len(counts)]
-    found = [pl.DataFrame(schema=dict(zip((*keys, *counts), types, strict=True)))]
+    schema = {"observed_from": TIMESTAMP, "observed_until": TIMESTAMP, "cohort": pl.String}
+    schema |= dict.fromkeys(("models", "models_frozen", "models_fallen"), pl.Int64)
+    found = [pl.DataFrame(schema=schema)]
     for n, (start, end) in enumerate(pairwise(times)) if busy.height else ():
         growth = _growth(n, n + 1)
-        told = busy.select(
-            pl.lit(start).alias("observed_from"),
-            pl.lit(end).alias("observed_until"),
-            pl.col("cohort"),
-            growth.is_not_null().alias("models"),
-            (growth == 0).alias("models_frozen"),
-            (growth < 0).alias("models_fallen"),
-        )
-        every = pl.concat([told, told.with_columns(cohort=pl.lit(ALL_COHORTS))])
-        found.append(every.group_by(*keys).agg(pl.col(*counts).sum().cast(pl.Int64)))
+        counts = (growth.count(), (growth == 0).sum(), (growth < 0).sum())
+        for cohort in (pl.col("cohort"), pl.lit(ALL_COHORTS)):
+            told = busy.group_by(cohort.alias("cohort")).agg(
+                pl.lit(start).alias("observed_from"),
+                pl.lit(end).alias("observed_until"),
+                *(count.alias(name) for count, name in zip(counts, list(schema)[3:], strict=True)),
+            )
+            found.append(told.select(*schema).cast(schema))
     is_struck = pl.col("state").is_in(["frozen", "rolled_back"])
     of_a_cohort = pl.col("state").filter(is_struck).first().over("observed_from")
     is_only_in_cohorts = (pl.col("cohort") == ALL_COHORTS) & ~is_struck
@@ -250,34 +246,30 @@ class _Struck:
         start, on_time, late = (clock.at(time) for time in (times[self.start], times[place], times[place] - self.lag))
         return late + CAUGHT_UP_SHARE * (on_time - late) - start
 
-    def spoils(self, last: int, busy: pl.DataFrame) -> list[int]:
-        """The observations up to the `last` that tell little of these models if it struck them all."""
-        later = range(self.start + 1, last + 1)
-        if self.state == "frozen":
-            return [*later[:LATEST_CATCH_UP]]
-        fallen = busy.select((_growth(self.start, place) < 0).mean().alias(_at(place)) for place in later).row(0)
-        return [place for place, share in zip(later, fallen, strict=True) if share >= STRUCK_SHARE]
-
 
 def _course(busy: pl.DataFrame, days: pl.DataFrame, times: Sequence[datetime]) -> tuple[_Clock, list[_Struck]]:
-    """The clock, and the stretches after which counters do not tell what was downloaded until then."""
+    """The clock, and the stretches after which counters do not tell what was downloaded until then.
+
+    Where nearly all models are struck, two observations after each such stretch tell nothing of the clock: by the third
+    counters have caught up.
+    """
     last = len(times) - 1
     states = days.filter(pl.col("state").is_in(["frozen", "rolled_back"]), cohort=ALL_COHORTS)
-    struck = []
-    for started, state in states.select("observed_from", "state").rows():
-        start = times.index(started)
-        lag = times[start + 1] - started if state == "frozen" else timedelta(0)
-        struck.append(_Struck(start, state, last, lag))
+    struck = [
+        _Struck(times.index(start), state, last, end - start if state == "frozen" else timedelta(0))
+        for start, end, state in states.select("observed_from", "observed_until", "state").rows()
+    ]
     if busy.is_empty():
         return _clock(busy, times, set()), struck
     spoilt: set[int] = set()
     steady = busy.filter(~pl.any_horizontal(FALSE, *(one.hit() for one in struck)))
     if steady.height < FEWEST_BUSY_MODELS:
-        steady, spoilt = busy, {place for one in struck for place in one.spoils(last, busy)}
-    courses = steady.filter(_growth(0, last) > 0).select(
-        (_growth(0, place) * TICKS // _growth(0, last)).alias(_at(place)) for place in range(last + 1)
-    )
-    courses = courses.drop_nulls()
+        steady, spoilt = (
+            busy,
+            {place for one in struck for place in range(one.start + 1, one.start + 3) if place <= last},
+        )
+    parts = ((_growth(0, place) * TICKS // _growth(0, last)).alias(_at(place)) for place in range(last + 1))
+    courses = steady.filter(_growth(0, last) > 0).select(parts).drop_nulls()
     seen = _clock(courses, times, spoilt)
     slowed = []
     for n, until in [(n, n + later) for n in range(last - 1) for later in (1, 2) if n + later < last]:

@@ -4,6 +4,7 @@ One step for both: the observations around a boundary are read once.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 import dagster as dg
 import polars as pl
@@ -33,8 +34,10 @@ from pipeline.synthetic import is_synthetic
 BOUNDARY_RULE = "boundary_rule"
 """Under which name a month states how its boundaries are read."""
 
-STATE_OF = {"freeze": "frozen", "roll_back": "rolled_back"}
+STATE_OF = {"freeze": "frozen", "roll_back": "rolled_back", "half_rate": "slowed"}
 """What counters do in an incident that `incidents.csv` names."""
+Days = tuple[dt.date, dt.date, str]
+"""The first day, the last, and what counters did."""
 
 BOUNDARY = Column(
     "boundary",
@@ -86,31 +89,21 @@ def _otherwise_known(frames: TableFrames) -> pl.LazyFrame:
     rows: list[tuple[dt.date, str]] = []
     days = frames.scan("listings/counter_days").filter(cohort=ALL_COHORTS).collect()
     if days.height and not is_synthetic(days["source"][0]):
+        of_struck = pl.col("state").is_in([*STATE_OF.values()])
+        struck = days.filter(of_struck).select(pl.col("observed_from", "observed_until").dt.date(), "state").rows()
         known = _known_states(days)
-        found = [
-            (row["observed_from"].date(), row["observed_until"].date(), row["state"])
-            for row in days.to_dicts()
-            if row["state"] in STATE_OF.values()
-        ]
-        rows += [
-            (start, f"{state} and not known") for start, end, state in found if not _meets(start, end, state, known)
-        ]
-        rows += [
-            (first, f"known as {state} and not found")
-            for first, last, state in known
-            if not _meets(first, last, state, found)
-        ]
+        rows = [(one[0], f"{one[2]} and not known") for one in struck if not _is_among(one, known)]
+        rows += [(one[0], f"known as {one[2]} and not found") for one in known if not _is_among(one, struck)]
     return pl.LazyFrame(rows, schema={"day": pl.Date, "said": pl.String}, orient="row")
 
 
-def _meets(first: dt.date, last: dt.date, state: str, others: list[tuple[dt.date, dt.date, str]]) -> bool:
-    return any(state == other and start <= last and first <= end for start, end, other in others)
+def _is_among(one: Days, others: Sequence[Days]) -> bool:
+    return any(one[2] == state and first <= one[1] and one[0] <= last for first, last, state in others)
 
 
-def _known_states(days: pl.DataFrame) -> list[tuple[dt.date, dt.date, str]]:
-    """Freezes and roll-backs of the whole Hub that lie wholly among the days: first day, last day and state."""
-    start: dt.datetime = days["observed_from"].min()  # type: ignore[assignment]
-    end: dt.datetime = days["observed_until"].max()  # type: ignore[assignment]
+def _known_states(days: pl.DataFrame) -> list[Days]:
+    """Incidents of the whole Hub's counters that lie wholly among the days."""
+    start, end = days.select(pl.col("observed_from").min(), pl.col("observed_until").max()).row(0)
     return [
         (incident.first_day, incident.last_day, STATE_OF[incident.kind])
         for incident in incidents_between(start, end, days["source"][0])
@@ -139,7 +132,8 @@ COUNTER_DAYS = Table(
             "state",
             pl.String,
             "`moving`; `frozen` or `rolled_back` from a quarter of the models on, in `all` from that in any cohort; "
-            "`unknown` with fewer than ten models.",
+            "`slowed`, in `all` only, if they grew by at most 70 % of what is usual and made it good within two days; "
+            "`unknown` with fewer than thirty models.",
             values=STATES,
         ),
         SOURCE,

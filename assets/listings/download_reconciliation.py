@@ -1,9 +1,10 @@
-"""`listings/download_reconciliation`: what was measured in which way, and what could not be."""
+"""`listings/download_reconciliation`, `listings/boundary_reconciliation`: what was measured how, and what was not."""
 
 import dagster as dg
 import polars as pl
 
 from assets.columns import BASIS, MONTH, OBSERVED_AT, SOURCE, SOURCE_REVISION
+from assets.listings.boundary import BOUNDARIES
 from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.model_downloads import FLOW_CASES, MODEL_DOWNLOADS, QUALITIES, MonthBasis, month_basis
 from assets.listings.opening_counters import OPENING_COUNTERS
@@ -12,6 +13,7 @@ from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
 
 CASES = (*FLOW_CASES, "disappeared")
+NOT_BETWEEN_TWO = "not_between_two"
 QUALITY = Column("quality", pl.String, "As in `listings/model_downloads`.", values=QUALITIES)
 OPENED_AT = Column("opened_at", OBSERVED_AT.type, "Observation at the month's opening.", "UTC", nullable=True)
 CLOSED_AT = Column("closed_at", OBSERVED_AT.type, "Observation at the month's close.", "UTC")
@@ -87,3 +89,35 @@ def download_reconciliation(
 ) -> pl.LazyFrame:
     """Repositories and downloads by flow case."""
     return reconciled(month_basis(month_of(context), closing, opening), measured, closing, opening)
+
+
+BOUNDARY_RECONCILIATION = Table(
+    group="listings",
+    name="boundary_reconciliation",
+    grain="way in which boundaries are known",
+    description="Repositories and downloads of the month by how the counters at its boundaries are known.",
+    columns=(
+        MONTH,
+        Column(
+            "boundary",
+            pl.String,
+            "As in `listings/model_downloads`; `not_between_two`: nothing is counted between two boundaries.",
+            values=(*BOUNDARIES, NOT_BETWEEN_TWO),
+        ),
+        Column("models", pl.Int64, "Repositories.", "repositories", minimum=0),
+        Column("downloads", DECIMAL, "Downloads of these repositories.", "downloads", minimum=0),
+    ),
+    key=("boundary",),
+)
+
+
+def by_boundary(downloads: pl.LazyFrame) -> pl.LazyFrame:
+    """Repositories and downloads by how their boundaries are known; only the ways that occur."""
+    boundary = pl.col("boundary").fill_null(NOT_BETWEEN_TWO)
+    return downloads.group_by("month", boundary).agg(pl.len().cast(pl.Int64).alias("models"), pl.col("downloads").sum())
+
+
+@table_asset(BOUNDARY_RECONCILIATION, ins=inputs(measured=MODEL_DOWNLOADS))
+def boundary_reconciliation(context: dg.AssetExecutionContext, measured: pl.LazyFrame) -> pl.LazyFrame:  # noqa: ARG001
+    """Repositories and downloads by how the counters at the month's boundaries are known."""
+    return by_boundary(measured)
