@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from synthetic_hub.incident_picture import incident_picture
 from synthetic_hub.incidents import CounterIncident, DailyCounters
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
@@ -135,6 +137,12 @@ def test_the_hub_can_be_asked_on_the_days_after_the_last_boundary(world_with):
         assert hub.endpoint
     with pytest.raises(ValueError, match="not 2025-10-07"):
         world.listing(date(2025, 10, 7))
+
+
+def test_the_picture_in_the_methodology_shows_these_incidents():
+    """`python -m synthetic_hub.incident_picture docs/images/counters.svg` makes it."""
+    drawn = Path(__file__).parents[2] / "docs" / "images" / "counters.svg"
+    assert drawn.read_text(encoding="utf-8") == incident_picture()
 
 
 def test_a_world_without_daily_counters_keeps_its_name():
