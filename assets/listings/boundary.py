@@ -127,17 +127,18 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
 
     Counters as a whole are struck where those of any cohort are.
     """
-    schema = {"observed_from": TIMESTAMP, "observed_until": TIMESTAMP, "cohort": pl.String}
-    schema |= dict.fromkeys(("models", "models_frozen", "models_fallen"), pl.Int64)
+    keys, counts = ("observed_from", "observed_until", "cohort"), ("models", "models_frozen", "models_fallen")
+    types = [TIMESTAMP, TIMESTAMP, pl.String(), *[pl.Int64()] * len(counts)]
+    schema = pl.Schema(zip((*keys, *counts), types, strict=True))
     found = [pl.DataFrame(schema=schema)]
     for n, (start, end) in enumerate(pairwise(times)) if busy.height else ():
         growth = _growth(n, n + 1)
-        counts = (growth.count(), (growth == 0).sum(), (growth < 0).sum())
+        counted = (growth.count(), (growth == 0).sum(), (growth < 0).sum())
         for cohort in (pl.col("cohort"), pl.lit(ALL_COHORTS)):
             told = busy.group_by(cohort.alias("cohort")).agg(
                 pl.lit(start).alias("observed_from"),
                 pl.lit(end).alias("observed_until"),
-                *(count.alias(name) for count, name in zip(counts, list(schema)[3:], strict=True)),
+                *(count.alias(name) for count, name in zip(counted, counts, strict=True)),
             )
             found.append(told.select(*schema).cast(schema))
     is_struck = pl.col("state").is_in(["frozen", "rolled_back"])
