@@ -31,8 +31,9 @@ from pipeline.lake.store import Lake
 from pipeline.months import add_months, closing_of, opening_of
 from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.manifest import MONTH_MANIFEST, manifest_of
-from pipeline.publish.publication import Choices, publish
+from pipeline.publish.publication import publish
 from pipeline.reference.registry import read_registry
+from pipeline.schema.published import Edition
 
 FIRST = dt.date(2024, 9, 1)
 MONTHS = 24
@@ -214,7 +215,7 @@ def publish_months(folder: Path) -> dict[str, int]:
     published = folder / "published"
     shutil.rmtree(published, ignore_errors=True)
     lake = Lake(str(folder / "lake"))
-    made = publish(lake, CATALOGUE, published, lambda: duckdb.connect(":memory:"), Choices("equal_parts"))
+    made = publish(lake, CATALOGUE, published, lambda: duckdb.connect(":memory:"), Edition("equal_parts"))
     return {"months": len(made.months), "rows": made.rows}
 
 

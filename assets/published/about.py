@@ -13,6 +13,7 @@ import polars as pl
 from assets.columns import MONTH, SOURCE, SOURCE_REVISION
 from assets.published.headline import DEFINITION, DEFINITION_OF_FAMILIES
 from assets.shares.periods import OF_MONTH
+from assets.shares.share_table import COLUMNS
 from pipeline.checks.asset_checks import check_keys, last_evaluations
 from pipeline.checks.declared import declared_checks
 from pipeline.publish.manifest import MONTH_MANIFEST
@@ -256,11 +257,9 @@ _MEANINGS = {
         "unmapped": "An organisation's account that is not in the registry.",
     },
     "share": {
-        "share": "`downloads` / `denominator`; nothing is left out of the denominator.",
-        "share_low": "The share if none of the downloads of members not known were this one's.",
-        "share_high": "The share if all of the downloads of members not known were this one's.",
-        "share_of_attributed": "`downloads` / the denominator without members not known and without persons.",
-        "coverage": "The part of the denominator whose member is known.",
+        column.name: column.meaning
+        for column in COLUMNS
+        if column.name in ("share", "share_low", "share_high", "share_of_attributed", "coverage")
     },
 }
 

@@ -90,19 +90,8 @@ def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) 
     whole = listed.join(weights, on="hub_id", how="anti").with_columns(
         pl.lit(1, ORIGIN_WEIGHTS.schema["weight"]).alias("weight"), pl.col("model_id").alias("family")
     )
-    columns = [
-        "month",
-        "hub_id",
-        "family",
-        "organization",
-        "country",
-        "method",
-        "weight",
-        "downloads",
-        "boundary",
-        *FLAGS,
-    ]
-    parts = pl.concat([whole.select(columns), split.select(columns)])
+    columns = ["month", "hub_id", "family", "organization", "country", "method", "weight", "downloads", "boundary"]
+    parts = pl.concat([rows.select(*columns, *FLAGS) for rows in (whole, split)])
     return parts.with_columns(pl.lit(1, pl.Int64).alias("models"), *_in_populations())
 
 

@@ -27,11 +27,11 @@ from pipeline.orchestration.table_assets import (
 )
 from pipeline.publish.copies import StoreCopy
 from pipeline.publish.manifest import MONTH_MANIFEST, Defect, manifest_of, misfits
-from pipeline.publish.publication import Choices, Publication, publish
+from pipeline.publish.publication import Publication, publish
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.figures import REPORT_NAME, SITE
 from pipeline.schema.catalogue import Catalogue
-from pipeline.schema.published import PublishedTable
+from pipeline.schema.published import Edition, PublishedTable
 from pipeline.version import __version__
 
 FORMS = {
@@ -111,15 +111,15 @@ def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         ]
         again = list(changes_judged_again(store, catalogue.tables, whole, check_thresholds, context.instance))
         results = recorded_results(context.instance, catalogue.monthly, whole, again)
-        choices = Choices(origin_rule.choice(), context.run_id, allowances.allowed(), results)
+        edition, folder = Edition(origin_rule.choice(), context.run_id, results), settings.published_folder()
         make = in_plain_words(publish)
-        made = make(store, catalogue, settings.published_folder(), duckdb.get_connection, choices)
+        made = make(store, catalogue, folder, duckdb.get_connection, edition, allowances.allowed())
         published = {month.isoformat() for month in made.months}
         for evaluation in again:
             if evaluation.partition in published:
                 context.log_event(evaluation)
         stale = misfits(store, catalogue, made.months)
-        yield from (_form(name, made, choices.origin_rule) for name in FORMS)
+        yield from (_form(name, made, edition.origin_rule) for name in FORMS)
         yield from (_published_table(name, made) for name in catalogue.published)
         yield _months_fit(made, stale)
 

@@ -6,24 +6,25 @@ check. What does not belong here: what is checked (see the tables) and how (see 
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import dropwhile
 from typing import Any, cast
 
 import dagster as dg
+import polars as pl
 from dagster._core.event_api import PartitionKeyFilter  # Dagster has no public name for this one and the next
 from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
     AssetCheckExecutionRecordStatus,
 )
 
-from pipeline.checks.declared import Check, declared_checks
+from pipeline.checks.declared import Check, checks_of_change, declared_checks, tables_read
 from pipeline.checks.evaluate import Result, evaluate
-from pipeline.checks.frames import LakeFrames, checks_of_change, tables_read
 from pipeline.checks.thresholds import Thresholds, with_thresholds
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
-from pipeline.schema.declaration import Table
+from pipeline.schema.declaration import MonthAbsentError, Table
 from pipeline.wording import counted
 
 COMPARED_WITH = "compared_with"
@@ -31,6 +32,34 @@ COMPARED_WITH = "compared_with"
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 RUNS_LOOKED_AT = 50
 EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+
+
+@dataclass(frozen=True)
+class LakeFrames:
+    """The lake's tables in one month; tables without months are seen whole."""
+
+    lake: Lake
+    tables: Mapping[str, Table]
+    month: date | None
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """The named table (`group/name`) in the month under check, or whole if it has no months."""
+        declared = self.tables[table]
+        return self.lake.scan(declared, self.month if declared.monthly else None)
+
+    def scan_previous(self, table: str) -> pl.LazyFrame:
+        """The named table in the month before.
+
+        Raises:
+            MonthAbsentError: the lake does not hold it.
+            LookupError: nothing is before a table without months.
+        """
+        if self.month is None or not self.tables[table].monthly:
+            raise LookupError(f"{table} has no months, and so none before")
+        before = previous_month(self.month)
+        if not self.lake.holds(self.tables[table], before):
+            raise MonthAbsentError(before)
+        return self.lake.scan(self.tables[table], before)
 
 
 def build_asset_checks(

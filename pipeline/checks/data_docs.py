@@ -13,9 +13,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.checks.asset_checks import LakeFrames
 from pipeline.checks.declared import Bounds
 from pipeline.checks.evaluate import Result, evaluate, validate
-from pipeline.checks.frames import LakeFrames
 from pipeline.lake.store import Lake
 from pipeline.schema.declaration import Table
 

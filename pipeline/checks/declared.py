@@ -8,8 +8,8 @@ check is run (see `evaluate`), Great Expectations and Dagster.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -131,3 +131,54 @@ def _bound(stated: float | str, column: Column) -> pl.Expr:
         return pl.col(stated)
     # Exact beside exact values: a decimal must not be rounded to a fraction to be compared.
     return pl.lit(Decimal(str(stated)) if isinstance(column.type, pl.Decimal) else stated)
+
+
+def tables_read(table: Table, tables: Mapping[str, Table]) -> list[Table]:
+    """The other tables that the table's rules and measures look at, in the order in which they are first named.
+
+    Raises:
+        ValueError: a rule or a measure does not fit the declared tables, for instance names a column that none has.
+    """
+    read = {path: True for statement in table.statements for path in _look(statement, table, tables).read}
+    return [tables[path] for path in read if path != table.path]
+
+
+def checks_of_change(table: Table, tables: Mapping[str, Table]) -> tuple[str, ...]:
+    """The names of the table's checks that compare with the month before, and so are not judged without it.
+
+    Raises:
+        ValueError: a rule or a measure does not fit the declared tables.
+    """
+    return tuple(one.name for one in table.statements if _look(one, table, tables).looked_back)
+
+
+@dataclass
+class _EmptyTables:
+    """Every declared table without rows, and a record of those that were asked for."""
+
+    tables: Mapping[str, Table]
+    read: list[str] = field(default_factory=list)
+    looked_back: bool = False
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        self.read.append(table)
+        return pl.LazyFrame(schema=self.tables[table].schema)
+
+    def scan_previous(self, table: str) -> pl.LazyFrame:
+        self.looked_back = True
+        return pl.LazyFrame(schema=self.tables[table].schema)
+
+
+def _look(statement: Rule | Measure, table: Table, tables: Mapping[str, Table]) -> _EmptyTables:
+    """What the rule or measure of the table asks for."""
+    seen = _EmptyTables({**tables, table.path: table})
+    try:
+        query = statement.violations if isinstance(statement, Rule) else statement.value
+        query(seen).select(statement.quoted if isinstance(statement, Rule) else pl.all()).collect_schema()
+    except Exception as error:
+        kind = type(statement).__name__.lower()
+        raise ValueError(
+            f"{kind} {statement.name} of table {table.path} does not fit the declared tables: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return seen

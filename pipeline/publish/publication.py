@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import polars as pl
 
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
@@ -32,18 +31,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Choices:
-    """How derivatives are split, by which run of Dagster, and what may differ from the version before."""
-
-    origin_rule: str
-    run_id: str | None = None
-    allowed: frozenset[str] = field(default_factory=frozenset)
-    """Of `guards.ALLOWANCES`."""
-    check_results: pl.DataFrame = field(default_factory=pl.DataFrame)
-    """See `schema.published.Edition`."""
-
-
-@dataclass(frozen=True)
 class Publication:
     """What was published, and which months were not, why, and what mends it."""
 
@@ -54,10 +41,18 @@ class Publication:
     pictures: list[Picture]
 
 
-def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, choices: Choices) -> Publication:
+def publish(
+    lake: Lake,
+    catalogue: Catalogue,
+    folder: Path,
+    connect: Connect,
+    edition: Edition,
+    allowed: Collection[str] = (),
+) -> Publication:
     """Publishes every finished month of the lake whose derivatives are split by one rule into `folder`.
 
-    Warehouse, Parquet, CSV, metadata and report are one version, which replaces the one before at once.
+    Warehouse, Parquet, CSV, metadata and report are one version, which replaces the one before at once, though it
+    differs from it in what is `allowed` (of `settings.ALLOWANCES`).
 
     Raises:
         CensusError: no month is finished, the months do not belong together, the version would take away or change what
@@ -69,21 +64,21 @@ def publish(lake: Lake, catalogue: Catalogue, folder: Path, connect: Connect, ch
     published = PublishedFolder(folder)
     with published.new_version() as draft:
         states = file_states(lake, catalogue)
-        finished = split_by_rule(lake, finished_months(lake, catalogue), choices.origin_rule)
+        finished = split_by_rule(lake, finished_months(lake, catalogue), edition.origin_rule)
         if not finished.publishable:
             reasons = "; ".join(finished.reasons()) or f"the lake at {lake.url} is empty: `census run`"
             raise CensusError(f"no month can be published ({reasons})")
         require_one_world(lake, finished.publishable)
-        require_made_alike(lake, catalogue, finished.publishable, choices.allowed)
-        require_no_fewer_months(published, finished, choices.allowed)
+        require_made_alike(lake, catalogue, finished.publishable, allowed)
+        require_no_fewer_months(published, finished, allowed)
         made_from = lake_digests(lake, catalogue, finished.publishable)
-        edition = Edition(draft.version, datetime.now(UTC), choices.origin_rule, choices.run_id, choices.check_results)
-        months = LakeMonths(lake, catalogue, tuple(finished.publishable), edition, draft.path / "parquet")
+        begun = replace(edition, version=draft.version, published_at=datetime.now(UTC))
+        months = LakeMonths(lake, catalogue, tuple(finished.publishable), begun, draft.path / "parquet")
         tables = [months.exported(name) for name in catalogue.published]
         warehouse = draft.path / FILE_NAME
         write_warehouse(warehouse, tables, connect)
         hold_to_the_lake(warehouse, months, connect)
-        require_same_headline(published, draft.path, choices.allowed)
+        require_same_headline(published, draft.path, allowed)
         csv = write_csv(draft.path / "csv", tables)
         write_metadata(draft.path, months, tables, csv)
         pictures = write_pages(draft.path, catalogue, draft.path.parent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,16 +21,17 @@ whole_table = partial(Table, group="published", monthly=False)
 
 @dataclass(frozen=True)
 class Edition:
-    """One publication, as its own tables state it: its version, when and by which run of Dagster it is made.
+    """One publication, as its own tables state it: how derivatives are split, and by which run of Dagster it is made.
 
-    `check_results` are the rows of the published table of that name; without columns where nothing is known.
+    `check_results` are the rows of the published table of that name; without columns where nothing is known. Its
+    `version`, and the time, are known once it is begun.
     """
 
-    version: str
-    published_at: datetime
     origin_rule: str
     run_id: str | None = None
     check_results: pl.DataFrame = field(default_factory=pl.DataFrame)
+    version: str = ""
+    published_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PublishedMonths(Protocol):

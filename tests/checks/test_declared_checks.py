@@ -7,8 +7,7 @@ import sys
 import polars as pl
 import pytest
 
-from pipeline.checks.declared import declared_checks
-from pipeline.checks.frames import checks_of_change, tables_read
+from pipeline.checks.declared import checks_of_change, declared_checks, tables_read
 from pipeline.checks.rules import mostly_known
 from pipeline.definitions import CATALOGUE
 from pipeline.schema.declaration import Column, Measure, Rule

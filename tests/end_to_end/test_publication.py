@@ -25,9 +25,10 @@ from pipeline.publish.export import SPREADSHEET_ROWS
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.publish.postgres import load_postgres
-from pipeline.publish.publication import Choices, publish
+from pipeline.publish.publication import publish
 from pipeline.publish.sql import references_of
 from pipeline.publish.verify import verify
+from pipeline.schema.published import Edition
 from tests.end_to_end.sample import rows_of
 
 BIN = Path(sys.executable).parent
@@ -285,7 +286,7 @@ print(looks, len(versions), flush=True)
 
 def publish_into(home, folder):
     lake = Lake(str(home / "lake"))
-    return publish(lake, CATALOGUE, folder, lambda: duckdb.connect(":memory:"), Choices("equal_parts"))
+    return publish(lake, CATALOGUE, folder, lambda: duckdb.connect(":memory:"), Edition("equal_parts"))
 
 
 @pytest.mark.parametrize("publications", [2, pytest.param(20, marks=pytest.mark.faults)])

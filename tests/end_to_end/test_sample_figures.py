@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import polars as pl
 import pytest
 
-from pipeline.checks.frames import LakeFrames
+from pipeline.checks.asset_checks import LakeFrames
 from pipeline.definitions import CATALOGUE
 from pipeline.report.compare import published_figures
 from synthetic_hub.accounts import facts

@@ -1,7 +1,7 @@
 """The published warehouse: complete, explained, refused where it is not what was exported."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 
 import duckdb
 import polars as pl
@@ -31,7 +31,7 @@ COUNTS = Table(
 )
 
 
-EDITION = Edition("v", datetime(2025, 9, 2, tzinfo=UTC), "equal_parts")
+EDITION = Edition("equal_parts")
 
 
 @pytest.fixture
