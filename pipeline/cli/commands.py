@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from dataclasses import replace
@@ -222,16 +223,18 @@ def push(repository: str, upload: bool) -> None:  # noqa: FBT001
 
     A dataset that is not there yet is made private. The token is that of HF_TOKEN, and goes to HF_ENDPOINT only.
     """
-    from pipeline.publish.copies import plan_upload
+    from pipeline.publish.copies import files_for_the_hub
+    from pipeline.sources.client import HubClient
 
-    planned = plan_upload(settings.published_folder(), repository)
-    for path, size in planned.files.items():
+    folder, files = files_for_the_hub(settings.published_folder())
+    client, version = HubClient(token=os.environ.get("HF_TOKEN")), folder.parent.name
+    for path, size in files.items():
         click.echo(f"{size:>12,}  {path}")
-    total = f"{counted(len(planned.files), 'file')}, {sum(planned.files.values()):,} bytes, version {planned.version}"
+    total = f"{counted(len(files), 'file')}, {sum(files.values()):,} bytes, version {version}"
     if upload:
-        click.echo(f"uploaded {total}: {planned.perform()}")
+        click.echo(f"uploaded {total}: {client.upload_dataset(repository, folder, f'Publish version {version}')}")
     else:
-        click.echo(f"{total} would go to dataset {repository} on {planned.client.endpoint}: add --upload to do it")
+        click.echo(f"{total} would go to dataset {repository} on {client.endpoint}: add --upload to do it")
 
 
 @census.command()

@@ -13,20 +13,15 @@ where it is, the others are.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, upload
 from pipeline.publish.folder import VERSION, VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import OF_THE_VERSION
-
-if TYPE_CHECKING:
-    from pipeline.sources.client import HubClient
 
 IN_A_VERSION = re.compile(rf"/versions/({VERSION})/(.+)")
 
@@ -94,27 +89,8 @@ class StoreCopy:
                 place.fs.rm(place.path, recursive=True)
 
 
-@dataclass(frozen=True)
-class Upload:
-    """What goes, or would go, to a dataset on the Hub: the version and its files' sizes by path."""
-
-    repository: str
-    version: str
-    folder: Path
-    files: dict[str, int]
-    client: HubClient
-
-    def perform(self) -> str:
-        """Uploads everything in one commit, in place of what the dataset held; the address of the commit.
-
-        Raises:
-            CensusError: the Hub cannot be reached or refuses.
-        """
-        return self.client.upload_dataset(self.repository, self.folder, f"Publish version {self.version}")
-
-
-def plan_upload(folder: Path, repository: str) -> Upload:
-    """The upload of the Parquet files, with their card, of the version that is current in the published `folder`.
+def files_for_the_hub(folder: Path) -> tuple[Path, dict[str, int]]:
+    """The Parquet files, with their card, of the version that is current in the published `folder`: sizes by path.
 
     Raises:
         CensusError: nothing is published.
@@ -123,8 +99,4 @@ def plan_upload(folder: Path, repository: str) -> Upload:
     if not parquet.is_dir():
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
     paths = [path for path in sorted(parquet.rglob("*")) if path.is_file()]
-    files = {path.relative_to(parquet).as_posix(): path.stat().st_size for path in paths}
-    from pipeline.sources.client import HubClient  # noqa: PLC0415 - loaded by whoever uploads
-
-    client = HubClient(token=os.environ.get("HF_TOKEN"))
-    return Upload(repository, parquet.parent.name, parquet, files, client)
+    return parquet, {path.relative_to(parquet).as_posix(): path.stat().st_size for path in paths}

@@ -79,12 +79,12 @@ class LakeMonths:
         return self._exported[name]
 
     def _by_month(self, made: PublishedTable) -> list[tuple[Path, int]]:
+        def write(month: LakeMonths) -> tuple[Path, int]:
+            return month._write(made, f"{month.months[0]:%Y-%m}", _in_order(made, made.make(month)))
+
         # A month alone leaves a processor idle between its parallel steps.
         with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-            return list(pool.map(lambda one: one._write_month(made), self.each()))
-
-    def _write_month(self, made: PublishedTable) -> tuple[Path, int]:
-        return self._write(made, f"{self.months[0]:%Y-%m}", _in_order(made, made.make(self)))
+            return list(pool.map(write, self.each()))
 
     def _in_one_piece(self, made: PublishedTable) -> list[tuple[Path, int]]:
         whole = _in_order(made, made.make(self))
