@@ -97,11 +97,22 @@ def _in_words(statement: Rule | Measure) -> str:
 
 
 def constraints_of(table: Table) -> tuple[Constraint, ...]:
-    """Every constraint of the table: that of its key, then those of its columns."""
-    # Even a single column is a struct here, for Polars finds the repeats of a struct several times as fast.
-    repeats = pl.struct(_value(table.column(name)) for name in table.key).is_duplicated()
-    words = "occurs once" if len(table.key) == 1 else "occur once together"
-    return (Constraint(", ".join(table.key), words, repeats), *(one for column in table.columns for one in _of(column)))
+    """Every constraint of the table: those of its key, then those of its columns."""
+    return (*_of_key(table), *(one for column in table.columns for one in _of(column)))
+
+
+def _of_key(table: Table) -> Iterator[Constraint]:
+    """Where rows stand in the order of the key, those of one key stand side by side: no row need be remembered."""
+    repeats, is_early = [], pl.lit(value=False)
+    for column in reversed([table.column(name) for name in table.key]):
+        value, before = pl.col(column.name), pl.col(column.name).shift()
+        same = value.eq_missing(before) if column.nullable else (value == before).fill_null(value=False)
+        is_early = (value < before).fill_null(value.is_null() & before.is_not_null()) | (same & is_early)
+        repeats.append(same)
+    is_repeated, names = pl.all_horizontal(repeats), ", ".join(table.key)
+    once, order = ("occurs once", "is in order") if len(repeats) == 1 else ("occur once together", "are in order")
+    yield Constraint(names, once, is_repeated | is_repeated.shift(-1, fill_value=False))
+    yield Constraint(names, order, is_early)
 
 
 def _of(column: Column) -> Iterator[Constraint]:

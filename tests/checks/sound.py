@@ -18,10 +18,10 @@ TEXTS = ("all", "US", "CN", "DE", "FR", "x/one", "x/two", *(f"{number:x}" * 64 f
 
 
 def sound_rows(table: Table, count: int = 2, **columns: Sequence[Any]) -> pl.DataFrame:
-    """Rows of the table that break no constraint, with these columns in place of the ones made up."""
+    """Rows of the table, in order, that break no constraint, with these columns in place of the ones made up."""
     made = {column.name: [_value(column, table, at) for at in range(count)] for column in table.columns}
     frame = {name: pl.Series(name, columns.get(name, made[name]), dtype) for name, dtype in table.schema.items()}
-    return pl.DataFrame(frame)
+    return pl.DataFrame(frame).sort(table.key)
 
 
 def _value(column: Column, table: Table, at: int) -> Any:

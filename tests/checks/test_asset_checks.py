@@ -130,6 +130,7 @@ def test_a_critical_failure_stops_what_is_downstream_and_shows_why():
         dg.TableRecord({"column": column, "constraint": constraint, "rows": 1, "failed": failed})
         for column, constraint, failed in (
             ("model_id", "occurs once", 0),
+            ("model_id", "is in order", 0),
             ("model_id", "is present", 0),
             ("likes", "is present", 0),
             ("likes", "is at least 5", 1),

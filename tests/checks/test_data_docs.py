@@ -29,10 +29,10 @@ def test_a_page_of_great_expectations_states_each_expectation_and_whether_it_is_
     (folder / "of-the-month-before.html").touch()
     folder.with_name("data_docs.unfinished").mkdir()
     shown = write_data_docs(lake, [replace(THINGS, name="not_there"), THINGS], AUGUST, folder)
-    assert shown == 8
+    assert shown == 9
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("data_docs")] == ["data_docs"]
     assert sorted(page.name for page in folder.iterdir()) == ["index.html", "listings-things.html"]
-    assert '<a href="listings-things.html">listings/things</a></td><td>6/8' in (folder / "index.html").read_text()
+    assert '<a href="listings-things.html">listings/things</a></td><td>7/9' in (folder / "index.html").read_text()
     page = (folder / "listings-things.html").read_text()
     assert "downloads is at least 0" in page
     assert "maximum value must be less than or equal to" in page

@@ -47,6 +47,7 @@ def test_the_check_of_columns_says_each_constraint_in_words(models_table):
 
     assert declared_checks(table)[0].in_full.split("; ") == [
         "there is at least one row, columns and key are as declared: model_id, kind occur once together",
+        "model_id, kind are in order",
         "model_id is present",
         "model_id matches ^a",
         "low is present",

@@ -52,6 +52,7 @@ def test_a_sound_table_passes_everything(models_table, frames_of):
     assert (result.passed, result.judged, result.observed.words) == (True, True, "0 of 2 rows failed")
     assert [tuple(count.values()) for count in result.observed.by_column] == [
         ("model_id", "occurs once", 2, 0),
+        ("model_id", "is in order", 2, 0),
         ("model_id", "is present", 2, 0),
         ("likes", "is at least 0", 1, 0),
     ]
@@ -71,7 +72,7 @@ def test_a_failure_says_which_constraint_broke_and_shows_at_most_twenty_rows(mod
 
 
 def test_the_rows_shown_are_shared_out_over_the_constraints_that_broke(models_table, frames_of):
-    frames = frames_of({PATH: models(model_id=["x", "x"] + [f"m{at:02}" for at in range(40)], likes=[-1] * 42)})
+    frames = frames_of({PATH: models(model_id=["a", "a"] + [f"m{at:02}" for at in range(40)], likes=[-1] * 42)})
 
     result = results(models_table(), frames)["as_declared"]
 
@@ -118,6 +119,17 @@ def test_a_key_of_several_columns_occurs_once_together(models_table, frames_of):
     frames = frames_of({PATH: models(model_id=["a", "a", "b", "b"], likes=[1, 2, 3, 3])})
 
     assert broken(results(table, frames)["as_declared"]) == {"model_id, likes occur once together": 2}
+
+
+@pytest.mark.parametrize(
+    ("ids", "likes", "early"),
+    [("aba", [1, 1, 1], 1), ("aab", [2, 1, 1], 1), ("aab", [1, None, 1], 1), ("aab", [None, 1, 1], 0)],
+)
+def test_rows_stand_in_the_order_of_the_key_absent_values_first(models_table, frames_of, ids, likes, early):
+    table = models_table(key=("model_id", "likes"))
+    result = results(table, frames_of({PATH: models(model_id=list(ids), likes=likes)}))["as_declared"]
+
+    assert (result.passed, sum(broken(result).values())) == (not early, early)
 
 
 def test_a_table_without_rows_fails_unless_it_may_be_empty(models_table, frames_of):

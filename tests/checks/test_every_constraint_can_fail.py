@@ -42,7 +42,9 @@ def breaking(table: Table) -> Iterator[tuple[str, pl.DataFrame]]:
     for constraint in constraints_of(table):
         column = table.column(constraint.columns) if constraint.columns in table.schema else None
         if constraint.words.startswith("occur"):
-            yield str(constraint), pl.concat([rows, rows])
+            yield str(constraint), pl.concat([rows, rows]).sort(table.key)
+        elif constraint.words.endswith("in order"):
+            yield str(constraint), rows.reverse()
         elif constraint.words == "is present":
             yield str(constraint), rows.with_columns(pl.lit(None, table.schema[column.name]).alias(column.name))
         else:

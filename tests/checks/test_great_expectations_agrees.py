@@ -37,7 +37,7 @@ def tables(draw) -> Table:
         Column("other", pl.Int64, "Whole.", nullable=flags[4], maximum="whole"),
         Column("ratio", pl.Float64, "Number.", nullable=flags[5], minimum=least, maximum=most),
     )
-    key = tuple(draw(st.permutations(["name", "whole", "ratio"]))[:2])
+    key = tuple(draw(st.permutations(["name", "whole", "other"]))[:2])
     return Table("listings", "made_up", "row", "Made up.", columns, key, may_be_empty=True)
 
 
@@ -45,7 +45,7 @@ def as_expectations(table: Table) -> dict[str, Any]:
     """What the table declares, in Great Expectations' own vocabulary, by the words of our constraint."""
     from great_expectations import expectations as gxe
 
-    words = {str(one["column"]) + " " + str(one["constraint"]) for one in counts(table, []).values()}
+    words = counts(table, []).keys()
     found = {
         f"{', '.join(table.key)} occur once together": gxe.ExpectCompoundColumnsToBeUnique(
             column_list=list(table.key), ignore_row_if="never"
@@ -75,7 +75,7 @@ def as_expectations(table: Table) -> dict[str, Any]:
 
 
 def counts(table: Table, rows: list[dict]) -> dict[str, dict]:
-    """What we count of each constraint."""
+    """What we count of each constraint that Great Expectations has, too: it knows no order of rows."""
 
     class Frames:
         def scan(self, _):
@@ -83,7 +83,8 @@ def counts(table: Table, rows: list[dict]) -> dict[str, dict]:
 
     [result] = evaluate(table, Frames())
     assert result.error is None
-    return {f"{one['column']} {one['constraint']}": dict(one) for one in result.observed.by_column}
+    named = {f"{one['column']} {one['constraint']}": dict(one) for one in result.observed.by_column}
+    return {said: one for said, one in named.items() if not said.endswith("are in order")}
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,7 @@ def batch_definition():
 @pytest.mark.filterwarnings("ignore")
 def test_our_counts_are_great_expectations_own(batch_definition, table, rows):
     expected = as_expectations(table)
+    rows = pl.DataFrame(rows, schema=table.schema).sort(table.key).to_dicts()
     # As objects, whole numbers beside gaps keep their last digit.
     frame = pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=object) for name in VALUES})
     frame["ratio"] = frame["ratio"].astype(float)
