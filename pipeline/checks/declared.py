@@ -104,12 +104,12 @@ def constraints_of(table: Table) -> tuple[Constraint, ...]:
 def _of_key(table: Table) -> Iterator[Constraint]:
     """Where rows stand in the order of the key, those of one key stand side by side: no row need be remembered."""
     repeats, is_early = [], pl.lit(value=False)
-    for column in reversed([table.column(name) for name in table.key]):
-        value, before = pl.col(column.name), pl.col(column.name).shift()
-        same = value.eq_missing(before) if column.nullable else (value == before).fill_null(value=False)
+    for name in reversed(table.key):
+        value, before = pl.col(name), pl.col(name).shift()
+        same = value.eq_missing(before)
         is_early = (value < before).fill_null(value.is_null() & before.is_not_null()) | (same & is_early)
         repeats.append(same)
-    is_repeated, names = pl.all_horizontal(repeats), ", ".join(table.key)
+    is_repeated, names = pl.all_horizontal(repeats) & (pl.int_range(pl.len()) > 0), ", ".join(table.key)
     once, order = ("occurs once", "is in order") if len(repeats) == 1 else ("occur once together", "are in order")
     yield Constraint(names, once, is_repeated | is_repeated.shift(-1, fill_value=False))
     yield Constraint(names, order, is_early)
