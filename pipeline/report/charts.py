@@ -129,7 +129,8 @@ def specification(chart: Chart, rows: Sequence[Row], label: str = "") -> dict[st
             bool(turn),
         )
     )
-    datasets: dict[str, Any] = {"points": [{k: v for k, v in one.items() if v not in (None, "")} for one in points]}
+    given = [{key: value for key, value in one.items() if value or key in ("value", "text")} for one in points]
+    datasets: dict[str, Any] = {"points": given}
     if turn:
         datasets["turn"] = [dict(zip(("month", "said"), turn, strict=True))]
     return spec | {"datasets": datasets}

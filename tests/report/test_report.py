@@ -246,7 +246,10 @@ CHARTS = {
     "grouped bars": (Chart("bars", "name", "value", group="group", number="count"), points(month=MONTHS[0])),
     "lines": (Chart("lines", "name", "value", high="high", number="billions"), points(group="")),
     "lines of one month": (Chart("lines", "name", "value", high="high", number="index"), points(value=0, high=0)[::2]),
-    "grid": (Chart("grid", "name", "value", group="group", title="down and across"), points(month=MONTHS[0])),
+    "grid": (
+        Chart("grid", "name", "value", group="group", title="down and across"),
+        [*points(month=MONTHS[0])[:-1], *points(month=MONTHS[0], value=0)[-1:]],
+    ),
     "stack": (Chart("stack", "name", "value"), points(group="")),
     "lines in one panel": (Chart("together", "name", "value", marks_crossing=True), points(group="")),
     "lines to choose from": (Chart("together", "name", "value", chosen=2), points(group="")),
@@ -261,6 +264,7 @@ def test_a_chart_is_valid_vega_lite_and_its_drawing_holds_no_markup_of_names(cha
     drawing = svg(drawn_as)
     drawn = Elements(drawing)
     assert LABEL in "".join(drawn.texts)
+    assert not {"undefined", "null", "NaN"} & set(drawn.texts)
     assert {tag for tag, _ in drawn.elements} <= {"svg", "g", "path", "rect", "text", "line", "circle", "defs", "style"}
     assert not [name for _, attributes in drawn.elements for name in attributes if name.startswith("on")]
     assert png(picture(drawing, HOSTILE[0])).startswith(b"\x89PNG")

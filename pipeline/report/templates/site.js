@@ -45,7 +45,8 @@
 
   const prepare = chart => {
     const text = chart.nextElementSibling.textContent;
-    const title = chart.getAttribute("aria-label").split(". ")[0];
+    const named = chart.getAttribute("aria-label").split(". ")[0];
+    const title = chart.closest("section") ? `${document.querySelector("h1").textContent}: ${named}` : named;
     let width = 0, chosen = null, view = null;
     const draw = async () => {
       if (!chart.clientWidth || chart.clientWidth === width) return;
