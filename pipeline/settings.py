@@ -67,6 +67,11 @@ def source() -> str:
     return os.environ.get("CENSUS_SOURCE") or "sample"
 
 
+def first_month() -> str:
+    """`CENSUS_FIRST_MONTH`: the first month that Dagster offers; by default that of the public archives."""
+    return os.environ.get("CENSUS_FIRST_MONTH") or "2024-08"
+
+
 def snapshots() -> str:
     """`CENSUS_SNAPSHOTS`: the folder of dumps that source `folder` reads; empty where there is none."""
     return os.environ.get("CENSUS_SNAPSHOTS", "")

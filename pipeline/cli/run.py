@@ -24,6 +24,7 @@ from pipeline.months import in_words, months_between
 from pipeline.orchestration.jobs import MONTHLY_CENSUS, PUBLISH, from_step
 from pipeline.orchestration.launch import Launch, RunOutcome, run_all
 from pipeline.orchestration.launch import Progress as Advance
+from pipeline.orchestration.partitions import offer_months_from
 from pipeline.orchestration.resources import deployed_thresholds
 from pipeline.orchestration.table_assets import asset_key
 from pipeline.publish.guards import require_same_world
@@ -105,6 +106,7 @@ def run(request: Request, reporter: Reporter) -> int:
     published_with = publication_resources(request.registry, request.origin_rule, request.allow)
     snapshots = str(request.snapshots.resolve()) if request.snapshots else ""
     resources = published_with | {"snapshot_source": {"source": request.source, "snapshots": snapshots}}
+    offer_months_from(months[0])
     launches = [Launch(MONTHLY_CENSUS, month, resources, request.from_step) for month in months]
     with closing(run_all(launches, min(request.jobs, len(months)))) as events:
         outcomes = reporter.follow("months", events, len(months))

@@ -1,4 +1,4 @@
-"""The months of the census as Dagster partitions."""
+"""The months of the census as Dagster partitions: those that can be made, so that none is shown as missing for ever."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipeline import settings
-from pipeline.months import FIRST_MONTH, next_month
+from pipeline.months import next_month, parse_month
 from synthetic_hub.timeline import MONTHS as SAMPLE_MONTHS
 
 
@@ -23,15 +23,30 @@ def mark_sample(lake_url: str) -> None:
         sample_mark().touch()
 
 
-def partitions() -> dg.TimeWindowPartitionsDefinition:
-    """Calendar months in UTC that have closed, by their first day; in a home of the sample those that the sample has.
+def offer_months_from(month: date) -> None:
+    """Notes that months are run from this one on, where that is earlier than what the home offers so far."""
+    if month < first_month():
+        _earlier_months().write_text(month.isoformat())
 
-    So no month is shown as missing that cannot be made.
-    """
-    first, end = (SAMPLE_MONTHS[0], next_month(SAMPLE_MONTHS[-1])) if sample_mark().exists() else (FIRST_MONTH, None)
+
+def first_month() -> date:
+    """CENSUS_FIRST_MONTH, or an earlier one that was run by a command."""
+    stated = parse_month(settings.first_month())
+    return min(stated, parse_month(known.read_text())) if (known := _earlier_months()).exists() else stated
+
+
+def partitions() -> dg.TimeWindowPartitionsDefinition:
+    """Calendar months in UTC that have closed, by their first day; in a home of the sample those of the sample."""
+    is_sample = sample_mark().exists()
     return dg.MonthlyPartitionsDefinition(
-        start_date=first.isoformat(), end_date=end.isoformat() if end else None, timezone="UTC"
+        start_date=(SAMPLE_MONTHS[0] if is_sample else first_month()).isoformat(),
+        end_date=next_month(SAMPLE_MONTHS[-1]).isoformat() if is_sample else None,
+        timezone="UTC",
     )
+
+
+def _earlier_months() -> Path:
+    return settings.dagster_folder() / "first-month"
 
 
 MONTHS = partitions()

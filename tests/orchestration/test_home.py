@@ -7,9 +7,9 @@ import pytest
 
 from pipeline.errors import CensusError
 from pipeline.lake.object_store import located
-from pipeline.months import FIRST_MONTH
+from pipeline.months import parse_month
 from pipeline.orchestration.home import prepare_home
-from pipeline.orchestration.partitions import mark_sample, partitions
+from pipeline.orchestration.partitions import mark_sample, offer_months_from, partitions
 from pipeline.settings import lake_url
 
 
@@ -50,7 +50,7 @@ def ends():
 
 def test_once_the_sample_is_in_its_lake_a_home_has_no_months_that_the_sample_lacks(home):
     (home / "lake").mkdir(parents=True)
-    assert ends()[0] == FIRST_MONTH.isoformat()
+    assert ends()[0] == "2024-08-01"
     assert ends()[1] > "2026"
     mark_sample(lake_url())
     assert ends() == ("2024-08-01", "2025-09-01")
@@ -58,4 +58,13 @@ def test_once_the_sample_is_in_its_lake_a_home_has_no_months_that_the_sample_lac
 
 def test_a_lake_elsewhere_says_nothing_of_the_home(home):
     mark_sample("s3://bucket/lake")
-    assert ends()[0] == FIRST_MONTH.isoformat()
+    assert ends()[0] == "2024-08-01"
+
+
+def test_earlier_months_are_offered_once_one_was_run_or_the_deployment_says_so(home, monkeypatch):
+    (home / "dagster").mkdir(parents=True)
+    for run, first in (("2025-03", "2024-08-01"), ("2021-05", "2021-05-01"), ("2023-01", "2021-05-01")):
+        offer_months_from(parse_month(run))
+        assert ends()[0] == first
+    monkeypatch.setenv("CENSUS_FIRST_MONTH", "2020-01")
+    assert ends()[0] == "2020-01-01"
