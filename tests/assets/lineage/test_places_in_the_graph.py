@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-import pytest
-
 from assets.lineage.graph import RULES, UNITS
 from pipeline.definitions import CATALOGUE
 from pipeline.settings import ORIGIN_RULES
@@ -41,47 +39,8 @@ def test_no_root_is_weighed_as_nothing():
     assert weights == {"z/rare": Decimal(1) / UNITS, "a/root": 1 - Decimal(1) / UNITS}
 
 
-def test_first_parent_follows_the_first_declared_alone():
-    parents = [{"name": "a/root"}, {"name": "b/root"}, {"name": "c/merge", "parents": ["b/root", "a/root"]}]
-    assert weights_of(*parents, rule="first_parent")["c/merge"] == {"b/root": WHOLE}
-
-
-def test_majority_gives_all_to_the_heaviest_root():
-    assert weights_of(*DIAMOND, rule="majority")["e/quantized"] == {"b/root": WHOLE}
-
-
-@pytest.mark.parametrize("rule", sorted(RULES))
-def test_a_cycle_without_parents_is_rooted_in_its_smallest_name(rule):
-    cycle = (
-        {"name": "c/three", "parents": ["b/two"]},
-        {"name": "b/two", "parents": ["c/three"]},
-        {"name": "d/child", "parents": ["c/three"]},
-    )
-    assert weights_of(*cycle, rule=rule) == {name: {"b/two": WHOLE} for name in ("b/two", "c/three", "d/child")}
-    places = places_of(*cycle)
-    assert [places[name]["depth_longest"] for name in ("b/two", "c/three", "d/child")] == [0, 0, 1]
-    assert places["b/two"]["is_derivative"]
-    assert places["b/two"]["root_model_id"] == "b/two"
-
-
-@pytest.mark.parametrize("rule", sorted(RULES))
-def test_a_cycle_hands_on_what_it_takes_from_outside(rule):
-    weights = weights_of(
-        {"name": "a/root"},
-        {"name": "b/one", "parents": ["c/two", "a/root"]},
-        {"name": "c/two", "parents": ["b/one"]},
-        rule=rule,
-    )
-    assert weights == {"b/one": {"a/root": WHOLE}, "c/two": {"a/root": WHOLE}}
-
-
 def test_every_rule_that_can_be_chosen_is_there():
     assert tuple(RULES) == ORIGIN_RULES
-
-
-def test_equal_roots_are_settled_by_name():
-    places = places_of({"name": "b/root"}, {"name": "a/root"}, {"name": "c/merge", "parents": ["b/root", "a/root"]})
-    assert places["c/merge"]["root_model_id"] == "a/root"
 
 
 def test_an_unlisted_root_gives_its_name_and_namespace():
@@ -91,12 +50,6 @@ def test_an_unlisted_root_gives_its_name_and_namespace():
     (row,) = tables["model_lineage"].to_dicts()
     assert row["is_orphan"]
     assert row["root_hub_id"] is None
-
-
-def test_a_bystander_is_its_own_root():
-    row = places_of({"name": "a/alone"})["a/alone"]
-    assert (row["root_model_id"], row["root_hub_id"], row["roots"]) == ("a/alone", "id:a/alone", 1)
-    assert not row["is_derivative"]
 
 
 def test_chains_of_a_thousand_are_no_matter():

@@ -38,21 +38,6 @@ def test_the_same_parent_in_four_places_is_one_edge_of_the_most_trusted():
 
 
 @pytest.mark.parametrize(
-    ("declared", "evidence"),
-    [
-        ({"parents": ["a/base"]}, "base_models"),
-        ({"tags": ["base_model:finetune:a/base"]}, "typed_tag"),
-        ({"tags": ["base_model:a/base"]}, "untyped_tag"),
-        ({"card": ["a/base"]}, "card"),
-    ],
-)
-def test_each_place_of_declaration_suffices(declared, evidence):
-    ((edge,), outcomes) = reading({"name": "a/base"}, {"name": "b/tune"} | declared)
-    assert (edge["evidence"], edge["parent_hub_id"]) == (evidence, "id:a/base")
-    assert outcomes == {(evidence, "edge"): 1}
-
-
-@pytest.mark.parametrize(
     ("text", "outcome"),
     [
         ("./checkpoints/last", "local_path"),
@@ -293,32 +278,6 @@ def test_reviewed_renames_are_single_steps_with_evidence():
     assert renames["renamed_from"].str.to_lowercase().n_unique() == renames.height
     assert not set(renames["renamed_from"]) & set(renames["renamed_to"])
     assert (renames["evidence"] == "https://huggingface.co/" + renames["renamed_from"]).all()
-
-
-def test_a_place_that_repeats_a_part_of_another_is_counted_reference_by_reference():
-    edges, outcomes = reading(
-        {"name": "a/base"},
-        {
-            "name": "b/merge",
-            "parents": ["a/base", "c/other"],
-            "tags": ["base_model:a/base", "base_model:merge:a/base", "base_model:merge:d/3", "base_model:merge:e/4"],
-            "card": ["c/other", "./local", "a/base"],
-        },
-    )
-    assert [(edge["parent_model_id"], edge["relation"]) for edge in edges] == [
-        ("a/base", "merge"),
-        ("c/other", "merge"),
-        ("d/3", "merge"),
-        ("e/4", "merge"),
-    ]
-    assert outcomes == {
-        ("base_models", "edge"): 2,
-        ("typed_tag", "duplicate"): 1,
-        ("typed_tag", "edge"): 2,
-        ("untyped_tag", "duplicate"): 1,
-        ("card", "duplicate"): 2,
-        ("card", "local_path"): 1,
-    }
 
 
 def test_what_is_malformed_is_counted_in_every_place_that_repeats_it():

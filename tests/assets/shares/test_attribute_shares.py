@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.shares.adoption import adoption, marks_of
-from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, SIZE_BANDS, first_that_holds, shares_by
+from assets.shares.attribute_shares import DIMENSIONS, SIZE_BANDS, shares_by
 from assets.shares.concentration import concentration_of_members, concentration_of_models
 from assets.shares.intermediaries import intermediaries_of
 from assets.shares.members import developers
@@ -64,20 +64,6 @@ def test_a_band_begins_at_its_bound_and_ends_below_the_next(band, fewest):
     assert fewest == (0 if band == "below_1B" else int(band.split("B")[0]) * 10**9)
 
 
-def test_dimensions_and_their_members_are_named_once():
-    assert len({dimension.name for dimension in DIMENSIONS}) == len(DIMENSIONS)
-    for dimension in DIMENSIONS:
-        assert len(set(dimension.members)) == len(dimension.members)
-        assert f"`{dimension.name}`" in ATTRIBUTE_SHARES.description
-
-
-@given(st.lists(st.booleans(), max_size=4))
-def test_the_first_case_that_holds_names_the_row(holds):
-    cases = [(str(number), pl.lit(one)) for number, one in enumerate(holds)]
-    found = pl.select(first_that_holds(cases, "none")).item()
-    assert found == next((str(number) for number, one in enumerate(holds) if one), "none")
-
-
 @settings(max_examples=20)
 @given(WORLDS)
 def test_shares_sum_to_one_in_every_dimension_population_and_country(world):
@@ -109,18 +95,6 @@ def test_means_and_medians_weigh_each_model_by_its_downloads():
     assert (whole["mean_parameters"], whole["median_parameters"]) == (2 * 10**9, 10**9)
     assert whole["coverage"] == 0.5
     assert sizes.row(by_predicate=pl.col("within") == "US", named=True)["median_parameters"] == 11 * 10**9
-
-
-@settings(max_examples=20)
-@given(WORLDS)
-def test_sizes_lie_between_the_smallest_and_the_largest_and_countries_add_up(world):
-    sizes = sizes_of(month_of(*world).models)
-    known = sizes.drop_nulls("median_parameters")
-    assert known["median_parameters"].is_in([1e8, 7e9]).all()
-    assert known["mean_parameters"].is_between(10**8 * (1 - 1e-9), 7 * 10**9 * (1 + 1e-9)).all()
-    parts = sizes.filter(pl.col("within") != "all").group_by("population").agg(pl.col("downloads").sum())
-    both = sizes.filter(within="all").join(parts, on="population", suffix="_summed")
-    assert both["downloads"].to_list() == both["downloads_summed"].to_list()
 
 
 def concentrated(amounts):
@@ -181,15 +155,6 @@ def test_cadence_is_release_days_the_days_between_them_and_variants():
     assert not cadence["is_complete"]
 
 
-@settings(max_examples=20)
-@given(st.lists(st.tuples(st.integers(1, 28), st.sampled_from(["CN", "US"]), st.booleans()), min_size=1, max_size=12))
-def test_every_release_is_on_one_day_of_one_organisation(released):
-    models = [on(day) | {"country": country, "is_release": is_release} for day, country, is_release in released]
-    days = days_of(month_of(*models).models).collect()
-    assert days["new_repositories"].sum() == sum(is_release for *_, is_release in released)
-    assert days.select("organization", "released_on").is_unique().all()
-
-
 def test_a_model_reaches_a_mark_in_whole_months_after_its_creation():
     known = {"downloads_all_time": 5_000, "parameters": 10**9}
     models = [on(20, month) | known for month in (8, 7, 6, 5, 2)]
@@ -206,17 +171,6 @@ def test_adoption_is_relative_to_the_median_of_the_ten_leaders_of_the_band():
     assert found["reference_models"].unique().to_list() == [10]
     assert found["relative_adoption"][-1] == pytest.approx(12 / 7.5)
     assert found["rank"].to_list() == list(range(12, 0, -1))
-
-
-@settings(max_examples=20)
-@given(st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([10**8, 7 * 10**9])), min_size=1, max_size=12))
-def test_adoption_ranks_each_band_from_one_and_has_its_reference_in_it(models):
-    known = [on(20, 7) | {"downloads_all_time": total, "parameters": size} for total, size in models]
-    marks = marks_of(month_of(*known).models).collect()
-    for _, band in adoption(marks.lazy()).collect().group_by("size_band", "months_after_creation"):
-        assert min(band["rank"]) == 1
-        reference = band["reference_downloads"][0]
-        assert band["downloads_at_mark"].min() <= reference <= band["downloads_at_mark"].max()
 
 
 PACKED = {"model_id": "packer/m", "namespace": "packer", "intermediary": "quantizer", "redistributed_as": "quantized"}

@@ -69,17 +69,6 @@ def test_a_derivative_counts_under_each_relation_by_its_part_of_the_parents():
     assert (gone["family"], gone["organization"], gone["downloads"]) == ("gone/root", "unmapped", 4)
 
 
-def test_organisations_hold_every_download_once():
-    table = families().filter(level="root_organization")
-    assert table["downloads"].sum() == 1707
-    assert table["derivatives"].sum() == 3
-    assert row(table, family="unmapped")["downloads"] == 7
-
-
-def test_a_root_without_derivatives_is_no_family():
-    assert families().filter(family="other/loner").is_empty()
-
-
 def test_only_the_calendar_month_counts_as_new():
     assert families()["new_derivatives_in_all"].unique().to_list() == [2]
 

@@ -11,7 +11,6 @@ from polars.testing import assert_frame_equal
 from assets.shares.members import by_root, developers
 from assets.shares.organization_shares import shares_of_organizations
 from assets.shares.share_table import GROUP, member_shares
-from pipeline.schema.shares import POPULATION_NAMES
 from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
 
 
@@ -133,14 +132,3 @@ def test_the_order_of_rows_changes_nothing(world, chance):
     ]
     again = member_shares(shuffled[0], developers(*shuffled), "organization").sort(keys)
     assert again.equals(made.select(again.columns))
-
-
-@settings(max_examples=30)
-@given(WORLDS)
-def test_merging_two_members_adds_their_downloads(world):
-    merged = [one | {"country": "CN"} if one["country"] == "FR" else one for one in world]
-    apart = shares_of(*world).filter(pl.col("member").is_in(["CN", "FR"]))
-    joined = shares_of(*merged).filter(member="CN")
-    for population in POPULATION_NAMES:
-        both, one = (shares.filter(population=population)["downloads"].sum() for shares in (apart, joined))
-        assert one == both
