@@ -16,6 +16,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -99,18 +100,16 @@ class ArchiveSource(SnapshotSource):
 
     def months(self) -> list[date]:
         """Every month with a copy within tolerance of its close; whether it is usable shows when it is read."""
-        editions = self._editions()
-        if not editions:
+        if not self.editions:
             return []
-        first, last = (edition.earliest.date().replace(day=1) for edition in (editions[0], editions[-1]))
-        return [month for month in months_between(add_months(first, -1), last) if self._near(month, editions)]
+        first, last = (self.editions[place].earliest.date().replace(day=1) for place in (0, -1))
+        return [month for month in months_between(add_months(first, -1), last) if self._near(month)]
 
     def closing_snapshot(self, month: date) -> Snapshot:
         """The usable copy nearest to the month's close; see `SnapshotSource`."""
-        editions = self._editions()
         refused: list[str] = []
-        for observed_at, edition in self._candidates(month, editions):
-            reason = self._unusable(edition, editions)
+        for observed_at, edition in self._candidates(month):
+            reason = self._unusable(edition)
             if reason is None:
                 observed = read_parquet([self._download(edition)])
                 notes = observed.notes(f"{self.repository} at {edition.commit[:8]}")
@@ -121,8 +120,8 @@ class ArchiveSource(SnapshotSource):
             refused.append(f"{observed_at:%Y-%m-%d %H:%M} {reason}")
         if refused:
             found = f"the revisions near it are unusable ({'; '.join(refused)})"
-        elif editions:
-            found = f"it reaches from {editions[0].earliest:%Y-%m-%d} to {editions[-1].latest:%Y-%m-%d}"
+        elif self.editions:
+            found = f"it reaches from {self.editions[0].earliest:%Y-%m-%d} to {self.editions[-1].latest:%Y-%m-%d}"
         else:
             found = "it has no revisions at all"
         raise MonthNotServedError(
@@ -132,27 +131,26 @@ class ArchiveSource(SnapshotSource):
 
     def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
         """See `SnapshotSource`; of each copy only the columns are read that it takes."""
-        editions = self._editions()
-        for observed_at, edition in self._candidates(month, editions):
-            if edition.revision != snapshot_revision and self._unusable(edition, editions) is None:
+        for observed_at, edition in self._candidates(month):
+            if edition.revision != snapshot_revision and self._unusable(edition) is None:
                 table = self.client.read_columns(self.repository, edition.path, edition.commit, COUNTER_FIELDS)
                 yield CounterObservation(counters_in(table).select(COUNTER_COLUMNS), observed_at)
 
-    def _near(self, month: date, editions: list[Edition]) -> list[Edition]:
+    def _near(self, month: date) -> list[Edition]:
         """Copies that may have been observed within tolerance of the month's close."""
         first, last = closing_of(month) - self.tolerance, closing_of(month) + self.tolerance
-        return [edition for edition in editions if edition.earliest <= last and first <= edition.latest]
+        return [edition for edition in self.editions if edition.earliest <= last and first <= edition.latest]
 
-    def _candidates(self, month: date, editions: list[Edition]) -> list[tuple[datetime, Edition]]:
+    def _candidates(self, month: date) -> list[tuple[datetime, Edition]]:
         """Copies observed within tolerance of the month's close, nearest first; of two as near, the earlier."""
-        observed = [(self.observed_at(edition), edition) for edition in self._near(month, editions)]
+        observed = [(self.observed_at(edition), edition) for edition in self._near(month)]
         within = [found for found in observed if distance_from_closing(month, found[0]) <= self.tolerance]
         return sorted(within, key=lambda found: (distance_from_closing(month, found[0]), found[0], found[1].earliest))
 
-    def _unusable(self, edition: Edition, editions: list[Edition]) -> str | None:
+    def _unusable(self, edition: Edition) -> str | None:
         """Why the copy must not be used, or None where it may."""
-        place, file = editions.index(edition), self._inspect(edition)
-        before, after = editions[max(place - 1, 0) : place], editions[place + 1 : place + 2]
+        place, file = self.editions.index(edition), self._inspect(edition)
+        before, after = self.editions[max(place - 1, 0) : place], self.editions[place + 1 : place + 2]
         if any(file.content_id == self._inspect(earlier).content_id for earlier in before):
             return "is a stale copy of the revision before it"
         near = [*before, *(later for later in after if later.earliest - edition.earliest <= NEIGHBOUR_WITHIN)]
@@ -187,7 +185,8 @@ class ArchiveSource(SnapshotSource):
             )
         return path
 
-    def _editions(self) -> list[Edition]:
+    @cached_property
+    def editions(self) -> list[Edition]:
         """The archive's copies, oldest first."""
         return [
             Edition(**edition | {time: datetime.fromisoformat(edition[time]) for time in ("earliest", "latest")})

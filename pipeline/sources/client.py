@@ -345,7 +345,13 @@ class HubClient:
         try:
             yield
         except (HfHubHTTPError, httpx2.HTTPStatusError) as error:
-            raise _refused(self.endpoint, about, error.response.status_code if error.response else None) from error
+            status = error.response.status_code if error.response else None
+            said = f"the Hub at {self.endpoint} answered {about} with status {status}"
+            if status is None or status in TEMPORARY_STATUSES:
+                raise TemporaryError(f"{said}: it may pass, run again later") from error
+            may_not = "that it exists and that HF_TOKEN may read it"
+            check = may_not if status in {401, 403} else "the address and the request"
+            raise CensusError(f"{said}: check {check}") from error
         except (httpx2.RequestError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
             raise TemporaryError(
                 f"the Hub at {self.endpoint} cannot be reached for {about} ({type(error).__name__}): check the network "
@@ -371,12 +377,3 @@ def _commit(said: str | None) -> str:
     if not COMMIT.fullmatch(said or ""):
         raise ValueError(f"not a commit: {said!r}")
     return str(said)
-
-
-def _refused(endpoint: str, about: str, status: int | None) -> CensusError:
-    said = f"the Hub at {endpoint} answered {about} with status {status}"
-    if status is None or status in TEMPORARY_STATUSES:
-        return TemporaryError(f"{said}: it may pass, run again later")
-    if status in {401, 403}:
-        return CensusError(f"{said}: check that it exists and that HF_TOKEN may read it")
-    return CensusError(f"{said}: check the address and the request")

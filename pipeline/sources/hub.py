@@ -81,7 +81,11 @@ class HubSource(SnapshotSource):
         """
         listing = self.cache / f"{month:%Y-%m}" / LISTING
         if not listing.exists():
-            self._require_open(month)
+            if month not in self._open_month():
+                has_ended = self.clock() >= closing_of(month)
+                soon = f", which has not ended: run it soon after {closing_of(month):%Y-%m-%d}"
+                why = f": {self.remedy}" if has_ended else soon
+                raise MonthNotServedError(f"source {self.name} cannot close {month:%Y-%m}{why}")
             self._crawl(listing)
         crawl = json.loads(pl.read_parquet_metadata(listing)["crawl"])
         notes, finished_at = crawl["notes"], datetime.fromisoformat(crawl["finished_at"])
@@ -184,13 +188,3 @@ class HubSource(SnapshotSource):
         now = self.clock()
         closed = previous_month(now.date().replace(day=1))
         return {closed} if distance_from_closing(closed, now) <= self.tolerance else set()
-
-    def _require_open(self, month: date) -> None:
-        if month in self._open_month():
-            return
-        why = (
-            f", which has not ended: run it soon after {closing_of(month):%Y-%m-%d}"
-            if self.clock() < closing_of(month)
-            else f": {self.remedy}"
-        )
-        raise MonthNotServedError(f"source {self.name} cannot close {month:%Y-%m}{why}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -107,7 +107,17 @@ class Observed:
         """
         absent = [column for column in OBSERVATION_SCHEMA if column in self.absent_columns - {"unreadable"}]
         said = [f"{self.nameless:,} records name no repository"] if self.nameless else []
-        for field, count, readable, rows, example in self._unreadable():
+        entry = pl.col("unreadable").str.splitn(": ", 2).struct
+        unreadable = (
+            self.rows.select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
+            .group_by(entry.field("field_0"))
+            .agg(pl.len(), entry.field("field_1").first())
+            .sort("len", "field_0", descending=[True, False])
+            .collect(engine="streaming")
+        )
+        for field, count, example in unreadable.iter_rows():
+            of_field = self.rows.select(pl.col(COLUMN_OF_FIELD[field]).count(), rows=pl.len())
+            readable, rows = of_field.collect(engine="streaming").row(0)
             there = count + readable
             told = f"{count:,} of {there:,} values of `{field}` cannot be read, for example {example!r}"
             most = max(ALWAYS_TOLERATED, MOST_UNREADABLE * there) if readable else MOST_UNREADABLE * rows
@@ -116,19 +126,3 @@ class Observed:
             said.append(told)
         found = {"absent_columns": ", ".join(absent), "unreadable": "; ".join(said)}
         return {note: text for note, text in found.items() if text}
-
-    def _unreadable(self) -> Iterator[tuple[str, int, int, int, str]]:
-        """Each field with values that cannot be read, most first: how many, those that can, the rows, an example."""
-        entry = pl.col("unreadable").str.splitn(": ", 2).struct
-        counted = (
-            self.rows.select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
-            .group_by(entry.field("field_0"))
-            .agg(pl.len(), entry.field("field_1").first())
-            .sort("len", "field_0", descending=[True, False])
-            .collect(engine="streaming")
-            .rows()
-        )
-        for field, count, example in counted:
-            readable = pl.col(COLUMN_OF_FIELD[field]).count()
-            known, rows = self.rows.select(readable, pl.len()).collect(engine="streaming").row(0)
-            yield field, count, known, rows, example
