@@ -100,8 +100,14 @@ REFUSED = {
     "two forms of a day": (["2026-05-31.parquet", "2026-05-31.jsonl"], "2026-05-31.jsonl and 2026-05-31.parquet"),
     "a part beside a whole": (["2026-05-31.parquet", "2026-05-31-1.parquet"], "keep one, or say in the names at"),
     "a part missing": (["2026-05-31-1-of-3.parquet", "2026-05-31-3-of-3.parquet"], "one of 3 parts, and 2 are there"),
-    "parts of two forms": (["2026-05-31/a.parquet", "2026-05-31/b.jsonl"], "holds something else than"),
-    "something else in it": (["2026-05-31/a.parquet", "2026-05-31/notes.txt"], "the folder 2026-05-31 holds something"),
+    "parts of two forms": (
+        ["2026-05-31/a.parquet", "2026-05-31/b.jsonl"],
+        "holds other files beside the parts of one dump",
+    ),
+    "something else in it": (
+        ["2026-05-31/a.parquet", "2026-05-31/notes.txt"],
+        "the folder 2026-05-31 holds other files beside",
+    ),
     "still being written": (["2026-05-31/_temporary/0.parquet", "2026-05-31/a.parquet"], "is still being written"),
     "no such day": (["2026-02-31.parquet"], "2026-02-31.parquet is named by a date that does not exist: rename it"),
     "nothing dated": (["models.parquet"], "holds no dated dumps: name them like 2026-05-31.parquet"),
