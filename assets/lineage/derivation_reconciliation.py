@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from assets.columns import MONTH
+from assets.expressions import ratio
 from assets.lineage.references import PLACE
 from assets.listings.hub_snapshots import BASE_MODEL_TAG
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames
@@ -28,15 +29,15 @@ def not_reconciled(frames: TableFrames) -> pl.LazyFrame:
     return (
         declared.unpivot(variable_name="place", value_name="declared")
         .join(counted, on="place", how="left")
-        .filter(pl.col("declared").fill_null(0) != pl.col("references").fill_null(0))
+        .filter(pl.col("declared") != pl.col("references").fill_null(0))
     )
 
 
 def share_of_references(frames: TableFrames, outcomes: list[str]) -> pl.LazyFrame:
     """Share of the month's references with one of the outcomes, 0 in a month without references; one cell."""
     found = pl.col("references").filter(pl.col("outcome").is_in(outcomes)).sum()
-    everything = pl.max_horizontal(pl.col("references").sum(), 1)
-    return frames.scan("lineage/derivation_reconciliation").select((found / everything).alias("share"))
+    share = ratio(found, pl.col("references").sum()).alias("share")
+    return frames.scan("lineage/derivation_reconciliation").select(share)
 
 
 DERIVATION_RECONCILIATION = Table(

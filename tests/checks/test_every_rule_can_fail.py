@@ -277,30 +277,48 @@ SCENARIOS: Mapping[str, Callable[[str], Scenario]] = {
         {"downloads": [0] * 10},
     ),
     "weights_sum_to_one": lambda path: either(
-        path, {"hub_id": ["2", "2"], "weight": [0.5, 0.5]}, {"weight": [0.5, 0.499999999999]}
+        path,
+        {"hub_id": ["2", "2"], "weight": [0.5, 0.5]},
+        {"weight": [0.5, 0.499999999999]},
+        {"weight": [0.5, 0.500000000001]},
     ),
     "shares_sum_to_one": lambda path: of_members(
-        path, {"share": [0.5, 0.5], "denominator": [9, 9]}, {"share": [0.5, 0.499999]}
+        path, {"share": [0.5, 0.5], "denominator": [9, 9]}, {"share": [0.5, 0.499999]}, {"share": [0.5, 0.500001]}
     ),
     "downloads_conserved": lambda path: of_members(
-        path, {"attribution": ["uploader", "origin"], "downloads": [10, 10]}, {"downloads": [10, 9.9999]}
+        path,
+        {"attribution": ["uploader", "origin"], "downloads": [10, 10]},
+        {"downloads": [10, 9.9999]},
+        {"downloads": [9.9999, 10]},
     ),
     "nothing_dropped": lambda path: of_members(
-        path, {"denominator": [100]}, {"denominator": [99.9999]}, also=rows(DOWNLOADS, downloads=[60, 40])
+        path,
+        {"denominator": [100]},
+        {"denominator": [99.9999]},
+        {"denominator": [100.0001]},
+        also=rows(DOWNLOADS, downloads=[60, 40]),
     ),
     "models/models/downloads_conserved": lambda path: either(
-        path, {"downloads": [60, 40]}, {"downloads": [60, 39.999999]}, also=rows(DOWNLOADS, downloads=[60, 40])
+        path,
+        {"downloads": [60, 40]},
+        {"downloads": [60, 39.999999]},
+        {"downloads": [60, 40.000001]},
+        also=rows(DOWNLOADS, downloads=[60, 40]),
     ),
     "no_jumps": jumps,
     "members_declared": lambda path: of_members(path, {"member": ["permissive"]}, {"member": ["forbidden"]}),
     "new_derivatives_conserved": lambda path: of_members(
-        path, {"new_derivatives": [1.5, 0.5], "new_derivatives_in_all": [2, 2]}, {"new_derivatives": [1.5, 0.4]}
+        path,
+        {"new_derivatives": [1.5, 0.5], "new_derivatives_in_all": [2, 2]},
+        {"new_derivatives": [1.5, 0.4]},
+        {"new_derivatives": [1.5, 0.6]},
     ),
     "relations_add_up": lambda path: of_members(
         path,
         {name: [1] for name in CATALOGUE.tables[path].schema if name.startswith("new_") and name != "new_derivatives"}
         | {"new_derivatives": [5]},
         {"new_derivatives": [4]},
+        {"new_derivatives": [6]},
     ),
     "derivative_share_of_new_models_change": lambda _: Scenario(
         new_derivatives(6), (new_derivatives(7), new_derivatives(3)), new_derivatives(5)

@@ -97,8 +97,9 @@ def test_a_release_is_an_original_or_a_derivative_of_ones_own_created_in_the_mon
 
 
 def test_releases_of_a_month_begin_with_the_observation_that_opened_it():
-    made = models(on(28, month=7), on(30, month=7), on(2), opened_at=datetime(2025, 7, 29, 12, tzinfo=UTC))
-    assert made["is_release"].to_list() == [False, True, True]
+    opened_at = datetime(2025, 7, 29, 12, tzinfo=UTC)
+    made = models(on(28, month=7), {"created_at": opened_at}, on(30, month=7), on(2), opened_at=opened_at)
+    assert made["is_release"].to_list() == [False, True, True, True]
 
 
 def quantised(count, **more):
