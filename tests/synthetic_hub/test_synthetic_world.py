@@ -78,39 +78,31 @@ def following(month):
     return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
-def test_the_same_settings_make_the_same_bytes(tmp_path):
+def test_the_same_settings_make_the_same_bytes_and_another_seed_another_world(tmp_path):
     first, second = (ensure_world(tmp_path / name, SMALL) for name in ("one", "two"))
     assert contents(first.path) == contents(second.path)
+    other = ensure_world(tmp_path, replace(SMALL, seed=7))
+    assert not set(first.revisions["sha256"]) & set(other.revisions["sha256"])
 
 
-def test_another_seed_makes_another_world(tmp_path):
-    other = replace(SMALL, seed=7)
-    first, second = ensure_world(tmp_path, SMALL), ensure_world(tmp_path, other)
-    assert first.path != second.path
-    assert not set(first.revisions["sha256"]) & set(second.revisions["sha256"])
-
-
-def test_two_who_ask_at_once_get_one_world(tmp_path):
+def test_two_who_ask_at_once_get_one_world_with_only_the_chosen_revisions(tmp_path):
     with ThreadPoolExecutor(2) as pool:
         worlds = list(pool.map(lambda _: ensure_world(tmp_path, SMALL), range(2)))
-    assert worlds[0].path == worlds[1].path
-    assert [path.name for path in tmp_path.iterdir()] == [worlds[0].path.name]
+    assert [path.name for path in tmp_path.iterdir()] == [world.path.name for world in worlds[:1]]
+    assert worlds[1].revisions["committed_at"].dt.date().to_list() == [date(2024, 8, 1), date(2025, 7, 29)]
 
 
-def test_only_the_chosen_revisions_are_written(tmp_path):
-    days = ensure_world(tmp_path, SMALL).revisions["committed_at"].dt.date().to_list()
-    assert days == [date(2024, 8, 1), date(2025, 7, 29)]
-
-
-def test_a_boundary_outside_the_world_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no boundary 2023-01-01"):
-        ensure_world(tmp_path, WorldSettings(models=1_000, truth=False, revisions=(date(2023, 1, 1),)))
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"models": 1_000, "truth": False, "revisions": (date(2023, 1, 1),)}, "no boundary 2023-01-01"),
+        ({"models": 50}, "at least 1000 models, not 50"),
+    ],
+)
+def test_a_world_is_refused_at_other_boundaries_and_too_small_for_its_organisations(tmp_path, asked, said):
+    with pytest.raises(ValueError, match=said):
+        ensure_world(tmp_path, WorldSettings(**asked))
     assert not list(tmp_path.iterdir())
-
-
-def test_a_world_too_small_for_its_organisations_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="at least 1000 models, not 50"):
-        ensure_world(tmp_path, WorldSettings(models=50))
 
 
 def test_the_world_says_that_it_is_synthetic(world):
@@ -122,13 +114,10 @@ def test_the_trailing_year_holds_the_published_share(world, country, published):
     assert shares(world, "new", *TRAILING_YEAR)[country] == pytest.approx(published, abs=0.005)
 
 
-def test_china_overtakes_the_usa_among_new_models_in_june_2025(world):
+def test_china_overtakes_the_usa_among_new_models_in_june_2025_and_not_among_all(world):
     by_month = {month: shares(world, "new", month) for month in world.months}
     ahead = [month for month, share in by_month.items() if share["CN"] > share["US"]]
     assert ahead == [month for month in world.months if month >= date(2025, 6, 1)]
-
-
-def test_the_usa_leads_among_all_models(world):
     everything = shares(world, "all", *TRAILING_YEAR)
     assert max(everything, key=everything.get) == "US"
 
@@ -140,24 +129,26 @@ def test_deepseek_and_alibaba_hold_most_of_chinas_new_downloads(world):
     assert organizations["DeepSeek"] + organizations["Alibaba"] > china / 2
 
 
-def test_the_giant_holds_its_share_of_every_month(world):
-    months = world.truth("model_months")
-    giant = summed(months, "month", model_id="sentence-transformers/all-MiniLM-L6-v2")
-    total = summed(months, "month")
-    assert [giant[month] / total[month] for month in world.months] == pytest.approx([0.08] * 14, abs=1e-4)
-
-
-def test_derivatives_take_their_share_of_downloads(world):
+def test_the_giant_and_derivatives_hold_their_shares_of_downloads(world):
     """In a world this small some countries have no derivative to give downloads to."""
-    months = world.truth("model_months").filter(month=date(2025, 9, 1))
-    derived = months.join(world.truth("models").filter(pl.col("relation").is_not_null()), on="hub_id", how="semi")
-    assert derived["downloads"].sum() / months["downloads"].sum() == pytest.approx(0.43, abs=0.02)
+    months = world.truth("model_months")
+    giant, total = (
+        summed(months, "month", **only) for only in ({"model_id": "sentence-transformers/all-MiniLM-L6-v2"}, {})
+    )
+    assert [giant[month] / total[month] for month in world.months] == pytest.approx([0.08] * 14, abs=1e-4)
+    last = months.filter(month=date(2025, 9, 1))
+    derived = last.join(world.truth("models").filter(pl.col("relation").is_not_null()), on="hub_id", how="semi")
+    assert derived["downloads"].sum() / last["downloads"].sum() == pytest.approx(0.43, abs=0.02)
 
 
-def test_new_finetunes_stand_on_chinese_bases_as_published(world):
+def test_new_finetunes_stand_on_chinese_bases_as_published_and_singapores_models_on_chinas(world):
     flows = world.truth("flows").filter(month=date(2025, 9, 1))
-    chinese = flows.filter(base_country="CN")["new_finetunes"].sum()
-    assert chinese / flows["new_finetunes"].sum() == pytest.approx(0.63, abs=0.02)
+    chinese = flows.filter(base_country="CN")
+    assert chinese["new_finetunes"].sum() / flows["new_finetunes"].sum() == pytest.approx(0.63, abs=0.02)
+    assert chinese.filter(derivative_country="SG").select((pl.col("derivatives", "downloads") > 0).all()).row(0) == (
+        True,
+        True,
+    )
 
 
 def new_derivatives(world, month):
@@ -166,22 +157,12 @@ def new_derivatives(world, month):
     return {namespace: count / sum(sums.values()) for namespace, count in sums.items()}
 
 
-def test_qwen_takes_more_new_derivatives_than_google_and_meta_together(world):
-    for month in (date(2025, 8, 1), date(2025, 9, 1)):
-        part = new_derivatives(world, month)
+def test_qwen_takes_more_new_derivatives_than_google_and_meta_together_and_llama_falls_from_half(world):
+    first, *last = (new_derivatives(world, date(year, month, 1)) for year, month in ((2024, 10), (2025, 8), (2025, 9)))
+    for part in last:
         rivals = ("google", "google-bert", "google-t5", "meta-llama", "facebook", "FacebookAI")
         assert part["Qwen"] > max(0.4, sum(part.get(name, 0) for name in rivals))
-
-
-def test_llama_falls_from_half_of_the_new_derivatives(world):
-    parts = [new_derivatives(world, month)["meta-llama"] for month in (date(2024, 10, 1), date(2025, 9, 1))]
-    assert parts == pytest.approx([0.5, 0.14], abs=0.04)
-
-
-def test_singapore_builds_on_china_in_2025(world):
-    flows = world.truth("flows").filter(month=date(2025, 9, 1), derivative_country="SG", base_country="CN")
-    assert flows["derivatives"][0] >= 1
-    assert flows["downloads"][0] > 0
+    assert [first["meta-llama"], last[-1]["meta-llama"]] == pytest.approx([0.5, 0.14], abs=0.04)
 
 
 def test_every_breakdown_divides_the_same_downloads(world):
@@ -256,27 +237,17 @@ def test_a_clean_world_has_no_pathology(clean):
     assert set(clean.truth("months")["quality"]) == {"estimated", "exact"}
 
 
-def revision(world, **which):
-    return world.revisions.filter(**which).row(0, named=True)
+def test_a_revision_is_partial_one_a_copy_and_one_days_away(world):
+    def revision(**which):
+        return world.revisions.filter(**which).row(0, named=True)
 
-
-def test_a_partial_revision_is_the_nearest_to_a_boundary(world):
-    partial = revision(world, pathology="partial")
-    sound = revision(world, committed_at=partial["committed_at"] + timedelta(hours=20))
-    assert partial["committed_at"] == datetime(2025, 5, 1, tzinfo=UTC)
-    assert sound["usable"]
+    partial, stale = revision(pathology="partial"), revision(pathology="stale")
+    sound = revision(committed_at=partial["committed_at"] + timedelta(hours=20))
+    assert (partial["committed_at"], sound["usable"]) == (datetime(2025, 5, 1, tzinfo=UTC), True)
     assert partial["rows"] / sound["rows"] == pytest.approx(0.26, abs=0.01)
-
-
-def test_a_stale_revision_is_the_week_befores_copy(world):
-    stale = revision(world, pathology="stale")
-    original = revision(world, committed_at=stale["committed_at"] - timedelta(days=7))
-    assert stale["sha256"] == original["sha256"]
-    assert stale["commit"] != original["commit"]
-
-
-def test_one_boundary_has_its_nearest_revision_days_away(world):
-    moved = revision(world, pathology="off_boundary")["committed_at"]
+    original = revision(committed_at=stale["committed_at"] - timedelta(days=7))
+    assert (stale["sha256"], stale["commit"] == original["commit"]) == (original["sha256"], False)
+    moved = revision(pathology="off_boundary")["committed_at"]
     assert datetime(2025, 8, 1, tzinfo=UTC) - moved == timedelta(days=2, hours=12)
 
 
