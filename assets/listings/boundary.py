@@ -388,29 +388,29 @@ class _Reading:
         By all that a stretch took, unless the model has caught up by itself, as far as its growth in all tells.
         """
         late, moment = pl.lit(0, pl.Int64), self.times[place]
-        last = len(self.times) - 1
+        readings, last = [self.clock.at(time) for time in self.times], len(self.times) - 1
         for one in self.struck:
             if one.lag and one.start < place <= one.until:
                 passed = self.clock.at(moment) - self.clock.at(moment - one.lag)
                 is_late = one.hit()
                 if one.state == "frozen":
                     usual = one.passed_if_on_time(place, self.clock, self.times)
-                    paces = [_growth(*span) / self._passed(*span) for span in {(0, one.start), (0, last)} if span[1]]
+                    ends = [end for end in (one.start, last) if end]
+                    paces = [_growth(0, end) / (readings[end] - readings[0]) for end in ends]
                     is_on_time = _growth(one.start, place) >= usual * pl.max_horizontal(paces)
                     is_late &= ~is_on_time.fill_null(value=False)
                 late += pl.when(is_late).then(passed).otherwise(0)
                 moment -= one.lag
         return late
 
-    def _passed(self, start: int, end: int) -> int:
-        return self.clock.at(self.times[end]) - self.clock.at(self.times[start])
-
     def _has_fallen(self, place: int) -> pl.Expr:
         """Whether a model's counter in an observation is below what it was before it was rolled back."""
-        fallen = [one for one in self.struck if one.state == "rolled_back" and one.start < place]
-        return pl.any_horizontal(FALSE, *(one.hit() & (_growth(one.start, place) < 0) for one in fallen)).fill_null(
-            value=False
+        fallen = (
+            one.hit() & (_growth(one.start, place) < 0).fill_null(value=False)
+            for one in self.struck
+            if one.state == "rolled_back" and one.start < place
         )
+        return pl.any_horizontal(FALSE, *fallen)
 
 
 def _between(now: int) -> pl.Expr:

@@ -3,6 +3,7 @@
 The method is `docs/methodology.md`, section "Downloads in a month".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -36,6 +37,12 @@ into portions is the threads' affair: the last digit would be as well."""
 QUALITIES = ("exact", "scaled", "estimated")
 FLOW_CASES = ("continued", "created", "late_arrival", "counter_reset", "not_counted", "estimated")
 """What the month's flow of a repository rests on, in `model_downloads`; see that column's meaning."""
+
+
+def _share_of(case: str) -> Callable[[TableFrames], pl.LazyFrame]:
+    return lambda frames: frames.scan("listings/model_downloads").select((pl.col("flow_case") == case).mean())
+
+
 MODEL_DOWNLOADS = Table(
     group="listings",
     name="model_downloads",
@@ -124,27 +131,14 @@ MODEL_DOWNLOADS = Table(
             among="listings/model_downloads.hub_id",
         ),
     ),
-    measures=(
-        Measure(
-            "late_arrival_share",
-            "Share of repositories that are first seen although created earlier.",
-            lambda frames: _share_of_case(frames, "late_arrival"),
-            maximum=0.05,
-            severity="warning",
-        ),
-        Measure(
-            "counter_reset_share",
-            "Share of repositories whose counter fell.",
-            lambda frames: _share_of_case(frames, "counter_reset"),
-            maximum=0.05,
-            severity="warning",
-        ),
+    measures=tuple(
+        Measure(f"{case}_share", f"Share of repositories {whose}.", _share_of(case), maximum=0.05, severity="warning")
+        for case, whose in (
+            ("late_arrival", "that are first seen although created earlier"),
+            ("counter_reset", "whose counter fell"),
+        )
     ),
 )
-
-
-def _share_of_case(frames: TableFrames, case: str) -> pl.LazyFrame:
-    return frames.scan("listings/model_downloads").select((pl.col("flow_case") == case).mean())
 
 
 @dataclass(frozen=True)

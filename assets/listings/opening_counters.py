@@ -35,11 +35,6 @@ def _with_presence(frames: TableFrames) -> pl.LazyFrame:
     )
 
 
-def _too_many_gone(frames: TableFrames) -> pl.LazyFrame:
-    most_gone = pl.max_horizontal((1 - settings.fewest_still_listed()) * pl.col("models"), pl.lit(2))
-    return _gone(frames).filter(pl.col("gone") > most_gone)
-
-
 def _gone(frames: TableFrames) -> pl.LazyFrame:
     """One row: the repositories of the opening, and how many of them are not listed at the close."""
     return _with_presence(frames).select(pl.len().alias("models"), (~pl.col("is_there")).sum().alias("gone"))
@@ -62,7 +57,9 @@ OPENING_COUNTERS = Table(
             "still_listed",
             "At least 95 % of the opening's repositories (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed at "
             "the close. With fewer, the observation is cut off.",
-            _too_many_gone,
+            lambda frames: _gone(frames).filter(
+                pl.col("gone") > pl.max_horizontal((1 - settings.fewest_still_listed()) * pl.col("models"), 2)
+            ),
             quoted=("gone", "models"),
         ),
         Rule(
