@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, MONTH, OBSERVED_AT, SOURCE, SOURCE_REVISION
+from assets.columns import BASIS, MONTH, OBSERVED_AT, SOURCE, SOURCE_REVISION, count, number
 from assets.listings.boundary import BOUNDARIES
 from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.model_downloads import FLOW_CASES, MODEL_DOWNLOADS, QUALITIES, MonthBasis, month_basis
@@ -17,7 +17,7 @@ NOT_BETWEEN_TWO = "not_between_two"
 QUALITY = Column("quality", pl.String, "As in `listings/model_downloads`.", values=QUALITIES)
 OPENED_AT = Column("opened_at", OBSERVED_AT.type, "Observation at the month's opening.", "UTC", nullable=True)
 CLOSED_AT = Column("closed_at", OBSERVED_AT.type, "Observation at the month's close.", "UTC")
-DAYS_OBSERVED = Column("days_observed", pl.Float64, "Days between the two observations.", "days", nullable=True)
+DAYS_OBSERVED = number("days_observed", "Days between the two observations.", "days", nullable=True)
 
 DOWNLOAD_RECONCILIATION = Table(
     group="listings",
@@ -32,9 +32,9 @@ DOWNLOAD_RECONCILIATION = Table(
             "As in `listings/model_downloads`; `disappeared`: listed at the opening only.",
             values=CASES,
         ),
-        Column("models", pl.Int64, "Repositories in this case.", "repositories", minimum=0),
+        count("models", "Repositories in this case.", "repositories", minimum=0),
         Column("downloads", DECIMAL, "Downloads counted in the month's flow.", "downloads", minimum=0),
-        Column("downloads_lost", pl.Int64, "Downloads by which cumulative counters fell.", "downloads", minimum=0),
+        count("downloads_lost", "Downloads by which cumulative counters fell.", "downloads", minimum=0),
         BASIS,
         QUALITY,
         DAYS_OBSERVED,
@@ -104,7 +104,7 @@ BOUNDARY_RECONCILIATION = Table(
             "As in `listings/model_downloads`; `not_between_two`: nothing is counted between two boundaries.",
             values=(*BOUNDARIES, NOT_BETWEEN_TWO),
         ),
-        Column("models", pl.Int64, "Repositories.", "repositories", minimum=0),
+        count("models", "Repositories.", "repositories", minimum=0),
         Column("downloads", DECIMAL, "Downloads of these repositories.", "downloads", minimum=0),
     ),
     key=("boundary",),

@@ -16,6 +16,7 @@ from assets.columns import (
     OBSERVED_AT,
     SOURCE,
     SOURCE_REVISION,
+    count,
 )
 from assets.expressions import namespace_of
 from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
@@ -45,19 +46,18 @@ OBSERVATIONS = (
     CREATED_AT.optional(),
     DOWNLOADS_30D.optional(),
     DOWNLOADS_ALL_TIME.optional("All downloads of the repository so far; absent before 2025-02-26 in archives."),
-    Column("likes", pl.Int64, "Likes at the observation.", "likes", nullable=True),
+    count("likes", "Likes at the observation.", "likes", nullable=True),
     Column("pipeline_tag", pl.String, "The task that the Hub shows for the model.", nullable=True),
     Column("library_name", pl.String, "The library that the Hub names for the model.", nullable=True),
     Column("gated", pl.String, "Whether access must be requested: `false`, `auto` or `manual`.", nullable=True),
     Column("license", pl.String, "The licence that tags or card declare.", nullable=True),
-    Column(
+    count(
         "safetensors_parameters",
-        pl.Int64,
         "Parameters counted in the safetensors files; overstates packed and duplicated weights.",
         "parameters",
         nullable=True,
     ),
-    Column("gguf_parameters", pl.Int64, "Parameters stated by the GGUF header.", "parameters", nullable=True),
+    count("gguf_parameters", "Parameters stated by the GGUF header.", "parameters", nullable=True),
     Column("tags", pl.List(pl.String), "All tags, as the Hub lists them.", nullable=True),
     Column(
         "base_model_relation",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, MONTH, SOURCE, SOURCE_REVISION
+from assets.columns import BASIS, MONTH, SOURCE, SOURCE_REVISION, count, number
 from assets.listings.boundary import READ_FROM_SEVERAL
 from assets.listings.download_reconciliation import (
     CLOSED_AT,
@@ -26,7 +26,7 @@ from pipeline.checks.rules import none_where
 from pipeline.months import closing_of, days_in, opening_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.incidents import AT_AN_OBSERVATION, Incident, incidents_between, plausible_downloads
-from pipeline.schema.declaration import DECIMAL, Column, Rule, Table
+from pipeline.schema.declaration import DECIMAL, Column, Table
 
 MONTH_RECONCILIATION = Table(
     group="listings",
@@ -43,35 +43,28 @@ MONTH_RECONCILIATION = Table(
         OPENED_AT,
         CLOSED_AT,
         DAYS_OBSERVED,
-        Column(
-            "scaling",
-            pl.Float64,
-            "The factor from what was observed to the month's downloads.",
-            "factor",
-            minimum=0.5,
-            maximum=2,
+        number(
+            "scaling", "The factor from what was observed to the month's downloads.", "factor", minimum=0.5, maximum=2
         ),
-        Column("models", pl.Int64, "Repositories at the month's close.", "repositories"),
-        Column("models_renamed", pl.Int64, "Repositories with another name than at the opening.", "repositories"),
+        count("models", "Repositories at the month's close."),
+        count("models_renamed", "Repositories with another name than at the opening."),
         Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
-        Column("downloads_a_day", pl.Float64, "Average downloads per day of the month.", "downloads/day"),
-        Column(
+        number("downloads_a_day", "Average downloads per day of the month.", "downloads/day"),
+        number(
             "downloads_by_30d_counter",
-            pl.Float64,
             "What the 30-day counters at the close give for the month: their sum, times the month's days / 30.",
             "downloads",
         ),
-        Column(
+        number(
             "ratio_to_30d_counter",
-            pl.Float64,
             "`downloads` / `downloads_by_30d_counter`; the Hub's two counters differ by 3 to 9 %.",
             "fraction",
             nullable=True,
         ),
-        Column("models_flagged", pl.Int64, "Repositories with flagged traffic.", "repositories"),
+        count("models_flagged", "Repositories with flagged traffic."),
         Column("downloads_flagged", DECIMAL, "Downloads of flagged repositories, included in the total.", "downloads"),
-        Column("plausible_low", pl.Float64, "Lowest plausible downloads a day.", "downloads/day", nullable=True),
-        Column("plausible_high", pl.Float64, "Highest plausible downloads a day.", "downloads/day", nullable=True),
+        number("plausible_low", "Lowest plausible downloads a day.", "downloads/day", nullable=True),
+        number("plausible_high", "Highest plausible downloads a day.", "downloads/day", nullable=True),
         Column(
             "is_plausible",
             pl.Boolean,
@@ -100,19 +93,19 @@ MONTH_RECONCILIATION = Table(
             ~pl.col("ratio_to_30d_counter").is_between(0.5, 2),
             "warning",
         ),
-        Rule(
+        none_where(
+            "listings/month_reconciliation",
             "total_plausible",
             "Daily downloads match independent estimates.",
-            lambda frames: frames.scan("listings/month_reconciliation").filter(~pl.col("is_plausible")),
-            severity="warning",
+            ~pl.col("is_plausible"),
+            "warning",
         ),
-        Rule(
+        none_where(
+            "listings/month_reconciliation",
             "observed_on_sound_days",
             "Neither observation was made while counters were known to be rolled back, frozen or missing.",
-            lambda frames: frames.scan("listings/month_reconciliation").filter(
-                pl.col("incidents_at_observation").is_not_null()
-            ),
-            severity="warning",
+            pl.col("incidents_at_observation").is_not_null(),
+            "warning",
         ),
     ),
 )
