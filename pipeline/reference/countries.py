@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import polars as pl
 import pycountry
 
@@ -30,10 +28,3 @@ def country_groups() -> pl.DataFrame:
     `kind` is `union`, `region` or `income`. A missing day means no start date, or current.
     """
     return read_list("country_groups.csv").with_columns(pl.col("valid_from", "valid_to").str.to_date())
-
-
-def groups_on(day: date) -> pl.DataFrame:
-    """The memberships that hold on a day: `group`, `name`, `kind`, `country`. A country may be in several groups."""
-    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= day)
-    not_ended = pl.col("valid_to").is_null() | (pl.col("valid_to") > day)
-    return country_groups().filter(begun & not_ended).select("group", "name", "kind", "country")

@@ -7,10 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from assets.expressions import holds_in_month
 from pipeline import reference
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
-from pipeline.reference.countries import country_groups, groups_on
+from pipeline.reference.countries import country_groups
 from pipeline.reference.incidents import flagged_models
 from pipeline.reference.lists import language_tasks, list_digests, read_list
 from pipeline.reference.registry_rules import COUNTRY_CODES, EVIDENCE_BASES, begins_before_the_last_has_ended
@@ -61,6 +62,10 @@ def test_a_repository_is_flagged_in_its_months_and_without_months_always(tmp_pat
 def test_a_month_that_is_none_is_refused_with_its_line(tmp_path):
     with pytest.raises(CensusError, match="flags 'maker/a' in a month that does not exist"):
         flagged(tmp_path, date(2025, 1, 1), "maker/a,2025-13,,burst,,,")
+
+
+def groups_on(day):
+    return country_groups().with_columns(month=pl.lit(day)).filter(holds_in_month())
 
 
 @pytest.mark.parametrize(
