@@ -35,23 +35,11 @@ def test_what_is_measured_of_a_repository_is_the_same_to_the_last_digit_in_whate
     assert together.rows.select(measured).rows() == pl.concat(alone).select(measured).rows()
 
 
-def test_a_repository_created_in_the_month_starts_at_nothing():
-    month = measure([repository("a", 1), repository("new", 70, created_at=IN_AUGUST)], [repository("a", 1)])
-    assert month.flow("new")["downloads"] == 70
-    assert month.flow("new")["flow_case"] == "created"
-
-
-def test_one_first_seen_but_created_earlier_is_left_out_and_counted():
-    month = measure([repository("a", 1), repository("late", 9_000)], [repository("a", 1)])
-    assert month.flow("late")["downloads"] == 0
-    assert month.case("late_arrival")["models"] == 1
-
-
-def test_a_counter_that_fell_is_no_flow_and_its_loss_is_counted():
-    month = measure([repository("a", 40)], [repository("a", 100)])
-    assert month.flow("a")["downloads"] == 0
-    assert month.flow("a")["downloads_lost"] == 60
-    assert month.case("counter_reset")["downloads_lost"] == 60
+@pytest.mark.parametrize(("closing", "case", "lost"), [(40, "counter_reset", 60), (100, "continued", 0)])
+def test_a_counter_that_fell_is_no_flow_and_its_loss_is_counted_and_one_that_stood_is_no_reset(closing, case, lost):
+    month = measure([repository("a", closing)], [repository("a", 100)])
+    assert (month.flow("a")["flow_case"], month.flow("a")["downloads"]) == (case, 0)
+    assert month.flow("a")["downloads_lost"] == month.case(case)["downloads_lost"] == lost
 
 
 def test_one_that_is_gone_has_no_row_and_is_counted():
@@ -108,28 +96,25 @@ def test_the_cumulative_counter_is_used_where_95_percent_have_it_at_both_ends(en
     assert measure(ends["closing"], ends["opening"]).basis.basis == basis
 
 
-@pytest.mark.parametrize(("before", "flow_case"), [(0, "created"), (1, "late_arrival")])
-def test_one_created_at_the_moment_of_the_opening_is_new(before, flow_case):
-    created = opening_of(AUGUST) - timedelta(seconds=before)
+@pytest.mark.parametrize(
+    ("created", "flow_case", "downloads"),
+    [
+        (IN_AUGUST, "created", 7),
+        (opening_of(AUGUST), "created", 7),
+        (opening_of(AUGUST) - timedelta(seconds=1), "late_arrival", 0),
+    ],
+)
+def test_one_created_from_the_opening_on_starts_at_nothing_and_an_older_one_is_left_out(created, flow_case, downloads):
     month = measure([repository("a", 1), repository("new", 7, created_at=created)], [repository("a", 1)])
-    assert month.flow("new")["flow_case"] == flow_case
+    assert (month.flow("new")["flow_case"], month.flow("new")["downloads"]) == (flow_case, downloads)
+    assert month.case(flow_case)["models"] == 1
 
 
-def test_a_counter_that_did_not_grow_is_no_reset():
-    month = measure([repository("a", 100)], [repository("a", 100)])
-    assert (month.flow("a")["flow_case"], month.flow("a")["downloads_lost"]) == ("continued", 0)
-
-
-def test_without_the_cumulative_counter_at_both_ends_the_month_rests_on_the_30_day_counter():
-    month = measure([repository("a", 150, downloads_30d=60)], [repository("a", None)])
+@pytest.mark.parametrize("opening", [[repository("a", None)], []], ids=["no counter at the opening", "no opening"])
+def test_without_the_cumulative_counter_at_both_ends_the_month_rests_on_the_30_day_counter(opening):
+    month = measure([repository("a", 150, downloads_30d=60)], opening)
     assert (month.basis.basis, month.basis.quality) == ("rolling_30d", "estimated")
-    assert month.flow("a")["downloads"] == 60 * 31 / 30
-
-
-def test_a_month_with_no_opening_at_all_is_estimated():
-    month = measure([repository("a", 150, downloads_30d=60)], [])
-    assert month.basis.basis == "rolling_30d"
-    assert month.rows["flow_case"].to_list() == ["estimated"]
+    assert (month.flow("a")["downloads"], month.flow("a")["flow_case"]) == (60 * 31 / 30, "estimated")
 
 
 def test_a_few_missing_counters_do_not_change_the_basis():
@@ -139,16 +124,11 @@ def test_a_few_missing_counters_do_not_change_the_basis():
     assert month.flow("x")["flow_case"] == "not_counted"
 
 
-@pytest.mark.parametrize(("age_days", "is_new"), [(365, True), (365.001, False)])
-def test_new_means_at_most_365_days_old_at_the_close(age_days, is_new):
-    created = closing_of(AUGUST) - timedelta(days=age_days)
+@pytest.mark.parametrize(("age_days", "is_new"), [(365, True), (365.001, False), (None, False)])
+def test_new_means_at_most_365_days_old_at_the_close_and_of_known_age(age_days, is_new):
+    created = closing_of(AUGUST) - timedelta(days=age_days) if age_days else None
     month = measure([repository("a", 1, created_at=created)], [repository("a", 1)])
     assert month.rows["is_new"].to_list() == [is_new]
-
-
-def test_a_model_of_unknown_age_is_not_new():
-    month = measure([repository("a", 1, created_at=None)], [repository("a", 1)])
-    assert month.rows["is_new"].to_list() == [False]
 
 
 def test_language_models_are_told_by_their_task():
