@@ -273,7 +273,8 @@ def _course(busy: pl.DataFrame, days: pl.DataFrame, times: Sequence[datetime]) -
     courses = steady.filter(_growth(0, last) > 0).select(parts).drop_nulls()
     seen = _clock(courses, times, spoilt)
     slowed = []
-    for n, until in [(n, n + later) for n in range(last - 1) for later in (1, 2) if n + later < last]:
+    # Fewer than four stretches do not tell a slow day from a weekend.
+    for n, until in [(n, n + later) for n in range(last - 1) for later in (1, 2) if n + later < last and last >= 4]:
         within = set(range(n + 1, until + 1))
         if not spoilt & {n, *within, until + 1} and all(one.start != n for one in struck):
             even = _clock(courses, times, spoilt | within)
