@@ -149,4 +149,4 @@ def model_lineage(graph: Graph, month: dt.date | None) -> pl.DataFrame:
         root["hub_id"].alias("root_hub_id"),
         pl.col("roots").fill_null(1),
         pl.col("is_derivative", "is_in_cycle", "is_orphan").fill_null(value=False),
-    )
+    ).set_sorted("hub_id")
