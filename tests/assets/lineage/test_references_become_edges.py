@@ -230,6 +230,15 @@ def test_a_parent_is_found_the_surest_way(case):
     assert all(edge["parent_listed"] is (edge["parent_found_by"] != "unlisted") for edge in edges)
 
 
+def test_names_of_one_hash_are_told_apart(monkeypatch):
+    monkeypatch.setattr(pl.Series, "hash", lambda texts: pl.repeat(7, len(texts), dtype=pl.UInt64, eager=True))
+    edges, _ = reading(
+        BASE, {"name": "b/other"}, {"name": "c/tune", "parents": ["b/other"], "card": ["a/base", "d/no"]}
+    )
+    found = [(edge["parent_model_id"], edge["parent_found_by"]) for edge in edges]
+    assert found == [("b/other", "hub_id"), ("a/base", "name"), ("d/no", "unlisted")]
+
+
 def test_positions_follow_trust_and_declaration():
     tags = ["base_model:m/fourth", "base_model:merge:n/third"]
     edges, _ = reading({"name": "b/merge", "parents": ["z/first", "a/second"], "tags": tags})
