@@ -10,7 +10,7 @@ from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
-from assets.models import attributes, redistribution
+from assets.models import attributes
 from pipeline.checks.rules import all_found
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.lists import LISTS_OF_WORDS, attribute_words
@@ -24,6 +24,27 @@ _MEASURED = (
 _ATTRIBUTED = ("kind", "method", "registry_row")
 _PLACED = ("root_model_id", "is_derivative")
 _LISTED = ("library_name", "gated", "downloads_all_time")
+
+# Who mostly hands on others' models: re-uploaded, quantised or adapted.
+FEWEST_REPOSITORIES = 10
+MOSTLY = 0.5
+_KINDS = {"re_uploader": "re_uploaded", "quantizer": "quantized", "adapter_publisher": "adapted"}
+"""What a namespace is that mostly hands models on in one way; in several ways it is `mixed`."""
+
+INTERMEDIARY_KINDS = (*_KINDS, "mixed")
+
+REDISTRIBUTED_AS = Column(
+    "redistributed_as",
+    pl.Enum(tuple(_KINDS.values())),
+    "How the repository hands on another developer's model; absent where it does not.",
+    nullable=True,
+)
+INTERMEDIARY = Column(
+    "intermediary",
+    pl.Enum(INTERMEDIARY_KINDS),
+    f"What the namespace is if more than half of its repositories, of {FEWEST_REPOSITORIES} or more, hand models on.",
+    nullable=True,
+)
 
 
 def parents_by(relation: str) -> str:
@@ -67,8 +88,8 @@ MODELS = Table(
             "Created since the observation at the month's opening, or the month's first instant without one, and an "
             "original or a derivative of its own developer's models only.",
         ),
-        redistribution.REDISTRIBUTED_AS,
-        redistribution.INTERMEDIARY,
+        REDISTRIBUTED_AS,
+        INTERMEDIARY,
         *(HUB_SNAPSHOTS.column(name) for name in _LISTED),
         *attributes.COLUMNS,
     ),
@@ -111,8 +132,9 @@ def models_of(  # noqa: PLR0917 - an asset's parameters are its inputs
     whole = whole.with_columns(
         pl.col("^.*_parents$").fill_null(0), pl.col("is_first_party").fill_null(value=False)
     ).with_columns(is_release.fill_null(value=False).alias("is_release"))
-    intermediaries = redistribution.intermediaries(whole.lazy()).collect()
-    return whole.join(intermediaries, on="namespace", how="left", maintain_order="left").set_sorted("hub_id")
+    return whole.join(
+        intermediaries(whole.lazy()).collect(), on="namespace", how="left", maintain_order="left"
+    ).set_sorted("hub_id")
 
 
 def _joined(rows: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
@@ -133,9 +155,47 @@ def _derivatives(derivations: pl.LazyFrame, is_first_party: pl.LazyFrame) -> pl.
     return (
         named.join(counts, on="hub_id")
         .join(is_first_party, on="hub_id")
-        .with_columns(redistribution.REDISTRIBUTED)
+        .with_columns(_redistributed_as())
         .drop("parent_model_id", "child_model_id")
         .collect(engine="streaming")
+    )
+
+
+def _without_namespace(name: str) -> pl.Expr:
+    return pl.col(name).str.replace(r"^[^/]+/", "").str.to_lowercase()
+
+
+def _redistributed_as() -> pl.Expr:
+    """Of a derivative, by the names of it and its first parent.
+
+    A re-upload bears the parent's own name; full fine-tunes are models of their own.
+    """
+    way = (
+        pl.when(_without_namespace("child_model_id") == _without_namespace("parent_model_id"))
+        .then(pl.lit("re_uploaded"))
+        .when(pl.col("relation") == "quantized")
+        .then(pl.lit("quantized"))
+        .when(pl.col("relation").is_in(["adapter", "merge"]))
+        .then(pl.lit("adapted"))
+    )
+    return pl.when(~pl.col("is_first_party")).then(way).cast(REDISTRIBUTED_AS.type).alias(REDISTRIBUTED_AS.name)
+
+
+def intermediaries(models: pl.LazyFrame) -> pl.LazyFrame:
+    """Every namespace that is one, with what it is; `models` have `namespace` and `redistributed_as`."""
+    enough = pl.col("repositories") * MOSTLY
+    kind = pl.lit("mixed")
+    for name, way in _KINDS.items():
+        kind = pl.when(pl.col(way) > enough).then(pl.lit(name)).otherwise(kind)
+    return (
+        models.drop_nulls("namespace")
+        .group_by("namespace")
+        .agg(
+            pl.len().alias("repositories"),
+            *((pl.col("redistributed_as") == way).sum().alias(way) for way in _KINDS.values()),
+        )
+        .filter(pl.col("repositories") >= FEWEST_REPOSITORIES, pl.sum_horizontal(*_KINDS.values()) > enough)
+        .select("namespace", kind.cast(INTERMEDIARY.type).alias("intermediary"))
     )
 
 

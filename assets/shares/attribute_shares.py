@@ -10,8 +10,7 @@ import polars as pl
 
 from assets.columns import DEVELOPER_KINDS, RELATIONS
 from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
-from assets.models.models import MODELS
-from assets.models.redistribution import INTERMEDIARY_KINDS
+from assets.models.models import INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import published_shares
 from assets.shares.share_table import (
     COLUMNS,

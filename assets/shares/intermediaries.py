@@ -8,8 +8,7 @@ import polars as pl
 
 from assets.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION, count
 from assets.expressions import ratio
-from assets.models.models import MODELS
-from assets.models.redistribution import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS
+from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, of_last_month, over_periods, sums_over_periods
 from assets.shares.share_table import (
     DENOMINATOR,
