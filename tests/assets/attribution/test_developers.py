@@ -66,7 +66,7 @@ MOVED = (
 )
 
 
-@pytest.mark.parametrize(("month", "country"), [(date(2025, 6, 1), "CN"), (date(2025, 7, 1), "SG")])
+@pytest.mark.parametrize(("month", "country"), [(date(2025, 6, 1), "CN"), (date(2025, 7, 1), "SG"), (AUGUST, "SG")])
 def test_an_organisation_that_moved_keeps_its_past_and_todays_place_is_told_beside_it(month, country):
     found = developer_of("lab/model", *MOVED, month=month)
     assert (found["country"], found["country_today"]) == (country, "SG")

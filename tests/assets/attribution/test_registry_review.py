@@ -124,7 +124,7 @@ def test_another_map_takes_the_registrys_place_and_nothing_else_changes(theirs, 
 
 
 def test_what_is_due_is_old_readings_announced_purchases_and_disputed_seats():
-    known = {"basis": "read", "checked_on": date(2025, 1, 1), "line": 2}
+    known = {"basis": "read", "checked_on": date(2025, 5, 31), "line": 2}
     seats = [
         known | {"organization_id": "old", "country": "FR"},
         {"organization_id": "moot", "country": "FR", "disputed_country": "US", "disputed_by": "the press", "line": 3},
@@ -139,6 +139,7 @@ def test_what_is_due_is_old_readings_announced_purchases_and_disputed_seats():
         },
     ]
     files = {"seats": seats, "owners": owners, "accounts": [known | {"namespace": "lab"}]}
+    seats.append(known | {"organization_id": "a year ago", "checked_on": date(2025, 6, 1)})
     due = review.due_for_review(
         {
             name: pl.DataFrame(rows, schema=["line", *FILES[name]]).cast({pl.Null: pl.String}, strict=False)
