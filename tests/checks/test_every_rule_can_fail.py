@@ -228,7 +228,11 @@ SCENARIOS: Mapping[str, Callable[[str], Scenario]] = {
         also=rows(SNAPSHOT, **DECLARED, card_base_models=[["x/1"]]),
     ),
     "edges_are_derivations": lambda path: either(
-        path, {"outcome": ["edge"], "references": [1]}, {"references": [2]}, also=rows(DERIVATIONS, **EDGE)
+        path,
+        {"outcome": ["edge"], "references": [1]},
+        {"references": [2]},
+        {"references": [0]},
+        also=rows(DERIVATIONS, **EDGE),
     ),
     "self_reference_share": lambda path: either(
         path, {"outcome": ["edge", "self_reference"], "references": [990, 10]}, {"references": [989, 11]}
