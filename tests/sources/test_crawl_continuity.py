@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient
-from pipeline.sources.listing_crawl import ListingCrawl
+from pipeline.sources.listing_crawl import POSITION, ListingCrawl
 from tests.faults.steps import killed_before
 from tests.sources.listing_server import ListingServer, model, serving
 
@@ -115,6 +115,23 @@ def test_records_that_do_not_say_when_they_were_created_are_refused(tmp_path):
     nameless = [{"id": one["id"]} for one in MODELS]
     with pytest.raises(UnusableSnapshotError, match="not made of listing records, which have `_id` and `createdAt`"):
         crawled(tmp_path, ListingServer(nameless, lambda number, records, cursor: (records, None)), 100)
+
+
+@pytest.mark.parametrize("name", ["page-000000.json.zst", "page-000002.json.zst", POSITION])
+def test_pages_are_asked_for_once_unless_one_is_gone_or_their_position_is_cut(tmp_path, name):
+    server = ListingServer(MODELS)
+    with serving(server) as address:
+        crawl = ListingCrawl(HubClient(address), tmp_path, 20)
+        crawl.run()
+        asked = len(server.requests)
+        crawl.run()
+        assert len(server.requests) == asked
+        spoilt = tmp_path / name
+        spoilt.write_text(spoilt.read_text()[:20]) if name == POSITION else spoilt.unlink()
+        with pytest.raises(UnusableSnapshotError, match=r"do not lead to the end of the listing .* and start again"):
+            crawl.observed()
+        crawl.run()
+        assert crawl.observed().rows.collect()["model_id"].to_list() == names(MODELS)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, date, datetime
 
 import pytest
-from polars.testing import assert_frame_equal
 
 from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
@@ -56,14 +55,6 @@ def test_the_progress_says_how_far_it_is_and_how_long_it_takes(hub_of, tmp_path)
     assert told[0].requests_left == 999
     assert told[-1].seconds_left == 0
     assert str(told[3]).startswith("4 pages, 991 models of about ")
-
-
-def test_what_is_spooled_is_not_asked_for_again(hub_of, tmp_path):
-    hub = hub_of()
-    crawl_of(hub, tmp_path).run()
-    asked = len(listing_requests(hub))
-    crawl_of(hub, tmp_path).run()
-    assert len(listing_requests(hub)) == asked
 
 
 def test_a_quota_is_kept_so_that_no_request_is_refused(hub_of, listed, tmp_path):
@@ -121,17 +112,3 @@ def test_a_listing_that_ends_too_early_is_refused(hub_of, tmp_path, outcomes):
     ) as refused:
         crawl.run()
     outcomes.add("Hub: pages of the listing, missing at its end", [str(refused.value)])
-
-
-@pytest.mark.parametrize("name", ["page-000000.json.zst", "page-000007.json.zst", POSITION])
-def test_pages_of_which_one_is_gone_or_cut_are_not_taken_for_the_listing(hub_of, tmp_path, name):
-    hub = hub_of()
-    undisturbed, crawl = crawl_of(hub, tmp_path / "undisturbed"), crawl_of(hub, tmp_path / "crawl")
-    undisturbed.run()
-    crawl.run()
-    spoilt = crawl.folder / name
-    spoilt.write_text(spoilt.read_text()[:20]) if name == POSITION else spoilt.unlink()
-    with pytest.raises(UnusableSnapshotError, match=r"do not lead to the end of the listing .* and start again"):
-        crawl.observed()
-    crawl.run()
-    assert_frame_equal(rows_of(crawl), rows_of(undisturbed))
