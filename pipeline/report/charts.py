@@ -215,7 +215,8 @@ def _under(drawn: str, lines: Sequence[str], attributes: str, behind: str = "", 
     """The drawing under lines of text, with a margin."""
     size = _SIZE.match(drawn)
     width, height = (float(length) for length in (size.groups() if size else (WIDTH, WIDTH)))
-    width, height, above = width + 2 * margin, height + 2 * margin, margin + LINE_HEIGHT * len(lines)
+    # The reader's font may be wider than the one that is measured here.
+    width, height, above = max(width, WIDTH) + 2 * margin, height + 2 * margin, margin + LINE_HEIGHT * len(lines)
     words = "".join(
         f'<text x="{margin + 2}" y="{margin + 13 + LINE_HEIGHT * place}">{escape(line.strip())}</text>'
         for place, line in enumerate(lines)
