@@ -201,8 +201,8 @@ def defects(
             yield Defect(table.path, "has changed since the month was finished")
         elif not lake.is_of_this_version(table, month):
             yield Defect(table.path, OF_ANOTHER_VERSION)
-    if digests == listed:
-        return  # The files that the manifest was written of, and then none was made from another.
+    if digest and digests == listed:
+        return  # For a quick look: the files that the manifest was written of, and then none was made from another.
     known: dict[str, Provenance | None] = {}
     for table in held:
         with suppress(CensusError):  # The file has changed, which is told above.
