@@ -62,6 +62,11 @@
       if (chosen) spec.params[0].value = chosen;
       const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
       const made = await vegaEmbed(place, spec, { actions: false, ast: true, renderer: "svg", tooltip: { theme } });
+      // The chart is one picture with words of its own: roles within it would be told without any.
+      for (const part of place.querySelectorAll("[role]")) {
+        part.removeAttribute("role");
+        part.removeAttribute("aria-roledescription");
+      }
       const isFirst = !view;
       view = made.view;
       chart.replaceChildren(place);
