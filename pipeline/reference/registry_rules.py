@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,7 @@ from datetime import date
 import polars as pl
 import pycountry
 
-from pipeline.reference.lists import read_list
+from pipeline.reference.lists import FOLDER
 from pipeline.schema.declaration import Severity
 
 COUNTRY_CODES = frozenset(country.alpha_2 for country in pycountry.countries)
@@ -80,7 +81,9 @@ def begins_before_the_last_has_ended(key: str, begin: str = "valid_from", end: s
 
 def refused_hosts() -> list[str]:
     """Hosts of pages that are no evidence: what they say is gathered from others, unnamed, or made by machine."""
-    return read_list("registry/refused_sources.csv")["host"].to_list()
+    # Without Polars: it would start threads where this module is loaded, which no process survives that forks then.
+    with (FOLDER / "registry" / "refused_sources.csv").open(encoding="utf-8", newline="") as lines:
+        return [row["host"] for row in csv.DictReader(lines)]
 
 
 _host = r"^https?://(?:www\.)?([^/]+)"

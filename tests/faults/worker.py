@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import uuid
+from pathlib import Path
 
 # Loaded here once, with all of the census but the definitions of its checks: these make Polars compute, whereupon it
 # starts threads, which a fork leaves behind.
@@ -34,6 +35,8 @@ from pipeline.orchestration.runs import end_abandoned_runs, held, report_from
 from pipeline.schema.catalogue import modules_of
 
 list(modules_of(assets))
+THREADS = {task.joinpath("comm").read_text().strip() for task in Path("/proc/self/task").iterdir()}
+assert "polars-0" not in THREADS, "a module computes with Polars where it is loaded: a fork would wait for its threads"
 
 
 def hurry():
