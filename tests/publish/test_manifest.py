@@ -2,7 +2,9 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -10,8 +12,12 @@ from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
+from assets.published.about import CENSUS
+from pipeline.checks.asset_checks import build_asset_checks
+from pipeline.definitions import CATALOGUE as DECLARED
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
+from pipeline.publish.export import LakeMonths
 from pipeline.publish.manifest import (
     MONTH_MANIFEST,
     defects,
@@ -23,6 +29,7 @@ from pipeline.publish.manifest import (
     misfits,
 )
 from pipeline.schema.catalogue import Catalogue
+from pipeline.schema.published import Edition
 from tests.publish.scenario import AUGUST, CATALOGUE, JULY, JUNE, change_one_byte, finish, make_month, write
 
 
@@ -115,6 +122,22 @@ def test_a_quick_look_reads_only_the_files_that_were_written_after_the_manifest(
 def test_a_manifest_says_what_the_month_was_measured_from_and_made_by(august):
     assert manifest_rows(august, AUGUST)["source_revision"].unique().to_list() == ["r1"]
     assert made_by(august, AUGUST) == {"registry": "a"}
+
+
+def test_a_publication_says_of_each_month_what_was_checked_and_by_how_many_blocking_checks(august, tmp_path):
+    make_month(august, JULY, source="weekly")
+    edition = Edition("v1", datetime(2025, 9, 1, tzinfo=UTC), "equal_parts")
+    found = CENSUS.make(LakeMonths(august, CATALOGUE, (JULY, AUGUST), edition, tmp_path)).collect()
+    of_months = [(JULY, "weekly", "r1", len(CATALOGUE.monthly)), (AUGUST, "s", "r1", len(CATALOGUE.monthly))]
+    assert found.select("month", "source", "source_revision", "tables_checked").rows() == of_months
+    blocking = [
+        spec
+        for table in CATALOGUE.monthly
+        for spec in build_asset_checks(table, dg.AssetKey(table.name), None, tables=DECLARED.tables).check_specs
+        if spec.blocking
+    ]
+    assert set(found["checks_passed"]) == {len(blocking)}
+    assert found["checked_at"].to_list() == [august.modified(MONTH_MANIFEST, month) for month in (JULY, AUGUST)]
 
 
 def test_a_month_of_which_a_part_was_made_anew_cannot_be_finished(august):
