@@ -288,7 +288,7 @@ def _describe(chart: Chart, points: list[dict[str, Any]], months: Sequence[str])
                 point["text"] = f"{point['value']:{number}}{beyond}"
             case "together" if point["month"] == months[-1]:
                 point["text"] = f"{point['name']} {point['value']:{number}}"
-            case "lines":
+            case "lines" if point["month"] == months[-1]:
                 point["text"] = f"{point['value']:{number}}"
             case "grid":
                 point["text"] = f"{point['value']:.1%}" if point["value"] >= SMALLEST_WRITTEN else ""

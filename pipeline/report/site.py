@@ -137,8 +137,8 @@ def _class_of(shown: Shown) -> Markup:
 
 
 def _table_rows(columns: Sequence[Shown], rows: Sequence[Row], links: Mapping[str, str], root: str) -> Markup:
-    """The body of a table; names lead to their pages."""
-    classes = {shown.column: _class_of(shown) for shown in columns}
+    """The body of a table; names lead to their pages where they stand first."""
+    classes, linked = {shown.column: _class_of(shown) for shown in columns}, set()
 
     def cell(value: Any, shown: Shown) -> str:
         if value is None:
@@ -146,8 +146,10 @@ def _table_rows(columns: Sequence[Shown], rows: Sequence[Row], links: Mapping[st
         text = in_html(written(value, shown.kind))
         if shown.kind in TEXTS and shown.kind != "month":
             text = f"<bdi>{text}</bdi>"
-        is_linked = shown.kind in ("country", "text") and value in links
-        return f'<a href="{root}{links[value]}">{text}</a>' if is_linked else text
+        if shown.kind not in ("country", "text") or value not in links or value in linked:
+            return text
+        linked.add(value)
+        return f'<a href="{root}{links[value]}">{text}</a>'
 
     lines = []
     for row in rows:
