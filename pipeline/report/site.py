@@ -138,7 +138,8 @@ def _class_of(shown: Shown) -> Markup:
 
 def _table_rows(columns: Sequence[Shown], rows: Sequence[Row], links: Mapping[str, str], root: str) -> Markup:
     """The body of a table; names lead to their pages where they stand first."""
-    classes, linked = {shown.column: _class_of(shown) for shown in columns}, set()
+    classes = {shown.column: _class_of(shown) for shown in columns}
+    linked: set[str] = set()
 
     def cell(value: Any, shown: Shown) -> str:
         if value is None:
