@@ -130,9 +130,8 @@ def _of_attribution(months: PublishedMonths, attribution: str) -> pl.LazyFrame:
 
 
 def _model_month(months: PublishedMonths) -> pl.LazyFrame:
-    rows = by_uploader(listed_models(months.scan(MODELS)))
-    columns = [name for name in MODEL_MONTH.table.schema.names() if name != "month"]
-    return with_remainder(rows.select("month", *columns), _of_attribution(months, "uploader"))
+    rows = by_uploader(listed_models(months.scan(MODELS))).select(MODEL_MONTH.table.schema.names())
+    return with_remainder(rows, _of_attribution(months, "uploader"))
 
 
 def _model_origin_month(months: PublishedMonths) -> pl.LazyFrame:
