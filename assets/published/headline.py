@@ -117,7 +117,7 @@ def _entry(
         ),
         make,
         {**OF_PERIOD, "country": OF_COUNTRY} | ({"organization": OF_ORGANIZATION} if "organization" in names else {}),
-        is_entry=True,
+        entry_of=f"{member}_shares",
     )
 
 

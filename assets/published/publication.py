@@ -120,7 +120,7 @@ def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
                 context.log_event(evaluation)
         stale = misfits(store, catalogue, made.months)
         yield from (_form(name, made, edition.origin_rule) for name in FORMS)
-        yield from (_published_table(name, made) for name in catalogue.published)
+        yield from (_published_table(found, made) for found in catalogue.published.values())
         yield _months_fit(made, stale)
 
     return [publication]
@@ -218,13 +218,14 @@ def _table_spec(found: PublishedTable) -> dg.AssetSpec:
     )
 
 
-def _published_table(name: str, made: Publication) -> dg.MaterializeResult[None]:
+def _published_table(found: PublishedTable, made: Publication) -> dg.MaterializeResult[None]:
+    pictures = [one for one in made.pictures if one.table in (found.name, found.entry_of)]
     return dg.MaterializeResult(
-        asset_key=_table_key(name),
+        asset_key=_table_key(found.name),
         metadata={
             "version": made.version,
-            "dagster/row_count": made.rows[name],
-            **{one.key: dg.MetadataValue.md(one.as_markdown()) for one in made.pictures if one.table == name},
+            "dagster/row_count": made.rows[found.name],
+            **{one.key: dg.MetadataValue.md(one.as_markdown()) for one in pictures},
         },
     )
 

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -230,5 +231,6 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
 
 def _remove_abandoned(folder: Path) -> None:
     for leftover in folder.glob(".*.tmp"):
-        if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER_SECONDS:
-            leftover.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # Another writer of this month has just put its own in place.
+            if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER_SECONDS:
+                leftover.unlink()

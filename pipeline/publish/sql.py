@@ -131,7 +131,7 @@ def views_of(published: Mapping[str, PublishedTable]) -> list[View]:
     for name, made in published.items():
         if "month" not in made.references or name.startswith(("_", "dim_")):
             continue
-        if made.is_entry:
+        if made.entry_of:
             views.append(_latest(View(name, "", table_comment(made), column_comments(made, published))))
         else:
             flat = _flat(made, references_of(made, published))
@@ -196,7 +196,7 @@ def _views_before(published: Mapping[str, PublishedTable], schema: str) -> Itera
 
     Their queries name the `schema` of the tables: views of the same name stand in the way.
     """
-    now = {name: made.table.schema.names() for name, made in published.items() if not (made.is_entry or name in _NEW)}
+    now = {name: made.table.schema.names() for name, made in published.items() if not (made.entry_of or name in _NEW)}
     now |= {view.name: list(view.column_comments) for view in views_of(published) if "headline" not in view.name}
     for name, columns in now.items():
         if name in _TABLE_BEFORE or not (_COLUMN_BEFORE.keys() | _VALUE_BEFORE).isdisjoint(columns):

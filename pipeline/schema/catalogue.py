@@ -59,7 +59,7 @@ def catalogue_of(*packages: ModuleType) -> Catalogue:
 
 def _place(made: PublishedTable) -> int:
     """Entry tables before dimensions and facts, what the publication says of itself last."""
-    return 0 if made.is_entry else 2 if made.name.startswith(("_", "data_", "check_")) else 1
+    return 0 if made.entry_of else 2 if made.name.startswith(("_", "data_", "check_")) else 1
 
 
 def _in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:

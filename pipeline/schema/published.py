@@ -77,7 +77,8 @@ class PublishedTable:
     `<column>_code`, and `shown` are added: columns of this table by their names in the view.
 
     `adds_up_to` names, for columns of this table, the column of the lake's table that has the same sum. An entry table
-    (`is_entry`) has one row per month and member, and stands first wherever tables are listed.
+    has one row per month and member of the mart `entry_of`, whose figures show it as well, and stands first wherever
+    tables are listed.
     """
 
     table: Table
@@ -86,7 +87,7 @@ class PublishedTable:
     label: str | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
     adds_up_to: Mapping[str, tuple[Table, str]] = field(default_factory=dict)
-    is_entry: bool = False
+    entry_of: str | None = None
 
     @property
     def name(self) -> str:

@@ -248,7 +248,7 @@ def test_every_number_is_what_the_published_parquet_gives(site, sample):
         for folder in (sample[0] / "published" / "parquet").iterdir():
             if folder.is_dir():
                 parquet.sql(f"create view {folder.name} as from read_parquet('{folder}/**/*.parquet')")
-        for path in sorted(site.glob("*/*.json")):
+        for path in sorted(set(site.glob("*/*.json")) - {site / "v" / "versions.json"}):
             read = json.loads(path.read_text())
             for view in read.get("views", read.get("figures")):
                 found = parquet.sql(view["sql"])

@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 
 import dagster as dg
@@ -153,12 +153,13 @@ def write_again_and_again(url, n, times):
 def test_two_writers_of_one_month_leave_the_file_of_one_of_them_whole(tmp_path, outcomes):
     lake = Lake(str(tmp_path))
     lake.write(COUNTS, AUGUST, rows(2_000, 0))
-    writers = [threading.Thread(target=write_again_and_again, args=(lake.url, n, 5)) for n in (1, 2)]
-    for writer in writers:
-        writer.start()
     mixed = 0
-    while any(writer.is_alive() for writer in writers):
-        mixed += lake.scan(COUNTS, AUGUST).select(pl.col("n").n_unique(), pl.len()).collect().row(0) != (1, 2_000)
+    with ThreadPoolExecutor() as threads:
+        writers = [threads.submit(write_again_and_again, lake.url, n, 5) for n in (1, 2)]
+        while not all(writer.done() for writer in writers):
+            mixed += lake.scan(COUNTS, AUGUST).select(pl.col("n").n_unique(), pl.len()).collect().row(0) != (1, 2_000)
+    for writer in writers:
+        writer.result()
     beside = len(list(lake.path(COUNTS, AUGUST).parent.iterdir())) - 1
     outcomes.unharmed("at once: two writers of one table", torn=beside, wrong=mixed)
 

@@ -45,6 +45,7 @@ def undisturbed(small_hub, tmp_path_factory):
 
 SURVIVES = "the same rows"
 UNREADABLE = "cannot be read"
+UNREADABLE_ANSWER = "gave an unreadable answer"
 
 # What happens on which requests, and what comes of it: the same rows, the same but for some columns, a sentence that
 # says so, or with None either.
@@ -101,8 +102,11 @@ OF_THE_LISTING = {
     "a field of ten megabytes": (rows(lambda row: row | {"pipeline_tag": "x" * 40_000}), ("pipeline_tag",)),
 }
 OF_THE_COMMITS = {
-    "commits without dates": (rows(lambda row: {"id": row["id"], "title": row["title"], "authors": []}), UNREADABLE),
-    "commits at times that are none": (rows(lambda row: row | {"date": "soon"}), UNREADABLE),
+    "commits without dates": (
+        rows(lambda row: {"id": row["id"], "title": row["title"], "authors": []}),
+        UNREADABLE_ANSWER,
+    ),
+    "commits at times that are none": (rows(lambda row: row | {"date": "soon"}), UNREADABLE_ANSWER),
     "no commits": (body(b"[]"), "it has no revisions at all"),
     "commits named by something else": (rows(lambda row: row | {"id": "../../etc"}), None),
 }
