@@ -1,6 +1,6 @@
 """The assets that finish a month and publish all: its manifest, a publication's forms and where it goes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -119,7 +119,8 @@ def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
             if evaluation.partition in published:
                 context.log_event(evaluation)
         stale = misfits(store, catalogue, made.months)
-        yield from (_form(name, made, edition.origin_rule) for name in FORMS)
+        main = {figure.key for figure in catalogue.figures if figure.is_pictured}
+        yield from (_form(name, made, edition.origin_rule, main if name == "share_report" else ()) for name in FORMS)
         yield from (_published_table(found, made) for found in catalogue.published.values())
         yield _months_fit(made, stale)
 
@@ -230,8 +231,7 @@ def _published_table(found: PublishedTable, made: Publication) -> dg.Materialize
     )
 
 
-def _form(name: str, made: Publication, origin_rule: str) -> dg.MaterializeResult[None]:
-    pictures = made.pictures if name == "share_report" else []
+def _form(name: str, made: Publication, origin_rule: str, pictured: Container[str]) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
         asset_key=["published", name],
         metadata={
@@ -241,7 +241,7 @@ def _form(name: str, made: Publication, origin_rule: str) -> dg.MaterializeResul
             "rows": made.rows,
             "origin_rule": origin_rule,
             "path": dg.MetadataValue.path(str(settings.published_folder() / FORMS[name][0])),
-            **{picture.key: dg.MetadataValue.md(picture.as_markdown()) for picture in pictures},
+            **{one.key: dg.MetadataValue.md(one.as_markdown()) for one in made.pictures if one.key in pictured},
         },
     )
 

@@ -175,7 +175,7 @@ class Site:
         self._pages: list[Future[None]] = []
 
     def write(self) -> list[Picture]:
-        """Every page, with what can be downloaded from it; pictures of the figures that are pictured."""
+        """Every page, with what can be downloaded from it; the pictures of all figures."""
         kinds = {pages.kind: pages for pages in self._catalogue.pages}
         for folder in ("figures", "months", "compare", *kinds):
             (self._folder / folder).mkdir(parents=True)
@@ -200,8 +200,7 @@ class Site:
             self._page("months/index.html", "Months", "months.html")
         for page in self._pages:
             page.result()
-        main = {figure.key for figure in self._catalogue.figures if figure.is_pictured}
-        return [picture for those in pictures for picture in those if picture.key in main]
+        return [picture for those in pictures for picture in those]
 
     def _front(self, read: Sequence[ReadFigure], members: dict[str, list[Row]]) -> None:
         by_key, last = {figure.figure.key: figure for figure in read}, self._edition.months[-1]
@@ -385,7 +384,7 @@ class Site:
 
 
 def write_pages(folder: Path, catalogue: Catalogue, versions: Path | None = None) -> list[Picture]:
-    """Writes report and site of the warehouse in `folder` beside it; pictures of the figures that are pictured.
+    """Writes report and site of the warehouse in `folder` beside it; the pictures of all figures.
 
     The site carries along what the sites in `versions`, the folder of the versions that are kept, have at their frozen
     addresses. A figure without values is there and says so.

@@ -326,9 +326,9 @@ def test_what_others_wrote_stays_text_in_pages_and_in_markdown(text):
     assert not re.search(r"(?<!\\)[`*_\[\]()!|~]|[<>\n]", markdown)
 
 
-def test_the_main_figures_are_handed_out_as_small_pictures(report):
+def test_figures_with_values_are_handed_out_as_small_pictures(report):
     pictures = report[1]
-    assert list(pictures) == [figure.key for figure in CATALOGUE.figures if figure.is_pictured]
+    assert {figure.key for figure in CATALOGUE.figures if figure.is_pictured} < set(pictures)
     for one in pictures.values():
         assert one.image.startswith(b"\x89PNG")
         assert len(one.image) < 300_000
