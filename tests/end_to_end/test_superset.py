@@ -150,11 +150,12 @@ def test_a_chart_of_the_headline_has_the_files_figures_also_when_many_ask_at_onc
 
 def test_the_chart_is_drawn_in_a_browser(superset, chart, browser):
     page = browser.new_page()
+    page.set_default_timeout(120_000)
     page.goto(f"{superset.url}/login/")
     page.fill("[data-test=username-input]", "admin")
     page.fill("[data-test=password-input]", PASSWORD)
     page.click("[data-test=login-button]")
     page.wait_for_url(lambda address: "/login" not in address)
     page.goto(f"{superset.url}/explore/?slice_id={chart}")
-    page.wait_for_selector("[data-test=slice-container] canvas", timeout=120_000)
+    page.wait_for_selector("[data-test=slice-container] canvas")
     assert page.locator("[role=alert]").count() == 0
