@@ -181,6 +181,18 @@ def test_struck_days_are_told_from_others_in_two_hundred_random_hubs():
     assert len(found & planted) >= 0.95 * len(planted)
 
 
+@pytest.mark.parametrize(("downloads_a_day", "states"), [(2_000, {"moving"}), (1_999, set())])
+def test_a_counter_is_busy_by_its_downloads_a_day_however_far_apart_observations_are(downloads_a_day, states):
+    shown = {
+        CLOSING + days * DAY: snapshot_at(
+            CLOSING + days * DAY, [repository(str(n), (days + 3) * downloads_a_day) for n in range(30)]
+        )
+        for days in (-3, 0, 3)
+    }
+    further = [CounterObservation(shown[CLOSING + days * DAY], CLOSING + days * DAY) for days in (-3, 3)]
+    assert set(counters_at(CLOSING, shown[CLOSING], further).days["state"]) == states
+
+
 def test_without_incidents_no_day_is_called_struck():
     assert not any(RandomHub(number, incidents_at_most=0).states() for number in range(200))
 
