@@ -54,15 +54,10 @@ def reconciled(
     amounts = ("models", "downloads", "downloads_lost")
     counted = pl.len().cast(pl.Int64).alias("models")
     measured = downloads.group_by("flow_case").agg(counted, pl.col("downloads", "downloads_lost").sum())
-    disappeared = opening.join(closing, on="hub_id", how="anti").select(
-        pl.lit("disappeared").alias("flow_case"),
-        counted,
-        pl.lit(0, DECIMAL).alias("downloads"),
-        pl.lit(0, pl.Int64).alias("downloads_lost"),
-    )
+    gone = opening.join(closing, on="hub_id", how="anti").select(pl.lit("disappeared").alias("flow_case"), counted)
     return (
         pl.LazyFrame({"flow_case": CASES}, schema={"flow_case": pl.String})
-        .join(pl.concat([measured, disappeared]), on="flow_case", how="left")
+        .join(pl.concat([measured, gone], how="diagonal"), on="flow_case", how="left")
         .with_columns(pl.col(amounts).fill_null(0))
         .join(closing.select("source", "source_revision").head(1), how="cross")
         .with_columns(

@@ -16,7 +16,7 @@ from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.report.explain import Asked, explain
 from pipeline.report.figures import COUNTS_REPOSITORIES, FigureReader, headline_definition, open_warehouse
-from pipeline.report.headline import read_headline
+from pipeline.report.headline import figure_as_text, read_headline
 from pipeline.report.statements import BASIS_MEANINGS, NOTHING, read_period, terms_as_text
 from tests.report.scenario import (
     COUNTRIES,
@@ -112,6 +112,8 @@ def test_the_headline_and_every_figure_state_the_months_that_they_hold(months):
         first, *others = headline.figures
         held = expect_true(first.views[0].statement, "trailing_12_months", last, months)
         expect_label(headline.as_text(), held)
+        for figure in headline.figures:
+            assert figure_as_text(figure, "").endswith(figure.figure.if_empty) == (not figure.views[0].rows)
         for figure in others:
             for view in figure.views:
                 if figure.figure.counts_downloads:
