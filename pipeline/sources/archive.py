@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
 import time
 from abc import abstractmethod
@@ -24,7 +23,6 @@ from filelock import FileLock
 
 from pipeline import settings
 from pipeline.atomic_file import write_atomically
-from pipeline.digest import digest_of
 from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import add_months, closing_of, months_between
 from pipeline.sources.accounts import AccountDirectory
@@ -44,7 +42,6 @@ FEWEST_ROWS_OF_NEIGHBOUR = 0.95
 """A file with fewer of its neighbour's rows is partial: the Hub does not lose 5 % of its repositories in days."""
 COUNTER_FIELDS = ("_id", "id", "downloadsAllTime")
 LISTED_FOR_SECONDS = 3600
-DIGEST = re.compile(r"[0-9a-f]{64}")
 NEIGHBOUR_WITHIN = timedelta(days=10)
 """How much later a neighbour may be to be compared with: given longer, the Hub may really have grown by 5 %."""
 
@@ -175,15 +172,11 @@ class ArchiveSource(SnapshotSource):
         for folder in files.iterdir():
             if folder != own and time.time() - folder.stat().st_mtime > unused_for:
                 shutil.rmtree(folder, ignore_errors=True)
-        path = self.client.download(self.repository, edition.path, edition.commit, own)
-        stated = self._inspect(edition).content_id
-        if DIGEST.fullmatch(stated) and digest_of(path) != stated:
+        try:
+            return self.client.download(self.repository, edition.path, edition.commit, own, self._inspect(edition))
+        except UnusableSnapshotError:
             shutil.rmtree(own)
-            raise UnusableSnapshotError(
-                f"{edition.path} of dataset {self.repository} at {edition.commit[:8]} is not the file that the "
-                "Hub says it is (by its SHA-256): run again, it is fetched anew"
-            )
-        return path
+            raise
 
     @cached_property
     def editions(self) -> list[Edition]:

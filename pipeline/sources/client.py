@@ -14,9 +14,10 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -30,7 +31,8 @@ from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
 from pyarrow import parquet
 
-from pipeline.errors import CensusError, TemporaryError
+from pipeline.digest import digest_of
+from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 
 hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call] # its retries are ours to tell: every failure is told once, in one sentence
 
@@ -40,9 +42,12 @@ LONGEST_WAIT_SECONDS = 60
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
 """What libraries raise where an answer is well-formed HTTP and nothing of what was asked for."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 LARGEST_BODY_BYTES = 64 * 2**20
 """More than any answer takes that is read into memory, but for parts of files: a page of models has some 5 MB."""
+LARGEST_FILE_BYTES = 50 * 10**9
+"""What a file may have whose length no listing announces: the library itself fetches none over HTTP that is longer."""
 RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 SYNTHETIC_HEADER = "X-Synthetic-Hub"
 """By which our own local Hub says in every answer that nothing in it was measured."""
@@ -65,28 +70,41 @@ class _Session(httpx2.Client):
         response = super().send(request, stream=True, **options)
         if stream:
             return response
+        # One packing only, of which the worst is a thousand times as large unpacked: a piece of it stays small.
+        if response.headers.get("content-encoding", "identity") not in ("identity", "gzip", "deflate"):
+            response.close()
+            raise CensusError(f"{response.url.host} packs an answer in a way that was not asked for: check HF_ENDPOINT")
+        part = RANGE.fullmatch(request.headers.get("range", ""))
+        largest = max(LARGEST_BODY_BYTES, int(part[2]) - int(part[1]) + 1 if part else 0)
+        body = bytearray()
         with closing(response):
-            body = _bounded_body(response)
+            for piece in response.iter_bytes():
+                body += piece
+                if len(body) > largest:
+                    raise CensusError(
+                        f"{response.url.host} answered {response.url.path} with more than {largest // 2**20} MB, which "
+                        "no Hub does: check HF_ENDPOINT"
+                    )
         of_the_transfer = ("content-encoding", "content-length", "transfer-encoding")
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in of_the_transfer]
-        return httpx2.Response(response.status_code, headers=headers, content=body, request=response.request)
+        return httpx2.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
 
-def _bounded_body(response: httpx2.Response) -> bytes:
-    # One packing only, of which the worst is a thousand times as large unpacked: a piece of it stays small.
-    if response.headers.get("content-encoding", "identity") not in ("identity", "gzip", "deflate"):
-        raise CensusError(f"{response.url.host} packs an answer in a way that was not asked for: check HF_ENDPOINT")
-    part = RANGE.fullmatch(response.request.headers.get("range", ""))
-    largest = max(LARGEST_BODY_BYTES, int(part[2]) - int(part[1]) + 1 if part else 0)
-    body = bytearray()
-    for piece in response.iter_bytes():
-        body += piece
-        if len(body) > largest:
-            raise CensusError(
-                f"{response.url.host} answered {response.url.path} with more than {largest // 2**20} MB, which no Hub "
-                "does: check HF_ENDPOINT"
-            )
-    return bytes(body)
+class _LengthGuard(AbstractContextManager["_LengthGuard"]):
+    """Stands where the library draws how much of a file has arrived, of which it is told before it keeps a piece."""
+
+    def __init__(self, about: str, largest: int, initial: int = 0, **_drawn: object) -> None:
+        self.said = f"{about} is longer than the {largest:,} bytes that it may have by the Hub's listing"
+        self.left = largest - initial
+
+    def update(self, arrived: int) -> None:
+        """Refuses what is too much."""
+        self.left -= arrived
+        if self.left < 0:
+            raise UnusableSnapshotError(f"{self.said}: run again later, or choose another source")
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left open."""
 
 
 def _before(request: httpx2.Request) -> None:
@@ -142,10 +160,11 @@ class ArchiveRevision:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """What is known of a file at a revision without downloading it."""
+    """What is known of a file at a revision without downloading it; None where its length is not announced."""
 
     rows: int
     content_id: str
+    length_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -204,35 +223,43 @@ class HubClient:
 
     def read_columns(self, repository: str, path: str, commit: str, columns: Sequence[str]) -> pa.Table:
         """Those of the columns that a dataset's Parquet file has at a commit, without the others."""
-        files, location = self._file_system(), f"datasets/{repository}@{commit}/{path}"
-        with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"), files.open(location) as file:
+        with self._opened(repository, path, commit) as file:
             content = parquet.ParquetFile(file)
             return content.read([column for column in columns if column in content.schema_arrow.names])
 
     def inspect_parquet(self, repository: str, path: str, commit: str) -> RemoteFile:
-        """Rows and content identity of a dataset's Parquet file at a commit, from its footer alone."""
-        files, location = self._file_system(), f"datasets/{repository}@{commit}/{path}"
-        with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"):
-            details = files.info(location)
-            with files.open(location, block_size=1 << 16) as file:
-                rows = parquet.read_metadata(file).num_rows
-            content = details.get("lfs") or {}
-            return RemoteFile(rows, str(content.get("sha256") or details.get("blob_id") or details.get("size")))
+        """What a dataset's listing and the footer of a Parquet file say of it at a commit."""
+        with self._opened(repository, path, commit, block_size=1 << 16) as file:
+            said, stored = file.details, file.details.get("lfs") or {}
+            content_id = stored.get("sha256") or said.get("blob_id") or said.get("size")
+            return RemoteFile(parquet.read_metadata(file).num_rows, str(content_id), said.get("size"))
 
-    def download(self, repository: str, path: str, commit: str, cache: Path) -> Path:
-        """A dataset's file at a commit, from the cache if it is there."""
-        with self._speaking(f"{path} of dataset {repository} at {commit[:8]}"):
-            return Path(
+    def download(self, repository: str, path: str, commit: str, cache: Path, stated: RemoteFile | None = None) -> Path:
+        """A dataset's file at a commit, from the cache if it is there.
+
+        Raises:
+            UnusableSnapshotError: it is longer than is `stated`, or than any may be where nothing is, or another file.
+        """
+        about = f"{path} of dataset {repository} at {commit[:8]}"
+        announced = stated.length_bytes if stated else None
+        guard = partial(_LengthGuard, about, LARGEST_FILE_BYTES if announced is None else announced)
+        with self._speaking(about):
+            file = Path(
                 hf_hub_download(
                     repository,
                     path,
                     repo_type="dataset",
                     revision=commit,
                     cache_dir=cache,
-                    endpoint=self.endpoint,
-                    token=self._credential(),
+                    tqdm_class=cast("Any", guard),
+                    **self._access,
                 )
             )
+        if stated and DIGEST.fullmatch(stated.content_id) and digest_of(file) != stated.content_id:
+            raise UnusableSnapshotError(
+                f"{about} is not the file that the Hub says it is (by its SHA-256): run again, it is fetched anew"
+            )
+        return file
 
     def page(self, url: str) -> Page:
         """One page of a listing, as bytes.
@@ -309,7 +336,7 @@ class HubClient:
         return http_backoff(
             "GET",
             url,
-            headers=build_hf_headers(token=self._credential(), library_name="open-model-census"),
+            headers=build_hf_headers(token=self.token or False, library_name="open-model-census"),
             follow_redirects=False,
             timeout=timeout,
             max_retries=self.retries,
@@ -317,14 +344,22 @@ class HubClient:
             retry_on_status_codes=TEMPORARY_STATUSES,
         )
 
-    def _file_system(self) -> HfFileSystem:
-        return HfFileSystem(endpoint=self.endpoint, token=self._credential(), skip_instance_cache=True)
+    @property
+    def _access(self) -> dict[str, Any]:
+        return {"endpoint": self.endpoint, "token": self.token or False}
 
     def _api(self) -> HfApi:
-        return HfApi(endpoint=self.endpoint, token=self._credential())
+        return HfApi(**self._access)
 
-    def _credential(self) -> str | bool:
-        return self.token or False
+    @contextmanager
+    def _opened(self, repository: str, path: str, commit: str, **how: int) -> Iterator[Any]:
+        """A dataset's file at a commit, of which those parts are fetched that are read."""
+        files = HfFileSystem(**self._access, skip_instance_cache=True)
+        with (
+            self._speaking(f"{path} of dataset {repository} at {commit[:8]}"),
+            files.open(f"datasets/{repository}@{commit}/{path}", **how) as file,
+        ):
+            yield file
 
     def _require_own_address(self, url: str) -> None:
         if _origin(self.endpoint) != _origin(url):

@@ -124,5 +124,13 @@ class Observed:
             if count > most:
                 raise UnusableSnapshotError(f"{name}: {told}: write them as the listing API does, or leave them out")
             said.append(told)
-        found = {"absent_columns": ", ".join(absent), "unreadable": "; ".join(said)}
+        found = {"absent_columns": ", ".join(absent), "unreadable": "; ".join(said), "listed_twice": self._repeated()}
         return {note: text for note, text in found.items() if text}
+
+    def _repeated(self) -> str:
+        """How many rows are of a repository that another row is of already; empty where none is."""
+        of_each = self.rows.group_by(pl.coalesce("hub_id", "model_id")).agg(pl.len(), pl.col("model_id").min())
+        told = of_each.filter(pl.col("len") > 1).select((pl.col("len") - 1).sum(), pl.col("model_id").min())
+        count, example = told.collect(engine="streaming").row(0)
+        one_counts = f"listed already, for example {example!r}: one row of each counts"
+        return f"{count:,} rows repeat a repository that is {one_counts}" if count else ""

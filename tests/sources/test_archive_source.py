@@ -8,11 +8,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import MonthNotServedError
+from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import closing_of
 from pipeline.sources.accounts import AccountDirectory
-from pipeline.sources.client import ArchiveRevision, RemoteFile
+from pipeline.sources.client import ArchiveRevision, HubClient, RemoteFile
 from pipeline.sources.hub_stats import HubStatsSource
+from synthetic_hub.datasets import ARCHIVE_REPOSITORY
+from tests.mirror import Misbehaviour
 
 AUGUST = date(2025, 8, 1)
 CLOSE = closing_of(AUGUST)
@@ -40,7 +42,7 @@ class ArchiveOf:
     def read_columns(self, repository, path, commit, columns):
         return pa.table({"_id": [commit], "id": [f"from/{commit}"], "downloadsAllTime": [7]})
 
-    def download(self, repository, path, commit, cache):
+    def download(self, repository, path, commit, cache, stated):
         file = self.folder / f"{commit}.parquet"
         pl.DataFrame({"id": [f"from/{commit}"]}).write_parquet(file)
         return file
@@ -132,3 +134,18 @@ def test_counters_are_read_from_every_other_usable_revision_within_the_tolerance
     [other] = source.counters_around(AUGUST, nearest.source_revision)
     assert other.observed_at == CLOSE - timedelta(hours=20)
     assert other.rows.collect().to_dicts() == [{"hub_id": "083104", "model_id": "from/083104", "downloads_all_time": 7}]
+
+
+def test_a_file_longer_than_its_listing_announces_is_refused_and_nothing_of_it_is_kept(hub_of, tmp_path, monkeypatch):
+    longer = Misbehaviour(lambda answer: answer.with_body(answer.body + b" ") if answer.status == 200 else answer, "/d")
+    client = HubClient(hub_of(longer).endpoint)
+    source = HubStatsSource(client, tmp_path, AccountDirectory(tmp_path / "none"), repository=ARCHIVE_REPOSITORY)
+    with pytest.raises(
+        UnusableSnapshotError, match=r"models.parquet of .* is longer than the [\d,]+ bytes .*: run again"
+    ):
+        source.closing_snapshot(date(2025, 3, 1))
+    assert not list(tmp_path.glob("files/*"))
+    [*_, edition] = source.editions
+    monkeypatch.setattr("pipeline.sources.client.LARGEST_FILE_BYTES", 1_000)
+    with pytest.raises(UnusableSnapshotError, match="longer than the 1,000 bytes"):
+        client.download(ARCHIVE_REPOSITORY, edition.path, edition.commit, tmp_path / "unannounced")

@@ -478,3 +478,11 @@ def test_a_column_whose_type_cannot_mean_its_name_is_refused_by_name_and_nothing
 def test_a_parquet_file_that_names_no_repositories_is_refused(tmp_path):
     with pytest.raises(UnusableSnapshotError, match="has no column `id`"):
         from_parquet(tmp_path, {"name": "maker/model"})
+
+
+def test_rows_that_repeat_a_repository_are_counted_and_told(tmp_path):
+    twice = json_lines(tmp_path, record(), record(downloads=9), {"id": "a/b"}, {"id": "a/b"}, {"id": "c/d"})
+    assert twice.notes("dump")["listed_twice"] == (
+        "2 rows repeat a repository that is listed already, for example 'a/b': one row of each counts"
+    )
+    assert "listed_twice" not in json_lines(tmp_path, record(), {"id": "a/b"}).notes("dump")
