@@ -56,7 +56,7 @@ PARTS = {
         tuple(f"pipeline/report/{name}.py" for name in ("statements", "figures", "headline", "explain", "compare")),
         ("tests/report",),
     ),
-    "guards": (("pipeline/publish/guards.py", "pipeline/publish/manifest.py"), ("tests/publish",)),
+    "guards": (("pipeline/publish/publication.py", "pipeline/publish/manifest.py"), ("tests/publish",)),
 }
 """By part: its modules, and the tests nearest to them."""
 SKIPPED = re.compile(

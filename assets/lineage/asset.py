@@ -13,7 +13,7 @@ from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
 from pipeline.orchestration.table_assets import inputs, table_assets
-from pipeline.publish.guards import ORIGIN_RULE
+from pipeline.publish.manifest import ORIGIN_RULE
 from pipeline.reference.lists import relations, renames
 
 

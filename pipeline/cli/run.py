@@ -27,7 +27,7 @@ from pipeline.orchestration.launch import Progress as Advance
 from pipeline.orchestration.partitions import offer_months_from
 from pipeline.orchestration.resources import deployed_thresholds
 from pipeline.orchestration.table_assets import asset_key
-from pipeline.publish.guards import require_same_world
+from pipeline.publish.manifest import require_same_world
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.reference.registry import read_registry
 from pipeline.report.figures import REPORT_NAME

@@ -16,7 +16,7 @@ from pipeline.orchestration.display_metadata import shown_of_month
 from pipeline.orchestration.partitions import mark_sample
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import in_plain_words
-from pipeline.publish.guards import require_same_world
+from pipeline.publish.manifest import require_same_world
 from pipeline.reference.lists import list_digests
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table

@@ -25,8 +25,11 @@ from pipeline.lake.store import OF_ANOTHER_VERSION, Lake
 from pipeline.months import in_words, previous_month, run_again, stretches
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
+from pipeline.synthetic import is_synthetic
 from pipeline.version import __version__
 
+ORIGIN_RULE = "origin_rule"
+"""Under which name a month states by what rule its derivatives are split over their roots."""
 MONTH_MANIFEST = Table(
     group="published",
     name="month_manifest",
@@ -99,40 +102,35 @@ def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
     """
     tables = catalogue.monthly
     digests = _digests(tables, lambda table: lake.digest_while_unchanged(table, month))
-    known = {table.path: lake.provenance(table, month) for table in tables}
+    known = {table.path: lake.provenance(table, month) or Provenance() for table in tables}
     for stale in _stale(known, digests):
         raise CensusError(f"{month:%Y-%m} is not finished: {stale}: {run_again(month)}")
-    provenances = [provenance for provenance in known.values() if provenance]
-    observed = {provenance.observation for provenance in provenances} - {Provenance().observation}
+    observed = {provenance.observation for provenance in known.values()} - {Provenance().observation}
     if len(observed) > 1:
         raise CensusError(f"{month:%Y-%m} is made of several observations: {run_again(month)}")
-    if several := {
-        name for one, other in combinations(provenances, 2) for name in different(one.made_by, other.made_by)
-    }:
+    pairs = combinations((provenance.made_by for provenance in known.values()), 2)
+    if several := {name for pair in pairs for name in different(*pair)}:
         raise CensusError(
             f"{month:%Y-%m} is made by several versions of {', '.join(sorted(several))}: run the month again from the "
             "first step that reads it"
         )
     source, revision, observed_at = next(iter(observed), (None, None, None))
-    of_month = {
-        "month": month,
-        "source": source,
-        "source_revision": revision,
-        "observed_at": observed_at and datetime.fromisoformat(observed_at),
-        "code_version": __version__,
-    }
-    rows = [
+    files = [lake.stored(table, month) for table in tables]
+    return pl.DataFrame(
         {
-            "table": table.path,
-            "rows": file.rows,
-            "bytes": file.bytes,
-            "sha256": digests[table.path],
-            "made_by": json.dumps(dict(found.made_by) if (found := known[table.path]) else {}, sort_keys=True),
-            **of_month,
-        }
-        for table, file in ((table, lake.stored(table, month)) for table in tables)
-    ]
-    return pl.DataFrame(rows, schema=MONTH_MANIFEST.schema)
+            "month": month,
+            "table": list(known),
+            "rows": [file.rows for file in files],
+            "bytes": [file.bytes for file in files],
+            "sha256": list(digests.values()),
+            "source": source,
+            "source_revision": revision,
+            "observed_at": observed_at and datetime.fromisoformat(observed_at),
+            "made_by": [json.dumps(dict(provenance.made_by), sort_keys=True) for provenance in known.values()],
+            "code_version": __version__,
+        },
+        schema=MONTH_MANIFEST.schema,
+    )
 
 
 def manifest_rows(lake: Lake, month: date) -> pl.DataFrame:
@@ -161,6 +159,22 @@ def made_by(lake: Lake, month: date) -> dict[str, str]:
     """The digests of the reviewed lists, and the other choices, by which a finished month was made."""
     of_tables = manifest_rows(lake, month)["made_by"]
     return {name: value for said in of_tables for name, value in json.loads(said).items()}
+
+
+def require_same_world(lake: Lake, source: str, month: date | None = None) -> None:
+    """Refuses a month of a synthetic source in a lake of real months, and the other way round.
+
+    Raises:
+        CensusError: months other than `month` are of the other kind.
+    """
+    others = [other for other in lake.months(MONTH_MANIFEST) if other != month]
+    known = source_of(lake, others[-1]) if others else source
+    if is_synthetic(known) != is_synthetic(source):
+        there, asked = ("synthetic", "real") if is_synthetic(known) else ("real", "synthetic")
+        raise CensusError(
+            f"the lake at {lake.url} holds {there} months (source {known}), and source {source} is {asked}: they never "
+            f"meet in one home, so give {asked} data its own: CENSUS_HOME=~/census-{asked} census run --source {source}"
+        )
 
 
 def finished_months(lake: Lake, catalogue: Catalogue) -> FinishedMonths:
@@ -203,10 +217,10 @@ def defects(
             yield Defect(table.path, OF_ANOTHER_VERSION)
     if digest and digests == listed:
         return  # For a quick look: the files that the manifest was written of, and then none was made from another.
-    known: dict[str, Provenance | None] = {}
+    known: dict[str, Provenance] = {}
     for table in held:
         with suppress(CensusError):  # The file has changed, which is told above.
-            known[table.path] = lake.provenance(table, month)
+            known[table.path] = lake.provenance(table, month) or Provenance()
     yield from _stale(known, digests)
 
 
@@ -278,12 +292,12 @@ def _observation(lake: Lake, table: Table, month: date) -> tuple[str | None, str
     return rows[0] if rows else (None, None)
 
 
-def _stale(known: Mapping[str, Provenance | None], digests: Mapping[str, str]) -> Iterator[Defect]:
+def _stale(known: Mapping[str, Provenance], digests: Mapping[str, str]) -> Iterator[Defect]:
     """Tables made from another file than the one that is there, and those made from such tables."""
 
     @cache
     def cause(path: str) -> str | None:
-        made_from = provenance.inputs if (provenance := known.get(path)) else {}
+        made_from = known[path].inputs if path in known else {}
         is_other = (up for up, digest in made_from.items() if digests.get(up, digest) != digest or cause(up))
         return next(is_other, None)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,12 @@ PUBLISH_AGAIN = "publish again, or `census restore` another version"
 
 def write_digests(version: Path, of_the_lake: Mapping[str, str]) -> None:
     """Writes both lists into the version's folder, once everything else is in it; see `lake_digests`."""
-    for name in (OF_THE_LAKE, OF_THE_VERSION):
-        digests = of_the_lake if name == OF_THE_LAKE else file_digests(version)
-        lines = (f"{digest}  {file}\n" for file, digest in sorted(digests.items()))
-        (version / name).write_text("".join(lines), encoding="utf-8")
+    _write(version / OF_THE_LAKE, of_the_lake)
+    _write(version / OF_THE_VERSION, file_digests(version))
+
+
+def _write(path: Path, digests: Mapping[str, str]) -> None:
+    path.write_text("".join(f"{digest}  {file}\n" for file, digest in sorted(digests.items())), encoding="utf-8")
 
 
 def read_digests(path: Path) -> dict[str, str]:
@@ -60,21 +63,22 @@ def file_digests(version: Path) -> dict[str, str]:
 
 def lake_digests(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> dict[str, str]:
     """By path in the lake: tables without months, the months' manifests as they are now, and what these list."""
-    whole = [table for table in catalogue.tables.values() if not table.monthly and lake.holds(table)]
-    digests = {_place(table.path): lake.digest(table) for table in whole}
-    for month in months:
-        digests[_place(MONTH_MANIFEST.path, month)] = lake.digest(MONTH_MANIFEST, month)
-        listed = manifest_rows(lake, month).select("table", "sha256")
-        digests |= {_place(table, month): digest for table, digest in listed.iter_rows()}
-    return digests
+    listed = {month: dict(manifest_rows(lake, month).select("table", "sha256").iter_rows()) for month in months}
+    return {
+        name: listed[month][table.path] if month and table != MONTH_MANIFEST else lake.digest(table, month)
+        for name, (table, month) in lake_files(lake, catalogue).items()
+        if (month in listed if month else lake.holds(table))
+    }
 
 
 def lake_files(lake: Lake, catalogue: Catalogue) -> dict[str, tuple[Table, date | None]]:
     """By path in the lake: tables without months, and the tables and manifests of all finished months."""
     files: list[tuple[Table, date | None]] = [(table, None) for table in catalogue.tables.values() if not table.monthly]
-    for month in lake.months(MONTH_MANIFEST):
-        files += [(table, month) for table in (*catalogue.monthly, MONTH_MANIFEST)]
-    return {_place(table.path, month): (table, month) for table, month in files}
+    files += product((*catalogue.monthly, MONTH_MANIFEST), lake.months(MONTH_MANIFEST))
+    return {
+        f"{table.path}/{f'month={month.isoformat()}/' if month else ''}part-0.parquet": (table, month)
+        for table, month in files
+    }
 
 
 def file_states(lake: Lake, catalogue: Catalogue) -> dict[str, str | None]:
@@ -90,18 +94,14 @@ def require_unchanged(
     Raises:
         TemporaryError: one was written anew with other bytes, or removed.
     """
+    now = file_states(lake, catalogue)
     files = lake_files(lake, catalogue)
     for name, digest in digests.items():
-        now = lake.state(*files[name]) if name in files else None
-        if now is None or (now != states.get(name) and lake.digest(*files[name]) != digest):
+        if not now.get(name) or (now[name] != states.get(name) and lake.digest(*files[name]) != digest):
             raise TemporaryError(
                 f"{name} of the lake was replaced while it was published: wait until the run that replaces it ends and "
                 "publish again"
             )
-
-
-def _place(table: str, month: date | None = None) -> str:
-    return f"{table}/{f'month={month.isoformat()}/' if month else ''}part-0.parquet"
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ class Finding:
         return f"{self.where}: {self.problem}"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Verification:
     """What was looked at, and what does not match."""
 
     months: list[date]
     versions: list[str]
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding]
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
@@ -141,73 +141,65 @@ def verify(lake: Lake, catalogue: Catalogue, folder: Path) -> Verification:
     A month's tables are held to its manifest and to what each says it was made from, the current version to the lake
     that it was made from.
     """
-    published = PublishedFolder(folder)
-    found = Verification(months_held(lake, catalogue), published.versions())
-    of_months = {month: list(_of_the_month(lake, catalogue, month)) for month in found.months}
-    for month, those in misfits(lake, catalogue, [month for month in found.months if not of_months[month]]).items():
+    published, months = PublishedFolder(folder), months_held(lake, catalogue)
+    of_months = {month: [*_of_the_month(lake, catalogue, month)] for month in months}
+    for month, those in misfits(lake, catalogue, [month for month in months if not of_months[month]]).items():
         of_months[month] = [f"{misfit}: {run_again(month)}" for misfit in those]
-    found.findings += [Finding(f"{month:%Y-%m}", problem) for month in found.months for problem in of_months[month]]
-    for version in found.versions:
-        found.findings += _of_a_kept_version(published, version)
-    if current := published.current():
-        found.findings += _of_the_pointers(folder, current)
-        found.findings += _of_its_lake(folder / "versions" / current, lake, catalogue)
+    findings = [Finding(f"{month:%Y-%m}", problem) for month, found in of_months.items() for problem in found]
+    versions = published.versions()
+    for version in versions:
+        try:
+            found = _found(version, _of_the_version(folder / "versions" / version))
+        except FileNotFoundError:
+            if version in published.versions():
+                raise
+        else:  # a publisher may have removed it meanwhile, as the oldest
+            findings += found if version in published.versions() else []
+    if current := published.current_path():
+        findings += _found(current.name, _of_the_pointers(folder, current))
+        findings += _found(current.name, _of_its_lake(current, lake, catalogue))
+    return Verification(months, versions, findings)
+
+
+def _found(where: str, problems: Iterator[str]) -> list[Finding]:
+    found = []
+    try:
+        found += [Finding(where, problem) for problem in problems]
+    except CensusError as error:
+        found.append(Finding(where, str(error)))
     return found
 
 
 def _of_the_month(lake: Lake, catalogue: Catalogue, month: date) -> Iterator[str]:
-    changed = set()
-    for defect in defects(lake, catalogue, month):
-        changed.add(defect.table)
-        yield f"{defect}: {run_again(month)}"
+    changed = [*defects(lake, catalogue, month)]
+    yield from (f"{defect}: {run_again(month)}" for defect in changed)
     for table in catalogue.monthly:
-        if table.path not in changed and lake.provenance(table, month) is None:
+        if table.path not in {defect.table for defect in changed} and lake.provenance(table, month) is None:
             yield f"{table.path} does not say what it was made from: {run_again(month)}"
 
 
-def _of_a_kept_version(published: PublishedFolder, version: str) -> list[Finding]:
-    """What does not match in it; nothing where a publisher removes it meanwhile, as the oldest."""
-    try:
-        found = list(_of_the_version(published.path / "versions" / version))
-    except FileNotFoundError:
-        if version in published.versions():
-            raise
-    return found if version in published.versions() else []
-
-
-def _of_the_version(version: Path) -> Iterator[Finding]:
-    try:
-        listed = read_digests(version / OF_THE_VERSION)
-    except CensusError as error:
-        yield Finding(version.name, str(error))
-        return
-    found = file_digests(version)
+def _of_the_version(version: Path) -> Iterator[str]:
+    listed, found = read_digests(version / OF_THE_VERSION), file_digests(version)
     for name in sorted(listed.keys() | found.keys()):
         if name not in found:
-            yield Finding(version.name, f"{name} is missing: {PUBLISH_AGAIN}")
+            yield f"{name} is missing: {PUBLISH_AGAIN}"
         elif name not in listed:
-            yield Finding(version.name, f"{name} was not published with it: remove it")
+            yield f"{name} was not published with it: remove it"
         elif listed[name] != found[name]:
-            yield Finding(version.name, f"{name} has changed since it was published: {PUBLISH_AGAIN}")
+            yield f"{name} has changed since it was published: {PUBLISH_AGAIN}"
 
 
-def _of_the_pointers(folder: Path, current: str) -> Iterator[Finding]:
-    for path in sorted((folder / "versions" / current).iterdir()):
-        pointer = folder / path.name
-        if not pointer.is_symlink() or pointer.readlink() != Path("current") / path.name:
-            yield Finding(current, f"{pointer} does not lead to the current version: `census restore {current}`")
+def _of_the_pointers(folder: Path, current: Path) -> Iterator[str]:
+    for pointer in (folder / path.name for path in sorted(current.iterdir())):
+        if not pointer.is_symlink() or pointer.readlink() != Path("current") / pointer.name:
+            yield f"{pointer} does not lead to the current version: `census restore {current.name}`"
 
 
-def _of_its_lake(version: Path, lake: Lake, catalogue: Catalogue) -> Iterator[Finding]:
+def _of_its_lake(version: Path, lake: Lake, catalogue: Catalogue) -> Iterator[str]:
     """Holds manifests, and tables without months, to the version's list: the other tables are held to the manifests."""
-    try:
-        listed = read_digests(version / OF_THE_LAKE)
-    except CensusError as error:
-        yield Finding(version.name, str(error))
-        return
     files = lake_files(lake, catalogue)
-    for name in sorted(listed):
+    for name, digest in sorted(read_digests(version / OF_THE_LAKE).items()):
         if "/month=" in name and not name.startswith(f"{MONTH_MANIFEST.path}/"):
             continue
-        if name not in files or not lake.holds(*files[name]) or lake.digest(*files[name]) != listed[name]:
-            yield Finding(version.name, f"was made from another {name} than the lake holds: publish again")
+        if name not in files or not lake.holds(*files[name]) or lake.digest(*files[name]) != digest:
+            yield f"was made from another {name} than the lake holds: publish again"
