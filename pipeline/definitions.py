@@ -3,8 +3,6 @@
 Loading it touches no network and no data, and does not import Great Expectations.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """The `census` command."""
 
-from __future__ import annotations
-
 import atexit
 import gc
 import os

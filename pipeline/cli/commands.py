@@ -1,7 +1,5 @@
 """The commands: what they take and what they print. Each loads what it needs when it is called."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex
@@ -105,8 +103,7 @@ def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
     _prepared_home()
     from pipeline.cli import run as running
 
-    reporter = running.JsonReporter() if as_json else running.TerminalReporter()
-    sys.exit(running.run(running.Request(**request), reporter))
+    sys.exit(running.run(running.Request(**request), running.Reporter(as_json)))
 
 
 @census.command()
@@ -119,8 +116,7 @@ def publish(as_json: bool, **asked: Any) -> None:  # noqa: FBT001
     _prepared_home()
     from pipeline.cli import run as running
 
-    reporter = running.JsonReporter() if as_json else running.TerminalReporter()
-    sys.exit(running.publish(running.publication_resources(**asked), reporter))
+    sys.exit(running.publish(running.publication_resources(**asked), running.Reporter(as_json)))
 
 
 @census.command()

@@ -1,7 +1,5 @@
 """What the lake and Dagster know of each month, as `census status` and `census checks` show it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -82,13 +80,22 @@ def month_statuses(lake: Lake, catalogue: Catalogue, instance: dg.DagsterInstanc
 
     def status(month: date) -> MonthStatus:
         held = [table for table in catalogue.monthly if lake.holds(table, month)]
-        origin = _origin(lake, held, month)
+        origin, latest = _origin(lake, held, month), runs.get(month)
         evaluations = last_evaluations(instance, keys, month)
         failed = [f"{key.asset_key.to_user_string()} {key.name}" for key, one in evaluations.items() if not one.passed]
         of_month = found.get(month, [])
-        held_back = next(map(str, of_month), None)
         stale = [str(defect) for defect in (*of_month, *unfit.get(month, ())) if defect.is_stale]
-        state, problems = _state(instance, month, runs.get(month), held_back, is_there=bool(held))
+        held_back = next(map(str, of_month), None)
+        problems = [f"not published: {held_back}: {run_again(month)}"] if held_back else []
+        if latest is not None and not latest.is_finished:
+            state, problems = "running", []
+        elif latest is not None and not latest.is_success:
+            failures = report_of(instance, latest.run_id).failures or ["its run was cancelled"]
+            state, problems = "failed", [*(f"failed: {failure}" for failure in failures), *problems]
+        elif not held and not held_back:
+            state, problems = "missing", [f"missing: {run_again(month)}"]
+        else:
+            state = "held back" if held_back else "made"
         return MonthStatus(
             month=month,
             state=state,
@@ -115,20 +122,6 @@ def _origin(lake: Lake, held: Iterable[Table], month: date) -> Provenance:
             if (known := lake.provenance(table, month)) and known.source is not None:
                 return known
     return Provenance()
-
-
-def _state(
-    instance: dg.DagsterInstance, month: date, latest: dg.DagsterRun | None, held_back: str | None, *, is_there: bool
-) -> tuple[str, list[str]]:
-    held = [f"not published: {held_back}: {run_again(month)}"] if held_back else []
-    if latest is not None and not latest.is_finished:
-        return "running", []
-    if latest is not None and not latest.is_success:
-        failures = report_of(instance, latest.run_id).failures or ["its run was cancelled"]
-        return "failed", [*(f"failed: {failure}" for failure in failures), *held]
-    if held_back:
-        return "held back", held
-    return ("made", []) if is_there else ("missing", [f"missing: {run_again(month)}"])
 
 
 def statuses_as_text(months: Sequence[MonthStatus]) -> str:
@@ -158,10 +151,9 @@ def checks_of_months(
         CensusError: nothing was run.
     """
     runs = latest_runs(instance)
-    if wanted is not None and wanted not in runs:
-        raise CensusError(f"{wanted:%Y-%m} was never run, so no check has looked at it: run the month first")
-    if not runs:
-        raise CensusError("no month was ever run, so no check has looked at one: run a month first")
+    if not runs or wanted not in (None, *runs):
+        never, it = (f"{wanted:%Y-%m} was never run", "it") if runs else ("no month was ever run", "one")
+        raise CensusError(f"{never}, so no check has looked at {it}: run {it} first")
     keys, found = check_keys(table for table in catalogue.tables.values() if table.monthly), []
     for month in [wanted] if wanted else sorted(runs):
         latest = runs[month]

@@ -1,9 +1,7 @@
 """`census run`: checks the request, runs it, reports it."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -22,7 +20,7 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import in_words, months_between
 from pipeline.orchestration.jobs import MONTHLY_CENSUS, PUBLISH, from_step
-from pipeline.orchestration.launch import Launch, RunOutcome, run_all
+from pipeline.orchestration.launch import Launch, RunOutcome, name_of, run_all
 from pipeline.orchestration.launch import Progress as Advance
 from pipeline.orchestration.partitions import offer_months_from
 from pipeline.orchestration.resources import deployed_thresholds
@@ -95,6 +93,83 @@ def publication_resources(registry: Path | None, origin_rule: str | None, allow:
     }
 
 
+@dataclass(frozen=True)
+class Reporter:
+    """Tells how runs go and how they ended: to people on the terminal, to machines as one JSON object at the end."""
+
+    as_json: bool
+
+    def follow(self, title: str, launches: Sequence[Launch], processes: int) -> list[RunOutcome]:
+        """Makes the runs and returns how they ended; a bar shows each as it goes, where somebody watches."""
+        outcomes, console = [], Console(stderr=True, quiet=self.as_json)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        is_watched = console.is_terminal and not self.as_json
+        with (
+            Progress(*columns, console=console, transient=True, disable=not is_watched) as bars,
+            closing(run_all(launches, processes)) as events,
+        ):
+            whole = bars.add_task(title, total=len(launches))
+            of_run: dict[str, TaskID] = {}
+            for event in events:
+                if isinstance(event, Advance):
+                    run = event.launch
+                    if run.run_id not in of_run:
+                        of_run[run.run_id] = bars.add_task("", total=event.steps)
+                    now = f"{name_of(run)} {event.step} {event.said}"
+                    bars.update(of_run[run.run_id], completed=event.steps_done, description=now)
+                else:
+                    outcomes.append(event)
+                    bars.advance(whole)
+                    if event.run_id in of_run:
+                        bars.remove_task(of_run[event.run_id])
+                    warnings = sum(check.severity == "WARN" for check in event.failed_checks)
+                    state = "ok" if event.succeeded else "FAILED"
+                    told = f"  {name_of(event)}  {state}" + (f", {counted(warnings, 'warning')}" if warnings else "")
+                    console.print(told, markup=False, highlight=False)
+        return outcomes
+
+    def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
+        """Says how it ended: failures, what is held back, the headline and where the outputs are."""
+        warehouse, lake = str(settings.published_folder() / FILE_NAME), settings.lake_url()
+        if self.as_json:
+            report: dict[str, Any] = {
+                "runs": [asdict(one) | {"month": f"{one.month:%Y-%m}" if one.month else None} for one in outcomes],
+                "headline": headline.as_dict() if headline else None,
+                "warehouse": warehouse if headline else None,
+                "lake": lake,
+            }
+            click.echo(json.dumps(report, indent=2))
+            return
+        for line in (*_problems(outcomes), *_held_back(outcomes)):
+            click.echo(line, err=True)
+        if headline is not None:
+            click.echo(
+                f"\n{headline.as_text()}\n\nwarehouse  {warehouse}\n"
+                f"report     {settings.published_folder() / REPORT_NAME}\nlake       {lake}\n"
+                f"look       make ui, then {settings.ui_url()}"
+            )
+
+
+def _problems(outcomes: list[RunOutcome]) -> Iterator[str]:
+    for outcome in outcomes:
+        alike: dict[tuple[str, str, str], list[str]] = {}
+        for check in outcome.failed_checks:
+            kind = "warning" if check.severity == "WARN" else "error"
+            alike.setdefault((kind, check.check, check.finding), []).append(check.table)
+        for (kind, name, finding), tables in alike.items():
+            others = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
+            yield f"{kind}: {name_of(outcome)} {tables[0]}{others} {name}: {finding}"
+        yield from (f"failed: {name_of(outcome)} {failure}" for failure in outcome.failures)
+
+
+def _held_back(outcomes: list[RunOutcome]) -> Iterator[str]:
+    """Months that are not published although nobody asked for them in this run, with the command that mends each."""
+    asked_for = {outcome.month for outcome in outcomes}
+    for status in month_statuses(Lake(settings.lake_url()), CATALOGUE, dg.DagsterInstance.get()):
+        if status.month not in asked_for:
+            yield from (f"{status.month:%Y-%m} {problem}" for problem in status.problems)
+
+
 def run(request: Request, reporter: Reporter) -> int:
     """Runs the request's months, then publishes; the exit code."""
     months = request.months()
@@ -108,8 +183,7 @@ def run(request: Request, reporter: Reporter) -> int:
     resources = published_with | {"snapshot_source": {"source": request.source, "snapshots": snapshots}}
     offer_months_from(months[0])
     launches = [Launch(MONTHLY_CENSUS, month, resources, request.from_step) for month in months]
-    with closing(run_all(launches, min(request.jobs, len(months)))) as events:
-        outcomes = reporter.follow("months", events, len(months))
+    outcomes = reporter.follow("months", launches, min(request.jobs, len(months)))
     if not any(outcome.succeeded for outcome in outcomes):
         reporter.report(outcomes, None)
         return 1
@@ -118,101 +192,8 @@ def run(request: Request, reporter: Reporter) -> int:
 
 def publish(resources: Mapping[str, Any], reporter: Reporter, outcomes: Sequence[RunOutcome] = ()) -> int:
     """Publishes the finished months, after the runs that ended so; the exit code."""
-    with closing(run_all([Launch(PUBLISH, resources=resources)], 1)) as events:
-        [published] = reporter.follow("publish", events, 1)
+    [published] = reporter.follow("publish", [Launch(PUBLISH, resources=resources)], 1)
     headline = read_headline(settings.published_folder(), CATALOGUE.figures) if published.succeeded else None
     every = [*outcomes, published]
     reporter.report(every, headline)
     return 0 if all(outcome.succeeded for outcome in every) else 1
-
-
-class TerminalReporter:
-    """Progress bars while it runs, then failures, what is held back, the headline and where the outputs are."""
-
-    def follow(self, title: str, events: Iterable[Advance | RunOutcome], runs: int) -> list[RunOutcome]:
-        """Shows the events as they come, and returns the outcomes; where nobody watches, one line a run, no bars."""
-        outcomes, console = [], Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-            whole = bars.add_task(title, total=runs)
-            of_run: dict[str, TaskID] = {}
-            for event in events:
-                if isinstance(event, Advance):
-                    run = event.launch
-                    name = f"{run.month:%Y-%m}" if run.month else run.job
-                    if run.run_id not in of_run:
-                        of_run[run.run_id] = bars.add_task(name, total=event.steps)
-                    now = f"{name} {event.step} {event.said}"
-                    bars.update(of_run[run.run_id], completed=event.steps_done, description=now)
-                else:
-                    outcomes.append(event)
-                    bars.advance(whole)
-                    if event.run_id in of_run:
-                        bars.remove_task(of_run[event.run_id])
-                    console.print(_one_line(event), markup=False, highlight=False)
-        return outcomes
-
-    def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
-        """Shows how it ended."""
-        for line in (*_problems(outcomes), *_held_back(outcomes)):
-            click.echo(line, err=True)
-        if headline is not None:
-            click.echo(f"\n{headline.as_text()}\n")
-            click.echo(f"warehouse  {settings.published_folder() / FILE_NAME}")
-            click.echo(f"report     {settings.published_folder() / REPORT_NAME}")
-            click.echo(f"lake       {settings.lake_url()}")
-            click.echo(f"look       make ui, then {settings.ui_url()}")
-
-
-class JsonReporter:
-    """One JSON object at the end, nothing before."""
-
-    def follow(self, title: str, events: Iterable[Advance | RunOutcome], runs: int) -> list[RunOutcome]:  # noqa: ARG002
-        """The outcomes."""
-        return [event for event in events if isinstance(event, RunOutcome)]
-
-    def report(self, outcomes: list[RunOutcome], headline: Headline | None) -> None:
-        """Prints how it ended."""
-        report: dict[str, Any] = {
-            "runs": [
-                asdict(outcome) | {"month": f"{outcome.month:%Y-%m}" if outcome.month else None} for outcome in outcomes
-            ],
-            "headline": headline.as_dict() if headline else None,
-            "warehouse": str(settings.published_folder() / FILE_NAME) if headline else None,
-            "lake": settings.lake_url(),
-        }
-        click.echo(json.dumps(report, indent=2))
-
-
-Reporter = TerminalReporter | JsonReporter
-
-
-def _one_line(outcome: RunOutcome) -> str:
-    warnings = sum(check.severity == "WARN" for check in outcome.failed_checks)
-    state = "ok" if outcome.succeeded else "FAILED"
-    return f"  {_name(outcome)}  {state}" + (f", {counted(warnings, 'warning')}" if warnings else "")
-
-
-def _problems(outcomes: list[RunOutcome]) -> Iterator[str]:
-    for outcome in outcomes:
-        alike: dict[tuple[str, str, str], list[str]] = {}
-        for check in outcome.failed_checks:
-            kind = "warning" if check.severity == "WARN" else "error"
-            alike.setdefault((kind, check.check, check.finding), []).append(check.table)
-        for (kind, name, finding), tables in alike.items():
-            others = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
-            yield f"{kind}: {_name(outcome)} {tables[0]}{others} {name}: {finding}"
-        for failure in outcome.failures:
-            yield f"failed: {_name(outcome)} {failure}"
-
-
-def _held_back(outcomes: list[RunOutcome]) -> Iterator[str]:
-    """Months that are not published although nobody asked for them in this run, with the command that mends each."""
-    asked_for = {outcome.month for outcome in outcomes}
-    for status in month_statuses(Lake(settings.lake_url()), CATALOGUE, dg.DagsterInstance.get()):
-        if status.month not in asked_for:
-            yield from (f"{status.month:%Y-%m} {problem}" for problem in status.problems)
-
-
-def _name(outcome: RunOutcome) -> str:
-    return f"{outcome.month:%Y-%m}" if outcome.month else outcome.job

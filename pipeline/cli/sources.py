@@ -1,7 +1,5 @@
 """`census sources`: each source, and the months that it can serve, as far as can be told now."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """How months are written on the command line, and how a shell completes values."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """Tells people of a failed run, of a new warning and of what stays wrong: in the log, and by a webhook."""
 
-from __future__ import annotations
-
 import json
 import logging
 import time

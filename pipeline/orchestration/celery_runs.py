@@ -3,8 +3,6 @@
 The extra `cluster` of the distribution brings what this module imports; nothing else of the census does.
 """
 
-from __future__ import annotations
-
 from dagster import DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher

@@ -3,8 +3,6 @@
 Broker, queue and everything else come from the run launcher in the `dagster.yaml` of the worker's DAGSTER_HOME.
 """
 
-from __future__ import annotations
-
 from dagster import DagsterInstance
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 

@@ -1,7 +1,5 @@
 """What Dagster shows of a stored month: a few rows, what others wrote made inert, and what the month rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Makes a census home ready: its folders and its Dagster instance."""
 
-from __future__ import annotations
-
 import os
 from importlib.resources import files
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What can be launched, and when it launches itself."""
 
-from __future__ import annotations
-
 import os
 from datetime import timedelta
 from typing import Any

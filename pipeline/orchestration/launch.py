@@ -1,14 +1,12 @@
 """Runs the jobs of the census from a command: one run a month, in processes of their own, listed in the UI as any."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal
 import threading
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import date
@@ -47,6 +45,11 @@ class Launch:
     resources: Mapping[str, Any] = field(default_factory=dict)
     step: str | None = None
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def name_of(run: Launch | RunOutcome) -> str:
+    """As people are told of it."""
+    return f"{run.month:%Y-%m}" if run.month else run.job
 
 
 @dataclass
@@ -93,7 +96,19 @@ def run_all(launches: Sequence[Launch], processes: int) -> Generator[Progress | 
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_prepare_worker)
     try:
-        yield from _watch_all({pool.submit(_execute, launch): Progress(launch) for launch in launches}, instance)
+        watched = {pool.submit(_execute, launch): Progress(launch) for launch in launches}
+        while watched:
+            done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                launch = watched.pop(future).launch
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    end_abandoned_runs(instance)
+                    yield RunOutcome(launch.job, launch.month, launch.run_id, succeeded=False, failures=[PROCESS_GONE])
+            yield from (
+                progress for future, progress in watched.items() if future.running() and progress.look(instance)
+            )
     except BaseException:
         for process in multiprocessing.active_children():  # whatever they are at: what they write is whole or absent
             process.kill()
@@ -101,23 +116,6 @@ def run_all(launches: Sequence[Launch], processes: int) -> Generator[Progress | 
     finally:
         pool.shutdown(cancel_futures=True)
         end_abandoned_runs(instance, STOPPED)
-
-
-def _watch_all(
-    watched: dict[Future[RunOutcome], Progress], instance: dg.DagsterInstance
-) -> Iterator[Progress | RunOutcome]:
-    while watched:
-        done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-        for future in done:
-            launch = watched.pop(future).launch
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                end_abandoned_runs(instance)
-                yield RunOutcome(launch.job, launch.month, launch.run_id, succeeded=False, failures=[PROCESS_GONE])
-        for future, progress in watched.items():
-            if future.running() and progress.look(instance):
-                yield progress
 
 
 def _prepare_worker() -> None:
@@ -145,14 +143,17 @@ def _execute(launch: Launch) -> RunOutcome:
     """
     from dagster._core.definitions.job_base import InMemoryJob  # noqa: PLC0415 - loaded in each worker, once
     from dagster._core.execution.api import execute_run  # noqa: PLC0415
+    from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin as Location  # noqa: PLC0415
+    from dagster._core.remote_origin import RemoteRepositoryOrigin  # noqa: PLC0415
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin  # noqa: PLC0415
 
     from pipeline.definitions import defs  # noqa: PLC0415
     from pipeline.orchestration.jobs import from_step  # noqa: PLC0415
 
-    instance = dg.DagsterInstance.get()
-    job = defs.resolve_job_def(launch.job)
+    instance, job = dg.DagsterInstance.get(), defs.resolve_job_def(launch.job)
     selection = set(from_step(launch.step).resolve(defs.resolve_asset_graph())) if launch.step else None
     month = launch.month.isoformat() if launch.month else None
+    location = Location(LoadableTargetOrigin(module_name="pipeline.definitions"), location_name=CODE_LOCATION)
     with held(launch.run_id):
         run = instance.create_run_for_job(
             job.get_subset(asset_selection=selection) if selection else job,
@@ -167,21 +168,7 @@ def _execute(launch: Launch) -> RunOutcome:
                 **(job.get_tags_for_partition_key(month, selection) if month else {}),
             },
             asset_selection=selection,
-            remote_job_origin=_origin(launch.job),
+            remote_job_origin=RemoteRepositoryOrigin(location, "__repository__").get_job_origin(launch.job),
         )
         result = execute_run(InMemoryJob(job), run, instance)
-    report = report_of(instance, launch.run_id)
-    return RunOutcome(launch.job, launch.month, launch.run_id, result.success, report.failures, report.failed_checks)
-
-
-def _origin(job: str) -> Any:
-    from dagster._core.remote_origin import (  # noqa: PLC0415
-        ManagedGrpcPythonEnvCodeLocationOrigin,
-        RemoteRepositoryOrigin,
-    )
-    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin  # noqa: PLC0415
-
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(
-        LoadableTargetOrigin(module_name="pipeline.definitions"), location_name=CODE_LOCATION
-    )
-    return RemoteRepositoryOrigin(location, "__repository__").get_job_origin(job)
+    return RunOutcome(launch.job, launch.month, launch.run_id, result.success, **vars(report_of(instance, run.run_id)))

@@ -1,7 +1,5 @@
 """The months of the census as Dagster partitions: those that can be made, so that none is shown as missing for ever."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 

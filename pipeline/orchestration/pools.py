@@ -4,8 +4,6 @@ A step is in one pool at most. Steps that read or make a table which grows with 
 so many of them at once as the machine has room for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import dagster as dg

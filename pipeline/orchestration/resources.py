@@ -1,7 +1,5 @@
 """What assets are given to work with. Values come from the environment unless the launch sets them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from datetime import timedelta

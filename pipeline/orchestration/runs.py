@@ -1,7 +1,5 @@
 """Runs as Dagster keeps them: how they ended, what their checks found, and those whose process is gone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,7 +58,8 @@ class RunReport:
 
 def report_of(instance: dg.DagsterInstance, run_id: str) -> RunReport:
     """What went wrong in a run, as far as its events say."""
-    return report_from(_events(instance, run_id, _ENDINGS))
+    endings = instance.get_records_for_run(run_id, of_type=_ENDINGS).records
+    return report_from(record.event_log_entry.get_dagster_event() for record in endings)
 
 
 def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
@@ -74,18 +73,18 @@ def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
             if not evaluation.passed:
-                report.failed_checks.append(_failed_check(evaluation))
+                expected, observed = (
+                    evaluation.metadata[name].value if name in evaluation.metadata else "?"
+                    for name in ("expected", "observed")
+                )
+                failed = FailedCheck(
+                    evaluation.asset_key.to_user_string(),
+                    evaluation.check_name,
+                    evaluation.severity.value,
+                    f"expected {expected}, found {observed}",
+                )
+                report.failed_checks.append(failed)
     return report
-
-
-def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
-    facts = {name: value.value for name, value in evaluation.metadata.items() if name in {"expected", "observed"}}
-    return FailedCheck(
-        evaluation.asset_key.to_user_string(),
-        evaluation.check_name,
-        evaluation.severity.value,
-        f"expected {facts.get('expected', '?')}, found {facts.get('observed', '?')}",
-    )
 
 
 def latest_runs(instance: dg.DagsterInstance) -> dict[date, dg.DagsterRun]:
@@ -135,11 +134,6 @@ def _processes() -> Path:
     return folder
 
 
-def _events(instance: dg.DagsterInstance, run_id: str, types: set[dg.DagsterEventType]) -> Iterator[dg.DagsterEvent]:
-    for record in instance.get_records_for_run(run_id, of_type=types).records:
-        yield record.event_log_entry.get_dagster_event()
-
-
 def _sentence(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.error is not None and data.error.cls_name == "DagsterAssetCheckFailedError":
@@ -149,25 +143,22 @@ def _sentence(event: dg.DagsterEvent) -> str:
             "right and run the month again, `census checks` shows what they found"
         )
     said = data.user_failure_data.description if data.user_failure_data else None
-    return f"{event.step_key}: {said or _in_words(_first_cause(data.error)) or 'failed'}"
+    cause = _first_cause(data.error)
+    return f"{event.step_key}: {said or (cause and cause.message.strip()) or 'failed'}"
 
 
 def _between_steps(event: dg.DagsterEvent) -> str:
     # A run that another process declares failed has no failure of its own.
-    data = event.job_failure_data
-    cause = _first_cause(data.error) if data else None
+    cause = _first_cause(event.job_failure_data.error) if event.job_failure_data else None
     if cause is None:
         return event.message or "the run failed"
+    said = str(cause.message).strip()
     if cause.cls_name == CensusError.__name__:  # it says itself what to do
-        return str(cause.message).strip().partition(": ")[2]
-    return f"the run ended between its steps ({_in_words(cause)}): run it again"
+        return said.partition(": ")[2]
+    return f"the run ended between its steps ({said}): run it again"
 
 
 def _first_cause(error: Any) -> Any:
     while error is not None and error.cause is not None:
         error = error.cause
     return error
-
-
-def _in_words(error: Any) -> str | None:
-    return error.message.strip() if error else None

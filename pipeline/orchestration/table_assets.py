@@ -1,7 +1,5 @@
 """Assets from table declarations: whatever the declaration says is not said again in the asset."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -11,8 +11,6 @@ last, so what it leads to is whole. A version's `SHA256SUMS` is the last of its 
 where it is, the others are.
 """
 
-from __future__ import annotations
-
 import re
 import tempfile
 from dataclasses import dataclass
@@ -48,12 +46,20 @@ class StoreCopy:
         names = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
         for name in (*sorted(names - {OF_THE_VERSION}), OF_THE_VERSION):
             upload(made / name, place / "versions" / version / name)
-        if version > (self.current() or ""):
+        current = max(version, self.current() or "")
+        if version == current:
             with tempfile.NamedTemporaryFile("w", prefix="census-") as named:
                 named.write(version)
                 named.flush()
                 upload(Path(named.name), place / "current")
-        self._remove_oldest()
+        # What is older than the versions that are kept goes, with what an ended process left of such.
+        kept = [other for other in self.versions() if other != current][:VERSIONS_KEPT]
+        for other, names in self._names().items() if len(kept) == VERSIONS_KEPT else ():
+            if other < kept[-1] and other != current:
+                removed = place / "versions" / other
+                if OF_THE_VERSION in names:
+                    removed.fs.rm_file((removed / OF_THE_VERSION).path)
+                removed.fs.rm(removed.path, recursive=True)
         return version
 
     @in_words
@@ -74,19 +80,6 @@ class StoreCopy:
         for match in filter(None, map(IN_A_VERSION.search, place.fs.find(place.path))):
             names.setdefault(match[1], set()).add(match[2])
         return names
-
-    def _remove_oldest(self) -> None:
-        """Removes what is older than the versions that are kept, with what an ended process left of such."""
-        current = self.current()
-        kept = [version for version in self.versions() if version != current][:VERSIONS_KEPT]
-        if len(kept) < VERSIONS_KEPT:
-            return
-        for version, names in self._names().items():
-            if version < kept[-1] and version != current:
-                place = located(self.url) / "versions" / version
-                if OF_THE_VERSION in names:
-                    place.fs.rm_file((place / OF_THE_VERSION).path)
-                place.fs.rm(place.path, recursive=True)
 
 
 def files_for_the_hub(folder: Path) -> tuple[Path, dict[str, int]]:

@@ -73,8 +73,7 @@ class LakeMonths:
         """
         if name not in self._exported:
             made = self.catalogue.published[name]
-            written = self._by_month(made) if made.table.monthly else self._in_one_piece(made)
-            files, rows = zip(*written, strict=True)
+            files, rows = zip(*(self._by_month(made) if made.table.monthly else self._whole(made)), strict=True)
             self._exported[name] = ExportedTable(made, list(files), sum(rows))
         return self._exported[name]
 
@@ -86,7 +85,7 @@ class LakeMonths:
         with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
             return list(pool.map(write, self.each()))
 
-    def _in_one_piece(self, made: PublishedTable) -> list[tuple[Path, int]]:
+    def _whole(self, made: PublishedTable) -> list[tuple[Path, int]]:
         whole = _in_order(made, made.make(self))
         if whole.height <= LARGE_ROWS or "month" not in whole.columns:
             return [self._write(made, "all", whole)]
@@ -94,7 +93,13 @@ class LakeMonths:
         return [self._write(made, f"{part['month'][0]:%Y-%m}", part) for part in months]
 
     def _write(self, made: PublishedTable, stem: str, rows: pl.DataFrame) -> tuple[Path, int]:
-        _require_unique(made, rows)
+        # Rows are in the order of their key, and a table's files are of different months, or there is but one.
+        again = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in made.key).slice(1)
+        if repeated := rows.select(again.sum()).item():
+            raise CensusError(
+                f"{made.name} has {repeated} rows of a key that is already there: find them in the lake, run their "
+                "months again and publish again"
+            )
         path = self.folder / made.name / f"{stem}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROW_GROUP_ROWS)
@@ -103,20 +108,6 @@ class LakeMonths:
 
 def _in_order(made: PublishedTable, rows: pl.LazyFrame) -> pl.DataFrame:
     return conform(rows, replace(made.table, key=made.key)).collect()
-
-
-def _require_unique(made: PublishedTable, sorted_rows: pl.DataFrame) -> None:
-    """Holds rows in the order of their key to that key: a table's files are of different months or there is but one.
-
-    Raises:
-        CensusError: a key occurs twice.
-    """
-    again = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in made.key).slice(1)
-    if repeated := sorted_rows.select(again.sum()).item():
-        raise CensusError(
-            f"{made.name} has {repeated} rows of a key that is already there: find them in the lake, run their months "
-            "again and publish again"
-        )
 
 
 def write_csv(folder: Path, tables: Sequence[ExportedTable]) -> dict[str, Path]:

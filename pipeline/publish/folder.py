@@ -10,8 +10,6 @@ file system does in one step: all that is published changes at once, or nothing 
 too: what is listed is whole. Readers that have a file open keep it. The paths that readers use never change.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -5,8 +5,6 @@ is ever in one. A month whose files do not match it is held back; so is a month 
 file than the one that the lake holds.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

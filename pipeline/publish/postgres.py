@@ -4,8 +4,6 @@ Tables are loaded into a schema aside by bulk copy and take the old ones' place 
 version they are reading, the next query sees the new one, nobody waits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -44,7 +42,12 @@ def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable
                 _run(connection, f"drop schema if exists {ASIDE}{suffix} cascade", f"create schema {ASIDE}{suffix}")
             _run(connection, f"set local search_path to {ASIDE}")
             rows = {name: _load(connection, version, made, published) for name, made in published.items()}
-            _run(connection, *_foreign_keys(published))
+            for made in published.values():
+                for reference in references_of(made, published):
+                    if reference.dimension is None:  # of every row
+                        columns, keys = (", ".join(map(identifier, names)) for names in zip(*reference.on, strict=True))
+                        refers = f"foreign key ({columns}) references {identifier(reference.target.name)} ({keys})"
+                        _run(connection, f"alter table {identifier(made.name)} add {refers}")
             _run(connection, *create_views(published, ASIDE, f"{ASIDE}_{SCHEMA_BEFORE}"))
             _swap(connection)
             connection.commit()
@@ -83,16 +86,6 @@ def _csv(files: list[Path]) -> Iterator[bytes]:
             yield batch.write_csv(
                 include_header=False, quote_style="non_numeric", datetime_format="%Y-%m-%d %H:%M:%S%.6f+00"
             ).encode()
-
-
-def _foreign_keys(published: Mapping[str, PublishedTable]) -> Iterator[str]:
-    """The statements that declare what columns refer to, where every row does."""
-    for made in published.values():
-        for reference in references_of(made, published):
-            if reference.dimension is None:
-                columns, targets = (", ".join(map(identifier, names)) for names in zip(*reference.on, strict=True))
-                target = f"{identifier(reference.target.name)} ({targets})"
-                yield f"alter table {identifier(made.name)} add foreign key ({columns}) references {target}"
 
 
 def _swap(connection: psycopg.Connection) -> None:

@@ -1,7 +1,5 @@
 """The published tables in SQL, the same for DuckDB and PostgreSQL: types, keys, references, flat views, comments."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

@@ -4,8 +4,6 @@ Lists have the form that `sha256sum --check` reads: `SHA256SUMS` lists the versi
 the lake's files that it was made from.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The published DuckDB file: the star of dimensions and facts, and a flat view of every mart."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
