@@ -43,7 +43,7 @@ from benchmarks.dumps import backfill_dumps
 from pipeline.definitions import defs
 from pipeline.lake.object_store import located
 from pipeline.months import add_months
-from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL
+from pipeline.orchestration.table_assets import HEAVY_POOL, HUB_POOL
 from pipeline.publish.copies import StoreCopy
 from pipeline.publish.verify import OF_THE_LAKE
 from synthetic_hub.timeline import MONTHS

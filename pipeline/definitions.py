@@ -13,12 +13,11 @@ import assets
 from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.databases import NO_EXTENSIONS
 from pipeline.errors import CensusError
-from pipeline.orchestration.alerts import ALERTS, AlertsResource
+from pipeline.orchestration.alerts import ALERTS
 from pipeline.orchestration.freshness import freshness
 from pipeline.orchestration.jobs import SCHEDULES, SENSORS, asset_jobs, popular_counters
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.partitions import MONTHS
-from pipeline.orchestration.pools import pool_of
 from pipeline.orchestration.resources import (
     AllowancesResource,
     LakeResource,
@@ -27,7 +26,7 @@ from pipeline.orchestration.resources import (
     SnapshotSourceResource,
     check_thresholds,
 )
-from pipeline.orchestration.table_assets import CatalogueAssets, asset_key
+from pipeline.orchestration.table_assets import CatalogueAssets, asset_key, pool_of
 from pipeline.schema.catalogue import catalogue_of, declared_in
 
 CATALOGUE = catalogue_of(assets)
@@ -66,7 +65,6 @@ defs = dg.Definitions(
         "lake": LakeResource.configure_at_launch(),
         "lake_io": lake_io_manager(CATALOGUE),
         "snapshot_source": SnapshotSourceResource.configure_at_launch(),
-        "alerts": AlertsResource(),
         "allowances": AllowancesResource.configure_at_launch(),
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),

@@ -13,7 +13,7 @@ from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.months import months_between, run_again
-from pipeline.orchestration.runs import latest_runs, report_of
+from pipeline.orchestration.runs import CheckStatus, latest_runs, report_of
 from pipeline.publish.manifest import defects, digest_as_listed, misfits, months_held
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
@@ -40,19 +40,6 @@ class MonthStatus:
     checks_passed: int
     checks_failed: list[str]
     problems: list[str]
-
-
-@dataclass(frozen=True)
-class CheckStatus:
-    """The last result of one check. `declared` is the declared threshold, where another was set."""
-
-    table: str
-    check: str
-    severity: str
-    passed: bool
-    expected: str
-    observed: str
-    declared: str
 
 
 @dataclass(frozen=True)
@@ -158,24 +145,11 @@ def checks_of_months(
     for month in [wanted] if wanted else sorted(runs):
         latest = runs[month]
         failures = [] if latest.is_success or not latest.is_finished else report_of(instance, latest.run_id).failures
-        checks = [_check(key, evaluation) for key, evaluation in last_evaluations(instance, keys, month).items()]
+        checks = [*map(CheckStatus.of, last_evaluations(instance, keys, month).values())]
         shown = [check for check in checks if not (failed_only and check.passed)]
         shown.sort(key=lambda one: (one.passed, one.table, one.check))
         found.append(ChecksOfMonth(month, shown, len(checks), failures))
     return found
-
-
-def _check(key: dg.AssetCheckKey, evaluation: dg.AssetCheckEvaluation) -> CheckStatus:
-    facts = {name: str(value.value) for name, value in evaluation.metadata.items()}
-    return CheckStatus(
-        table=key.asset_key.to_user_string(),
-        check=key.name,
-        severity=evaluation.severity.value,
-        passed=evaluation.passed,
-        expected=facts.get("expected", ""),
-        observed=facts.get("observed", evaluation.description or ""),
-        declared=facts.get("declared", ""),
-    )
 
 
 def checks_as_text(months: Sequence[ChecksOfMonth]) -> str:

@@ -133,7 +133,12 @@ class Reporter:
         warehouse, lake = str(settings.published_folder() / FILE_NAME), settings.lake_url()
         if self.as_json:
             report: dict[str, Any] = {
-                "runs": [asdict(one) | {"month": f"{one.month:%Y-%m}" if one.month else None} for one in outcomes],
+                "runs": [
+                    asdict(one)
+                    | {"month": f"{one.month:%Y-%m}" if one.month else None}
+                    | {"failed_checks": [asdict(check) | {"finding": check.finding} for check in one.failed_checks]}
+                    for one in outcomes
+                ],
                 "headline": headline.as_dict() if headline else None,
                 "warehouse": warehouse if headline else None,
                 "lake": lake,

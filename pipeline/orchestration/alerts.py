@@ -44,18 +44,15 @@ class Alert:
         return "\n".join([self.title, *shown, self.link])
 
 
-class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where alerts go: always to the log, and to `CENSUS_ALERT_WEBHOOK` where it is set."""
+def deliver(alert: Alert, log: logging.Logger) -> None:
+    """Logs the alert, then posts it to `CENSUS_ALERT_WEBHOOK`, where that is set.
 
-    def deliver(self, alert: Alert, log: logging.Logger) -> None:
-        """Logs the alert, then posts it.
-
-        Raises:
-            TemporaryError: it was logged, but did not reach the webhook.
-        """
-        log.error(alert.text)
-        if url := settings.alert_webhook():
-            post(alert, url)
+    Raises:
+        TemporaryError: it was logged, but did not reach the webhook.
+    """
+    log.error(alert.text)
+    if url := settings.alert_webhook():
+        post(alert, url)
 
 
 def post(alert: Alert, url: str, pause_seconds: float = 1.0) -> None:
@@ -93,7 +90,7 @@ def post(alert: Alert, url: str, pause_seconds: float = 1.0) -> None:
         "alert."
     ),
 )
-def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource) -> None:
+def failed_run_alert(context: dg.RunFailureSensorContext) -> None:
     """One alert a failed run; none for a run that Dagster will start again."""
     run = context.dagster_run
     if run.tags.get(WILL_BE_RETRIED) == "true":
@@ -102,7 +99,7 @@ def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource
     report = report_of(context.instance, run.run_id)
     blocking = [f"failed check {check}" for check in report.failed_checks if check.severity == "ERROR"]
     lines = [*blocking, *report.failures] or [context.failure_event.message or "the run's process ended"]
-    alerts.deliver(Alert(f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id)), context.log)
+    deliver(Alert(f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id)), context.log)
 
 
 @dg.run_status_sensor(
@@ -110,7 +107,7 @@ def failed_run_alert(context: dg.RunFailureSensorContext, alerts: AlertsResource
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Alerts once when a check of a successful run starts to warn, and not again while it keeps warning.",
 )
-def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResource) -> None:
+def failed_check_alert(context: dg.RunStatusSensorContext) -> None:
     """One alert a run, naming the checks that did not warn the last time they looked at the same month."""
     run = context.dagster_run
     news = [
@@ -122,7 +119,7 @@ def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResourc
         context.log.info("no check warns that did not warn before")
         return
     title = f"Open Model Census: {_name(run)} succeeded with {counted(len(news), 'new warning')}"
-    alerts.deliver(Alert(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
+    deliver(Alert(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
 
 
 @dg.sensor(
@@ -133,9 +130,7 @@ def failed_check_alert(context: dg.RunStatusSensorContext, alerts: AlertsResourc
         "missing months and months whose latest run failed."
     ),
 )
-def standing_failures_alert(
-    context: dg.SensorEvaluationContext, alerts: AlertsResource, lake: LakeResource
-) -> dg.SkipReason:
+def standing_failures_alert(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason:
     """At most one alert an evaluation; the cursor holds what was told, and when."""
     now = datetime.now(UTC)
     problems = standing_problems(context.instance, lake.store(), now)
@@ -144,7 +139,7 @@ def standing_failures_alert(
     if not is_due:
         return dg.SkipReason(f"nothing new: {counted(len(problems), 'known problem')}")
     title = f"Open Model Census: {counted(len(problems), 'standing problem')}"
-    alerts.deliver(Alert(title, list(problems.values()), f"{settings.ui_url()}/runs"), context.log)
+    deliver(Alert(title, list(problems.values()), f"{settings.ui_url()}/runs"), context.log)
     return dg.SkipReason(title)
 
 

@@ -3,7 +3,7 @@
 Dagster's own freshness policies look at when an asset was last made, of whatever month.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -16,7 +16,6 @@ from pipeline.orchestration.resources import LakeResource
 from pipeline.publish.manifest import MONTH_MANIFEST, source_of
 from pipeline.publish.warehouse import FILE_NAME
 from pipeline.schema.catalogue import Catalogue
-from pipeline.schema.declaration import Table
 from pipeline.synthetic import is_synthetic
 
 LATEST_MONTH = "latest_month_is_there"
@@ -54,32 +53,24 @@ def freshness(catalogue: Catalogue) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def check_freshness(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-        due = month_due(datetime.now(UTC))
-        has_a_clock = is_of_the_real_hub(lake.store())
+        store, due = lake.store(), month_due(datetime.now(UTC))
+        has_a_clock = is_of_the_real_hub(store)
         chosen = {key.asset_key for key in context.selected_asset_check_keys}
-        for key, latest in _latest_months(lake.store(), marts, (key for key in keys if key in chosen)):
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=LATEST_MONTH,
-                passed=not has_a_clock or (latest is not None and latest >= due),
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "expected": f"{due:%Y-%m} or later" if has_a_clock else "no month: the sample has no clock",
-                    "observed": f"{latest:%Y-%m}" if latest else "no month",
-                },
-            )
+        with open_published(settings.published_folder() / FILE_NAME) as warehouse:
+            for key in (key for key in keys if key in chosen):
+                if key in marts:
+                    latest = max(store.months(marts[key]), default=None)
+                else:
+                    [(latest,)] = warehouse.execute(f"select max(month) from {key.path[-1]}").fetchall()  # noqa: S608 - our names
+                yield dg.AssetCheckResult(
+                    asset_key=key,
+                    check_name=LATEST_MONTH,
+                    passed=not has_a_clock or (latest is not None and latest >= due),
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={
+                        "expected": f"{due:%Y-%m} or later" if has_a_clock else "no month: the sample has no clock",
+                        "observed": f"{latest:%Y-%m}" if latest else "no month",
+                    },
+                )
 
     return check_freshness
-
-
-def _latest_months(
-    lake: Lake, marts: Mapping[dg.AssetKey, Table], keys: Iterable[dg.AssetKey]
-) -> Iterator[tuple[dg.AssetKey, date | None]]:
-    """The last month of each: of marts in the lake, of what is published in the warehouse."""
-    with open_published(settings.published_folder() / FILE_NAME) as warehouse:
-        for key in keys:
-            if key in marts:
-                yield key, max(lake.months(marts[key]), default=None)
-            else:
-                [(latest,)] = warehouse.execute(f"select max(month) from {key.path[-1]}").fetchall()  # noqa: S608 - our names
-                yield key, latest

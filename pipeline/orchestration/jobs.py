@@ -9,9 +9,16 @@ import dagster as dg
 from pipeline import settings
 from pipeline.months import previous_month
 from pipeline.orchestration.launch import PUBLISHED_BY_TAG
-from pipeline.orchestration.pools import HUB_POOL
 from pipeline.orchestration.runs import PARTITION_TAG, UNDER_WAY, end_abandoned_runs
-from pipeline.orchestration.table_assets import BY_HAND, MONTHLY, NETWORK_RETRIES, READS_HUB, asset_key, in_plain_words
+from pipeline.orchestration.table_assets import (
+    BY_HAND,
+    HUB_POOL,
+    MONTHLY,
+    NETWORK_RETRIES,
+    READS_HUB,
+    asset_key,
+    in_plain_words,
+)
 from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.wording import counted
 
@@ -141,16 +148,13 @@ def publish_after_months(context: dg.SensorEvaluationContext) -> dg.RunRequest |
     ended = context.instance.get_run_records(
         dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=RUNS_LOOKED_AT, order_by="update_timestamp"
     )
-    to_publish = (run for run in (record.dagster_run for record in ended) if _is_published_by_us(run))
+    of_months = (record.dagster_run for record in ended if _finishes_a_month(record.dagster_run))
+    to_publish = (run for run in of_months if PUBLISHED_BY_TAG not in run.tags)
     if (last := next(to_publish, None)) is None:
         return dg.SkipReason("no month has ended that its launcher does not publish")
     if missing := _not_launched_yet(last, context.instance):
         return dg.SkipReason(f"waiting for {counted(missing, 'month')} of the backfill without a run yet")
     return dg.RunRequest(run_key=last.run_id)
-
-
-def _is_published_by_us(run: dg.DagsterRun) -> bool:
-    return _finishes_a_month(run) and PUBLISHED_BY_TAG not in run.tags
 
 
 def _finishes_a_month(run: dg.DagsterRun) -> bool:
@@ -161,10 +165,8 @@ def _finishes_a_month(run: dg.DagsterRun) -> bool:
 
 def _not_launched_yet(run: dg.DagsterRun, instance: dg.DagsterInstance) -> int:
     """How many months of the run's backfill have no run yet."""
-    backfill_id = run.tags.get(BACKFILL_TAG)
-    if backfill_id is None:
-        return 0
-    backfill = instance.get_backfill(backfill_id)
+    backfill_id = run.tags.get(BACKFILL_TAG, "")
+    backfill = instance.get_backfill(backfill_id) if backfill_id else None
     if backfill is None or backfill.partition_names is None or backfill.status.value != "REQUESTED":
         return 0
     launched = instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: backfill_id}))

@@ -1,7 +1,6 @@
 """Assets' inputs and outputs as files of the lake."""
 
 import time
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -89,20 +88,15 @@ class LakeIOManager(dg.IOManager):
                 )
             inputs[table.path] = digest
         behind = [lake.provenance(self._catalogue[path], month) for path in sorted(inputs)]
-        said = _said_by_the_step(context.output_metadata)
+        stated = context.output_metadata
+        said: dict[str, Any] = {name: stated[name].value for name in (*OBSERVATION, MADE_BY) if name in stated}
+        if "observed_at" in said:
+            said["observed_at"] = datetime.fromtimestamp(said["observed_at"], UTC).isoformat()
         said[MADE_BY] = list_digests(*self._table(context.asset_key).reviewed_lists) | said.get(MADE_BY, {})
         return Provenance(inputs, **said).after(filter(None, behind))
 
     def _table(self, asset_key: dg.AssetKey) -> Table:
         return self._catalogue["/".join(asset_key.path)]
-
-
-def _said_by_the_step(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What the step itself has stated of its origin."""
-    said: dict[str, Any] = {name: metadata[name].value for name in (*OBSERVATION, MADE_BY) if name in metadata}
-    if "observed_at" in said:
-        said["observed_at"] = datetime.fromtimestamp(said["observed_at"], UTC).isoformat()
-    return said
 
 
 def _month(table: Table, context: Any) -> date | None:

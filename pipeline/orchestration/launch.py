@@ -15,8 +15,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline.orchestration.home import CODE_LOCATION
-from pipeline.orchestration.pools import limit_pools
-from pipeline.orchestration.runs import PROCESS_GONE, FailedCheck, end_abandoned_runs, held, report_of
+from pipeline.orchestration.runs import PROCESS_GONE, CheckStatus, end_abandoned_runs, held, limit_pools, report_of
 
 PUBLISHED_BY_TAG = "census/published_by"
 """On runs of months whose launcher publishes by itself once all of them have ended."""
@@ -33,7 +32,7 @@ class RunOutcome:
     run_id: str
     succeeded: bool
     failures: list[str] = field(default_factory=list)
-    failed_checks: list[FailedCheck] = field(default_factory=list)
+    failed_checks: list[CheckStatus] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 from filelock import FileLock, Timeout
 
 from pipeline import settings
 from pipeline.errors import CensusError
+from pipeline.orchestration.table_assets import HEAVY_POOL
 
 PARTITION_TAG = "dagster/partition"
 MOST_RUNS = 2000
@@ -31,18 +32,40 @@ _ENDINGS = {
 
 
 @dataclass(frozen=True)
-class FailedCheck:
-    """A check that did not pass: on which table, how severe, and what was found."""
+class CheckStatus:
+    """The result of one check. `declared` is the declared threshold, where another was set."""
 
     table: str
     check: str
     severity: str
-    finding: str
+    passed: bool
+    expected: str
+    observed: str
+    declared: str
+
+    @classmethod
+    def of(cls, evaluation: dg.AssetCheckEvaluation) -> Self:
+        """As Dagster recorded it."""
+        facts = {name: str(value.value) for name, value in evaluation.metadata.items()}
+        return cls(
+            table=evaluation.asset_key.to_user_string(),
+            check=evaluation.check_name,
+            severity=evaluation.severity.value,
+            passed=evaluation.passed,
+            expected=facts.get("expected", ""),
+            observed=facts.get("observed", evaluation.description or ""),
+            declared=facts.get("declared", ""),
+        )
 
     @property
     def key(self) -> dg.AssetCheckKey:
-        """By which Dagster knows it."""
+        """By which Dagster knows the check."""
         return dg.AssetCheckKey(dg.AssetKey(self.table.split("/")), self.check)
+
+    @property
+    def finding(self) -> str:
+        """What was found, beside what was expected."""
+        return f"expected {self.expected or '?'}, found {self.observed or '?'}"
 
     def __str__(self) -> str:
         return f"{self.severity} {self.table} {self.check}: {self.finding}"
@@ -53,7 +76,7 @@ class RunReport:
     """`failures` has a sentence for each step that failed, or one for a run that failed outside of its steps."""
 
     failures: list[str] = field(default_factory=list)
-    failed_checks: list[FailedCheck] = field(default_factory=list)
+    failed_checks: list[CheckStatus] = field(default_factory=list)
 
 
 def report_of(instance: dg.DagsterInstance, run_id: str) -> RunReport:
@@ -71,19 +94,8 @@ def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
         elif event.is_job_failure and not report.failures:
             report.failures.append(_between_steps(event))
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            evaluation = event.asset_check_evaluation_data
-            if not evaluation.passed:
-                expected, observed = (
-                    evaluation.metadata[name].value if name in evaluation.metadata else "?"
-                    for name in ("expected", "observed")
-                )
-                failed = FailedCheck(
-                    evaluation.asset_key.to_user_string(),
-                    evaluation.check_name,
-                    evaluation.severity.value,
-                    f"expected {expected}, found {observed}",
-                )
-                report.failed_checks.append(failed)
+            found = CheckStatus.of(event.asset_check_evaluation_data)
+            report.failed_checks += [] if found.passed else [found]
     return report
 
 
@@ -100,6 +112,19 @@ def month_of_run(run: dg.DagsterRun) -> date | None:
     """The month that a run is about; None where it is about all of them."""
     partition = run.tags.get(PARTITION_TAG)
     return date.fromisoformat(partition) if partition else None
+
+
+def limit_pools(instance: dg.DagsterInstance) -> None:
+    """Gives the heavy steps their places; every other pool has the default of `dagster.yaml`, one.
+
+    Raises:
+        CensusError: CENSUS_HEAVY_STEPS is no number of steps.
+    """
+    wanted, storage = settings.heavy_steps(), instance.event_log_storage
+    if (HEAVY_POOL, wanted) not in {
+        (pool.name, pool.limit) for pool in storage.get_pool_limits() if not pool.from_default
+    }:
+        storage.set_concurrency_slots(HEAVY_POOL, wanted)
 
 
 @contextmanager

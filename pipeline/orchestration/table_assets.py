@@ -1,7 +1,7 @@
 """Assets from table declarations: whatever the declaration says is not said again in the asset."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,7 +9,6 @@ import dagster as dg
 
 from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
-from pipeline.orchestration.pools import HUB_POOL, pool_of
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.groups import CHAIN
@@ -31,9 +30,19 @@ MONTHLY = ("grain", "month")
 READS_HUB = ("reads", "hub")
 BY_HAND = ("made", "by_hand")
 """The tag of assets that no job makes."""
+HUB_POOL = "hub_api"
+"""One step at a time speaks with the Hub: its quota is one, and crawls must not share it."""
+HEAVY_POOL = "heavy_steps"
+"""Steps over tables with a row for each repository or edge, which hold most of a month's memory: so many of them at a
+time, over all runs of an instance, as the machine has room for (`CENSUS_HEAVY_STEPS`)."""
 OWNERS = ["team:open-model-census"]
 NETWORK_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """For steps that speak with a Hub; only causes that may pass are tried again."""
+
+
+def pool_of(tables: Iterable[Table]) -> str | None:
+    """The pool of a step that reads or makes these tables; None where it needs none."""
+    return HEAVY_POOL if any(table.is_large for table in tables) else None
 
 
 def table_asset(

@@ -23,7 +23,7 @@ from pipeline import settings
 from pipeline.errors import CensusError, ports_in_words
 from pipeline.orchestration.home import workspace_file
 from pipeline.orchestration.launch import follow_parent
-from pipeline.orchestration.pools import limit_pools
+from pipeline.orchestration.runs import limit_pools
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection

@@ -9,7 +9,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL
+from pipeline.orchestration.table_assets import HEAVY_POOL, HUB_POOL
 
 MONTH = "2025-03"
 SECONDS_FOR_THE_DAEMON = 120

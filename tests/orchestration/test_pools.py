@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.definitions import defs
 from pipeline.errors import CensusError
-from pipeline.orchestration.pools import HEAVY_POOL, HUB_POOL, limit_pools
+from pipeline.orchestration.runs import limit_pools
+from pipeline.orchestration.table_assets import HEAVY_POOL, HUB_POOL
 
 
 @dg.op(pool=HEAVY_POOL)
