@@ -95,7 +95,7 @@ def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
             report.failures.append(_between_steps(event))
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             found = CheckStatus.of(event.asset_check_evaluation_data)
-            report.failed_checks += [] if found.passed else [found]
+            report.failed_checks.extend([] if found.passed else [found])
     return report
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,9 +134,9 @@ def require_one_world(lake: Lake, months: Sequence[date]) -> None:
 def mixed_lists(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> Iterator[str]:
     """Says which months were made by other registries or reviewed lists than the last, and whether a registry was."""
     latest = made_by(lake, months[-1])
-    differing = {month: names for month in months if (names := different(made_by(lake, month), latest))}
+    differing = {month: found for month in months if (found := different(made_by(lake, month), latest))}
     if differing:
-        names = ", ".join(sorted({name for found in differing.values() for name in found}))
+        names = ", ".join(sorted(set(chain(*differing.values()))))
         yield (
             f"{in_words(list(differing))} were made by another version of {names} than {months[-1]:%Y-%m}: "
             f"{run_again(min(differing), max(differing))} from the step that reads it "
