@@ -13,8 +13,7 @@ import assets
 from pipeline.checks.asset_checks import build_asset_checks
 from pipeline.databases import NO_EXTENSIONS
 from pipeline.errors import CensusError
-from pipeline.orchestration.alerts import ALERTS
-from pipeline.orchestration.freshness import freshness
+from pipeline.orchestration.alerts import ALERTS, freshness
 from pipeline.orchestration.jobs import SCHEDULES, SENSORS, asset_jobs, popular_counters
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.partitions import MONTHS

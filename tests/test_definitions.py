@@ -10,7 +10,7 @@ import pytest
 from dagster import AssetCheckKey, AssetKey
 
 from pipeline.definitions import CATALOGUE, defs
-from pipeline.orchestration.freshness import LATEST_MONTH, month_due
+from pipeline.orchestration.alerts import LATEST_MONTH, month_due
 from pipeline.orchestration.partitions import MONTHS
 
 GRAPH = defs.resolve_asset_graph()

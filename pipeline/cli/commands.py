@@ -15,6 +15,7 @@ from pipeline import settings
 from pipeline.cli.types import COUNTRIES, MonthType
 from pipeline.cli.types import sources as complete_sources
 from pipeline.errors import CensusError, ports_in_words
+from pipeline.orchestration.home import home_environment, prepare_home
 from pipeline.schema.groups import STEPS
 from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES
 from pipeline.version import __version__
@@ -42,23 +43,23 @@ class CensusGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of both."""
-        return sorted({*super().list_commands(ctx), *_declared_commands()})
+        from pipeline.definitions import COMMANDS
+
+        return sorted({*super().list_commands(ctx), *COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; the census is loaded only where the machine has none."""
-        return super().get_command(ctx, cmd_name) or _declared_commands().get(cmd_name)
+        if command := super().get_command(ctx, cmd_name):
+            return command
+        from pipeline.definitions import COMMANDS
+
+        return COMMANDS.get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Every command with the whole of its first sentence."""
         found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in found if command])
-
-
-def _declared_commands() -> dict[str, click.Command]:
-    from pipeline.definitions import COMMANDS
-
-    return COMMANDS
 
 
 @click.group(cls=CensusGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -100,7 +101,7 @@ def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
     Exit code 0: every month ran and passed its blocking checks, and was published. 1: at least one did not; what it
     would have replaced is kept. 2: the request cannot be met; nothing was changed.
     """
-    _prepared_home()
+    prepare_home()
     from pipeline.cli import run as running
 
     sys.exit(running.run(running.Request(**request), running.Reporter(as_json)))
@@ -113,7 +114,7 @@ def run(as_json: bool, **request: Any) -> None:  # noqa: FBT001
 @JSON
 def publish(as_json: bool, **asked: Any) -> None:  # noqa: FBT001
     """Publishes the months of the lake that are finished, in the place of what is published now."""
-    _prepared_home()
+    prepare_home()
     from pipeline.cli import run as running
 
     sys.exit(running.publish(running.publication_resources(**asked), running.Reporter(as_json)))
@@ -250,7 +251,7 @@ def restore(version: str | None) -> None:
 @SNAPSHOTS
 def sources(snapshots: Path | None) -> None:
     """Lists the sources and the months that each can serve."""
-    _prepared_home()
+    prepare_home()
     from pipeline.cli.sources import describe_sources
 
     for line in describe_sources(snapshots):
@@ -264,7 +265,7 @@ def list_counters() -> None:
     With those of the two days before the close, `census run --source hub` finds counters that stood still at it; run
     two or three days later once more, it reads them again itself and makes the month with what it found.
     """
-    _prepared_home()
+    prepare_home()
     from pipeline.sources.hub import HubSource
     from pipeline.sources.snapshots import SourceChoice
 
@@ -279,7 +280,7 @@ def status(as_json: bool) -> None:  # noqa: FBT001
     Files are believed to be what their manifest lists where they were not written since; `census verify` reads them.
     Exit code 0: nothing is wrong. 1: something is, named with the command that mends it.
     """
-    _prepared_home()
+    prepare_home()
     from dagster import DagsterInstance
 
     from pipeline.cli.months import as_dicts, month_statuses, statuses_as_text
@@ -313,7 +314,7 @@ def verify(as_json: bool) -> None:  # noqa: FBT001
 @JSON
 def checks(month: date | None, failed: bool, as_json: bool) -> None:  # noqa: FBT001
     """Shows what the checks of a month, or of every month, expected and found, those that failed first."""
-    _prepared_home()
+    prepare_home()
     from dagster import DagsterInstance
 
     from pipeline.cli.months import as_dicts, checks_as_text, checks_of_months
@@ -328,7 +329,7 @@ def checks(month: date | None, failed: bool, as_json: bool) -> None:  # noqa: FB
 @click.option("--models", default=20_000, show_default=True, type=click.IntRange(1000), help="Size of the world.")
 def serve_sample(port: int, models: int) -> None:
     """Serves the local Hub, a synthetic world, on 127.0.0.1 until interrupted."""
-    _prepared_home()
+    prepare_home()
     from synthetic_hub.server import LocalHub
     from synthetic_hub.world import WorldSettings, ensure_world
 
@@ -355,10 +356,9 @@ def docs(folder: Path) -> None:
     from pipeline.definitions import CATALOGUE
     from pipeline.publish.metadata import pages, schema_page
 
-    schema = "published-schema.md"
-    before = (folder / schema).read_text(encoding="utf-8")
+    schema = folder / "published-schema.md"
     written = {f"tables/{name}": text for name, text in pages(CATALOGUE.published).items()}
-    written |= {schema: schema_page(before, CATALOGUE.published)}
+    written[schema.name] = schema_page(schema.read_text(encoding="utf-8"), CATALOGUE.published)
     written["images/graph.svg"] = graph_picture()
     for name, text in written.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -381,9 +381,7 @@ def completion(shell: str) -> None:
 @census.command()
 def env() -> None:
     """Prints the environment for Dagster's own commands: eval "$(census env)"."""
-    from pipeline.orchestration.home import home_environment
-
-    for name, value in home_environment(_prepared_home()).items():
+    for name, value in home_environment(prepare_home()).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -391,13 +389,7 @@ def env() -> None:
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 def ui(port: int) -> None:
     """Opens the Dagster UI and daemon on 127.0.0.1 over the same instance."""
-    _prepared_home()
+    prepare_home()
     from pipeline.orchestration.web import serve_ui
 
     serve_ui(port)
-
-
-def _prepared_home() -> Path:
-    from pipeline.orchestration.home import prepare_home
-
-    return prepare_home()

@@ -12,16 +12,13 @@ from pipeline.errors import CensusError
 from pipeline.months import in_words
 from pipeline.sources.archive import ArchiveSource
 from pipeline.sources.catalog import described_sources, open_source
-from pipeline.sources.snapshots import SnapshotSource, SourceChoice
+from pipeline.sources.snapshots import SourceChoice
 from pipeline.wording import counted
-
-SECONDS_TO_ANSWER = 1.0
-DEFAULT_HUB = "https://huggingface.co"
 
 
 def describe_sources(snapshots: Path | None) -> Iterator[str]:
     """Two lines for each source: what it is, and the months that it can serve, or why it cannot say."""
-    is_away = not _answers(os.environ.get("HF_ENDPOINT") or DEFAULT_HUB)
+    is_away = not _answers(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     for name, sentence in described_sources().items():
         yield f"{name:10} {sentence}"
         yield f"{'':10} {_months(name, snapshots, is_away=is_away)}"
@@ -32,18 +29,11 @@ def _months(name: str, snapshots: Path | None, *, is_away: bool) -> str:
         source = open_source(SourceChoice(name, snapshots), settings.cache_folder())
         if is_away and isinstance(source, ArchiveSource):
             return "not known now: the Hub does not answer"
-        return _reach(source)
+        if months := source.months():
+            return f"{in_words(months)} ({counted(len(months), 'month')})"
+        return f"no month now: {source.reach()}; {source.remedy}"
     except CensusError as error:
         return str(error)
-
-
-def _reach(source: SnapshotSource) -> str:
-    months = source.months()
-    return (
-        f"{in_words(months)} ({counted(len(months), 'month')})"
-        if months
-        else f"no month now: {source.reach()}; {source.remedy}"
-    )
 
 
 def _answers(endpoint: str) -> bool:
@@ -52,7 +42,7 @@ def _answers(endpoint: str) -> bool:
     asked = urlsplit(getproxies().get(address.scheme, endpoint))
     try:
         port = asked.port or {"http": 80}.get(asked.scheme, 443)
-        with socket.create_connection((asked.hostname or "", port), SECONDS_TO_ANSWER):
+        with socket.create_connection((asked.hostname or "", port), timeout=1):
             return True
     except OSError:
         return False

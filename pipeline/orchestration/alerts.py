@@ -1,30 +1,38 @@
-"""Tells people of a failed run, of a new warning and of what stays wrong: in the log, and by a webhook."""
+"""Tells people of a failed run, of a new warning and of what stays wrong: in the log, and by a webhook.
+
+What stays wrong are failed runs, and a month that closed and is not there: a check says so of every mart and published
+table that has months. Dagster's own freshness policies look at when an asset was last made, of whatever month.
+"""
 
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
 from pipeline import settings
 from pipeline.checks.asset_checks import passed_before
+from pipeline.databases import open_published
 from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
-from pipeline.orchestration.freshness import is_of_the_real_hub, month_due
+from pipeline.months import previous_month
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.runs import latest_runs, month_of_run, report_of
-from pipeline.publish.manifest import MONTH_MANIFEST
+from pipeline.publish.manifest import MONTH_MANIFEST, source_of
+from pipeline.publish.warehouse import FILE_NAME
+from pipeline.schema.catalogue import Catalogue
+from pipeline.synthetic import is_synthetic
 from pipeline.wording import counted
 
 MOST_LINES = 12
 ATTEMPTS = 3
 SECONDS_TO_ANSWER = 10
-WILL_BE_RETRIED = "dagster/will_retry"
 REMINDER = timedelta(days=7)
+LATEST_MONTH = "latest_month_is_there"
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def post(alert: Alert, url: str, pause_seconds: float = 1.0) -> None:
 def failed_run_alert(context: dg.RunFailureSensorContext) -> None:
     """One alert a failed run; none for a run that Dagster will start again."""
     run = context.dagster_run
-    if run.tags.get(WILL_BE_RETRIED) == "true":
+    if run.tags.get("dagster/will_retry") == "true":
         context.log.info(f"run {run.run_id} will be retried")
         return
     report = report_of(context.instance, run.run_id)
@@ -182,6 +190,59 @@ def _name(run: dg.DagsterRun) -> str:
 
 def _run_page(run_id: str) -> str:
     return f"{settings.ui_url()}/runs/{run_id}"
+
+
+def month_due(now: datetime) -> date:
+    """The last month that should be published, for which it may take a day."""
+    return previous_month((now - timedelta(days=1)).date().replace(day=1))
+
+
+def is_of_the_real_hub(lake: Lake) -> bool:
+    """Whether the lake's months were measured: the synthetic sample has no clock, and misses no month."""
+    finished = lake.months(MONTH_MANIFEST)
+    return bool(finished) and not is_synthetic(source_of(lake, finished[-1]))
+
+
+def freshness(catalogue: Catalogue) -> dg.AssetChecksDefinition:
+    """A warning on each mart and published table that lacks the month which closed last."""
+    published = [name for name, found in catalogue.published.items() if "month" in found.table.schema]
+    marts = {dg.AssetKey([table.group, table.name]): table for table in catalogue.monthly if table.group == "shares"}
+    keys = [*marts, *(dg.AssetKey(["published", "tables", name]) for name in published)]
+
+    @dg.multi_asset_check(
+        name="latest_months",
+        specs=[
+            dg.AssetCheckSpec(
+                LATEST_MONTH,
+                asset=key,
+                description="Warns when the last month is missing a day after it closed. The sample has no clock.",
+            )
+            for key in keys
+        ],
+        can_subset=True,
+    )
+    def check_freshness(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        store, due = lake.store(), month_due(datetime.now(UTC))
+        has_a_clock = is_of_the_real_hub(store)
+        chosen = {key.asset_key for key in context.selected_asset_check_keys}
+        with open_published(settings.published_folder() / FILE_NAME) as warehouse:
+            for key in (key for key in keys if key in chosen):
+                if key in marts:
+                    latest = max(store.months(marts[key]), default=None)
+                else:
+                    [(latest,)] = warehouse.execute(f"select max(month) from {key.path[-1]}").fetchall()  # noqa: S608 - our names
+                yield dg.AssetCheckResult(
+                    asset_key=key,
+                    check_name=LATEST_MONTH,
+                    passed=not has_a_clock or (latest is not None and latest >= due),
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={
+                        "expected": f"{due:%Y-%m} or later" if has_a_clock else "no month: the sample has no clock",
+                        "observed": f"{latest:%Y-%m}" if latest else "no month",
+                    },
+                )
+
+    return check_freshness
 
 
 ALERTS = [failed_run_alert, failed_check_alert, standing_failures_alert]

@@ -9,17 +9,10 @@ from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 from pipeline.errors import CensusError
 from pipeline.orchestration.celery_runs import CensusCeleryRunLauncher
 
-
-def _launcher() -> CensusCeleryRunLauncher:
-    with DagsterInstance.get() as instance:
-        launcher = instance.run_launcher
-    if not isinstance(launcher, CensusCeleryRunLauncher):
-        raise CensusError(
-            "the dagster.yaml of DAGSTER_HOME does not launch runs by Celery: use deploy/celery/dagster.yaml"
-        )
-    return launcher
-
-
-app = _launcher().celery
+with DagsterInstance.get() as instance:
+    launcher = instance.run_launcher
+if not isinstance(launcher, CensusCeleryRunLauncher):
+    raise CensusError("the dagster.yaml of DAGSTER_HOME does not launch runs by Celery: use deploy/celery/dagster.yaml")
+app = launcher.celery
 execute_job = create_execute_job_task(app)
 resume_job = create_resume_job_task(app)

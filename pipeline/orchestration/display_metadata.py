@@ -15,8 +15,6 @@ from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 from pipeline.synthetic import is_synthetic
 
-LARGEST_SHOWN = 10
-DIGITS_SHOWN = 9
 OF_THE_HEADLINE = {"population": "new", "attribution": "uploader", "within": "all", "level": "root_model"}
 """Which rows are shown of a table that has these columns: it states each member many times."""
 
@@ -38,7 +36,7 @@ def shown_of_month(lake: Lake, catalogue: Catalogue, table: Table, month: date |
 
 def metadata_table(rows: pl.DataFrame) -> dg.TableMetadataValue:
     """The rows as a table of metadata, fractions to nine digits."""
-    rows = rows.with_columns((selectors.float() | selectors.decimal()).cast(pl.Float64).round_sig_figs(DIGITS_SHOWN))
+    rows = rows.with_columns((selectors.float() | selectors.decimal()).cast(pl.Float64).round_sig_figs(9))
     columns = [dg.TableColumn(name, str(dtype)) for name, dtype in rows.schema.items()]
     return dg.MetadataValue.table([dg.TableRecord(row) for row in sample(rows.lazy())], dg.TableSchema(columns))
 
@@ -49,7 +47,7 @@ def largest_rows(stored: pl.LazyFrame, table: Table) -> dg.TableMetadataValue | 
         return None
     flat = [name for name, dtype in table.schema.items() if not dtype.is_nested()]
     kind = (pl.col(name) == value for name, value in OF_THE_HEADLINE.items() if name in table.schema)
-    largest = stored.filter(*kind).select(flat).top_k(LARGEST_SHOWN, by="downloads")
+    largest = stored.filter(*kind).select(flat).top_k(10, by="downloads")
     return metadata_table(largest.sort("downloads", descending=True).collect())
 
 

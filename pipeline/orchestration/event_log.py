@@ -23,8 +23,6 @@ from pipeline import settings
 
 MOST_OPEN = 8
 """Databases kept open: the index and the runs that were last written or read."""
-BUSY_SECONDS = 60
-"""How long a writer waits for another one."""
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
@@ -64,7 +62,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             if shard not in self.engines:
                 with opened_anew:
                     pass
-                made = create_engine(self.conn_string_for_shard(shard), connect_args={"timeout": BUSY_SECONDS})
+                made = create_engine(self.conn_string_for_shard(shard), connect_args={"timeout": 60})
                 listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"))
                 self.engines[shard] = made
             self.engines.move_to_end(shard)

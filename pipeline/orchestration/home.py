@@ -14,13 +14,6 @@ QUIET_VARIABLES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 """Switches the reports of usage off in every process that the census starts."""
-CODE_LOCATION = "open-model-census"
-"""The name under which the UI and the daemon load the census."""
-WORKSPACE = f"""load_from:
-  - python_module:
-      module_name: pipeline.definitions
-      location_name: {CODE_LOCATION}
-"""
 KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
 """Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
 month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
@@ -29,7 +22,8 @@ month of the whole Hub takes an eighth less time, most of it the kernel's, and h
 def prepare_home() -> Path:
     """Creates what is missing in `CENSUS_HOME` and fixes its place for this process and those it starts.
 
-    An instance's `dagster.yaml` that is already there is left as it is.
+    An instance's `dagster.yaml` that is already there is left as it is; so is `workspace.yaml`, by which Dagster finds
+    the census.
 
     Raises:
         CensusError: the home cannot be made.
@@ -43,17 +37,11 @@ def prepare_home() -> Path:
             f"{error.filename} cannot be made ({os.strerror(error.errno or 0)}): set CENSUS_HOME to a folder that you "
             "may write to"
         ) from error
-    if not (instance := dagster / "dagster.yaml").exists():
-        write_atomically(instance, files("pipeline.orchestration").joinpath("dagster.yaml").read_bytes())
-    if not (workspace := workspace_file()).exists():
-        write_atomically(workspace, WORKSPACE.encode())
+    for name in ("dagster.yaml", "workspace.yaml"):
+        if not (dagster / name).exists():
+            write_atomically(dagster / name, files("pipeline.orchestration").joinpath(name).read_bytes())
     os.environ.update(home_environment(home))
     return home
-
-
-def workspace_file() -> Path:
-    """What tells Dagster's UI and daemon where the census is."""
-    return settings.dagster_folder() / "workspace.yaml"
 
 
 def home_environment(home: Path) -> dict[str, str]:

@@ -14,13 +14,11 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.orchestration.home import CODE_LOCATION
 from pipeline.orchestration.runs import PROCESS_GONE, CheckStatus, end_abandoned_runs, held, limit_pools, report_of
 
 PUBLISHED_BY_TAG = "census/published_by"
 """On runs of months whose launcher publishes by itself once all of them have ended."""
 STOPPED = "the command that launched the run was stopped: run it again"
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def run_all(launches: Sequence[Launch], processes: int) -> Generator[Progress | 
     try:
         watched = {pool.submit(_execute, launch): Progress(launch) for launch in launches}
         while watched:
-            done, _ = wait(watched, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            done, _ = wait(watched, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
                 launch = watched.pop(future).launch
                 try:
@@ -152,7 +150,8 @@ def _execute(launch: Launch) -> RunOutcome:
     instance, job = dg.DagsterInstance.get(), defs.resolve_job_def(launch.job)
     selection = set(from_step(launch.step).resolve(defs.resolve_asset_graph())) if launch.step else None
     month = launch.month.isoformat() if launch.month else None
-    location = Location(LoadableTargetOrigin(module_name="pipeline.definitions"), location_name=CODE_LOCATION)
+    module = LoadableTargetOrigin(module_name="pipeline.definitions")
+    location = Location(module, location_name="open-model-census")  # as in `workspace.yaml`
     with held(launch.run_id):
         run = instance.create_run_for_job(
             job.get_subset(asset_selection=selection) if selection else job,

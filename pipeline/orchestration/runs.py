@@ -15,7 +15,6 @@ from pipeline.errors import CensusError
 from pipeline.orchestration.table_assets import HEAVY_POOL
 
 PARTITION_TAG = "dagster/partition"
-MOST_RUNS = 2000
 PROCESS_GONE = "the process of the run ended before it did (killed, or out of memory): run again"
 UNDER_WAY = (
     dg.DagsterRunStatus.QUEUED,
@@ -102,7 +101,7 @@ def report_from(events: Iterable[dg.DagsterEvent]) -> RunReport:
 def latest_runs(instance: dg.DagsterInstance) -> dict[date, dg.DagsterRun]:
     """By month, its latest run of whatever job, as far as Dagster still knows it."""
     found: dict[date, dg.DagsterRun] = {}
-    for run in instance.get_runs(limit=MOST_RUNS):
+    for run in instance.get_runs(limit=2000):
         if month := month_of_run(run):
             found.setdefault(month, run)
     return found

@@ -10,7 +10,7 @@ import dagster as dg
 from pipeline.errors import CensusError, TemporaryError, storage_trouble
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.schema.catalogue import Catalogue
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import Table
 from pipeline.schema.groups import CHAIN
 from pipeline.secrets import hidden, holds_a_secret
 from pipeline.version import __version__
@@ -150,17 +150,17 @@ def description(table: Table) -> str:
 
 def column_schema(table: Table) -> dg.TableSchema:
     """The declared columns as Dagster shows them."""
-    return dg.TableSchema([_column(column, table) for column in table.columns])
-
-
-def _column(column: Column, table: Table) -> dg.TableColumn:
-    meaning = column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]"
-    return dg.TableColumn(
-        column.name,
-        str(column.type),
-        meaning,
-        constraints=dg.TableColumnConstraints(nullable=column.nullable),
-        tags={"key": ""} if column.name in table.key else {},
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                str(column.type),
+                column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]",
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+                tags={"key": ""} if column.name in table.key else {},
+            )
+            for column in table.columns
+        ]
     )
 
 

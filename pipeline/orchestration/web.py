@@ -21,7 +21,6 @@ from filelock import FileLock, Timeout
 
 from pipeline import settings
 from pipeline.errors import CensusError, ports_in_words
-from pipeline.orchestration.home import workspace_file
 from pipeline.orchestration.launch import follow_parent
 from pipeline.orchestration.runs import limit_pools
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = "127.0.0.1"
-SECONDS_TO_END = 30
 PAGES = {"GET", "HEAD"}
 
 
@@ -83,10 +81,12 @@ def serve_ui(port: int) -> None:
     from dagster_webserver.app import create_app_from_workspace_process_context  # noqa: PLC0415
 
     address = f"http://{LOOPBACK}:{port}"
-    with _only_ui_of_home(address), _listening(port) as listener, dg.DagsterInstance.get() as instance:
+    with _only_ui_of_home(address), dg.DagsterInstance.get() as instance:
+        with ports_in_words(port):
+            listener = socket.create_server((LOOPBACK, port))
         os.environ.setdefault("CENSUS_UI_URL", address)
         limit_pools(instance)
-        workspace = str(workspace_file())
+        workspace = str(settings.dagster_folder() / "workspace.yaml")
         daemon = multiprocessing.get_context("spawn").Process(target=_daemon, args=(workspace,))
         daemon.start()
         try:
@@ -96,7 +96,7 @@ def serve_ui(port: int) -> None:
                 uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
         finally:
             daemon.terminate()
-            daemon.join(SECONDS_TO_END)
+            daemon.join(timeout=30)
             daemon.kill()
 
 
@@ -116,11 +116,6 @@ def _only_ui_of_home(address: str) -> Iterator[None]:
     except Timeout as error:
         where = known.read_text() if known.exists() else "another address"
         raise CensusError(f"the UI of this home is open already, at {where}: use that one, or end it first") from error
-
-
-def _listening(port: int) -> socket.socket:
-    with ports_in_words(port):
-        return socket.create_server((LOOPBACK, port))
 
 
 def _daemon(workspace_file: str) -> None:

@@ -16,8 +16,6 @@ from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table, conform
 from pipeline.schema.published import Edition, PublishedTable
 
-LARGE_ROWS = 500_000
-"""A table with more rows has one file per month."""
 SPREADSHEET_ROWS = 1_048_575
 """The most that a spreadsheet shows under a header."""
 ROW_GROUP_ROWS = 122_880
@@ -87,7 +85,7 @@ class LakeMonths:
 
     def _whole(self, made: PublishedTable) -> list[tuple[Path, int]]:
         whole = _in_order(made, made.make(self))
-        if whole.height <= LARGE_ROWS or "month" not in whole.columns:
+        if whole.height <= 500_000 or "month" not in whole.columns:
             return [self._write(made, "all", whole)]
         months = whole.partition_by("month", maintain_order=True)
         return [self._write(made, f"{part['month'][0]:%Y-%m}", part) for part in months]

@@ -29,7 +29,6 @@ VERSIONS_KEPT = 3
 NAME = "%Y%m%dT%H%M%S%fZ"
 """How versions are named: by the time at which they were begun."""
 VERSION = r"\d{8}T\d{12}Z"
-FILES_SYNCED_AT_ONCE = 16
 SECONDS_FOR_ANOTHER = 600
 """How long a publisher waits for another one to finish."""
 
@@ -58,19 +57,21 @@ class PublishedFolder:
         with self._alone():
             for left_by_a_killed_publisher in self._versions.glob(".*.tmp/"):
                 shutil.rmtree(left_by_a_killed_publisher)
-            version = self._next_name()
+            begun = datetime.now(UTC)
+            if kept := self.versions():  # names tell the order, also where a clock was set back
+                begun = max(begun, datetime.strptime(kept[0], NAME).replace(tzinfo=UTC) + timedelta(microseconds=1))
+            version = f"{begun:{NAME}}"
             draft = self._aside(version)
             draft.mkdir(parents=True)
             try:
                 yield Draft(version, draft)
-                with ThreadPoolExecutor(FILES_SYNCED_AT_ONCE) as pool:  # a site has thousands of files
+                with ThreadPoolExecutor(16) as pool:  # a site has thousands of files
                     list(pool.map(_sync, draft.rglob("*")))
                 draft.rename(self._versions / version)
                 self._switch(version)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-            others = [other for other in self.versions() if other != version]
-            for oldest in others[VERSIONS_KEPT:]:
+            for oldest in [other for other in self.versions() if other != version][VERSIONS_KEPT:]:
                 (self._versions / oldest).rename(self._aside(oldest))
                 shutil.rmtree(self._aside(oldest))
 
@@ -100,13 +101,6 @@ class PublishedFolder:
                 kept = ", ".join(self.versions()) or "none"
                 raise CensusError(f"version {version!r} is not kept in {self.path}: choose one of {kept}")
             self._switch(version)
-
-    def _next_name(self) -> str:
-        """The time, or where a clock was set back, the moment after the latest version: names tell the order."""
-        now = datetime.now(UTC)
-        if latest := next(iter(self.versions()), None):
-            now = max(now, datetime.strptime(latest, NAME).replace(tzinfo=UTC) + timedelta(microseconds=1))
-        return f"{now:{NAME}}"
 
     @property
     def _versions(self) -> Path:

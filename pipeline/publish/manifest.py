@@ -148,6 +148,11 @@ def manifest_rows(lake: Lake, month: date) -> pl.DataFrame:
         raise CensusError(f"cannot be read ({str(error).splitlines()[0][:120]})") from error
 
 
+def listed_digests(lake: Lake, month: date) -> dict[str, str]:
+    """The manifest's digests by table."""
+    return dict(manifest_rows(lake, month).select("table", "sha256").iter_rows())
+
+
 def source_of(lake: Lake, month: date) -> str:
     """The source that a finished month was read from."""
     return str(manifest_rows(lake, month)["source"].first())
@@ -196,7 +201,7 @@ def defects(
     """
     listed: Mapping[str, str] | None = None
     try:
-        listed = _listed(lake, month)
+        listed = listed_digests(lake, month)
     except CensusError as error:
         yield Defect(MONTH_MANIFEST.path, str(error))
     held = [table for table in catalogue.monthly if lake.holds(table, month)]
@@ -224,7 +229,7 @@ def defects(
 
 def digest_as_listed(lake: Lake) -> Callable[[Table, date], str]:
     """Digests for a quick look: those of the manifest, but for files that were written since."""
-    listed = cache(lambda month: _listed(lake, month))
+    listed = cache(lambda month: listed_digests(lake, month))
 
     def digest(table: Table, month: date) -> str:
         with suppress(CensusError):
@@ -256,11 +261,6 @@ def misfits(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> dict[da
 def different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     """The names under which two months, or tables, state different values; what one of them lacks is no difference."""
     return sorted(name for name in one.keys() & other.keys() if one[name] != other[name])
-
-
-def _listed(lake: Lake, month: date) -> Mapping[str, str]:
-    """The manifest's digests by table."""
-    return dict(manifest_rows(lake, month).select("table", "sha256").iter_rows())
 
 
 def _digests(tables: Sequence[Table], digest: Callable[[Table], str]) -> dict[str, str]:

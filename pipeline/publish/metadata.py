@@ -22,8 +22,6 @@ from pipeline.synthetic import label
 from pipeline.version import SCHEMA_VERSION
 
 ABOUT = "Who makes the open AI models that the world downloads, month by month: shares of downloads with denominators."
-LARGEST_REFERENCED = 100_000
-"""References are stated for validators only between tables of at most so many rows."""
 SHAPE = "<!-- Below: the shape of the tables and views, written by `make docs`. -->"
 OF_A_VERSION = {
     "datapackage.json": "datapackage.json",
@@ -109,12 +107,13 @@ def write_metadata(path: Path, months: LakeMonths, tables: Sequence[ExportedTabl
         "path_of": lambda file: file.relative_to(path).as_posix(),
         "digests": {file: digest_of(file) for file in (*csv.values(), *chain(*(one.files for one in tables)))},
         "checks": {table.name: declared_checks(table) for table in months.catalogue.tables.values()},
+        # For validators, which load what is referred to: between tables of at most so many rows.
         "references": {
             name: [
                 reference
                 for reference in references_of(made, published)
                 if reference.dimension is None
-                and max(rows[name], rows[reference.target.name]) <= LARGEST_REFERENCED
+                and max(rows[name], rows[reference.target.name]) <= 100_000
                 and reference.target.name in csv
             ]
             for name, made in published.items()

@@ -4,7 +4,7 @@ Tables are loaded into a schema aside by bulk copy and take the old ones' place 
 version they are reading, the next query sees the new one, nobody waits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,20 +72,16 @@ def _load(
 ) -> int:
     _run(connection, *create_table(made, published, "postgres"))
     with connection.cursor() as cursor:
+        # As CSV absent values are told from empty ones; PostgreSQL has no character of value 0.
         with cursor.copy(f"copy {identifier(made.name)} from stdin (format csv)".encode()) as copy:
-            for chunk in _csv(sorted((version / "parquet" / made.name).glob("*.parquet"))):
-                copy.write(chunk)
+            for file in sorted((version / "parquet" / made.name).glob("*.parquet")):
+                frame = pl.scan_parquet(file).with_columns(
+                    pl.col(pl.String).str.replace_all("\0", "\ufffd", literal=True)
+                )
+                for batch in frame.collect().iter_slices(100_000):
+                    times = "%Y-%m-%d %H:%M:%S%.6f+00"
+                    copy.write(batch.write_csv(include_header=False, quote_style="non_numeric", datetime_format=times))
         return cursor.rowcount
-
-
-def _csv(files: list[Path]) -> Iterator[bytes]:
-    """The table as CSV in chunks, absent values told from empty ones; PostgreSQL has no character of value 0."""
-    for file in files:
-        frame = pl.scan_parquet(file).with_columns(pl.col(pl.String).str.replace_all("\0", "\ufffd", literal=True))
-        for batch in frame.collect().iter_slices(100_000):
-            yield batch.write_csv(
-                include_header=False, quote_style="non_numeric", datetime_format="%Y-%m-%d %H:%M:%S%.6f+00"
-            ).encode()
 
 
 def _swap(connection: psycopg.Connection) -> None:

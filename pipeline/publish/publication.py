@@ -32,9 +32,6 @@ from pipeline.synthetic import is_synthetic
 if TYPE_CHECKING:
     from pipeline.report.pictures import Picture
 
-NOTABLE = 0.005
-"""Shares of the headline that move by more than half a percentage point are a change."""
-
 
 @dataclass(frozen=True)
 class Publication:
@@ -163,7 +160,7 @@ def lost_months(before: Path | None, finished: FinishedMonths) -> Iterator[str]:
 
 
 def changed_headline(before: Path | None, after: Path) -> Iterator[str]:
-    """Says which shares of the headline of the version before a later one states otherwise.
+    """Says which shares of the headline of the version before a later one states otherwise, by half a percentage point.
 
     Nothing where the later one has another period under that month: it then holds more months, or fewer. Of two
     countries that changed places the first ones are told though their shares moved little.
@@ -181,7 +178,7 @@ def changed_headline(before: Path | None, after: Path) -> Iterator[str]:
     moved = [
         f"{name}: {shares.get(name, 0.0):.2%}, {share:.2%} in version {before.name}"
         for *_, name, share in was
-        if abs(shares.get(name, 0.0) - share) > NOTABLE
+        if abs(shares.get(name, 0.0) - share) > 0.005
     ]
     if (leads := now[0][-2]) != leader:
         moved.insert(0, f"{leads} leads {period[0]:%Y-%m}, {leader} did in version {before.name}")

@@ -17,7 +17,7 @@ from pipeline.errors import CensusError, TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.months import run_again
 from pipeline.publish.folder import PublishedFolder
-from pipeline.publish.manifest import MONTH_MANIFEST, defects, manifest_rows, misfits, months_held
+from pipeline.publish.manifest import MONTH_MANIFEST, defects, listed_digests, misfits, months_held
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Table
 from pipeline.wording import counted
@@ -61,7 +61,7 @@ def file_digests(version: Path) -> dict[str, str]:
 
 def lake_digests(lake: Lake, catalogue: Catalogue, months: Sequence[date]) -> dict[str, str]:
     """By path in the lake: tables without months, the months' manifests as they are now, and what these list."""
-    listed = {month: dict(manifest_rows(lake, month).select("table", "sha256").iter_rows()) for month in months}
+    listed = {month: listed_digests(lake, month) for month in months}
     return {
         name: listed[month][table.path] if month and table != MONTH_MANIFEST else lake.digest(table, month)
         for name, (table, month) in lake_files(lake, catalogue).items()

@@ -14,15 +14,9 @@ from pipeline.publish.export import ExportedTable, LakeMonths
 from pipeline.publish.sql import SCHEMA_BEFORE, Reference, create_table, create_views, identifier, quoted, references_of
 from pipeline.schema.declaration import Table
 
-STORAGE_VERSION = "v1.2.0"
-"""The oldest DuckDB that can open the file; the drivers of BI tools lag behind."""
 FILE_NAME = "census.duckdb"
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 """Opens an in-memory database."""
-PART_OF_MEMORY = "50%"
-"""DuckDB's part of what the container or the machine has; Python and Polars need the rest."""
-ENFORCED_ROWS = 20_000
-"""Keys of larger tables are verified when exported, not enforced: an index takes more room than the table itself."""
 
 
 def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connect) -> None:
@@ -32,11 +26,13 @@ def write_warehouse(path: Path, tables: Sequence[ExportedTable], connect: Connec
         CensusError: what was read back is not what was exported.
     """
     published = {exported.made.name: exported.made for exported in tables}
-    with _attached(path, connect, f"storage_version '{STORAGE_VERSION}'") as connection:
+    # The oldest DuckDB that can open the file: the drivers of BI tools lag behind.
+    with _attached(path, connect, "storage_version 'v1.2.0'") as connection:
         connection.sql("begin transaction")
         for exported in tables:
             made, name = exported.made, identifier(exported.made.name)
-            for statement in create_table(made, published, "duckdb", with_key=exported.rows <= ENFORCED_ROWS):
+            # Of larger tables, an index takes more room than the table itself: their keys were verified at the export.
+            for statement in create_table(made, published, "duckdb", with_key=exported.rows <= 20_000):
                 connection.sql(statement)
             files = ", ".join(f"'{quoted(str(file))}'" for file in exported.files)
             connection.sql(f"insert into {name} by name select * from read_parquet([{files}])")  # noqa: S608 - our files
@@ -75,7 +71,7 @@ def hold_to_the_lake(path: Path, months: LakeMonths, connect: Connect) -> None:
 def _attached(path: Path, connect: Connect, how: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the database that can open nothing outside of its folder."""
     with connect() as connection:
-        connection.sql(f"set memory_limit = '{PART_OF_MEMORY}'")
+        connection.sql("set memory_limit = '50%'")  # Python and Polars need the rest
         connection.sql(f"set temp_directory = '{quoted(str(path.with_suffix('.spill')))}'")
         confine(connection, path.parent)
         connection.sql(f"attach '{quoted(str(path))}' as census ({how})")

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
-from pipeline.orchestration.freshness import freshness, month_due
+from pipeline.orchestration.alerts import freshness, month_due
 from pipeline.orchestration.resources import LakeResource
 from pipeline.publish.manifest import MONTH_MANIFEST
 

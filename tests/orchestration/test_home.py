@@ -48,17 +48,14 @@ def ends():
     return months[0], months[-1]
 
 
-def test_once_the_sample_is_in_its_lake_a_home_has_no_months_that_the_sample_lacks(home):
+@pytest.mark.parametrize("url", [None, "s3://bucket/lake"])
+def test_once_the_sample_is_in_its_lake_a_home_has_no_months_that_the_sample_lacks(home, url):
     (home / "lake").mkdir(parents=True)
     assert ends()[0] == "2024-08-01"
     assert ends()[1] > "2026"
-    mark_sample(lake_url())
-    assert ends() == ("2024-08-01", "2025-09-01")
-
-
-def test_a_lake_elsewhere_says_nothing_of_the_home(home):
-    mark_sample("s3://bucket/lake")
+    mark_sample(url or lake_url())
     assert ends()[0] == "2024-08-01"
+    assert (ends()[1] == "2025-09-01") == (url is None)
 
 
 def test_earlier_months_are_offered_once_one_was_run_or_the_deployment_says_so(home, monkeypatch):

@@ -55,6 +55,12 @@ def run(lake, meanwhile=lambda: None):
     )
 
 
+def failure_of(ended):
+    """What the one step that failed says."""
+    [failed] = [event for event in ended.all_events if event.is_step_failure]
+    return failed.step_failure_data.user_failure_data.description
+
+
 def test_a_table_says_what_it_was_made_from_and_who_observed_it_when(lake):
     assert run(lake).success
     known = lake.provenance(HUB_ACCOUNTS, AUGUST)
@@ -81,11 +87,17 @@ def test_a_table_says_by_which_reviewed_lists_and_choices_it_was_made(lake):
     assert lake.provenance(HUB_ACCOUNTS, AUGUST).made_by == {"rule": "majority", **list_digests("renames.csv")}
 
 
+def replaced_by(lake, hub_id):
+    """Another run of the month writes the snapshot while this one makes the accounts of it."""
+    return lambda: lake.write(
+        HUB_SNAPSHOTS, AUGUST, rows(HUB_SNAPSHOTS, hub_id=hub_id), lake.provenance(HUB_SNAPSHOTS, AUGUST)
+    )
+
+
 def test_a_step_whose_input_another_run_replaces_stops_in_words_and_writes_nothing(lake):
-    ended = run(lake, meanwhile=lambda: lake.write(HUB_SNAPSHOTS, AUGUST, rows(HUB_SNAPSHOTS, hub_id="b")))
+    ended = run(lake, meanwhile=replaced_by(lake, "b"))
     assert not ended.success
-    [failed] = [event for event in ended.all_events if event.is_step_failure]
-    said = failed.step_failure_data.user_failure_data.description
+    said = failure_of(ended)
     assert said.startswith(
         "listings/hub_snapshots of 2025-08 was replaced while listings/hub_accounts was made from it"
     )
@@ -94,10 +106,7 @@ def test_a_step_whose_input_another_run_replaces_stops_in_words_and_writes_nothi
 
 
 def test_a_rival_that_writes_the_same_rows_disturbs_nobody(lake):
-    run(lake)
-    same = rows(HUB_SNAPSHOTS, hub_id="a")
-    provenance = lake.provenance(HUB_SNAPSHOTS, AUGUST)
-    assert run(lake, meanwhile=lambda: lake.write(HUB_SNAPSHOTS, AUGUST, same, provenance)).success
+    assert run(lake, meanwhile=replaced_by(lake, "a")).success
 
 
 def test_a_run_whose_object_store_has_no_such_bucket_fails_with_one_sentence_and_tries_no_further_step(monkeypatch):
@@ -106,8 +115,7 @@ def test_a_run_whose_object_store_has_no_such_bucket_fails_with_one_sentence_and
             monkeypatch.setenv(name, value)
         s3fs.S3FileSystem.clear_instance_cache()
         ended = run(Lake("s3://no-such-bucket-here/lake"))
-    [failed] = [event for event in ended.all_events if event.is_step_failure]
-    assert failed.step_failure_data.user_failure_data.description == (
+    assert failure_of(ended) == (
         "s3://no-such-bucket-here/lake: the object store has no such bucket: create it, or name another; nothing was "
         "written"
     )

@@ -12,17 +12,13 @@ from pipeline.orchestration.jobs import from_step, publish_after_months
 from pipeline.orchestration.launch import PUBLISHED_BY_TAG
 from pipeline.schema.groups import STEPS
 
-SUCCESS, FAILURE, STARTED, NOT_STARTED = (
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.NOT_STARTED,
-)
+Status = dg.DagsterRunStatus
+OF_BACKFILL = {"dagster/backfill": "all"}
 
 
-def month_run(instance, month, status=SUCCESS, job="monthly_census", **tags):
-    tags = {"dagster/partition": f"{month}-01"} | {name.replace("__", "/"): value for name, value in tags.items()}
-    return instance.add_run(dg.DagsterRun(job_name=job, run_id=str(uuid.uuid4()), tags=tags, status=status))
+def month_run(instance, month, status=Status.SUCCESS, tags=None):
+    tags = {"dagster/partition": f"{month}-01"} | (tags or {})
+    return instance.add_run(dg.DagsterRun("monthly_census", run_id=str(uuid.uuid4()), tags=tags, status=status))
 
 
 def asked(instance):
@@ -42,7 +38,7 @@ def backfill_of(instance, *months, status=BulkActionStatus.REQUESTED):
     instance.add_backfill(backfill)
 
 
-@pytest.mark.parametrize("status", [STARTED, NOT_STARTED])
+@pytest.mark.parametrize("status", [Status.STARTED, Status.NOT_STARTED])
 def test_publication_waits_for_the_months_still_under_way(instance, status):
     month_run(instance, "2025-07", status)
     month_run(instance, "2025-08")
@@ -57,27 +53,27 @@ def test_months_that_ended_together_ask_for_one_publication_however_often_it_is_
 
 def test_months_that_succeeded_are_published_also_when_the_last_to_end_failed(instance):
     good = month_run(instance, "2025-07")
-    month_run(instance, "2025-08", FAILURE)
+    month_run(instance, "2025-08", Status.FAILURE)
     assert asked(instance).run_key == good.run_id
 
 
 def test_publication_waits_for_the_months_of_a_backfill_that_were_not_launched_yet(instance):
     backfill_of(instance, "2025-07", "2025-08")
-    month_run(instance, "2025-07", dagster__backfill="all")
+    month_run(instance, "2025-07", tags=OF_BACKFILL)
     assert asked(instance).skip_message.startswith("waiting for 1 month of the backfill")
-    month_run(instance, "2025-08", dagster__backfill="all")
+    month_run(instance, "2025-08", tags=OF_BACKFILL)
     assert isinstance(asked(instance), dg.RunRequest)
 
 
 def test_publication_does_not_wait_for_a_backfill_that_was_given_up(instance):
     backfill_of(instance, "2025-07", "2025-08", status=BulkActionStatus.CANCELED)
-    month_run(instance, "2025-07", dagster__backfill="all")
+    month_run(instance, "2025-07", tags=OF_BACKFILL)
     assert isinstance(asked(instance), dg.RunRequest)
 
 
 def test_neither_what_the_command_launches_nor_a_publication_asks_for_another(instance):
-    month_run(instance, "2025-08", **{PUBLISHED_BY_TAG.replace("/", "__"): "command"})
-    instance.add_run(dg.DagsterRun(job_name="publish", run_id=str(uuid.uuid4()), status=SUCCESS))
+    month_run(instance, "2025-08", tags={PUBLISHED_BY_TAG: "command"})
+    instance.add_run(dg.DagsterRun(job_name="publish", run_id=str(uuid.uuid4()), status=Status.SUCCESS))
     assert isinstance(asked(instance), dg.SkipReason)
 
 

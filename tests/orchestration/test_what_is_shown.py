@@ -28,11 +28,8 @@ def rows(table, *given):
 
 def share(month, member, value, **further):
     stated = {"population": "new", "attribution": "uploader", "period": "month", "basis": "all_time_delta"}
-    return (
-        stated
-        | {"coverage": 0.9, "denominator": 10, "downloads": 5, "month": month, "member": member, "share": value}
-        | further
-    )
+    counted = {"coverage": 0.9, "denominator": 10, "downloads": 5}
+    return stated | counted | {"month": month, "member": member, "share": value} | further
 
 
 @pytest.fixture
@@ -94,13 +91,9 @@ def test_a_month_without_new_models_has_no_picture_of_their_shares(lake):
 
 
 def test_the_largest_rows_of_a_mart_show_each_member_once_as_the_headline_counts_it():
+    kinds = [(population, attribution) for population in ("new", "all") for attribution in ("uploader", "origin")]
     stored = rows(
-        COUNTRY_SHARES,
-        *(
-            share(AUGUST, "CN", 0.3, population=population, attribution=attribution, downloads=9)
-            for population in ("new", "all")
-            for attribution in ("uploader", "origin")
-        ),
+        COUNTRY_SHARES, *(share(AUGUST, "CN", 0.3, population=counted, attribution=to) for counted, to in kinds)
     )
     [row] = largest_rows(stored.lazy(), COUNTRY_SHARES).records
     assert (row.data["population"], row.data["attribution"]) == ("new", "uploader")

@@ -52,15 +52,15 @@ def test_older_versions_than_are_kept_go_and_a_later_one_of_another_machine_stay
 
 
 def test_a_store_that_fails_in_the_middle_leaves_the_version_before(store, tmp_path):
-    copy = StoreCopy(f"s3://{store.bucket}/published")
-    first = publish(tmp_path / "published", "first")
-    copy.take(tmp_path / "published")
-    publish(tmp_path / "published", "second")
+    copy, folder = StoreCopy(f"s3://{store.bucket}/published"), tmp_path / "published"
+    first = publish(folder, "first")
+    copy.take(folder)
+    publish(folder, "second")
     with (
         store.failing(lambda number, environ: unavailable if environ["REQUEST_METHOD"] == "PUT" else None),
         pytest.raises(CensusError, match="the object store does not answer"),
     ):
-        copy.take(tmp_path / "published")
+        copy.take(folder)
     assert copy.current() == first
 
 
