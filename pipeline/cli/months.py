@@ -1,6 +1,6 @@
 """What the lake and Dagster know of each month, as `census status` and `census checks` show it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -57,12 +57,18 @@ def as_dicts(months: Sequence[MonthStatus | ChecksOfMonth]) -> list[dict[str, An
     return [asdict(month) | {"month": f"{month.month:%Y-%m}"} for month in months]
 
 
-def month_statuses(lake: Lake, catalogue: Catalogue, instance: dg.DagsterInstance) -> list[MonthStatus]:
-    """Every month from the first to the last that was asked for or is in the lake."""
-    runs = latest_runs(instance)
+def month_statuses(
+    lake: Lake, catalogue: Catalogue, instance: dg.DagsterInstance, left_out: Collection[date | None] = ()
+) -> list[MonthStatus]:
+    """Every month from the first to the last that was asked for or is in the lake, but for those `left_out`."""
+    runs, stored = latest_runs(instance), months_held(lake, catalogue)
+    known = sorted({*stored, *runs})
+    wanted = [month for month in months_between(known[0], known[-1]) if month not in left_out] if known else []
+    if not wanted:
+        return []
     keys = check_keys(table for table in catalogue.tables.values() if table.monthly)
     digest = digest_as_listed(lake)
-    found = {month: [*defects(lake, catalogue, month, digest)] for month in months_held(lake, catalogue)}
+    found = {month: [*defects(lake, catalogue, month, digest)] for month in stored}
     unfit = misfits(lake, catalogue, [month for month, of_month in found.items() if not of_month])
 
     def status(month: date) -> MonthStatus:
@@ -98,8 +104,7 @@ def month_statuses(lake: Lake, catalogue: Catalogue, instance: dg.DagsterInstanc
             problems=[*problems, *(f"stale: {sentence}" for sentence in stale)],
         )
 
-    known = sorted({*found, *runs})
-    return [status(month) for month in months_between(known[0], known[-1])] if known else []
+    return [status(month) for month in wanted]
 
 
 def _origin(lake: Lake, held: Iterable[Table], month: date) -> Provenance:

@@ -170,9 +170,8 @@ def _problems(outcomes: list[RunOutcome]) -> Iterator[str]:
 def _held_back(outcomes: list[RunOutcome]) -> Iterator[str]:
     """Months that are not published although nobody asked for them in this run, with the command that mends each."""
     asked_for = {outcome.month for outcome in outcomes}
-    for status in month_statuses(Lake(settings.lake_url()), CATALOGUE, dg.DagsterInstance.get()):
-        if status.month not in asked_for:
-            yield from (f"{status.month:%Y-%m} {problem}" for problem in status.problems)
+    for status in month_statuses(Lake(settings.lake_url()), CATALOGUE, dg.DagsterInstance.get(), asked_for):
+        yield from (f"{status.month:%Y-%m} {problem}" for problem in status.problems)
 
 
 def run(request: Request, reporter: Reporter) -> int:
