@@ -19,7 +19,7 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus,
 )
 
-from pipeline.checks.declared import Check, checks_of_change, declared_checks, tables_read
+from pipeline.checks.declared import checks_of_change, declared_checks, tables_read
 from pipeline.checks.evaluate import Result, evaluate
 from pipeline.checks.thresholds import Thresholds, with_thresholds
 from pipeline.lake.store import Lake
@@ -85,10 +85,24 @@ def build_asset_checks(
     read = tables_read(table, tables)
     looked_at = [dg.AssetKey(other.path.split("/")) for other in read]
     seen_by_rules = {**tables, table.path: table}
+    with warnings.catch_warnings():
+        # Checks by partition are a preview in Dagster 1.13; what we rely on is held by tests.
+        warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
+        specs = [
+            dg.AssetCheckSpec(
+                check.name,
+                asset=asset_key,
+                description=check.description,
+                additional_deps=looked_at,
+                blocking=check.severity == "critical",
+                partitions_def=partitions_def,
+            )
+            for check in checks
+        ]
 
     @dg.multi_asset_check(
         name=f"{'__'.join(asset_key.path)}__checks",
-        specs=[_spec(check, asset_key, looked_at, partitions_def) for check in checks],
+        specs=specs,
         description=f"Checks {table.path} by everything that its declaration states.",
         can_subset=True,
         pool=pool_of([table, *read]),
@@ -126,17 +140,21 @@ def changes_judged_again(
     for path, table in tables.items():
         declared = {check.name: check.expected for check in declared_checks(table)}
         names = checks_of_change(table, tables)
-        keys = [dg.AssetCheckKey(dg.AssetKey(path.split("/")), name) for name in names]
+        keys = [_key(table, name) for name in names]
         for month in months if names else ():
             before = previous_month(month)
             if not lake.holds(table, before) or lake.modified(table, month) > lake.modified(table, before):
                 continue
-            known = last_evaluations(instance, keys, month)
-            due = {key.name for key in keys if not _is_judged(known.get(key), lake.state(table, before))}
-            frames = LakeFrames(lake, tables, month)
+            compared_with, known = lake.state(table, before), last_evaluations(instance, keys, month)
+            judged = {
+                key.name
+                for key, last in known.items()
+                if COMPARED_WITH in last.metadata and last.metadata[COMPARED_WITH].value == compared_with
+            }
+            due, frames = set(names) - judged, LakeFrames(lake, tables, month)
             for result in evaluate(with_thresholds(table, thresholds.get(path, {})), frames, due):
                 shown = _shown(result, declared[result.check.name])
-                shown["metadata"][COMPARED_WITH] = lake.state(table, before)
+                shown["metadata"][COMPARED_WITH] = compared_with
                 yield dg.AssetCheckEvaluation(
                     asset_key=dg.AssetKey(path.split("/")),
                     check_name=result.check.name,
@@ -146,50 +164,25 @@ def changes_judged_again(
                 )
 
 
-def _is_judged(known: dg.AssetCheckEvaluation | None, compared_with: str | None) -> bool:
-    return (
-        known is not None and COMPARED_WITH in known.metadata and known.metadata[COMPARED_WITH].value == compared_with
-    )
-
-
-def _spec(
-    check: Check,
-    asset_key: dg.AssetKey,
-    looked_at: list[dg.AssetKey],
-    partitions_def: dg.PartitionsDefinition[str] | None,
-) -> dg.AssetCheckSpec:
-    with warnings.catch_warnings():
-        # Checks by partition are a preview in Dagster 1.13; what we rely on is held by tests.
-        warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
-        return dg.AssetCheckSpec(
-            check.name,
-            asset=asset_key,
-            description=check.description,
-            additional_deps=looked_at,
-            blocking=check.severity == "critical",
-            partitions_def=partitions_def,
-        )
-
-
 def _shown(result: Result, declared: str) -> dict[str, Any]:
     """What a result says, as the UI and `census checks` show it; `declared` is what the table itself states."""
-    check, observed = result.check, result.observed
+    check = result.check
     stated = check.expected if check.expected == declared else f"{check.expected} (declared: {declared})"
     metadata = {
         "expected": dg.MetadataValue.text(check.expected),
         "declared": dg.MetadataValue.text(declared) if check.expected != declared else None,
-        "observed": dg.MetadataValue.text(observed.words),
+        "observed": dg.MetadataValue.text(result.observed),
         "judged": result.judged,
-        "rows": observed.rows,
-        "failed_rows": observed.failed_rows,
-        "columns": _table(observed.by_column),
+        "rows": result.rows,
+        "failed_rows": result.failed_rows,
+        "columns": _table(result.by_column),
         "samples": _table(result.samples),
         "error": dg.MetadataValue.text(result.error) if result.error else None,
     }
     return {
         "passed": result.passed,
         "severity": SEVERITIES[check.severity],
-        "description": result.error or f"{stated}; observed: {observed.words}",
+        "description": result.error or f"{stated}; observed: {result.observed}",
         "metadata": {name: value for name, value in metadata.items() if value is not None},
     }
 
@@ -201,11 +194,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | None:
 
 def check_keys(tables: Iterable[Table]) -> list[dg.AssetCheckKey]:
     """The checks of the tables."""
-    return [
-        dg.AssetCheckKey(dg.AssetKey(table.path.split("/")), check.name)
-        for table in tables
-        for check in declared_checks(table)
-    ]
+    return [_key(table, check.name) for table in tables for check in declared_checks(table)]
+
+
+def _key(table: Table, check: str) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(dg.AssetKey(table.path.split("/")), check)
 
 
 def last_evaluations(

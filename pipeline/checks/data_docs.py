@@ -28,9 +28,8 @@ def write_data_docs(lake: Lake, tables: Sequence[Table], month: date, folder: Pa
 
     The pages load their styles from the network, as Great Expectations makes them.
     """
-    unfinished, outdated = (folder.with_name(f"{folder.name}.{state}") for state in ("unfinished", "outdated"))
-    for leftover in (unfinished, outdated):
-        shutil.rmtree(leftover, ignore_errors=True)
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     frames = LakeFrames(lake, {table.path: table for table in tables}, month)
     rows, shown = [], 0
@@ -43,25 +42,20 @@ def write_data_docs(lake: Lake, tables: Sequence[Table], month: date, folder: Pa
         met = f"{sum(bool(result.success) for result in report.results)}/{len(report.results)}"
         rows.append(f'<tr><td><a href="{name}">{escape(table.path)}</a></td><td>{met}</td></tr>')
         shown += len(report.results)
-    (unfinished / "index.html").write_text(_index(month, rows), encoding="utf-8")
-    if folder.exists():
-        folder.rename(outdated)
+    title = f"Data Docs of {month:%Y-%m}"
+    heading = f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"
+    index = f"{heading}<table><tr><th>table</th><th>met</th></tr>{''.join(rows)}</table>"
+    (unfinished / "index.html").write_text(index, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
-    shutil.rmtree(outdated, ignore_errors=True)
     return shown
 
 
 def _numbers(result: Result) -> Iterator[tuple[str, tuple[Any, Bounds]]]:
     """What decided the check, and how many rows break each constraint."""
     yield from ((f"{result.check.name}: {name}", number) for name, number in result.decided_by.items())
-    for count in result.observed.by_column:
+    for count in result.by_column:
         yield f"{count['column']} {count['constraint']}", (count["failed"], Bounds(maximum=0))
-
-
-def _index(month: date, rows: Sequence[str]) -> str:
-    title = f"Data Docs of {month:%Y-%m}"
-    table = f"<table><tr><th>table</th><th>met</th></tr>{''.join(rows)}</table>"
-    return f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>{table}"
 
 
 def _page(report: ExpectationSuiteValidationResult) -> str:

@@ -68,4 +68,4 @@ def faults_of(table, frame):
 
     [result] = evaluate(table, Frames(), {AS_DECLARED})
     assert result.error is None
-    return [] if result.passed else [row for row in result.observed.by_column if row["failed"]]
+    return [] if result.passed else [row for row in result.by_column if row["failed"]]

@@ -106,7 +106,6 @@ def run(table, likes, *others, thresholds=None):
 
 def test_a_sound_month_passes_and_goes_on():
     result, made, evaluations = run(a_table("models", fewest_likes=1), 1)
-
     assert result.success
     assert made == ["models", "downstream"]
     assert all(one.passed for one in evaluations.values())
@@ -116,7 +115,6 @@ def test_a_sound_month_passes_and_goes_on():
 def test_a_critical_failure_stops_what_is_downstream_and_shows_why():
     result, made, evaluations = run(a_table("models", fewest_likes=5), 1)
     failure = evaluations["as_declared"]
-
     assert not result.success
     assert made == ["models"]
     assert failure.severity == dg.AssetCheckSeverity.ERROR
@@ -168,7 +166,6 @@ def test_a_run_that_fails_outside_of_its_steps_says_why():
 
 def test_a_warning_is_reported_and_stops_nothing():
     result, made, evaluations = run(a_table("models", FEW_LIKES), 1)
-
     assert result.success
     assert made == ["models", "downstream"]
     assert not evaluations["liked"].passed
@@ -181,7 +178,6 @@ def test_a_check_whose_threshold_was_set_is_judged_by_it_and_states_what_was_dec
     _, _, declared = run(table, 0)
     _, _, chosen = run(table, 0, thresholds={"listings/models": {"liked": 1, "mean": 0}})
     _, _, other = run(table, 0, thresholds={"listings/models": {"mean": 2}})
-
     assert (declared["mean"].passed, chosen["mean"].passed, other["mean"].passed) == (False, True, False)
     for found in (declared["mean"], declared["liked"], chosen["as_declared"], other["liked"]):
         assert "declared" not in found.metadata
@@ -204,7 +200,6 @@ KEPT = Rule(
 
 def test_a_check_that_is_not_judged_says_so_and_stops_nothing():
     result, made, evaluations = run(a_table("models", KEPT), 1)
-
     assert result.success
     assert "downstream" in made
     assert evaluations["kept"].passed
@@ -248,9 +243,7 @@ def test_a_month_that_was_made_before_the_one_before_it_is_judged_when_it_is_pub
     instance, lake_of_three_months, thresholds, passes
 ):
     months = [date(2024, month, 1) for month in (7, 8, 9)]
-
     [judged] = judged_when_published(instance, lake_of_three_months, months, thresholds)
-
     assert (judged.asset_check_key.name, judged.partition, judged.passed) == ("kept", "2024-09-01", passes)
     assert (judged.metadata["judged"].value, judged.severity) == (True, dg.AssetCheckSeverity.WARN)
 
@@ -267,7 +260,6 @@ def test_what_was_judged_is_judged_again_only_once_the_month_before_has_changed(
 
 def test_an_asset_that_fails_is_not_checked():
     result, made, evaluations = run(a_table("models"), None)
-
     assert not result.success
     assert made == ["models"]
     assert evaluations == {}
@@ -282,7 +274,6 @@ COVERED = Rule(
 
 def test_checks_wait_for_the_tables_that_their_rules_look_at():
     result, made, evaluations = run(a_table("models", COVERED), 1, (a_table("others"), 1))
-
     assert result.success
     assert evaluations["covered"].passed
     assert set(made) == {"models", "others", "downstream"}
@@ -290,7 +281,6 @@ def test_checks_wait_for_the_tables_that_their_rules_look_at():
 
 def test_where_such_a_table_fails_nothing_goes_on_unchecked():
     result, made, evaluations = run(a_table("models", COVERED), 1, (a_table("others"), None))
-
     assert not result.success
     assert "downstream" not in made
     assert evaluations == {}
@@ -302,10 +292,8 @@ def test_a_rule_over_a_table_that_the_lake_lacks_fails_by_itself():
     checks = build_asset_checks(
         table, dg.AssetKey(["listings", "models"]), MONTHS, tables={"listings/others": a_table("others")}
     )
-
     result = materialize(lake, [writes(table, lake, 1, made)], [checks])
     failures = [one for one in result.get_asset_check_evaluations() if not one.passed]
-
     assert [one.check_name for one in failures] == ["covered"]
     assert failures[0].metadata["error"].value == ("LookupError: the lake has no listings/others for 2024-08-01")
 
@@ -315,11 +303,9 @@ def test_a_single_check_can_be_selected():
     lake, made = LakeInMemory(), []
     key = dg.AssetKey(["listings", "models"])
     checks = build_asset_checks(table, key, MONTHS, tables={})
-
     one = dg.AssetSelection.checks(dg.AssetCheckKey(key, "as_declared"))
     selection = dg.AssetSelection.assets(key).without_checks() | one
     result = materialize(lake, [writes(table, lake, 1, made)], [checks], selection)
-
     assert [found.check_name for found in result.get_asset_check_evaluations()] == ["as_declared"]
 
 
@@ -331,9 +317,7 @@ def test_a_table_without_months_is_checked_whole():
         [writes(table, lake, 1, made), checks],
         resources={"lake": lake, "check_thresholds": {}},
     )
-
     evaluations = result.get_asset_check_evaluations()
-
     assert len(evaluations) == len(list(checks.check_specs))
     assert all(one.passed for one in evaluations)
 
@@ -343,7 +327,6 @@ def test_critical_checks_block_and_warnings_do_not():
     specs = {
         spec.name: spec for spec in build_asset_checks(table, dg.AssetKey("models"), MONTHS, tables={}).check_specs
     }
-
     assert specs["as_declared"].blocking
     assert not specs["liked"].blocking
     assert specs["liked"].partitions_def == MONTHS
@@ -353,7 +336,6 @@ def test_building_checks_silences_the_preview_of_partitions_only():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build_asset_checks(a_table("models"), dg.AssetKey("models"), MONTHS, tables={})
-
     with pytest.warns(dg.PreviewWarning, match="partitions_def on an AssetCheckSpec"):
         dg.AssetCheckSpec("another", asset="models", partitions_def=MONTHS)
 
@@ -371,7 +353,6 @@ for table in CATALOGUE.tables.values():
 print({"great_expectations", "pandas"} & set(sys.modules))
 """
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-
     assert (finished.returncode, finished.stdout.strip(), finished.stderr) == (0, "set()", "")
 
 
@@ -393,5 +374,4 @@ assert result.success and "great_expectations" in sys.modules
 print(Importing.threads)
 """
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-
     assert (finished.returncode, finished.stdout.strip()) == (0, "{'MainThread'}"), finished.stderr

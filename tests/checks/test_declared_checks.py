@@ -11,6 +11,7 @@ from pipeline.checks.declared import checks_of_change, declared_checks, tables_r
 from pipeline.checks.rules import mostly_known
 from pipeline.definitions import CATALOGUE
 from pipeline.schema.declaration import Column, Measure, Rule
+from tests.checks.scenario import models_table
 
 
 def models(frames):
@@ -20,7 +21,6 @@ def models(frames):
 @pytest.mark.parametrize("table", CATALOGUE.tables.values(), ids=lambda table: table.path)
 def test_everything_that_a_table_of_the_census_declares_can_be_checked(table):
     checks = declared_checks(table)
-
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", check.name) for check in checks)
     assert len({check.name for check in checks}) == len(checks)
 
@@ -30,13 +30,12 @@ def test_every_rule_and_measure_fits_the_declared_tables(table):
     assert table not in tables_read(table, CATALOGUE.tables)
 
 
-def test_a_table_has_one_check_of_its_columns_and_one_of_each_rule_and_measure(models_table):
+def test_a_table_has_one_check_of_its_columns_and_one_of_each_rule_and_measure():
     table = models_table(Rule("no_spam", "Nothing is spam.", models), mostly_known("listings/models", "likes", 0.95))
-
     assert [check.name for check in declared_checks(table)] == ["as_declared", "no_spam", "likes_mostly_known"]
 
 
-def test_the_check_of_columns_says_each_constraint_in_words(models_table):
+def test_the_check_of_columns_says_each_constraint_in_words():
     columns = (
         Column("model_id", pl.String, "Name.", pattern="^a"),
         Column("low", pl.Float64, "Least.", minimum=0, maximum="high"),
@@ -44,7 +43,6 @@ def test_the_check_of_columns_says_each_constraint_in_words(models_table):
         Column("kind", pl.String, "Kind.", nullable=True, values=("x", "y"), unique=True),
     )
     table = models_table(columns=columns, key=("model_id", "kind"), may_be_empty=False)
-
     assert declared_checks(table)[0].in_full.split("; ") == [
         "there is at least one row, columns and key are as declared: model_id, kind occur once together",
         "model_id, kind are in order",
@@ -58,43 +56,40 @@ def test_the_check_of_columns_says_each_constraint_in_words(models_table):
     ]
 
 
-def test_a_check_says_what_it_expects_and_what_follows(models_table):
+def test_a_check_says_what_it_expects_and_what_follows():
     assert [
         check.description for check in declared_checks(models_table(mostly_known("listings/models", "likes", 0.95)))
     ][1] == ("Share of rows with a value in likes: must be at least 0.95. Warning: shown and alerted, stops nothing.")
 
 
-def test_two_checks_of_one_name_are_refused(models_table):
+def test_two_checks_of_one_name_are_refused():
     with pytest.raises(ValueError, match="several checks called as_declared: rename"):
         declared_checks(models_table(Rule("as_declared", "Again.", models)))
 
 
-def test_a_rule_over_a_column_that_no_table_has_is_refused(models_table):
+def test_a_rule_over_a_column_that_no_table_has_is_refused():
     table = models_table(Rule("no_stars", "No stars.", lambda frames: models(frames).filter(pl.col("stars") > 0)))
-
     with pytest.raises(ValueError, match="rule no_stars of table listings/models does not fit"):
         tables_read(table, {})
 
 
-def test_the_tables_that_rules_look_at_are_known(models_table):
+def test_the_tables_that_rules_look_at_are_known():
     other = models_table(name="others")
     covered = Rule(
         "covered",
         "Every other is a model.",
         lambda frames: frames.scan("listings/others").join(models(frames), on="model_id", how="anti"),
     )
-
     assert tables_read(models_table(covered), {"listings/others": other}) == [other]
 
 
-def test_the_checks_that_compare_with_the_month_before_are_known(models_table):
+def test_the_checks_that_compare_with_the_month_before_are_known():
     grown = Measure(
         "growth",
         "Growth.",
         lambda frames: models(frames).select(pl.len()).join(frames.scan_previous("listings/models"), how="cross"),
         minimum=0,
     )
-
     assert checks_of_change(models_table(Rule("no_spam", "None.", models), grown), {}) == ("growth",)
     assert {path: checks_of_change(CATALOGUE.tables[path], CATALOGUE.tables) for path in CATALOGUE.tables} == {
         **dict.fromkeys(CATALOGUE.tables, ()),
@@ -109,5 +104,4 @@ def test_what_is_declared_is_known_without_great_expectations_or_dagster():
     heavy = "{'great_expectations', 'dagster', 'pandas'}"
     script = f"import sys, pipeline.checks.declared; print({heavy} & set(sys.modules))"
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-
     assert finished.stdout.strip() == "set()"

@@ -32,7 +32,7 @@ def checked(table: Table, rows: pl.DataFrame):
 
 
 def broken(result) -> dict[str, int]:
-    counts = result.observed.by_column
+    counts = result.by_column
     return {f"{one['column']} {one['constraint']}": one["failed"] for one in counts if one["failed"]}
 
 
@@ -77,7 +77,6 @@ def just_beyond(bound: float, sign: int, dtype: pl.DataType) -> Any:
 @TABLES
 def test_rows_made_from_the_declaration_fulfil_it(table):
     result = checked(table, sound_rows(table))
-
     assert (result.passed, broken(result)) == (True, {})
 
 

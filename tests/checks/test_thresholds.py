@@ -4,12 +4,12 @@ import polars as pl
 import pytest
 
 from pipeline.checks.declared import declared_checks
-from pipeline.checks.evaluate import evaluate
 from pipeline.checks.rules import mostly_known
 from pipeline.checks.thresholds import parse_thresholds, settable, with_thresholds
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.schema.declaration import Measure, Rule
+from tests.checks.scenario import models, models_table, results
 
 LIKED = mostly_known("listings/models", "likes", 0.9)
 FEW_UNLOVED = Rule(
@@ -31,24 +31,17 @@ CRITICAL = Measure(
 )
 
 
-@pytest.fixture
-def table(models_table):
-    return models_table(LIKED, FEW_UNLOVED, MEAN_LIKES, CRITICAL)
+TABLE = models_table(LIKED, FEW_UNLOVED, MEAN_LIKES, CRITICAL)
 
 
-@pytest.fixture
-def passes(table, frames_of):
+def passes(chosen):
     """Which of the warnings pass over models of which two have no like and one is not known to have any."""
-    rows = pl.DataFrame({"model_id": list("abcde"), "likes": [0, 0, 4, 8, None]})
-
-    def judged(chosen):
-        results = evaluate(with_thresholds(table, chosen), frames_of({"listings/models": rows}))
-        return {result.check.name for result in results if result.passed} & set(settable(table))
-
-    return judged
+    rows = models(model_id=list("abcde"), likes=[0, 0, 4, 8, None])
+    found = results(with_thresholds(TABLE, chosen), rows)
+    return {name for name, result in found.items() if result.passed} & set(settable(TABLE))
 
 
-def test_each_kind_of_warning_is_judged_by_the_number_that_was_set(passes):
+def test_each_kind_of_warning_is_judged_by_the_number_that_was_set():
     assert passes({}) == set()
     assert passes({"likes_mostly_known": 0.8}) == {"likes_mostly_known"}
     assert passes({"few_unloved": 2}) == {"few_unloved"}
@@ -56,9 +49,9 @@ def test_each_kind_of_warning_is_judged_by_the_number_that_was_set(passes):
     assert passes({"mean_likes": 3.1}) == set()
 
 
-def test_a_check_keeps_its_name_and_says_the_number_that_was_set(table):
-    before = declared_checks(table)
-    after = declared_checks(with_thresholds(table, {"likes_mostly_known": 0.8, "few_unloved": 2, "mean_likes": 3}))
+def test_a_check_keeps_its_name_and_says_the_number_that_was_set():
+    before = declared_checks(TABLE)
+    after = declared_checks(with_thresholds(TABLE, {"likes_mostly_known": 0.8, "few_unloved": 2, "mean_likes": 3}))
     assert [check.name for check in after] == [check.name for check in before]
     assert [check.expected for check in after if check.severity == "warning"] == [
         "Models have likes (2 rows may fail)",
@@ -71,18 +64,18 @@ def test_a_check_keeps_its_name_and_says_the_number_that_was_set(table):
 
 
 @pytest.mark.parametrize("check", ["most_likes", "as_declared", "nothing_of_the_kind"])
-def test_what_protects_publication_and_what_does_not_exist_cannot_be_set(table, check):
+def test_what_protects_publication_and_what_does_not_exist_cannot_be_set(check):
     with pytest.raises(CensusError, match=f"listings/models/{check} has no threshold that can be set"):
-        with_thresholds(table, {check: 1e9})
+        with_thresholds(TABLE, {check: 1e9})
 
 
 @pytest.mark.parametrize(
     ("check", "number"),
     [("few_unloved", -1), ("few_unloved", 0.5)],
 )
-def test_a_number_that_makes_no_sense_is_refused_in_words(table, check, number):
+def test_a_number_that_makes_no_sense_is_refused_in_words(check, number):
     with pytest.raises(CensusError, match=f"listings/models/{check} is set to {number}: give "):
-        with_thresholds(table, {check: number})
+        with_thresholds(TABLE, {check: number})
 
 
 def test_no_critical_check_of_the_census_can_be_set():
