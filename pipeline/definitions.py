@@ -22,8 +22,8 @@ from pipeline.orchestration.resources import (
     LakeResource,
     OriginRuleResource,
     RegistryResource,
-    SnapshotSourceResource,
     check_thresholds,
+    snapshot_source,
 )
 from pipeline.orchestration.table_assets import CatalogueAssets, asset_key, pool_of
 from pipeline.schema.catalogue import catalogue_of, declared_in
@@ -63,7 +63,7 @@ defs = dg.Definitions(
     resources={
         "lake": LakeResource.configure_at_launch(),
         "lake_io": lake_io_manager(CATALOGUE),
-        "snapshot_source": SnapshotSourceResource.configure_at_launch(),
+        "snapshot_source": snapshot_source,
         "allowances": AllowancesResource.configure_at_launch(),
         "registry": RegistryResource.configure_at_launch(),
         "origin_rule": OriginRuleResource.configure_at_launch(),

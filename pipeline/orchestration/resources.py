@@ -55,7 +55,11 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The folder of dumps, once its files were listed."""
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the signature is Dagster's
-        """Finds a folder that is not there, or has no dumps, before the first step of a run begins.
+        """Lists the folder's dumps once for all steps of a run; see `list_folder`."""
+        self.list_folder()
+
+    def list_folder(self) -> None:
+        """Finds a folder that is not there, or has no dumps.
 
         Raises:
             CensusError: the folder cannot be read, or has no dumps.
@@ -83,6 +87,22 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             tell=tell,
         )
         return open_source(choice, settings.cache_folder())
+
+
+@dg.resource(config_schema=SnapshotSourceResource.to_config_schema(), description=SnapshotSourceResource.__doc__)
+def _snapshot_source(context: dg.InitResourceContext) -> Any:
+    return SnapshotSourceResource.from_resource_context(context)
+
+
+@dg.configured(_snapshot_source, config_schema=SnapshotSourceResource.to_config_schema().as_field())
+def snapshot_source(config: dict[str, Any]) -> dict[str, Any]:
+    """Where snapshots are read. Dagster maps a launch's values before it makes a run: a wrong folder ends the launch.
+
+    Raises:
+        CensusError: see `SnapshotSourceResource.list_folder`.
+    """
+    SnapshotSourceResource(**config).list_folder()
+    return config
 
 
 class OriginRuleResource(dg.ConfigurableResource):  # type: ignore[type-arg]

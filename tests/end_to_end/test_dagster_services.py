@@ -161,3 +161,24 @@ def test_a_person_sees_what_a_command_ran_and_what_the_launchpad_takes(services,
     page.keyboard.insert_text("resources:\n  snapshot_source:\n    config:\n      source: nope\n      ")
     expect(page.get_by_text("source not in enum type Source got nope")).to_be_visible()
     expect(page.get_by_text("the dataset that keeps a daily copy of the Hub's model listing")).to_be_visible()
+
+
+def test_a_wrong_folder_ends_the_launch_with_its_remedy_and_no_run_is_made(services, page):
+    def runs():
+        return services.ask("{ runsOrError { ... on Runs { count } } }")
+
+    before = runs()
+    page.goto("/locations/open-model-census/jobs/monthly_census")
+    page.get_by_role("button", name="Materialize all").first.click(modifiers=["Shift"])
+    launchpad, sure = page.get_by_role("dialog"), page.get_by_role("button", name="Confirm")
+    expect(launchpad.get_by_placeholder("Partition").or_(sure).first).to_be_visible()
+    if sure.is_visible():
+        sure.click()
+    launchpad.get_by_placeholder("Partition").fill(BROWSED_MONTH)
+    page.keyboard.press("Enter")
+    launchpad.locator(".CodeMirror").first.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text("resources:\n  snapshot_source:\n    config: {source: folder, snapshots: /absent}\n")
+    launchpad.get_by_role("button", name="Materialize").click()
+    expect(page.get_by_text("CensusError: the snapshots' folder /absent does not exist").first).to_be_visible()
+    assert runs() == before

@@ -119,6 +119,12 @@ def test_what_is_refused_may_be_allowed_by_name(what):
     guards.refuse(["it changed"], what, {what})
 
 
+def test_a_country_that_is_gone_from_the_headline_is_told_with_nothing_left(folder, draft):
+    version = published(folder, {"CN": 0.6, "US": 0.3})
+    [said] = guards.changed_headline(folder.current_path(), warehouse(draft, {"CN": 0.6}))
+    assert f"would change (US: 0.00%, 30.00% in version {version})" in said
+
+
 def test_a_period_that_holds_more_months_than_before_is_no_correction(folder, draft):
     published(folder, {"CN": 0.6}, months_in_period=3)
     assert not [*guards.changed_headline(folder.current_path(), warehouse(draft, {"CN": 0.1}, months_in_period=4))]

@@ -108,6 +108,22 @@ def test_a_month_that_is_not_as_it_was_finished_is_held_back(august, change, rea
     assert next(defects(august, CATALOGUE, AUGUST)).is_stale == reason.startswith("was made from")
 
 
+def test_a_month_without_a_manifest_is_told_with_every_table_that_it_lacks_besides(lake):
+    write(lake, HUB_SNAPSHOTS, AUGUST)
+    told = [defect.table for defect in defects(lake, CATALOGUE, AUGUST)]
+    assert told == ["published/month_manifest", *(t.path for t in CATALOGUE.monthly if t is not HUB_SNAPSHOTS)]
+
+
+def test_a_quick_look_passes_a_month_as_it_was_finished_and_tells_of_stale_tables_where_one_was_written_since(august):
+    assert not list(defects(august, CATALOGUE, AUGUST, digest_as_listed(august)))
+    write(august, HUB_SNAPSHOTS, AUGUST, revision="r9")
+    later = august.modified(MONTH_MANIFEST, AUGUST).timestamp() + 1
+    os.utime(august.path(HUB_SNAPSHOTS, AUGUST), (later, later))
+    quick, whole = (list(defects(august, CATALOGUE, AUGUST, look)) for look in (digest_as_listed(august), None))
+    assert quick == whole
+    assert any(defect.is_stale for defect in quick)
+
+
 @pytest.mark.parametrize(("seconds", "hashed"), [(-1, False), (0, False), (1, True)])
 def test_a_quick_look_reads_only_the_files_that_were_written_after_the_manifest(august, seconds, hashed):
     finished_at = august.modified(MONTH_MANIFEST, AUGUST).timestamp()

@@ -169,6 +169,23 @@ def test_headline_and_explanation_without_further_words_give_the_same_figure_to_
             assert explained.figure.population == headline.definition.population
 
 
+def test_figures_below_the_headline_repeat_of_its_terms_only_period_denominator_and_coverage(tmp_path):
+    months = [Month(add_months(FIRST, place), {"CN": 3, "US": 2, "unmapped": 1}) for place in range(12)]
+    publication(tmp_path, months)
+    headline = read_headline(tmp_path, CATALOGUE.figures)
+    first, *others = headline.figures
+    assert [figure["key"] for figure in headline.as_dict()["figures"]] == [figure.figure.key for figure in others]
+    text = headline.as_text()
+    above, *below = [text.partition(figure.marked_title)[2] for figure in headline.figures]
+    assert above.startswith("\n") != above.startswith("\n\n")
+    stated = first.views[0].statement
+    for figure, printed, following in zip(others, below, [*below[1:], ""], strict=True):
+        block = printed.removesuffix(following)
+        for term, words in figure.views[0].statement.items():
+            repeated = term in ("Period", "Denominator", "Coverage") or words != stated.get(term)
+            assert (f"  {term}:" in block) == repeated, (figure.figure.key, term)
+
+
 @given(some_months, st.data())
 @settings(max_examples=15)
 def test_figures_of_derivatives_add_up_the_months_of_the_period_and_no_others(months, data):
