@@ -170,20 +170,21 @@ def test_headline_and_explanation_without_further_words_give_the_same_figure_to_
 
 
 def test_figures_below_the_headline_repeat_of_its_terms_only_period_denominator_and_coverage(tmp_path):
-    months = [Month(add_months(FIRST, place), {"CN": 3, "US": 2, "unmapped": 1}) for place in range(12)]
-    publication(tmp_path, months)
+    downloads = {"CN": 3, "US": 2, "unmapped": 1}
+    publication(tmp_path, [Month(add_months(FIRST, place), downloads, is_synthetic=True) for place in range(12)])
     headline = read_headline(tmp_path, CATALOGUE.figures)
     first, *others = headline.figures
     assert [figure["key"] for figure in headline.as_dict()["figures"]] == [figure.figure.key for figure in others]
     text = headline.as_text()
-    above, *below = [text.partition(figure.marked_title)[2] for figure in headline.figures]
-    assert above.startswith("\n") != above.startswith("\n\n")
+    below = [text.partition(figure.marked_title)[2] for figure in others]
+    assert "\n\n  country " in text.partition(others[0].marked_title)[0]
     stated = first.views[0].statement
     for figure, printed, following in zip(others, below, [*below[1:], ""], strict=True):
         block = printed.removesuffix(following)
+        assert "\n\n  " not in block
         for term, words in figure.views[0].statement.items():
             repeated = term in ("Period", "Denominator", "Coverage") or words != stated.get(term)
-            assert (f"  {term}:" in block) == repeated, (figure.figure.key, term)
+            assert (f"\n  {term.lower():12} " in block) == repeated, (figure.figure.key, term)
 
 
 @given(some_months, st.data())
