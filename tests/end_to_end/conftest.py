@@ -20,7 +20,8 @@ import pytest
 from filelock import FileLock
 
 from pipeline.cli import answer
-from tests.end_to_end.sample import free_port
+from tests.end_to_end.dumps import OLD_LISTING, hostile_listing
+from tests.end_to_end.sample import copied, free_port
 
 CENSUS = Path(sys.executable).with_name("census")
 SECONDS_ALLOWED = 1200
@@ -85,30 +86,58 @@ def asked():
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory):
-    """A home in which every month of the sample was run and published, with what the command reported.
+def made_once(tmp_path_factory):
+    """A home by its name, with what the command that fills it reported: `made_once(name, make)`.
 
     Shared by all tests, also between the processes that run them: look, do not touch.
     """
     own = tmp_path_factory.getbasetemp()
-    home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "sample-home"
-    report = home.with_suffix(".json")
-    with FileLock(f"{home}.lock"):
-        if not report.exists():
-            finished = census_in(home, "run", "--source", "sample", "--jobs", 2, "--json")
-            assert finished.returncode == 0, finished.stdout + finished.stderr
-            report.write_text(finished.stdout)
-    return home, json.loads(report.read_text())
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name, make):
+        home, report = shared / name, shared / f"{name}.json"
+        with FileLock(shared / f"{name}.lock"):
+            if not report.exists():
+                finished = make(home)
+                assert finished.returncode == 0, finished.stdout + finished.stderr
+                report.write_text(finished.stdout)
+        return home, json.loads(report.read_text())
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def sample(made_once):
+    """A home in which every month of the sample was run and published, with what the command reported."""
+    return made_once("sample-home", lambda home: census_in(home, "run", "--source", "sample", "--jobs", 2, "--json"))
+
+
+@pytest.fixture(scope="session")
+def own_dumps(made_once):
+    """A home of one's own dumps, an old listing and one of hostile names, in odd folders and the plainest locale."""
+
+    def make(home):
+        dumps = home / "dumps [hub] %41?"
+        dumps.mkdir(parents=True)
+        for day, records in {"2026-04-30": OLD_LISTING, "2026-05-31": hostile_listing()}.items():
+            (dumps / f"{day}.jsonl").write_text("\n".join(map(json.dumps, records)))
+        return census_in(home, "run", "--json", CENSUS_SOURCE="local", CENSUS_SNAPSHOTS=str(dumps), LC_ALL="C")
+
+    return made_once("höme 50%", make)
 
 
 @pytest.fixture
 def own_sample(sample, tmp_path):
     """A copy of the sample's home that a test may change."""
-    home = tmp_path / "home"
-    for folder in ("lake", "published"):
-        shutil.copytree(sample[0] / folder, home / folder, symlinks=True)
+    home = copied(sample[0], tmp_path / "home")
     (home / "cache").symlink_to(sample[0] / "cache")
     return home
+
+
+@pytest.fixture
+def unpublished(monkeypatch):
+    """What a command that was asked makes is not published, which takes longest."""
+    monkeypatch.setattr("pipeline.cli.run.publish", lambda *_: 0)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What the tests of the sample look into: its lake, its warehouse, and the truth that was planted in its world."""
 
+import shutil
 import socket
 from datetime import date
 
@@ -37,6 +38,13 @@ def truth_of(sample, name):
 def rows_of(home, query):
     with duckdb.connect(str(home / "published" / "census.duckdb"), read_only=True) as warehouse:
         return warehouse.sql(query).fetchall()
+
+
+def copied(home, to):
+    """A copy of a home's lake and of what it published."""
+    for folder in ("lake", "published"):
+        shutil.copytree(home / folder, to / folder, symlinks=True)
+    return to
 
 
 def free_port():
