@@ -9,8 +9,6 @@ what a module does when it is loaded concerns all of them. Of each module N are 
 so that a run can be repeated.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import importlib.machinery
@@ -23,13 +21,11 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing.connection import Connection
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 
 import pytest
 from cosmic_ray import ast as syntax
@@ -38,8 +34,6 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parents[1]
 TIMES_AS_LONG = 1.5
-Function = tuple[str, int, str]
-"""A function by its module's file, its first line and its name."""
 RULES = ("tests/checks/test_every_rule_can_fail.py", "tests/checks/test_every_constraint_can_fail.py")
 PARTS = {
     "listings": (("assets/listings",), ("tests/assets/listings", *RULES)),
@@ -79,7 +73,7 @@ class Mutant:
     source: str
 
 
-def mutants_of(path: Path, chance: random.Random) -> Iterator[Mutant]:
+def mutants_of(path, chance):
     """Faults of a module in an order by chance, each once, that change what the module does."""
     source = path.read_text()
     tree, known = syntax.get_ast(source), {None, meaning_of(source)}
@@ -104,7 +98,7 @@ def mutants_of(path: Path, chance: random.Random) -> Iterator[Mutant]:
             yield Mutant(path, name.removeprefix("core/"), line, before.strip(), after.strip(), changed)
 
 
-def meaning_of(source: str) -> str | None:
+def meaning_of(source):
     """What a module does but for annotations and how figures are drawn; nothing where it cannot be read any more."""
     try:
         tree = ast.parse(source)
@@ -122,23 +116,23 @@ def meaning_of(source: str) -> str | None:
 class Calls:
     """A plugin of pytest that notes which test calls which functions of some modules."""
 
-    def __init__(self, paths: Collection[Path]) -> None:
+    def __init__(self, paths):
         self.paths = {str(path) for path in paths}
         self.running = ""
-        self.tests: dict[Function, set[str]] = defaultdict(set)
+        self.tests = defaultdict(set)  # by a function's file, first line and name
 
-    def note(self, frame: FrameType, *_: object) -> None:
+    def note(self, frame, *_):
         code = frame.f_code
         if code.co_filename in self.paths:
             self.tests[code.co_filename, code.co_firstlineno, code.co_name].add(self.running)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item):
         self.running = item.nodeid
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    def pytest_fixture_setup(self, fixturedef):
         """What a fixture for several tests calls concerns all of its file."""
         test = self.running
         if fixturedef.scope != "function":
@@ -152,21 +146,21 @@ class Calls:
 class Chosen:
     """A plugin of pytest that leaves the tests out whose names begin otherwise."""
 
-    def __init__(self, beginnings: Collection[str]) -> None:
+    def __init__(self, beginnings):
         self.beginnings = tuple(beginnings)
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if item.nodeid.startswith(self.beginnings)]
 
 
-def calls_of(paths: Collection[Path], tests: tuple[str, ...]) -> dict[Function, set[str]]:
+def calls_of(paths, tests):
     """The tests that call each function of the modules.
 
     Raises:
         SystemExit: they fail over the code as it is, so that every fault would count as caught.
     """
 
-    def run(answer: Connection) -> None:
+    def run(answer):
         calls = Calls(paths)
         sys.settrace(calls.note)
         threading.settrace(calls.note)
@@ -181,13 +175,13 @@ def calls_of(paths: Collection[Path], tests: tuple[str, ...]) -> dict[Function, 
     child.join()
     if found is None:
         raise SystemExit(f"these tests fail over the code as it is: {' '.join(tests)}")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
-def tests_of(mutant: Mutant, calls: Mapping[Function, set[str]], tests: tuple[str, ...]) -> tuple[str, ...]:
+def tests_of(mutant, calls, tests):
     """The tests that call the changed function, by the beginnings of their names; all for what is run when loaded."""
 
-    def inside(code: CodeType) -> CodeType | None:
+    def inside(code):
         within = [one for one in code.co_consts if isinstance(one, CodeType)]
         found = next((deeper for one in within if (deeper := inside(one))), None)
         has_line = mutant.line in {line for _, _, line in code.co_lines()}
@@ -200,7 +194,7 @@ def tests_of(mutant: Mutant, calls: Mapping[Function, set[str]], tests: tuple[st
     return tests if "" in callers else tuple(callers)
 
 
-def is_caught(mutant: Mutant, beginnings: tuple[str, ...], seconds: float) -> bool:
+def is_caught(mutant, beginnings, seconds):
     """Whether the tests fail over the mutant, or do not end."""
     if not beginnings:
         return False
@@ -214,32 +208,32 @@ def is_caught(mutant: Mutant, beginnings: tuple[str, ...], seconds: float) -> bo
     return child.exitcode != 0
 
 
-def run_over(mutant: Mutant, beginnings: tuple[str, ...]) -> None:
+def run_over(mutant, beginnings):
     get_code = importlib.machinery.SourceFileLoader.get_code
 
-    def code_of(loader: importlib.machinery.SourceFileLoader, name: str) -> object:
+    def code_of(loader, name):
         if Path(loader.path) == mutant.path:
             return compile(mutant.source, loader.path, "exec", dont_inherit=True)
         return get_code(loader, name)
 
-    importlib.machinery.SourceFileLoader.get_code = code_of  # type: ignore[method-assign, assignment]
+    importlib.machinery.SourceFileLoader.get_code = code_of
     os._exit(pytest_over(sorted({name.partition("::")[0] for name in beginnings}), Chosen(beginnings)))
 
 
-def pytest_over(places: Iterable[str], plugin: object) -> int:
+def pytest_over(places, plugin):
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     return pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *places], plugins=[plugin])
 
 
-def modules_of(places: tuple[str, ...]) -> list[Path]:
+def modules_of(places):
     """The modules that compute or state something: no commands and no wiring of assets."""
     found = [path for place in places for path in sorted((ROOT / place).rglob("*.py")) or [ROOT / place]]
     return [path for path in found if not re.search("__init__|^asset$|publication|_command", path.stem)]
 
 
-def main() -> None:
+def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     asked.add_argument("--each", type=int, default=8, help="faults drawn of each module")
@@ -271,7 +265,7 @@ def main() -> None:
         say(f"{part}: {caught} of {len(drawn)} caught, in {time.monotonic() - begun:.0f} s")
 
 
-def say(text: str) -> None:
+def say(text):
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -73,49 +73,44 @@ def keep(part, counted):
 
 def as_tables(known):
     """The figures of every part, each as a table."""
-    return "\n\n".join(table(known[part]) for part, table in TABLES.items() if known.get(part))
+    return "\n\n".join(_table(*table, known[part]) for part, table in TABLES.items() if known.get(part))
 
 
-def _faults_by_kind(kinds):
-    total = {column: sum(counted[column] for counted in kinds.values()) for column in OUTCOMES}
+def _faults(kinds):
     rows = [(kind, *(counted[column] for column in OUTCOMES)) for kind, counted in sorted(kinds.items())]
-    in_all = ("**all**", *(f"**{number}**" for number in total.values()))
-    return _table("Faults by kind", ("fault", *OUTCOMES.values()), [*rows, in_all], kinds)
+    _, *columns = zip(*rows, strict=True)
+    return [*rows, ("**all**", *(f"**{sum(column)}**" for column in columns))]
 
 
 def _runs(runs):
-    words = {run: run.replace("_", " ") for run in sorted(runs)}
-    rows = [
-        (words[run], what.replace("_", " "), number)
-        for run in words
-        for what, number in runs[run].items()
-        if what != "date"
-    ]
-    return _table("Long runs", ("run", "counted", ""), rows, runs)
+    found = ((run, what, number) for run, counted in sorted(runs.items()) for what, number in counted.items())
+    return [(run.replace("_", " "), what.replace("_", " "), number) for run, what, number in found if what != "date"]
 
 
 def _peaks(lies):
-    rows = sorted(((lie, counted["megabytes"]) for lie, counted in lies.items()), key=lambda row: -row[1])
-    return _table("Peak memory of a month of the sample's size, by lie", ("lie", "MB"), rows, lies)
+    return sorted(((lie, counted["megabytes"]) for lie, counted in lies.items()), key=lambda row: -row[1])
 
 
 def _fuzzing(targets):
-    rows = [
-        (name, counted["inputs"], counted["seconds"], counted["inputs"] // counted["seconds"])
-        for name, counted in sorted(targets.items())
-    ]
-    columns = ("target", "inputs", "seconds", "inputs a second")
-    return _table("Coverage-guided fuzzing that found nothing", columns, rows, targets)
+    found = ((name, counted["inputs"], counted["seconds"]) for name, counted in sorted(targets.items()))
+    return [(name, inputs, seconds, inputs // seconds) for name, inputs, seconds in found]
 
 
-TABLES = {"faults": _faults_by_kind, "runs": _runs, "peaks": _peaks, "fuzzing": _fuzzing}
+TABLES = {
+    "faults": ("Faults by kind", ("fault", *OUTCOMES.values()), _faults),
+    "runs": ("Long runs", ("run", "counted", ""), _runs),
+    "peaks": ("Peak memory of a month of the sample's size, by lie", ("lie", "MB"), _peaks),
+    "fuzzing": (
+        "Coverage-guided fuzzing that found nothing",
+        ("target", "inputs", "seconds", "inputs a second"),
+        _fuzzing,
+    ),
+}
+"""By part: its title, its columns, and what makes its rows."""
 
 
-def _table(title, columns, rows, dated):
-    days = sorted({counted["date"] for counted in dated.values()})
-    counted_on = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    lines = [" | ".join(str(value).replace("|", "\\|") for value in row) for row in (columns, *rows)]
-    rule = "|".join("---" for _ in columns)
-    return "\n".join(
-        [f"### {title} ({counted_on})", "", f"| {lines[0]} |", f"|{rule}|", *(f"| {line} |" for line in lines[1:])]
-    )
+def _table(title, columns, rows_of, counted):
+    days = sorted({one["date"] for one in counted.values()})
+    head, *rows = (" | ".join(str(value).replace("|", "\\|") for value in row) for row in (columns, *rows_of(counted)))
+    lines = [f"| {head} |", "|---" * len(columns) + "|", *(f"| {row} |" for row in rows)]
+    return "\n".join([f"### {title} ({' to '.join(dict.fromkeys((days[0], days[-1])))})", "", *lines])
