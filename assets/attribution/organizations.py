@@ -72,4 +72,4 @@ def organizations(context: dg.AssetExecutionContext, registry: RegistryResource)
 
 def current_rows(registry: pl.LazyFrame) -> pl.LazyFrame:
     """The latest row of each namespace."""
-    return registry.sort("valid_from", nulls_last=False).unique("namespace", keep="last", maintain_order=True)
+    return registry.sort("valid_from", nulls_last=False).unique("namespace", keep="last")

@@ -246,6 +246,7 @@ def test_a_month_that_was_made_before_the_one_before_it_is_judged_when_it_is_pub
     [judged] = judged_when_published(instance, lake_of_three_months, months, thresholds)
     assert (judged.asset_check_key.name, judged.partition, judged.passed) == ("kept", "2024-09-01", passes)
     assert (judged.metadata["judged"].value, judged.severity) == (True, dg.AssetCheckSeverity.WARN)
+    assert not judged.blocking
 
 
 def test_what_was_judged_is_judged_again_only_once_the_month_before_has_changed(instance, lake_of_three_months):
@@ -299,7 +300,7 @@ def test_a_rule_over_a_table_that_the_lake_lacks_fails_by_itself():
 
 
 def test_a_single_check_can_be_selected():
-    table = a_table("models")
+    table = a_table("models", FEW_LIKES)
     lake, made = LakeInMemory(), []
     key = dg.AssetKey(["listings", "models"])
     checks = build_asset_checks(table, key, MONTHS, tables={})

@@ -73,14 +73,15 @@ def test_a_rule_over_a_column_that_no_table_has_is_refused():
         tables_read(table, {})
 
 
-def test_the_tables_that_rules_look_at_are_known():
-    other = models_table(name="others")
+@pytest.mark.parametrize("name", ["accounts", "others"])
+def test_the_tables_that_rules_look_at_are_known(name):
+    other = models_table(name=name)
     covered = Rule(
         "covered",
         "Every other is a model.",
-        lambda frames: frames.scan("listings/others").join(models(frames), on="model_id", how="anti"),
+        lambda frames: frames.scan(other.path).join(models(frames), on="model_id", how="anti"),
     )
-    assert tables_read(models_table(covered), {"listings/others": other}) == [other]
+    assert tables_read(models_table(covered), {other.path: other}) == [other]
 
 
 def test_the_checks_that_compare_with_the_month_before_are_known():
