@@ -1,7 +1,5 @@
 """Files that are there whole or not at all, whenever the process that writes them dies."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager

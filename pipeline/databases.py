@@ -3,8 +3,6 @@
 What DuckDB reads here is untrusted input: a query that went astray finds nothing to read, to write or to reach.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path

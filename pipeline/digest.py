@@ -1,7 +1,5 @@
 """The digest by which a file is known."""
 
-from __future__ import annotations
-
 import hashlib
 from io import BytesIO
 from pathlib import Path

@@ -1,40 +1,30 @@
 """The errors that a user of the census meets: each names the thing, the cause and the remedy in one sentence."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_STORAGE = re.compile(
-    r"No space left on device|Disk quota exceeded|Read-only file system|File too large|Permission denied|"
-    r"database or disk is full|attempt to write a readonly database|unable to open database file"
+_STORAGE = (
+    "No space left on device|Disk quota exceeded|Read-only file system|File too large|Permission denied|"
+    "database or disk is full|attempt to write a readonly database|unable to open database file"
 )
-
-_OBJECT_STORE = (
-    (
-        re.compile(r"NoSuchBucket|The specified bucket does not exist"),
-        "the object store has no such bucket: create it, or name another; nothing was written",
+_OBJECT_STORE = {
+    "NoSuchBucket|The specified bucket does not exist": (
+        "the object store has no such bucket: create it, or name another; nothing was written"
     ),
-    (
-        re.compile(
-            r"InvalidAccessKeyId|Access Key Id you provided|SignatureDoesNotMatch|signature we calculated|AccessDenied|"
-            r"Access Denied|Forbidden|ExpiredToken|lacked the necessary privileges|Unable to locate credentials"
-        ),
+    "InvalidAccessKeyId|Access Key Id you provided|SignatureDoesNotMatch|signature we calculated|AccessDenied|"
+    "Access Denied|Forbidden|ExpiredToken|lacked the necessary privileges|Unable to locate credentials": (
         "the object store refuses the credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do "
-        "in the bucket; what was there before is kept",
+        "in the bucket; what was there before is kept"
     ),
-    (
-        re.compile(
-            r"Could not connect to the endpoint|Connect timeout on endpoint|Read timeout on endpoint|"
-            r"An HTTP Client raised an unhandled exception|Connection was closed|reached max retries|"
-            r"after \d+ retries, max_retries|error sending request"
-        ),
+    "Could not connect to the endpoint|Connect timeout on endpoint|Read timeout on endpoint|"
+    "An HTTP Client raised an unhandled exception|Connection was closed|reached max retries|"
+    r"after \d+ retries, max_retries|error sending request": (
         "the object store does not answer, or only with errors, however often it is asked: check AWS_ENDPOINT_URL and "
-        "the store, then run again; what was there before is kept",
+        "the store, then run again; what was there before is kept"
     ),
-)
+}
 
 
 class CensusError(Exception):
@@ -65,20 +55,26 @@ def ports_in_words(port: int) -> Iterator[None]:
         ) from error
 
 
+def with_causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, then what led to it, one after the other."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
 def storage_trouble(error: BaseException) -> str | None:
     """What keeps a file from being written or read, in a sentence; None where the error is of another kind.
 
     Polars, DuckDB, SQLite and the clients of object stores tell it in the text of errors of their own.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        if found := _STORAGE.search(str(seen)):
+    for text in map(str, with_causes(error)):
+        if found := re.search(_STORAGE, text):
             return (
                 f"a file could not be written ({found[0].lower()}): make room, or writable, what CENSUS_HOME and "
                 "CENSUS_LAKE_URL name, then run again; what was there before is kept"
             )
-        for told, sentence in _OBJECT_STORE:
-            if told.search(str(seen)):
+        for told, sentence in _OBJECT_STORE.items():
+            if re.search(told, text):
                 return sentence
-        seen = seen.__cause__ or seen.__context__
     return None

@@ -1,7 +1,5 @@
 """Calendar months in UTC, by their first day, and the boundaries between them."""
 
-from __future__ import annotations
-
 import calendar
 import re
 from collections.abc import Sequence

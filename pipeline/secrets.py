@@ -1,11 +1,11 @@
 """What no message, event or file may hold: the secrets among this process' settings."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote
+
+from pipeline.errors import with_causes
 
 SECRETS = (
     "AWS_SECRET_ACCESS_KEY",
@@ -46,12 +46,7 @@ def hidden(text: str) -> str:
 
 def holds_a_secret(error: BaseException) -> bool:
     """Whether the text of the error, or of one that led to it, has a secret in it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if hidden(str(seen)) != str(seen):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
+    return any(hidden(str(seen)) != str(seen) for seen in with_causes(error))
 
 
 def _secrets() -> Iterator[tuple[str, str]]:

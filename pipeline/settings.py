@@ -3,8 +3,6 @@
 Every variable, its default and its effect are listed in `docs/operations.md`.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -1,7 +1,5 @@
 """How what was never measured is told from what was: one label, wherever figures of a synthetic Hub are shown."""
 
-from __future__ import annotations
-
 import polars as pl
 
 LABEL = "SYNTHETIC SAMPLE, not the real Hub"

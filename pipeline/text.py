@@ -1,7 +1,5 @@
 """Text that others wrote, as it may be shown in a terminal or a page."""
 
-from __future__ import annotations
-
 import html
 
 MARKDOWN = frozenset("\\`*_[]()!|~")

@@ -1,7 +1,5 @@
 """How numbers stand in a sentence."""
 
-from __future__ import annotations
-
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """`1 month`, `2 months`, `1,200 months`."""

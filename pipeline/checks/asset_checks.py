@@ -52,11 +52,8 @@ class LakeFrames:
 
         Raises:
             MonthAbsentError: the lake does not hold it.
-            LookupError: nothing is before a table without months.
         """
-        if self.month is None or not self.tables[table].monthly:
-            raise LookupError(f"{table} has no months, and so none before")
-        before = previous_month(self.month)
+        before = previous_month(cast("date", self.month))
         if not self.lake.holds(self.tables[table], before):
             raise MonthAbsentError(before)
         return self.lake.scan(self.tables[table], before)

@@ -5,8 +5,6 @@ no constraint but that of being present; a float that is not a number counts as 
 check is run (see `evaluate`), Great Expectations and Dagster.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Rules and measures that fit any table: what is expected of most rows, or only warned of."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from pipeline.schema.declaration import Measure, Rule, Severity

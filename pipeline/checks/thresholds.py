@@ -4,8 +4,6 @@ A warning can be set where its declaration states one number: how many rows may 
 Critical checks protect what is published and cannot be set.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -61,13 +59,15 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
         )
     changed: dict[str, Any] = {}
     for check, number in chosen.items():
-        counts_rows = found[check].field == "allowed"
-        if counts_rows and (number < 0 or number != int(number)):
-            raise CensusError(
-                f"{table.path}/{check} is set to {number}: give the number of rows that may fail, 0 or more"
-            )
-        number_of_kind: Any = int(number) if counts_rows else number
-        changed[check] = replace(found[check].statement, **{found[check].field: number_of_kind})
+        threshold = found[check]
+        set_to: Any = number
+        if threshold.field == "allowed":
+            if number < 0 or number != int(number):
+                raise CensusError(
+                    f"{table.path}/{check} is set to {number}: give the number of rows that may fail, 0 or more"
+                )
+            set_to = int(number)
+        changed[check] = replace(threshold.statement, **{threshold.field: set_to})
     return replace(
         table,
         rules=tuple(changed.get(rule.name, rule) for rule in table.rules),

@@ -5,8 +5,6 @@ Endpoint, region and credentials come from the environment, as every client of S
 whole or absent without any renaming.
 """
 
-from __future__ import annotations
-
 import functools
 import shutil
 from collections.abc import Callable

@@ -1,11 +1,9 @@
 """What a file of the lake was made from: kept in the file itself, so that it goes wherever the file goes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from pipeline.version import __version__
 
@@ -36,7 +34,7 @@ class Provenance:
         """Source, revision and time of the closing observation; None where it has no part."""
         return self.source, self.source_revision, self.observed_at
 
-    def after(self, inputs: Iterable[Provenance]) -> Provenance:
+    def after(self, inputs: Iterable[Self]) -> Self:
         """The same, with what the inputs know of their origin where nothing is known here."""
         known = self
         for upstream in inputs:

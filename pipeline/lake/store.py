@@ -4,8 +4,6 @@ A file appears under its name only when it is whole: written to a temporary name
 store, uploaded in one piece. Rows are stored in the order of the table's key, so the same rows give the same bytes.
 """
 
-from __future__ import annotations
-
 import errno
 import functools
 import os

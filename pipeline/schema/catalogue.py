@@ -1,7 +1,5 @@
 """The catalogue: everything that the modules of the census declare, found by walking its packages."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping

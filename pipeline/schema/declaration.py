@@ -4,12 +4,10 @@ What belongs here: the shape of a declaration and what follows from it alone. Wh
 table (see `assets`), and how what is declared is checked (see `pipeline.checks`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import polars as pl
 
@@ -47,7 +45,7 @@ class Column:
         if problem := self._problem():
             raise ValueError(f"column {self.name} is declared with {problem}")
 
-    def optional(self, meaning: str | None = None) -> Column:
+    def optional(self, meaning: str | None = None) -> Self:
         """The same column where a value may be absent."""
         return replace(self, nullable=True, meaning=meaning or self.meaning)
 

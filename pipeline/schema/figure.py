@@ -1,25 +1,18 @@
 """The vocabulary of figures: what is shown of the published tables, declared once and rendered everywhere."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 Kind = Literal["text", "prose", "code", "month", "country", "member", "share", "index", "count", "number", "billions"]
 """How a value is written: `country` by its name, `member` without underscores, from `share` on as a number."""
 
-UPLOADER: Mapping[str, Mapping[str, str]] = MappingProxyType({"By uploader": {"attribution": "uploader"}})
-BOTH_ATTRIBUTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"By uploader": {"attribution": "uploader"}, "By origin": {"attribution": "origin"}}
-)
-BY_MONTH_AND_YEAR: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "By month": {"attribution": "uploader", "by": "month"},
-        "By year": {"attribution": "uploader", "by": "trailing_12_months"},
-    }
-)
+UPLOADER = {"By uploader": {"attribution": "uploader"}}
+BOTH_ATTRIBUTIONS = {**UPLOADER, "By origin": {"attribution": "origin"}}
+BY_MONTH_AND_YEAR = {
+    "By month": {"attribution": "uploader", "by": "month"},
+    "By year": {"attribution": "uploader", "by": "trailing_12_months"},
+}
 NO_VALUES = "No values: nothing was downloaded of this population in these months."
 NO_ORIGIN = "No values: these months have no origins, or nothing was downloaded of this population."
 

@@ -1,7 +1,5 @@
 """The groups of tables, in the order in which a month passes through them."""
 
-from __future__ import annotations
-
 CHAIN = {
     "listings": "docs/methodology.md#downloads-in-a-month",
     "lineage": "docs/methodology.md#derivations",

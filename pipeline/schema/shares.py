@@ -1,7 +1,5 @@
 """The words in which readers ask for a share: populations, attributions and periods, and for single models."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

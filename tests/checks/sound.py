@@ -1,7 +1,5 @@
 """Rows that fulfil everything that a table declares of its columns and key, made from the declaration alone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

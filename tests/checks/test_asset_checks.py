@@ -1,7 +1,5 @@
 """How declared checks behave as Dagster's asset checks; also holds what we rely on in Dagster's preview of them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -104,19 +102,8 @@ def run(table, likes, *others, thresholds=None):
     return result, made, {one.check_name: one for one in result.get_asset_check_evaluations()}
 
 
-def test_a_sound_month_passes_and_goes_on():
-    result, made, evaluations = run(a_table("models", fewest_likes=1), 1)
-    assert result.success
-    assert made == ["models", "downstream"]
-    assert all(one.passed for one in evaluations.values())
-    assert {one.partition for one in evaluations.values()} == {"2024-08-01"}
-
-
-def test_a_critical_failure_stops_what_is_downstream_and_shows_why():
-    result, made, evaluations = run(a_table("models", fewest_likes=5), 1)
-    failure = evaluations["as_declared"]
-    assert not result.success
-    assert made == ["models"]
+def test_a_critical_failure_shows_why():
+    failure = run(a_table("models", fewest_likes=5), 1)[2]["as_declared"]
     assert failure.severity == dg.AssetCheckSeverity.ERROR
     assert failure.metadata["expected"].value == "there is at least one row, columns and key are as declared"
     assert failure.metadata["observed"].value == "1 of 1 row failed (likes is at least 5: 1)"
@@ -162,14 +149,6 @@ def test_a_run_that_fails_outside_of_its_steps_says_why():
     result = dg.materialize([needy], resources={"away": away}, raise_on_error=False)
     [said] = report_from(result.all_events).failures
     assert said == "the run ended between its steps (RuntimeError: nobody answers): run it again"
-
-
-def test_a_warning_is_reported_and_stops_nothing():
-    result, made, evaluations = run(a_table("models", FEW_LIKES), 1)
-    assert result.success
-    assert made == ["models", "downstream"]
-    assert not evaluations["liked"].passed
-    assert evaluations["liked"].severity == dg.AssetCheckSeverity.WARN
 
 
 def test_a_check_whose_threshold_was_set_is_judged_by_it_and_states_what_was_declared():
@@ -259,13 +238,6 @@ def test_what_was_judged_is_judged_again_only_once_the_month_before_has_changed(
     assert judged.passed
 
 
-def test_an_asset_that_fails_is_not_checked():
-    result, made, evaluations = run(a_table("models"), None)
-    assert not result.success
-    assert made == ["models"]
-    assert evaluations == {}
-
-
 COVERED = Rule(
     "covered",
     "Every other is a model.",
@@ -273,26 +245,33 @@ COVERED = Rule(
 )
 
 
-def test_checks_wait_for_the_tables_that_their_rules_look_at():
-    result, made, evaluations = run(a_table("models", COVERED), 1, (a_table("others"), 1))
-    assert result.success
-    assert evaluations["covered"].passed
-    assert set(made) == {"models", "others", "downstream"}
+SOUND = a_table("models", fewest_likes=1)
+COURSES = {
+    "sound": (SOUND, 1, (), ["downstream", "models"], set()),
+    "a critical failure": (a_table("models", fewest_likes=5), 1, (), ["models"], {"as_declared"}),
+    "a warning": (a_table("models", FEW_LIKES), 1, (), ["downstream", "models"], {"liked"}),
+    "an asset that fails": (SOUND, None, (), ["models"], None),
+    "a rule over another table": (a_table("models", COVERED), 1, (1,), ["downstream", "models", "others"], set()),
+    "a rule over a table that fails": (a_table("models", COVERED), 1, (None,), ["models", "others"], None),
+}
+"""A table and its likes, those of another table, then what is made, and which checks fail; None where none is made."""
 
 
-def test_where_such_a_table_fails_nothing_goes_on_unchecked():
-    result, made, evaluations = run(a_table("models", COVERED), 1, (a_table("others"), None))
-    assert not result.success
-    assert "downstream" not in made
-    assert evaluations == {}
+@pytest.mark.parametrize("course", COURSES)
+def test_what_is_critical_stops_what_is_downstream_and_checks_wait_for_what_they_look_at(course):
+    table, likes, others, made_in_the_end, failed = COURSES[course]
+    result, made, evaluations = run(table, likes, *((a_table("others"), one) for one in others))
+    assert result.success == ("downstream" in made_in_the_end)
+    assert sorted(made) == made_in_the_end
+    assert {one.partition for one in evaluations.values()} == (set() if failed is None else {"2024-08-01"})
+    assert {name for name, one in evaluations.items() if not one.passed} == (failed or set())
 
 
 def test_a_rule_over_a_table_that_the_lake_lacks_fails_by_itself():
     table = a_table("models", COVERED)
     lake, made = LakeInMemory(), []
-    checks = build_asset_checks(
-        table, dg.AssetKey(["listings", "models"]), MONTHS, tables={"listings/others": a_table("others")}
-    )
+    others = {"listings/others": a_table("others")}
+    checks = build_asset_checks(table, dg.AssetKey(["listings", "models"]), MONTHS, tables=others)
     result = materialize(lake, [writes(table, lake, 1, made)], [checks])
     failures = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert [one.check_name for one in failures] == ["covered"]
@@ -325,12 +304,9 @@ def test_a_table_without_months_is_checked_whole():
 
 def test_critical_checks_block_and_warnings_do_not():
     table = a_table("models", FEW_LIKES)
-    specs = {
-        spec.name: spec for spec in build_asset_checks(table, dg.AssetKey("models"), MONTHS, tables={}).check_specs
-    }
-    assert specs["as_declared"].blocking
-    assert not specs["liked"].blocking
-    assert specs["liked"].partitions_def == MONTHS
+    specs = build_asset_checks(table, dg.AssetKey("models"), MONTHS, tables={}).check_specs
+    assert {spec.name: spec.blocking for spec in specs} == {"as_declared": True, "liked": False}
+    assert {spec.partitions_def for spec in specs} == {MONTHS}
 
 
 def test_building_checks_silences_the_preview_of_partitions_only():

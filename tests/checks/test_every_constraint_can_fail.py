@@ -1,7 +1,5 @@
 """Each constraint that a table of the census declares is broken by a row made for it, and by that alone."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator

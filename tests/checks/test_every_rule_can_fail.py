@@ -1,7 +1,5 @@
 """Each rule and measure of the census passes at the edge of what it allows and fails just beyond it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta

@@ -1,7 +1,5 @@
 """Our counts are what Great Expectations itself counts over the rows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

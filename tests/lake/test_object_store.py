@@ -6,22 +6,14 @@ import polars as pl
 import pytest
 import s3fs
 
-from assets.columns import HUB_ID, MONTH
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
-from pipeline.schema.declaration import Column, Table
 from tests.lake.object_store import ObjectStoreServer, unavailable
+from tests.lake.scenario import AUGUST, COUNTS, rows
 
-JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
-COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
+JULY = date(2025, 7, 1)
 KEY = f"lake/listings/counts/month={AUGUST}/part-0.parquet"
-
-
-def rows(*hub_ids, n=1):
-    return pl.LazyFrame(
-        {"month": [AUGUST] * len(hub_ids), "hub_id": list(hub_ids), "n": [n] * len(hub_ids)}, schema=COUNTS.schema
-    )
 
 
 @pytest.fixture(scope="module")

@@ -7,25 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 
-from assets.columns import HUB_ID, MONTH
+from assets.columns import HUB_ID
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.schema.declaration import TIMESTAMP, Column, Table
+from pipeline.schema.declaration import TIMESTAMP, Table
+from tests.lake.scenario import AUGUST, COUNTS, rows
 
-AUGUST = date(2025, 8, 1)
-COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
 REGISTRY = Table("attribution", "registry", "name", "Names.", (HUB_ID,), ("hub_id",), monthly=False)
-
-
-def rows(*hub_ids: str, n: int = 1) -> pl.LazyFrame:
-    return pl.LazyFrame(
-        {"month": [AUGUST] * len(hub_ids), "hub_id": list(hub_ids), "n": [n] * len(hub_ids)}, schema=COUNTS.schema
-    )
 
 
 @pytest.fixture(params=["folder", "file://", "memory://"])
