@@ -1,13 +1,13 @@
 """The columns that several tables share: one name, one meaning, one unit everywhere."""
 
-from __future__ import annotations
-
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from pipeline.reference import registry_rules
-from pipeline.schema.declaration import TIMESTAMP, Column
+from pipeline.schema.declaration import DECIMAL, TIMESTAMP, Column
+from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES, POPULATIONS
 
 
 def count(name: str, meaning: str, unit: str = "repositories", **more: Any) -> Column:
@@ -18,6 +18,16 @@ def count(name: str, meaning: str, unit: str = "repositories", **more: Any) -> C
 def number(name: str, meaning: str, unit: str, **more: Any) -> Column:
     """A column of doubles."""
     return Column(name, pl.Float64, meaning, unit, **more)
+
+
+def fraction(name: str, meaning: str, minimum: float | str = 0, maximum: float | str = 1) -> Column:
+    """A column of parts of a whole."""
+    return number(name, meaning, "fraction", minimum=minimum, maximum=maximum)
+
+
+def downloads(meaning: str, name: str = "downloads") -> Column:
+    """A column of exact downloads."""
+    return Column(name, DECIMAL, meaning, "downloads", minimum=0)
 
 
 DEVELOPER_KINDS = registry_rules.KINDS
@@ -33,27 +43,21 @@ HUB_ID = Column(
     "The Hub's immutable id of the repository, or its name where the source has no ids.",
 )
 MODEL_ID = Column("model_id", pl.String, "The repository's name when the month was observed, `namespace/name`.")
+MODEL = (HUB_ID, MODEL_ID)
 NAMESPACE = Column(
     "namespace", pl.String, "The account that holds the repository; absent for the Hub's oldest repositories."
 )
 CREATED_AT = Column("created_at", TIMESTAMP, "When the repository was created, as the Hub states it.", "UTC")
 OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC")
-SOURCE = Column("source", pl.String, "The snapshot source that was read.")
-SOURCE_REVISION = Column(
-    "source_revision", pl.String, "The exact state of the source: a commit, a crawl's id or a file's digest."
+PROVENANCE = (
+    Column("source", pl.String, "The snapshot source that was read."),
+    Column("source_revision", pl.String, "The exact state of the source: a commit, a crawl's id or a file's digest."),
 )
-DOWNLOADS_30D = Column(
-    "downloads_30d",
-    pl.Int64,
-    "Downloads in the 30 days before the observation, as the Hub counts them.",
-    "downloads",
-    minimum=0,
-)
-DOWNLOADS_ALL_TIME = Column(
+DOWNLOADS_ALL_TIME = count(
     "downloads_all_time",
-    pl.Int64,
     "All downloads of the repository so far, as the Hub counts them.",
     "downloads",
+    nullable=True,
     minimum=0,
 )
 ORGANIZATION = Column("organization", pl.String, "The organisation behind the namespace in that month.")
@@ -111,3 +115,40 @@ RELATION = Column(
     "How the derivative was made: finetune, adapter, merge, quantized or unknown.",
     values=RELATIONS,
 )
+
+POPULATION = Column(
+    "population",
+    pl.String,
+    "; ".join(f"`{population.name}`: {population.meaning}" for population in POPULATIONS) + ".",
+    values=POPULATION_NAMES,
+)
+PERIOD = Column(
+    "period",
+    pl.String,
+    "`month`, `trailing_12_months`, `year_to_date` or `cumulative` (since the first published month), ending with "
+    "`month`.",
+    values=("month",),
+)
+MONTHS_IN_PERIOD = Column("months_in_period", pl.Int32, "Months that the period really holds.", "months")
+IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the period holds every month that its name promises.")
+IN_PERIOD = (MONTH, PERIOD, MONTHS_IN_PERIOD, IS_COMPLETE)
+IN_LONGER = {"period": replace(PERIOD, values=PERIODS), "basis": replace(BASIS, values=(*BASES, "mixed"))}
+"""What these columns are where rows are of longer periods too."""
+IN_LONGER_PERIODS = tuple(IN_LONGER.get(column.name, column) for column in IN_PERIOD)
+"""The columns that say which period a row is of, whatever the period."""
+ATTRIBUTION = Column(
+    "attribution",
+    pl.String,
+    "`uploader`: the account that published the repository; `origin`: the roots that it derives from.",
+    values=ATTRIBUTIONS,
+)
+DIMENSION = Column("dimension", pl.String, "What the members are, such as `country`, `organization` or `licence`.")
+WITHIN = Column(
+    "within",
+    pl.String,
+    "Whose downloads are shared out: `all`, or those of one country by uploader.",
+    pattern=r"^(all|[A-Z]{2}|[a-z]+)$",
+)
+DENOMINATOR = downloads("All downloads that are shared out.", "denominator")
+SHARE = fraction("share", "`downloads` / `denominator`.")
+OF_WHOLE = (DENOMINATOR, SHARE)

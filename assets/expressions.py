@@ -1,7 +1,5 @@
 """Expressions that many tables are made with."""
 
-from __future__ import annotations
-
 import polars as pl
 
 

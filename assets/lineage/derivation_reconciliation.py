@@ -1,7 +1,5 @@
 """`lineage/derivation_reconciliation`: what became of every declared reference to a base model."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from assets.columns import MONTH

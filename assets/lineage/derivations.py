@@ -1,7 +1,5 @@
 """`lineage/derivations`: declared references become edges, or a counted reason why not."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import polars as pl

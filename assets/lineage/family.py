@@ -3,8 +3,6 @@
 Names are untrusted: every format shows them as inert text.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import re

@@ -1,12 +1,10 @@
 """`lineage/model_lineage`: the place of every repository in the derivation graph."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl
 
-from assets.columns import HUB_ID, MODEL_ID, MONTH
+from assets.columns import MODEL, MONTH
 from assets.lineage.graph import Graph
 from pipeline.checks.rules import all_found, rarely
 from pipeline.schema.declaration import Column, Rule, Table, TableFrames
@@ -52,8 +50,7 @@ MODEL_LINEAGE = Table(
     ),
     columns=(
         MONTH,
-        HUB_ID,
-        MODEL_ID,
+        *MODEL,
         Column("depth_shortest", pl.Int32, "Fewest derivations to a root; 0 for a root.", "derivations", minimum=0),
         Column(
             "depth_longest",

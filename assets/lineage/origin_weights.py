@@ -1,7 +1,5 @@
 """`lineage/origin_weights`: how each derivative is split over the roots that it descends from."""
 
-from __future__ import annotations
-
 import datetime as dt
 from decimal import Decimal
 

@@ -11,8 +11,6 @@ fits. Repositories that share a name (a broken listing) are one parent, the firs
 A parent is a number: below the height of the listing its row there, from there on it counts the unlisted names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import polars as pl

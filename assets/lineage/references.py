@@ -5,8 +5,6 @@ Everything else that stands in the place of a name is recognised for what it is:
 address, a name with a revision, or nothing that could be a name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import polars as pl

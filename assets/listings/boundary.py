@@ -5,8 +5,6 @@ or fell are found in the observations, and each model's counter at the boundary 
 before it and its first good one after it, on a clock by which downloads are even.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -9,16 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 import polars as pl
 
-from assets.columns import (
-    CREATED_AT,
-    DOWNLOADS_ALL_TIME,
-    HUB_ID,
-    MODEL_ID,
-    MONTH,
-    OBSERVED_AT,
-    SOURCE,
-    SOURCE_REVISION,
-)
+from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, OBSERVED_AT, PROVENANCE, count
 from assets.listings.boundary import ALL_COHORTS, BOUNDARIES, STATES, BoundaryCounters, counters_at
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, IDENTIFIED_BY
 from pipeline import settings
@@ -50,11 +41,10 @@ BOUNDARY = Column(
 )
 COUNTERS = (
     MONTH,
-    HUB_ID,
-    MODEL_ID,
+    *MODEL,
     IDENTIFIED_BY,
     CREATED_AT.optional(),
-    DOWNLOADS_ALL_TIME.optional(),
+    DOWNLOADS_ALL_TIME,
     Column(
         "counter",
         DECIMAL,
@@ -66,8 +56,7 @@ COUNTERS = (
     Column("counted_at", TIMESTAMP, "The boundary; with `nearest` the time of the observation.", "UTC"),
     BOUNDARY,
     OBSERVED_AT,
-    SOURCE,
-    SOURCE_REVISION,
+    *PROVENANCE,
 )
 """The counter of a repository at a boundary, beside what the snapshot nearest to it says."""
 
@@ -125,9 +114,9 @@ COUNTER_DAYS = Table(
         Column("observed_from", TIMESTAMP, "The observation at which the stretch begins.", "UTC"),
         Column("observed_until", TIMESTAMP, "The observation at which it ends.", "UTC"),
         Column("cohort", pl.String, "The models created in this year; `all`; `unknown` where no date is known."),
-        Column("models", pl.Int64, "Busy models observed at both ends.", "repositories", minimum=0),
-        Column("models_frozen", pl.Int64, "Busy models whose counter did not move.", "repositories", minimum=0),
-        Column("models_fallen", pl.Int64, "Busy models whose counter fell.", "repositories", minimum=0),
+        count("models", "Busy models observed at both ends.", minimum=0),
+        count("models_frozen", "Busy models whose counter did not move.", minimum=0),
+        count("models_fallen", "Busy models whose counter fell.", minimum=0),
         Column(
             "state",
             pl.String,
@@ -136,8 +125,7 @@ COUNTER_DAYS = Table(
             "`unknown` with fewer than thirty models.",
             values=STATES,
         ),
-        SOURCE,
-        SOURCE_REVISION,
+        *PROVENANCE,
     ),
     key=("observed_from", "cohort"),
     may_be_empty=True,

@@ -3,14 +3,14 @@
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, MONTH, OBSERVED_AT, SOURCE, SOURCE_REVISION, count, number
+from assets.columns import BASIS, MONTH, OBSERVED_AT, PROVENANCE, count, downloads, number
 from assets.listings.boundary import BOUNDARIES
 from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.model_downloads import FLOW_CASES, MODEL_DOWNLOADS, QUALITIES, MonthBasis, month_basis
 from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.declaration import Column, Table
 
 CASES = (*FLOW_CASES, "disappeared")
 NOT_BETWEEN_TWO = "not_between_two"
@@ -33,15 +33,14 @@ DOWNLOAD_RECONCILIATION = Table(
             values=CASES,
         ),
         count("models", "Repositories in this case.", "repositories", minimum=0),
-        Column("downloads", DECIMAL, "Downloads counted in the month's flow.", "downloads", minimum=0),
+        downloads("Downloads counted in the month's flow."),
         count("downloads_lost", "Downloads by which cumulative counters fell.", "downloads", minimum=0),
         BASIS,
         QUALITY,
         DAYS_OBSERVED,
         OPENED_AT,
         CLOSED_AT,
-        SOURCE,
-        SOURCE_REVISION,
+        *PROVENANCE,
     ),
     key=("flow_case",),
 )
@@ -100,7 +99,7 @@ BOUNDARY_RECONCILIATION = Table(
             values=(*BOUNDARIES, NOT_BETWEEN_TWO),
         ),
         count("models", "Repositories.", "repositories", minimum=0),
-        Column("downloads", DECIMAL, "Downloads of these repositories.", "downloads", minimum=0),
+        downloads("Downloads of these repositories."),
     ),
     key=("boundary",),
 )

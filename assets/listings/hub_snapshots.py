@@ -5,19 +5,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 
-from assets.columns import (
-    CREATED_AT,
-    DOWNLOADS_30D,
-    DOWNLOADS_ALL_TIME,
-    HUB_ID,
-    MODEL_ID,
-    MONTH,
-    NAMESPACE,
-    OBSERVED_AT,
-    SOURCE,
-    SOURCE_REVISION,
-    count,
-)
+from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, NAMESPACE, OBSERVED_AT, PROVENANCE, count
 from assets.expressions import namespace_of
 from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
 from pipeline.orchestration.partitions import month_of
@@ -44,7 +32,13 @@ LINEAGE_TAGS = (BASE_MODEL_TAG, "distil", "knowledge-distil", "model-distil")
 
 OBSERVATIONS = (
     CREATED_AT.optional(),
-    DOWNLOADS_30D.optional(),
+    count(
+        "downloads_30d",
+        "Downloads in the 30 days before the observation, as the Hub counts them.",
+        "downloads",
+        nullable=True,
+        minimum=0,
+    ),
     DOWNLOADS_ALL_TIME.optional("All downloads of the repository so far; absent before 2025-02-26 in archives."),
     count("likes", "Likes at the observation.", "likes", nullable=True),
     Column("pipeline_tag", pl.String, "The task that the Hub shows for the model.", nullable=True),
@@ -87,8 +81,7 @@ HUB_SNAPSHOTS = Table(
     ),
     columns=(
         MONTH,
-        HUB_ID,
-        MODEL_ID,
+        *MODEL,
         IDENTIFIED_BY,
         NAMESPACE.optional(),
         *OBSERVATIONS,
@@ -99,8 +92,7 @@ HUB_SNAPSHOTS = Table(
             nullable=True,
         ),
         OBSERVED_AT,
-        SOURCE,
-        SOURCE_REVISION,
+        *PROVENANCE,
     ),
     key=("hub_id",),
     warnings=(

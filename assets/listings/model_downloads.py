@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
+from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, count, downloads
 from assets.listings.boundary import BOUNDARIES, COUNTED, READ_FROM_SEVERAL
 from assets.listings.closing_counters import BOUNDARY, CLOSING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
@@ -55,11 +55,10 @@ MODEL_DOWNLOADS = Table(
     ),
     columns=(
         MONTH,
-        HUB_ID,
-        MODEL_ID,
+        *MODEL,
         NAMESPACE.optional(),
         CREATED_AT.optional(),
-        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
+        downloads("Downloads in the month."),
         BASIS,
         Column(
             "quality",
@@ -76,12 +75,8 @@ MODEL_DOWNLOADS = Table(
             "end); `estimated` (30-day counter).",
             values=FLOW_CASES,
         ),
-        Column(
-            "downloads_lost",
-            pl.Int64,
-            "By how much the cumulative counter fell (0 where it did not).",
-            "downloads",
-            minimum=0,
+        count(
+            "downloads_lost", "By how much the cumulative counter fell (0 where it did not).", "downloads", minimum=0
         ),
         BOUNDARY.optional(
             "How the counters at the two boundaries are known, the less certain of them; see "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, MONTH, SOURCE, SOURCE_REVISION, count, number
+from assets.columns import BASIS, MONTH, PROVENANCE, count, downloads, number
 from assets.listings.boundary import READ_FROM_SEVERAL
 from assets.listings.download_reconciliation import (
     CLOSED_AT,
@@ -48,7 +48,7 @@ MONTH_RECONCILIATION = Table(
         ),
         count("models", "Repositories at the month's close."),
         count("models_renamed", "Repositories with another name than at the opening."),
-        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
+        downloads("Downloads in the month."),
         number("downloads_a_day", "Average downloads per day of the month.", "downloads/day"),
         number(
             "downloads_by_30d_counter",
@@ -80,8 +80,7 @@ MONTH_RECONCILIATION = Table(
             "Known incidents that spoilt counters on the day of an observation, by `; `.",
             nullable=True,
         ),
-        SOURCE,
-        SOURCE_REVISION,
+        *PROVENANCE,
     ),
     key=("month",),
     rules=(

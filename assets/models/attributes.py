@@ -3,8 +3,6 @@
 The Hub's own words are brought to the census' by the reviewed lists of `pipeline.reference.lists`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import polars as pl

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.columns import MONTH, SOURCE, SOURCE_REVISION
+from assets.columns import MONTH, PROVENANCE
 from assets.published.headline import DEFINITION, DEFINITION_OF_FAMILIES
 from assets.shares.periods import OF_MONTH
 from assets.shares.share_table import COLUMNS
@@ -59,8 +59,7 @@ CENSUS = PublishedTable(
             Column("run_id", pl.String, "Dagster's run that made it; absent outside of Dagster.", nullable=True),
             Column("published_at", TIMESTAMP, "When the publication was made.", "UTC"),
             MONTH,
-            SOURCE,
-            SOURCE_REVISION,
+            *PROVENANCE,
             Column("month_code_version", pl.String, "Version of the distribution that made the month."),
             Column("tables_checked", pl.Int64, "Tables of the month that match its manifest.", "tables"),
             Column("checks_passed", pl.Int64, "Blocking checks on the month's tables, all of which passed.", "checks"),

@@ -2,20 +2,11 @@
 
 import polars as pl
 
+from assets.columns import ATTRIBUTION, DIMENSION, IN_LONGER_PERIODS, OF_WHOLE, POPULATION, downloads, fraction
 from assets.expressions import holds_in_month, ratio
 from assets.shares.country_shares import COUNTRY_SHARES
-from assets.shares.periods import IN_LONGER_PERIODS, OF_PERIOD, over_periods, sums_over_periods
-from assets.shares.share_table import (
-    ATTRIBUTION,
-    DENOMINATOR,
-    DIMENSION,
-    NOBODY,
-    NOT_KNOWN,
-    POPULATION,
-    SHARE,
-    downloads,
-    fraction,
-)
+from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
+from assets.shares.share_table import NOBODY, NOT_KNOWN
 from pipeline.reference.countries import country_groups
 from pipeline.schema.declaration import Column
 from pipeline.schema.figure import Chart, Figure, Shown
@@ -76,8 +67,7 @@ COUNTRY_GROUP_SHARES = PublishedTable(
             Column("group_name", pl.String, "The group's name."),
             Column("kind", pl.String, "`union`, `region` or `income`.", values=("union", "region", "income")),
             downloads("Numerator: the downloads of the countries that are members in the month."),
-            DENOMINATOR,
-            SHARE,
+            *OF_WHOLE,
             fraction("share_of_attributed", "`downloads` / (`denominator` without `unmapped` and `unaffiliated`)."),
             fraction("share_low", "Share if none of the unmapped downloads were the group's.", maximum="share"),
             fraction("share_high", "Share if all of the unmapped downloads were the group's.", minimum="share"),
@@ -93,7 +83,6 @@ COUNTRY_GROUP_SHARES = PublishedTable(
     lambda months: country_group_shares(months.scan(COUNTRY_SHARES), country_groups().lazy()),
     references=OF_PERIOD,
 )
-
 
 COUNTRY_GROUPS_FIGURE = Figure(
     "country-groups",

@@ -76,7 +76,6 @@ COVERAGE = PublishedTable(
     references=OF_MONTH,
 )
 
-
 COVERAGE_FIGURE = Figure(
     "coverage",
     "Coverage",

@@ -7,11 +7,10 @@ from typing import Any
 import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
-from assets.columns import BASES, BASIS, MONTH, SOURCE, SOURCE_REVISION
+from assets.columns import BASES, BASIS, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PERIOD, PROVENANCE
 from assets.lineage.origin_weights import ORIGIN_RULE
 from assets.listings.month_reconciliation import MONTH_RECONCILIATION
 from assets.shares.periods import OF_MONTH, Period, periods_over
-from assets.shares.share_table import IS_COMPLETE, MONTHS_IN_PERIOD, PERIOD
 from pipeline.months import in_words
 from pipeline.schema.declaration import Column
 from pipeline.schema.figure import IN_MONTH, Figure, Shown
@@ -56,8 +55,7 @@ DIM_MONTH = PublishedTable(
         description="Every published month: what it was measured from, how, and how much of it is attributed.",
         columns=(
             MONTH,
-            SOURCE,
-            SOURCE_REVISION,
+            *PROVENANCE,
             *map(MONTH_RECONCILIATION.column, ("opened_at", "closed_at", "days_observed", "scaling")),
             BASIS,
             QUALITY,
@@ -145,7 +143,6 @@ DIM_PERIOD = PublishedTable(
         "months_missing": "months_missing",
     },
 )
-
 
 MONTHS_FIGURE = Figure(
     "months",

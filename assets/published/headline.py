@@ -9,21 +9,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import COUNTRY, MONTH
+from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH
 from assets.expressions import ratio
 from assets.published.organizations import COUNTRY_NAME, IS_COUNTRY, with_country_names
 from assets.shares.family_shares import FAMILY_SHARES
-from assets.shares.periods import (
-    CHANGES,
-    IN_LONGER_PERIODS,
-    OF_COUNTRY,
-    OF_ORGANIZATION,
-    OF_PERIOD,
-    TRAILING,
-    in_trailing_periods,
-    share_periods,
-)
-from assets.shares.share_table import ATTRIBUTION, COLUMNS, with_shares
+from assets.shares.periods import CHANGES, OF_DEVELOPER, OF_PERIOD, TRAILING, in_trailing_periods, share_periods
+from assets.shares.share_table import COLUMNS, with_shares
 from pipeline.schema.declaration import DECIMAL, Column
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 
@@ -116,7 +107,7 @@ def _entry(
             warnings=(_WARNING,),
         ),
         make,
-        {**OF_PERIOD, "country": OF_COUNTRY} | ({"organization": OF_ORGANIZATION} if "organization" in names else {}),
+        {**OF_PERIOD, **{name: OF_DEVELOPER[name] for name in ("country", "organization") if name in names}},
         entry_of=f"{member}_shares",
     )
 

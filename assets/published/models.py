@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
-from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, NAMESPACE
+from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.listings.closing_counters import BOUNDARY
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
@@ -13,7 +13,7 @@ from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.members import by_root
-from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
+from assets.shares.periods import OF_COUNTRY, OF_DEVELOPER, OF_MONTH, OF_ORGANIZATION
 from assets.shares.share_table import FLAGS, belongs
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
@@ -169,7 +169,7 @@ MODEL_MONTH = PublishedTable(
         warnings=(_REMAINDER_WARNING,),
     ),
     _model_month,
-    {**_REFERENCES, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
+    {**_REFERENCES, **OF_DEVELOPER},
     adds_up_to={"downloads": (MODEL_DOWNLOADS, "downloads")},
 )
 
@@ -243,8 +243,7 @@ DIM_MODEL = PublishedTable(
             "among them, and one row that stands for all others."
         ),
         columns=(
-            HUB_ID,
-            MODEL_ID,
+            *MODEL,
             NAMESPACE.optional(),
             CREATED_AT.optional(),
             *(column for column in OBSERVATIONS if column.name in ("pipeline_tag", "library_name", "license")),
@@ -261,7 +260,6 @@ DIM_MODEL = PublishedTable(
     _models,
     shown={"model": "model_id"},
 )
-
 
 # What a person who knows these accounts can add to the registry.
 UNMAPPED_ACCOUNTS_FIGURE = Figure(

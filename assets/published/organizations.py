@@ -76,7 +76,6 @@ DIM_ORGANIZATION = PublishedTable(
     references={"country": OF_COUNTRY},
 )
 
-
 COUNTRY_NAME = Column("country_name", pl.String, "The country's usual English name, or that of a member that is none.")
 IS_COUNTRY = Column("is_country", pl.Boolean, "False for `international`, `unaffiliated` and `unmapped`.")
 

@@ -70,7 +70,6 @@ VARIANT_SHARES = PublishedTable(
     references={**OF_PERIOD, "member": OF_COUNTRY},
 )
 
-
 VARIANTS_FIGURE = Figure(
     "maps",
     "Countries under other maps",

@@ -1,16 +1,14 @@
 """`shares/adoption_marks` and `adoption`: how fast models are taken up, relative to the leaders of their size band."""
 
-from __future__ import annotations
-
 import polars as pl
 
-from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL_ID, MONTH, ORGANIZATION, count, number
+from assets.columns import COUNTRY, CREATED_AT, IN_LONGER_PERIODS, MODEL, MONTH, ORGANIZATION, count, number
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
-from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
+from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, in_trailing_periods
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
-from pipeline.schema.published import PublishedTable
+from pipeline.schema.published import PublishedTable, whole_table
 
 MARKS = (1, 3, 6, 12)
 FEWEST_DOWNLOADS_AT_MARK = 1_000
@@ -18,8 +16,7 @@ REFERENCE_MODELS = 10
 _GROUP = ("last", "size_band", "months_after_creation")
 
 _OF_MODEL = (
-    HUB_ID,
-    MODEL_ID,
+    *MODEL,
     ORGANIZATION,
     COUNTRY,
     CREATED_AT,
@@ -59,20 +56,19 @@ def adoption(marks: pl.LazyFrame) -> pl.LazyFrame:
     inside = in_trailing_periods(marks, marks.select("month").unique().collect()["month"].to_list())
     downloads = pl.col("downloads_at_mark")
     leaders = inside.group_by(_GROUP).agg(
-        downloads.top_k(REFERENCE_MODELS).median().alias("reference_downloads"),
-        pl.len().clip(0, REFERENCE_MODELS).cast(pl.Int32).alias("reference_models"),
+        reference_downloads=downloads.top_k(REFERENCE_MODELS).median(),
+        reference_models=pl.len().clip(0, REFERENCE_MODELS).cast(pl.Int32),
     )
     return (
-        inside.with_columns(downloads.rank("min", descending=True).over(_GROUP).cast(pl.Int32).alias("rank"))
+        inside.with_columns(rank=downloads.rank("min", descending=True).over(_GROUP).cast(pl.Int32))
         .filter(pl.col("month") == pl.col("last"))
         .join(leaders, on=_GROUP)
-        .with_columns((downloads / pl.col("reference_downloads")).alias("relative_adoption"))
+        .with_columns(relative_adoption=downloads / pl.col("reference_downloads"))
     )
 
 
 PUBLISHED = PublishedTable(
-    Table(
-        group="published",
+    whole_table(
         name="adoption",
         grain="month and repository that reached a mark in it",
         description=(
@@ -96,11 +92,10 @@ PUBLISHED = PublishedTable(
             Column("rank", pl.Int32, "Place within the band and mark over the period, 1 for the most; ties share it."),
         ),
         key=("month", "hub_id"),
-        monthly=False,
         warnings=("A period of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
     ),
     lambda months: adoption(months.scan(ADOPTION_MARKS)),
-    {**OF_PERIOD, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
+    {**OF_PERIOD, **OF_DEVELOPER},
 )
 
 
@@ -108,14 +103,9 @@ def marks_of(models: pl.LazyFrame) -> pl.LazyFrame:
     """The models that reach a mark at the month's close, from `models/models`."""
     created, month = pl.col("created_at").dt, pl.col("month").dt
     age = (month.year() - created.year()).cast(pl.Int32) * 12 + month.month() - created.month()
-    return models.with_columns(
-        age.alias("months_after_creation"),
-        SIZE_BAND.alias("size_band"),
-        pl.col("downloads_all_time").alias("downloads_at_mark"),
-    ).filter(
-        pl.col("months_after_creation").is_in(MARKS),
-        pl.col("downloads_at_mark") >= FEWEST_DOWNLOADS_AT_MARK,
-        pl.col("parameters").is_not_null(),
+    reached = pl.col("downloads_all_time")
+    return models.with_columns(months_after_creation=age, size_band=SIZE_BAND, downloads_at_mark=reached).filter(
+        age.is_in(MARKS), reached >= FEWEST_DOWNLOADS_AT_MARK, pl.col("parameters").is_not_null()
     )
 
 

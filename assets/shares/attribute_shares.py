@@ -1,29 +1,16 @@
 """`shares/attribute_shares`: what the downloaded models are, one dimension after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
 
-from assets.columns import DEVELOPER_KINDS, RELATIONS
+from assets.columns import DEVELOPER_KINDS, RELATIONS, WITHIN
 from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
 from assets.models.models import INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import published_shares
-from assets.shares.share_table import (
-    COLUMNS,
-    FLAGS,
-    GROUP,
-    WHOLE,
-    WITHIN,
-    by_population,
-    in_month,
-    nothing_dropped,
-    sums_to_one,
-    with_shares,
-)
+from assets.shares.share_table import COLUMNS, FLAGS, GROUP, WHOLE, by_population, in_month, share_rules, with_shares
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Rule, Table, TableFrames
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
@@ -44,12 +31,9 @@ class Dimension:
     within: tuple[str, ...] = ()
 
 
-def first_that_holds(cases: Sequence[tuple[str, pl.Expr]], otherwise: str) -> pl.Expr:
-    """The name of the first case whose condition holds."""
-    found = pl.lit(otherwise)
-    for name, condition in reversed(cases):
-        found = pl.when(condition).then(pl.lit(name)).otherwise(found)
-    return found
+def _where(condition: pl.Expr, member: str, otherwise: str | pl.Expr) -> pl.Expr:
+    other = pl.lit(otherwise) if isinstance(otherwise, str) else otherwise
+    return pl.when(condition).then(pl.lit(member)).otherwise(other)
 
 
 SIZE_BANDS = {
@@ -62,12 +46,14 @@ SIZE_BANDS = {
     "250B_and_above": 250_000_000_000,
 }
 """Bands by the parameters from which each begins; it ends where the next begins."""
-SIZE_BAND = first_that_holds(
-    [(band, pl.col("parameters") >= fewest) for band, fewest in reversed(SIZE_BANDS.items())], "unknown"
+SIZE_BAND = (
+    pl.col("parameters")
+    .cut([*SIZE_BANDS.values()][1:], labels=[*SIZE_BANDS], left_closed=True)
+    .cast(pl.String)
+    .fill_null("unknown")
 )
 GATES = {"false": "open", "auto": "automatic", "manual": "manual"}
 COHORTS = tuple(str(year) for year in range(2022, 2060))
-_IS_PERMISSIVE = pl.col("licence") == "permissive"
 _NAMES_DATA = pl.col("names_training_data")
 
 DIMENSIONS = (
@@ -106,7 +92,7 @@ DIMENSIONS = (
         "`mixture_of_experts` where tags or name say so, by `reference/expert_architectures.csv`; else `dense`, so "
         "that the first is a lower bound",
         ("mixture_of_experts", "dense"),
-        first_that_holds([("mixture_of_experts", pl.col("is_mixture_of_experts"))], "dense"),
+        _where(pl.col("is_mixture_of_experts"), "mixture_of_experts", "dense"),
     ),
     Dimension(
         "derivation",
@@ -135,12 +121,10 @@ DIMENSIONS = (
         "A proxy from tags alone: training data counts as declared where the repository names a data set; what cards "
         "say in prose is not read",
         ("weights_only", "with_training_data", "with_training_data_and_permissive_licence"),
-        first_that_holds(
-            [
-                ("with_training_data_and_permissive_licence", _NAMES_DATA & _IS_PERMISSIVE),
-                ("with_training_data", _NAMES_DATA),
-            ],
-            "weights_only",
+        _where(
+            _NAMES_DATA & (pl.col("licence") == "permissive"),
+            "with_training_data_and_permissive_licence",
+            _where(_NAMES_DATA, "with_training_data", "weights_only"),
         ),
     ),
     Dimension(
@@ -177,8 +161,7 @@ ATTRIBUTE_SHARES = Table(
         "Attributes are what uploaders declare: nobody checks them.",
     ),
     rules=(
-        sums_to_one("shares/attribute_shares", _GROUP),
-        nothing_dropped("shares/attribute_shares"),
+        *share_rules("shares/attribute_shares", _GROUP),
         Rule("members_declared", "Every member is one that its dimension declares.", _members_declared),
     ),
 )
@@ -194,37 +177,26 @@ def attribute_shares(models: pl.LazyFrame) -> pl.DataFrame:
 def shares_by(models: pl.LazyFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     """`shares/attribute_shares` of a month, unsorted, from `models/models`."""
     totals = [
-        _totals(models, dimension, pl.col(name) if name else pl.lit(WHOLE))
+        by_population(
+            models.select("downloads", *FLAGS, within=within, member=dimension.member), ["within", "member"]
+        ).with_columns(
+            pl.col("member").cast(pl.String), dimension=pl.lit(dimension.name), attribution=pl.lit("uploader")
+        )
         for dimension in dimensions
-        for name in (None, *dimension.within)
+        for within in (pl.lit(WHOLE), *map(pl.col, dimension.within))
     ]
-    whole = pl.concat(totals).with_columns(pl.lit("uploader").alias("attribution"))
-    return with_shares(in_month(whole, models), _GROUP)
-
-
-def _totals(models: pl.LazyFrame, dimension: Dimension, within: pl.Expr) -> pl.DataFrame:
-    rows = models.select("downloads", *FLAGS, within.alias("within"), dimension.member.alias("member"))
-    return by_population(rows, ["within", "member"]).select(
-        pl.col("member").cast(pl.String), pl.lit(dimension.name).alias("dimension"), pl.exclude("member")
-    )
+    return with_shares(in_month(pl.concat(totals), models), _GROUP)
 
 
 _of_attribute = partial(
     Figure, table="attribute_shares", chart=Chart("bars", "member", "share"), denominator="downloads", is_printed=True
 )
-
-
 _ATTRIBUTE = """
     select member, share, downloads, models, denominator, coverage from attribute_shares
     where $of_period and dimension = $dimension and within = 'all'
 """
-
-
 _BY_SIZE = "member = 'unknown', member not like 'below%', try_cast(regexp_extract(member, '^[0-9]+') as integer)"
-
-
 """Bands are named by the size from which they begin: `below_1B`, `1B_to_5B`, `250B_and_above`."""
-
 
 LICENCES_FIGURE = Figure(
     "licences",
@@ -252,7 +224,6 @@ LICENCES_FIGURE = Figure(
     is_printed=True,
 )
 
-
 MODALITY_FIGURE = _of_attribute(
     "modality",
     "Modality",
@@ -263,8 +234,6 @@ MODALITY_FIGURE = _of_attribute(
     views={"By uploader": {"attribution": "uploader", "dimension": "modality"}},
     coverage="of downloads of known modality",
 )
-
-
 SIZES_FIGURE = _of_attribute(
     "sizes",
     "Model sizes",

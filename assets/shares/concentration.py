@@ -1,35 +1,21 @@
 """`shares/concentration`: how concentrated downloads are over models, organisations and countries."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
 
-from assets.columns import BASIS, count, number
+from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_PERIOD, POPULATION, count, downloads, fraction, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.periods import OF_PERIOD, over_periods
-from assets.shares.share_table import (
-    ATTRIBUTION,
-    DIMENSION,
-    FLAGS,
-    GROUP,
-    IN_PERIOD,
-    NOBODY,
-    POPULATION,
-    belongs,
-    downloads,
-    fraction,
-    in_month,
-)
+from assets.shares.share_table import FLAGS, GROUP, NOBODY, belongs, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable
+from pipeline.schema.published import PublishedTable
 from pipeline.schema.shares import POPULATIONS
 
 TOP = (1, 10, 100, 1000)
@@ -80,38 +66,36 @@ CONCENTRATION = Table(
 )
 
 
-def _over_members(countries: pl.LazyFrame, organizations: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
+def _over_members(models: pl.LazyFrame, *shares: pl.LazyFrame) -> pl.LazyFrame:
     """The rows over countries and organisations, beside those over models."""
-    members = map(concentration_of_members, (countries, organizations))
-    return pl.concat([models, *members], how="diagonal_relaxed")
+    return pl.concat([models, *map(concentration_of_members, shares)], how="diagonal_relaxed")
 
 
-def _over_periods(months: PublishedMonths) -> pl.LazyFrame:
-    over_models = months.scan(CONCENTRATION).filter(pl.col("dimension") == "model")
-    return _over_members(months.published("country_shares"), months.published("organization_shares"), over_models)
-
-
-PUBLISHED = PublishedTable(over_periods(CONCENTRATION), _over_periods, OF_PERIOD)
+PUBLISHED = PublishedTable(
+    over_periods(CONCENTRATION),
+    lambda months: _over_members(
+        months.scan(CONCENTRATION).filter(dimension="model"),
+        months.published("country_shares"),
+        months.published("organization_shares"),
+    ),
+    OF_PERIOD,
+)
 
 
 @table_asset(CONCENTRATION, ins=inputs(models=MODELS, countries=COUNTRY_SHARES, organizations=ORGANIZATION_SHARES))
 def concentration(models: pl.LazyFrame, countries: pl.LazyFrame, organizations: pl.LazyFrame) -> pl.LazyFrame:
     """Concentration of the month over models, organisations and countries."""
-    return _over_members(countries, organizations, concentration_of_models(models).lazy())
+    return _over_members(concentration_of_models(models).lazy(), countries, organizations)
 
 
 def concentration_of_models(models: pl.LazyFrame) -> pl.DataFrame:
     """The rows over models, from `models/models`."""
-    rising = models.select("downloads", *FLAGS).sort("downloads").collect()
-    found = [
-        rising.filter(belongs(population)).select(
-            pl.lit(population.name).alias("population"), *_amounts(pl.col("downloads"))
-        )
+    rising, amounts = models.select("downloads", *FLAGS).sort("downloads").collect(), _amounts(pl.col("downloads"))
+    found = pl.concat(
+        rising.filter(belongs(population)).select(pl.lit(population.name).alias("population"), *amounts)
         for population in POPULATIONS
-    ]
-    stated = _indices(pl.concat(found)).with_columns(
-        pl.lit("model").alias("dimension"), pl.lit("uploader").alias("attribution"), pl.lit(1.0).alias("coverage")
     )
+    stated = _indices(found).with_columns(dimension=pl.lit("model"), attribution=pl.lit("uploader"), coverage=1.0)
     return in_month(stated, models)
 
 
@@ -121,11 +105,11 @@ def concentration_of_members(shares: pl.LazyFrame) -> pl.LazyFrame:
     facts = (
         shares.sort("downloads")
         .group_by(*GROUP, "months_in_period", "is_complete", "basis")
-        .agg(*_amounts(attributed), pl.col("denominator").first().alias("population_downloads"))
+        .agg(*_amounts(attributed), population_downloads=pl.col("denominator").first())
         .collect()
     )
     part = ratio(pl.col("denominator"), pl.col("population_downloads"))
-    return _indices(facts).with_columns(part.alias("coverage")).drop("population_downloads").lazy()
+    return _indices(facts).with_columns(coverage=part).drop("population_downloads").lazy()
 
 
 def _amounts(rising: pl.Expr) -> list[pl.Expr]:
@@ -144,18 +128,15 @@ def _amounts(rising: pl.Expr) -> list[pl.Expr]:
 
 def _indices(sums: pl.DataFrame) -> pl.DataFrame:
     """`hhi`, `effective_number`, `gini` and top shares; all are 0 where there is nothing to share."""
-    total, members = pl.col("denominator"), pl.col("members")
-    square = total.cast(pl.Float64) * total.cast(pl.Float64)
-    return (
-        sums.with_columns(
-            # Squares are rounded to six places, which is much of one where next to nothing was downloaded.
-            ratio(pl.col("squares"), square).clip(upper_bound=1.0).alias("hhi"),
-            ratio(pl.col("places"), total * members).alias("gini"),
-            *(ratio(pl.col(_top(count)), total).alias(_top(count)) for count in TOP),
-        )
-        .with_columns(ratio(pl.lit(1.0), pl.col("hhi")).alias("effective_number"))
-        .drop("squares", "places")
-    )
+    total = pl.col("denominator")
+    # Squares are rounded to six places, which is much of one where next to nothing was downloaded.
+    hhi = ratio(pl.col("squares"), total.cast(pl.Float64) ** 2).clip(upper_bound=1.0)
+    return sums.with_columns(
+        *(ratio(pl.col(_top(count)), total).alias(_top(count)) for count in TOP),
+        hhi=hhi,
+        effective_number=ratio(pl.lit(1.0), hhi),
+        gini=ratio(pl.col("places"), total * pl.col("members")),
+    ).drop("squares", "places")
 
 
 CONCENTRATION_FIGURE = Figure(

@@ -34,7 +34,6 @@ _MONTHS_OF_LARGEST = """
     from monthly join largest using (member) order by month, total desc, member
 """
 
-
 COUNTRIES_FIGURE = Figure(
     "countries",
     "Share of model downloads by country",
@@ -60,7 +59,6 @@ COUNTRIES_FIGURE = Figure(
     is_printed=True,
     is_pictured=True,
 )
-
 
 MAP_FIGURE = Figure(
     "map",

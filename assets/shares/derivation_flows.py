@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import COUNTRY, MONTH
+from assets.columns import COUNTRY, MONTH, downloads
 from assets.shares.family_shares import (
     COUNTS,
     NEW_SHOWN,
@@ -15,7 +15,6 @@ from assets.shares.family_shares import (
 )
 from assets.shares.members import BY_ORIGIN
 from assets.shares.periods import OF_COUNTRY, OF_MONTH
-from assets.shares.share_table import downloads
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Table
 from pipeline.schema.figure import SHARE, Chart, Shown
@@ -70,7 +69,6 @@ def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -
 
 
 derivation_flows = table_asset(DERIVATION_FLOWS, ins=BY_ORIGIN)(flows_of)
-
 
 FLOWS_FIGURE = figure_of_derivatives(
     "flows",

@@ -3,19 +3,16 @@
 What families and flows have in common, derivatives of a month split over their roots, is here too.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 
 import polars as pl
 
-from assets.columns import COUNTRY, MONTH, RELATIONS, count, number
+from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction, number
 from assets.expressions import ratio
 from assets.models.models import parents_by
 from assets.shares.members import BY_ORIGIN, by_root
-from assets.shares.periods import OF_COUNTRY, OF_MONTH, OF_ORGANIZATION
-from assets.shares.share_table import downloads, fraction
+from assets.shares.periods import OF_DEVELOPER, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
@@ -153,7 +150,7 @@ FAMILY_SHARES = Table(
 PUBLISHED = PublishedTable(
     FAMILY_SHARES,
     lambda months: months.scan(FAMILY_SHARES),
-    {**OF_MONTH, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
+    {**OF_MONTH, **OF_DEVELOPER},
 )
 
 
@@ -185,7 +182,6 @@ def families_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
 
 family_shares = table_asset(FAMILY_SHARES, ins=BY_ORIGIN)(families_of)
 
-
 NEW_SHOWN, OF_ALL = Shown("new", "new derivatives", "number"), Shown("denominator", "of all", "count")
 _ROOT = Shown("member", "organisation of the root", "text")
 figure_of_derivatives = partial(
@@ -205,7 +201,6 @@ _figure_by_month = partial(
     denominator="new derivatives of the month, split over their roots",
     coverage="of new derivatives go back to mapped organisations and persons",
 )
-
 
 FAMILIES_OVER_TIME_FIGURE = _figure_by_month(
     "families-over-time",
@@ -232,7 +227,6 @@ FAMILIES_OVER_TIME_FIGURE = _figure_by_month(
     is_pictured=True,
 )
 
-
 BUILT_ON_FIGURE = figure_of_derivatives(
     "built-on",
     "Models most built on",
@@ -254,7 +248,6 @@ BUILT_ON_FIGURE = figure_of_derivatives(
     chart=Chart("bars", "family", "share"),
     is_pictured=True,
 )
-
 
 FAMILY_FIGURE = figure_of_derivatives(
     "qwen",

@@ -1,26 +1,26 @@
 """`shares/intermediaries`: namespaces that mostly hand on others' models, and their part of the downloads."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import BASIS, COUNTRY, NAMESPACE, ORGANIZATION, count
-from assets.expressions import ratio
-from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
-from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, of_last_month, over_periods, sums_over_periods
-from assets.shares.share_table import (
+from assets.columns import (
+    BASIS,
+    COUNTRY,
     DENOMINATOR,
-    FLAGS,
     IN_PERIOD,
+    NAMESPACE,
+    ORGANIZATION,
     POPULATION,
     SHARE,
-    by_population,
+    count,
     downloads,
     fraction,
-    in_month,
 )
+from assets.expressions import ratio
+from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
+from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, of_last_month, over_periods, sums_over_periods
+from assets.shares.share_table import FLAGS, by_population, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
@@ -89,7 +89,7 @@ def intermediary_periods(monthly: pl.LazyFrame, denominators: pl.LazyFrame) -> p
 PUBLISHED = PublishedTable(
     over_periods(INTERMEDIARIES),
     lambda months: intermediary_periods(months.scan(INTERMEDIARIES), months.published("country_shares")),
-    {**OF_PERIOD, "organization": OF_ORGANIZATION, "country": OF_COUNTRY},
+    {**OF_PERIOD, **OF_DEVELOPER},
 )
 
 

@@ -1,7 +1,5 @@
 """Shares of developers, by uploader and by origin: what the tables of countries and organisations have in common."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION

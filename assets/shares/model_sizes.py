@@ -1,28 +1,15 @@
 """`shares/model_sizes`: how large the downloaded models are."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 
 import polars as pl
 
-from assets.columns import BASIS, number
+from assets.columns import BASIS, IN_PERIOD, POPULATION, WITHIN, downloads, fraction, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
-from assets.shares.share_table import (
-    FLAGS,
-    IN_PERIOD,
-    POPULATION,
-    WHOLE,
-    WITHIN,
-    belongs,
-    by_population,
-    downloads,
-    fraction,
-    in_month,
-)
+from assets.shares.share_table import FLAGS, WHOLE, belongs, by_population, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
@@ -127,7 +114,6 @@ _size_figure = partial(
 _OF, _MEAN = Shown("within", "downloads of", "country"), Shown("mean", "mean, billions", "billions")
 _DOWNLOADS = Shown("denominator", "downloads", "count")
 
-
 MEAN_SIZE_FIGURE = _size_figure(
     "mean-size",
     "Mean model size",
@@ -144,7 +130,6 @@ MEAN_SIZE_FIGURE = _size_figure(
     chart=Chart("bars", "within", "mean", number="billions"),
     is_printed=True,
 )
-
 
 SIZES_OVER_TIME_FIGURE = _size_figure(
     "sizes-over-time",

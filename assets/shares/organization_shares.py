@@ -32,10 +32,8 @@ def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: 
 
 organization_shares = table_asset(ORGANIZATION_SHARES, ins=BY_ORIGIN)(shares_of_organizations)
 
-
 _OF_ORGANIZATION = Shown("member", "organisation", "text")
 _IN_COUNTRY = Shown("country", "country", "country")
-
 
 ORGANIZATIONS_FIGURE = Figure(
     "organisations",
@@ -56,7 +54,6 @@ ORGANIZATIONS_FIGURE = Figure(
     views=BOTH_ATTRIBUTIONS,
     if_empty=NO_ORIGIN,
 )
-
 
 ORGANIZATIONS_WITHIN_FIGURE = Figure(
     "organisations-within",

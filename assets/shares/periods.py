@@ -3,16 +3,14 @@
 A period is the months that it holds: `dim_period` names them, and those that it lacks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 
-from assets.columns import BASES, BASIS
-from assets.shares.share_table import GROUP, IN_PERIOD, PERIOD, with_shares
+from assets.columns import IN_LONGER
+from assets.shares.share_table import GROUP, with_shares
 from pipeline.months import add_months, months_between
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
@@ -27,6 +25,7 @@ OF_PERIOD = {**OF_MONTH, "period": ("dim_period", "period")}
 OF_COUNTRY = ("dim_country", "country")
 OF_ORGANIZATION = ("dim_organization", "organization")
 """What explains the columns of tables over months, periods, countries and organisations."""
+OF_DEVELOPER = {"organization": OF_ORGANIZATION, "country": OF_COUNTRY}
 
 
 def _changes_on(ago: str) -> tuple[Column, Column]:
@@ -43,9 +42,6 @@ def _changes_on(ago: str) -> tuple[Column, Column]:
 
 
 CHANGES = tuple(column for ago in AGO for column in _changes_on(ago))
-_IN_LONGER_PERIODS = {"period": replace(PERIOD, values=PERIODS), "basis": replace(BASIS, values=(*BASES, "mixed"))}
-IN_LONGER_PERIODS = tuple(_IN_LONGER_PERIODS.get(column.name, column) for column in IN_PERIOD)
-"""The columns that say which period a row is of, whatever the period."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ def over_periods(table: Table, further: Sequence[Column] = ()) -> Table:
         table,
         group="published",
         grain=f"month, period, {table.grain}",
-        columns=(*(_IN_LONGER_PERIODS.get(column.name, column) for column in table.columns), *further),
+        columns=(*(IN_LONGER.get(column.name, column) for column in table.columns), *further),
         key=("month", *table.key),
         monthly=False,
         rules=(),
@@ -108,12 +104,12 @@ def sums_over_periods(monthly: pl.LazyFrame, keys: Sequence[str], aggregates: Se
     def sums(period: Period) -> pl.DataFrame:
         bases = {basis_of[month] for month in period.held}
         inside = rows.filter(pl.col("month").is_in(period.held))
-        named = inside.with_columns(pl.lit(period.name).alias("period"), pl.lit(period.last).alias("last"))
+        named = inside.with_columns(period=pl.lit(period.name), last=pl.lit(period.last))
         return named.group_by("period", "last", *keys).agg(
             *aggregates,
-            pl.lit(len(period.held), pl.Int32).alias("months_in_period"),
-            pl.lit(period.held == period.wanted).alias("is_complete"),
-            pl.lit(bases.pop() if len(bases) == 1 else "mixed").alias("basis"),
+            months_in_period=pl.lit(len(period.held), pl.Int32),
+            is_complete=pl.lit(period.held == period.wanted),
+            basis=pl.lit(bases.pop() if len(bases) == 1 else "mixed"),
         )
 
     return pl.concat(map(sums, periods_over(sorted(basis_of)))).rename({"last": "month"}).lazy()
@@ -133,11 +129,8 @@ def share_periods(monthly: pl.LazyFrame, group: Sequence[str] = GROUP) -> pl.Laz
     """
     columns = monthly.collect_schema().names()
     keys = [*(name for name in group if name not in ("month", "period")), "member"]
-    aggregates = [
-        pl.col("downloads").sum(),
-        pl.col("models").filter(pl.col("month") == pl.col("last")).sum(),
-        *(of_last_month(name) for name in ("country",) if name in columns),
-    ]
+    models = pl.col("models").filter(pl.col("month") == pl.col("last")).sum()
+    aggregates = [pl.col("downloads").sum(), models, *map(of_last_month, {"country"} & set(columns))]
     shares = with_shares(sums_over_periods(monthly, keys, aggregates).collect(), group).lazy()
     period, rows = ["month", "period", "basis"], shares
     for ago, months in AGO.items():
@@ -160,8 +153,7 @@ def published_shares(
     table: Table, group: Sequence[str] = GROUP, references: Mapping[str, tuple[str, str]] | None = None
 ) -> PublishedTable:
     """A share table as it is published: over every period, with the changes on earlier ones."""
+    make = over_periods(table, CHANGES)
     return PublishedTable(
-        over_periods(table, CHANGES),
-        lambda months: share_periods(months.scan(table), group),
-        {**OF_PERIOD, **(references or {})},
+        make, lambda months: share_periods(months.scan(table), group), {**OF_PERIOD, **(references or {})}
     )

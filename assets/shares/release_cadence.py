@@ -1,17 +1,15 @@
 """`shares/release_days` and `release_cadence`: how often developers release."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
 
-from assets.columns import COUNTRY, MONTH, ORGANIZATION, count, number
+from assets.columns import COUNTRY, IN_LONGER_PERIODS, MONTH, ORGANIZATION, count, fraction, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
-from assets.shares.periods import IN_LONGER_PERIODS, OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
-from assets.shares.share_table import NOBODY, fraction
+from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
+from assets.shares.share_table import NOBODY
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
@@ -121,7 +119,6 @@ def days_of(models: pl.LazyFrame) -> pl.LazyFrame:
 
 
 release_days = table_asset(RELEASE_DAYS, ins=inputs(models=MODELS))(days_of)
-
 
 CADENCE_FIGURE = Figure(
     "cadence",

@@ -3,104 +3,26 @@
 The method is `docs/methodology.md`, section "Shares".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
 import polars as pl
 
-from assets.columns import BASIS, MONTH, count, number
+from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_PERIOD, OF_WHOLE, POPULATION, count, downloads, fraction
 from assets.expressions import ratio
-from pipeline.schema.declaration import DECIMAL, Column, Rule, Table, TableFrames
-from pipeline.schema.shares import ATTRIBUTIONS, POPULATION_NAMES, POPULATIONS, Population
+from pipeline.schema.declaration import Column, Rule, Table, TableFrames
+from pipeline.schema.shares import POPULATIONS, Population
 
 NOT_KNOWN = ("unmapped", "unknown", "none")
 """Members that stand for what is not known or not declared, in whatever dimension."""
 NOBODY = (*NOT_KNOWN, "unaffiliated")
 """Members that are no organisation and no country."""
 WHOLE = "all"
-
-
-def fraction(name: str, meaning: str, minimum: float | str = 0, maximum: float | str = 1) -> Column:
-    """A column of parts of a whole."""
-    return number(name, meaning, "fraction", minimum=minimum, maximum=maximum)
-
-
-def downloads(meaning: str, name: str = "downloads") -> Column:
-    """A column of exact downloads."""
-    return Column(name, DECIMAL, meaning, "downloads", minimum=0)
-
-
 FLAGS = ("is_new", "is_language_model", "is_flagged")
 """The columns of `models/models` that decide the populations of a repository."""
 
-POPULATION = Column(
-    "population",
-    pl.String,
-    "; ".join(f"`{population.name}`: {population.meaning}" for population in POPULATIONS) + ".",
-    values=POPULATION_NAMES,
-)
-
-
-def belongs(population: Population) -> pl.Expr:
-    """Whether a repository is of the population, over `FLAGS`."""
-    holds = pl.col(population.has) if population.has else pl.lit(value=True)
-    return holds if population.counts_flagged else holds & ~pl.col("is_flagged")
-
-
-def _memberships() -> pl.LazyFrame:
-    """Which combinations of `FLAGS` are of which `population`."""
-    combinations = pl.LazyFrame(list(product([False, True], repeat=len(FLAGS))), schema=list(FLAGS), orient="row")
-    return pl.concat(
-        combinations.filter(belongs(population)).with_columns(pl.lit(population.name).alias("population"))
-        for population in POPULATIONS
-    )
-
-
-def by_population(
-    rows: pl.LazyFrame, keys: Sequence[str] = (), amounts: Sequence[str] = ("downloads",)
-) -> pl.DataFrame:
-    """Sums of `amounts` and number of rows (`models`) by `population` and `keys`.
-
-    Rows are added up once by their flags, and these sums to populations.
-    """
-    by_flags = rows.group_by(*FLAGS, *keys).agg(pl.col(amounts).sum(), pl.len().cast(pl.Int64).alias("models"))
-    return (
-        by_flags.join(_memberships(), on=FLAGS)
-        .group_by("population", *keys)
-        .agg(pl.col(*amounts, "models").sum())
-        .collect(engine="streaming")
-    )
-
-
-PERIOD = Column(
-    "period",
-    pl.String,
-    "`month`, `trailing_12_months`, `year_to_date` or `cumulative` (since the first published month), ending with "
-    "`month`.",
-    values=("month",),
-)
-MONTHS_IN_PERIOD = Column("months_in_period", pl.Int32, "Months that the period really holds.", "months")
-IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the period holds every month that its name promises.")
-IN_PERIOD = (MONTH, PERIOD, MONTHS_IN_PERIOD, IS_COMPLETE)
-ATTRIBUTION = Column(
-    "attribution",
-    pl.String,
-    "`uploader`: the account that published the repository; `origin`: the roots that it derives from.",
-    values=ATTRIBUTIONS,
-)
-DIMENSION = Column("dimension", pl.String, "What the members are, such as `country`, `organization` or `licence`.")
 MEMBER = Column("member", pl.String, "The member of the dimension; those that stand for what is not known included.")
-WITHIN = Column(
-    "within",
-    pl.String,
-    "Whose downloads are shared out: `all`, or those of one country by uploader.",
-    pattern=r"^(all|[A-Z]{2}|[a-z]+)$",
-)
-DENOMINATOR = downloads("All downloads that are shared out.", "denominator")
-SHARE = fraction("share", "`downloads` / `denominator`.")
 COLUMNS = (
     *IN_PERIOD,
     POPULATION,
@@ -113,8 +35,7 @@ COLUMNS = (
         "Repositories behind the numerator (by origin: those that derive from the member at least in part); in a "
         "longer period, those of its last month.",
     ),
-    DENOMINATOR,
-    SHARE,
+    *OF_WHOLE,
     fraction(
         "share_of_attributed",
         "`downloads` / (`denominator` without what is not known and without `unaffiliated`); absent for these.",
@@ -148,7 +69,6 @@ def share_table(
     rules: Sequence[Rule] = (),
 ) -> Table:
     """The table `shares/<dimension>_shares` of a dimension by uploader, and by origin where its rows have both."""
-    path = f"shares/{dimension}_shares"
     columns = (replace(column, pattern=member_pattern) if column is MEMBER else column for column in COLUMNS)
     return Table(
         group="shares",
@@ -158,37 +78,50 @@ def share_table(
         columns=(*columns, *further),
         key=("period", "population", "attribution", "dimension", "member"),
         warnings=("Shares are not additive: add `downloads` and `denominator`, divide last.",),
-        rules=(sums_to_one(path), nothing_dropped(path), *rules),
+        rules=(*share_rules(f"shares/{dimension}_shares"), *rules),
     )
 
 
-def sums_to_one(table: str, group: Sequence[str] = GROUP) -> Rule:
-    """Shares of every stated denominator sum to 1."""
+def share_rules(table: str, group: Sequence[str] = GROUP) -> tuple[Rule, Rule]:
+    """Shares of every stated denominator sum to 1; that of population `all` is the sum of the month's downloads."""
 
-    def violations(frames: TableFrames) -> pl.LazyFrame:
-        return (
-            frames.scan(table)
-            .group_by(group)
-            .agg(pl.col("share").sum(), pl.col("denominator").first())
-            .filter(((pl.col("share") - 1).abs() > 1e-9) & (pl.col("denominator") > 0))
-        )
+    def not_one(frames: TableFrames) -> pl.LazyFrame:
+        sums = frames.scan(table).group_by(group).agg(pl.col("share").sum(), pl.col("denominator").first())
+        return sums.filter(((pl.col("share") - 1).abs() > 1e-9) & (pl.col("denominator") > 0))
 
-    return Rule("shares_sum_to_one", "The shares of each stated denominator sum to 1.", violations)
-
-
-def nothing_dropped(table: str) -> Rule:
-    """The denominator of population `all` is the sum of the month's downloads, to the last digit."""
-
-    def violations(frames: TableFrames) -> pl.LazyFrame:
+    def dropped(frames: TableFrames) -> pl.LazyFrame:
         measured = frames.scan("listings/model_downloads").select(pl.col("downloads").sum().alias("measured"))
-        stated = frames.scan(table)
-        whole = pl.col("population") == "all"
-        if "within" in stated.collect_schema():
-            whole &= pl.col("within") == WHOLE
-        denominators = stated.filter(whole).select("attribution", "dimension", "denominator").unique()
-        return denominators.join(measured, how="cross").filter(pl.col("denominator") != pl.col("measured"))
+        whole = {"population": "all"} | ({"within": WHOLE} if "within" in group else {})
+        stated = frames.scan(table).filter(**whole).select("attribution", "dimension", "denominator").unique()
+        return stated.join(measured, how="cross").filter(pl.col("denominator") != pl.col("measured"))
 
-    return Rule("nothing_dropped", "The denominator holds every download of the month.", violations)
+    return (
+        Rule("shares_sum_to_one", "The shares of each stated denominator sum to 1.", not_one),
+        Rule("nothing_dropped", "The denominator holds every download of the month.", dropped),
+    )
+
+
+def belongs(population: Population) -> pl.Expr:
+    """Whether a repository is of the population, over `FLAGS`."""
+    holds = pl.col(population.has) if population.has else pl.lit(value=True)
+    return holds if population.counts_flagged else holds & ~pl.col("is_flagged")
+
+
+def by_population(
+    rows: pl.LazyFrame, keys: Sequence[str] = (), amounts: Sequence[str] = ("downloads",)
+) -> pl.DataFrame:
+    """Sums of `amounts` and number of rows (`models`) by `population` and `keys`.
+
+    Rows are added up once by their flags, and these sums to populations.
+    """
+    combinations = pl.LazyFrame(list(product([False, True], repeat=len(FLAGS))), schema=list(FLAGS), orient="row")
+    memberships = pl.concat(
+        combinations.filter(belongs(population)).with_columns(pl.lit(population.name).alias("population"))
+        for population in POPULATIONS
+    )
+    by_flags = rows.group_by(*FLAGS, *keys).agg(pl.col(amounts).sum(), pl.len().cast(pl.Int64).alias("models"))
+    in_populations = by_flags.join(memberships, on=FLAGS).group_by("population", *keys)
+    return in_populations.agg(pl.col(*amounts, "models").sum()).collect(engine="streaming")
 
 
 def member_shares(
@@ -211,9 +144,7 @@ def in_month(totals: pl.DataFrame, models: pl.LazyFrame) -> pl.DataFrame:
     """The totals of a month as a period of that month alone; month and basis are those of its models."""
     stated = models.select("month", "basis").head(1).collect()
     return totals.join(stated, how="cross").with_columns(
-        pl.lit("month").alias("period"),
-        pl.lit(1, pl.Int32).alias("months_in_period"),
-        pl.lit(value=True).alias("is_complete"),
+        period=pl.lit("month"), months_in_period=pl.lit(1, pl.Int32), is_complete=True
     )
 
 
@@ -231,19 +162,19 @@ def with_shares(totals: pl.DataFrame, group: Sequence[str] = GROUP) -> pl.DataFr
 
     in_order = totals.sort(*group, "downloads", "member", descending=[*[False] * len(group), True, False])
     sums = in_order.with_columns(
-        in_group(pl.lit(value=True)).alias("denominator"),
-        in_group(is_unknown).alias("unknown"),
-        in_group(is_attributed).alias("attributed"),
-        pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(group).alias("rank"),
+        denominator=downloads.sum().over(group),
+        unknown=in_group(is_unknown),
+        attributed=in_group(is_attributed),
+        rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(group),
     )
     whole, unknown, share = pl.col("denominator"), pl.col("unknown"), pl.col("share")
     return (
-        sums.with_columns(ratio(downloads, whole).alias("share"))
+        sums.with_columns(share=ratio(downloads, whole))
         .with_columns(
-            pl.when(is_attributed).then(ratio(downloads, pl.col("attributed"))).alias("share_of_attributed"),
-            pl.when(is_unknown).then(0.0).otherwise(share).alias("share_low"),
-            pl.when(is_unknown).then(share).otherwise(ratio(downloads + unknown, whole)).alias("share_high"),
-            (1.0 - ratio(unknown, whole)).alias("coverage"),
+            share_of_attributed=pl.when(is_attributed).then(ratio(downloads, pl.col("attributed"))),
+            share_low=pl.when(is_unknown).then(0.0).otherwise(share),
+            share_high=pl.when(is_unknown).then(share).otherwise(ratio(downloads + unknown, whole)),
+            coverage=1.0 - ratio(unknown, whole),
         )
         .drop("unknown", "attributed")
     )
