@@ -68,6 +68,7 @@ COUNTRY = Column(
     "`international`, `unaffiliated` (a person's account), `unmapped` (an organisation not in the registry).",
     pattern=COUNTRY_PATTERN,
 )
+UPLOADER = (ORGANIZATION, COUNTRY)
 ULTIMATE_OWNER = Column(
     "ultimate_owner",
     pl.String,
@@ -132,6 +133,7 @@ PERIOD = Column(
 MONTHS_IN_PERIOD = Column("months_in_period", pl.Int32, "Months that the period really holds.", "months")
 IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the period holds every month that its name promises.")
 IN_PERIOD = (MONTH, PERIOD, MONTHS_IN_PERIOD, IS_COMPLETE)
+IN_POPULATION = (*IN_PERIOD, POPULATION)
 IN_LONGER = {"period": replace(PERIOD, values=PERIODS), "basis": replace(BASIS, values=(*BASES, "mixed"))}
 """What these columns are where rows are of longer periods too."""
 IN_LONGER_PERIODS = tuple(IN_LONGER.get(column.name, column) for column in IN_PERIOD)

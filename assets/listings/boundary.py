@@ -113,8 +113,8 @@ def _busy(panel: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
     return (
         panel.filter(pl.max_horizontal(counters) - pl.min_horizontal(counters) >= BUSY_DOWNLOADS_A_DAY)
         .with_columns(
-            pl.concat_list(rates).list.median().alias("rate"),
-            pl.col("created_at").dt.year().cast(pl.String).fill_null("unknown").alias("cohort"),
+            rate=pl.concat_list(rates).list.median(),
+            cohort=pl.col("created_at").dt.year().cast(pl.String).fill_null("unknown"),
         )
         .filter(pl.col("rate") >= BUSY_DOWNLOADS_A_DAY)
     )
@@ -125,18 +125,18 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
 
     Counters as a whole are struck where those of any cohort are.
     """
-    keys, counts = ("observed_from", "observed_until", "cohort"), ("models", "models_frozen", "models_fallen")
-    types = [TIMESTAMP, TIMESTAMP, pl.String(), *[pl.Int64()] * len(counts)]
-    schema = pl.Schema(zip((*keys, *counts), types, strict=True))
+    schema = pl.Schema({"observed_from": TIMESTAMP, "observed_until": TIMESTAMP, "cohort": pl.String})
+    schema |= dict.fromkeys(("models", "models_frozen", "models_fallen"), pl.Int64())
     found = [pl.DataFrame(schema=schema)]
     for n, (start, end) in enumerate(pairwise(times)) if busy.height else ():
         growth = _growth(n, n + 1)
-        counted = (growth.count(), (growth == 0).sum(), (growth < 0).sum())
         for cohort in (pl.col("cohort"), pl.lit(ALL_COHORTS)):
             told = busy.group_by(cohort.alias("cohort")).agg(
-                pl.lit(start).alias("observed_from"),
-                pl.lit(end).alias("observed_until"),
-                *(count.alias(name) for count, name in zip(counted, counts, strict=True)),
+                observed_from=pl.lit(start),
+                observed_until=pl.lit(end),
+                models=growth.count(),
+                models_frozen=(growth == 0).sum(),
+                models_fallen=(growth < 0).sum(),
             )
             found.append(told.select(*schema).cast(schema))
     is_struck = pl.col("state").is_in(["frozen", "rolled_back"])
@@ -146,14 +146,13 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
         pl.concat(found)
         .sort("observed_from", "cohort")
         .with_columns(
-            pl.when(pl.col("models") < FEWEST_BUSY_MODELS)
+            state=pl.when(pl.col("models") < FEWEST_BUSY_MODELS)
             .then(pl.lit("unknown"))
             .when(pl.col("models_fallen") >= STRUCK_SHARE * pl.col("models"))
             .then(pl.lit("rolled_back"))
             .when(pl.col("models_frozen") >= STRUCK_SHARE * pl.col("models"))
             .then(pl.lit("frozen"))
             .otherwise(pl.lit("moving"))
-            .alias("state")
         )
         .with_columns(state=pl.when(is_only_in_cohorts).then(pl.coalesce(of_a_cohort, "state")).otherwise("state"))
     )
@@ -201,9 +200,8 @@ def _clock(courses: pl.DataFrame, times: Sequence[datetime], spoilt: set[int]) -
     if courses.height >= FEWEST_BUSY_MODELS:
         found = [int(part) for part in courses.median().row(0)]
         readings = found if all(found[start] < found[end] for start, end in pairwise(kept)) else readings
-    runs = [
-        (*_days_between(times[start], times[end]), readings[end] - readings[start]) for start, end in pairwise(kept)
-    ]
+    pairs = pairwise(kept)
+    runs = [(*_days_between(times[start], times[end]), readings[end] - readings[start]) for start, end in pairs]
     return _Clock({times[place]: readings[place] for place in kept}, _paces(runs))
 
 
@@ -263,10 +261,8 @@ def _course(busy: pl.DataFrame, days: pl.DataFrame, times: Sequence[datetime]) -
     spoilt: set[int] = set()
     steady = busy.filter(~pl.any_horizontal(FALSE, *(one.hit() for one in struck)))
     if steady.height < FEWEST_BUSY_MODELS:
-        steady, spoilt = (
-            busy,
-            {place for one in struck for place in range(one.start + 1, one.start + 3) if place <= last},
-        )
+        steady = busy
+        spoilt = {place for one in struck for place in (one.start + 1, one.start + 2) if place <= last}
     parts = ((_growth(0, place) * TICKS // _growth(0, last)).alias(_at(place)) for place in range(last + 1))
     courses = steady.filter(_growth(0, last) > 0).select(parts).drop_nulls()
     seen = _clock(courses, times, spoilt)
@@ -331,15 +327,12 @@ class _Reading:
         nearest = pl.when(is_unborn).then(0).otherwise(pl.col("nearest").struct.field("counter"))
         bridged = pl.when("fell").then(pl.lit("bridged_rollback")).when("froze").then(pl.lit("bridged_freeze"))
         kind = pl.when(is_between).then(bridged.otherwise(pl.lit("interpolated"))).otherwise(pl.lit("nearest"))
+        observed_at = pl.coalesce(pl.col("nearest").struct.field("time"), pl.lit(self.times[by_distance[0]]))
+        how = pl.when("is_measured").then(pl.lit("measured")).otherwise(kind)
         return found.select(
-            pl.when(is_between).then("between").otherwise(nearest.cast(DECIMAL)).alias("counter"),
-            pl.when(pl.col("is_measured") | is_between)
-            .then(pl.lit(self.boundary))
-            .otherwise(pl.coalesce(pl.col("nearest").struct.field("time"), pl.lit(self.times[by_distance[0]])))
-            .alias("counted_at"),
-            pl.when(nearest.is_not_null())
-            .then(pl.when("is_measured").then(pl.lit("measured")).otherwise(kind))
-            .alias("boundary"),
+            counter=pl.when(is_between).then("between").otherwise(nearest.cast(DECIMAL)),
+            counted_at=pl.when(pl.col("is_measured") | is_between).then(pl.lit(self.boundary)).otherwise(observed_at),
+            boundary=pl.when(nearest.is_not_null()).then(how),
         )
 
     def _with_points(self, found: pl.LazyFrame, last_before: int) -> pl.LazyFrame:
@@ -349,9 +342,9 @@ class _Reading:
         """
         now, earlier = (self.clock.at(moment) for moment in (self.boundary, self.times[last_before]))
         points = [self._point(place) for place in range(len(self.times))]
-        clocks = [self._reading(place) for place in range(len(self.times))]
-        before = [pl.when(clock <= now).then(point) for clock, point in zip(clocks, points, strict=True)]
-        after = [pl.when(clock > now).then(point) for clock, point in zip(clocks, points, strict=True)]
+        is_before = [self._reading(place) <= now for place in range(len(self.times))]
+        before = [pl.when(passed).then(point) for passed, point in zip(is_before, points, strict=True)]
+        after = [pl.when(~passed).then(point) for passed, point in zip(is_before, points, strict=True)]
         birth, start = pl.col("created_at"), self.times[last_before]
         part = (birth - start).dt.total_seconds() * (now - earlier)
         reading = earlier + part // max(round((self.boundary - start).total_seconds()), 1)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 import polars as pl
 
-from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, OBSERVED_AT, PROVENANCE, count
+from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, OBSERVED_AT, PROVENANCE, count, downloads
 from assets.listings.boundary import ALL_COHORTS, BOUNDARIES, STATES, BoundaryCounters, counters_at
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, IDENTIFIED_BY
 from pipeline import settings
@@ -18,7 +18,7 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.incidents import incidents_between
-from pipeline.schema.declaration import DECIMAL, TIMESTAMP, Column, Rule, Table, TableFrames
+from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
 from pipeline.sources.snapshots import SnapshotSource
 from pipeline.synthetic import is_synthetic
 
@@ -27,8 +27,6 @@ BOUNDARY_RULE = "boundary_rule"
 
 STATE_OF = {"freeze": "frozen", "roll_back": "rolled_back", "half_rate": "slowed"}
 """What counters do in an incident that `incidents.csv` names."""
-Days = tuple[dt.date, dt.date, str]
-"""The first day, the last, and what counters did."""
 
 BOUNDARY = Column(
     "boundary",
@@ -45,14 +43,7 @@ COUNTERS = (
     IDENTIFIED_BY,
     CREATED_AT.optional(),
     DOWNLOADS_ALL_TIME,
-    Column(
-        "counter",
-        DECIMAL,
-        "The cumulative counter at `counted_at`.",
-        "downloads",
-        nullable=True,
-        minimum=0,
-    ),
+    downloads("The cumulative counter at `counted_at`.", "counter").optional(),
     Column("counted_at", TIMESTAMP, "The boundary; with `nearest` the time of the observation.", "UTC"),
     BOUNDARY,
     OBSERVED_AT,
@@ -74,30 +65,28 @@ CLOSING_COUNTERS = Table(
 
 
 def _otherwise_known(frames: TableFrames) -> pl.LazyFrame:
-    """Days that are found and not known, or known and not found, among those around the month's close."""
+    """Days that are found and not known, or known and not found, among those around the month's close.
+
+    Known are incidents of the whole Hub's counters that lie wholly among the days.
+    """
     rows: list[tuple[dt.date, str]] = []
     days = frames.scan("listings/counter_days").filter(cohort=ALL_COHORTS).collect()
     if days.height and not is_synthetic(days["source"][0]):
         of_struck = pl.col("state").is_in([*STATE_OF.values()])
-        struck = days.filter(of_struck).select(pl.col("observed_from", "observed_until").dt.date(), "state").rows()
-        known = _known_states(days)
-        rows = [(one[0], f"{one[2]} and not known") for one in struck if not _is_among(one, known)]
-        rows += [(one[0], f"known as {one[2]} and not found") for one in known if not _is_among(one, struck)]
+        found = days.filter(of_struck).select(pl.col("observed_from", "observed_until").dt.date(), "state").rows()
+        start, end = days.select(pl.col("observed_from").min(), pl.col("observed_until").max()).row(0)
+        known = [
+            (one.first_day, one.last_day, STATE_OF[one.kind])
+            for one in incidents_between(start, end, days["source"][0])
+            if one.kind in STATE_OF and start.date() <= one.first_day and one.last_day < end.date()
+        ]
+        rows += [(one[0], f"{one[2]} and not known") for one in found if not _is_among(one, known)]
+        rows += [(one[0], f"known as {one[2]} and not found") for one in known if not _is_among(one, found)]
     return pl.LazyFrame(rows, schema={"day": pl.Date, "said": pl.String}, orient="row")
 
 
-def _is_among(one: Days, others: Sequence[Days]) -> bool:
+def _is_among(one: tuple[dt.date, dt.date, str], others: Sequence[tuple[dt.date, dt.date, str]]) -> bool:
     return any(one[2] == state and first <= one[1] and one[0] <= last for first, last, state in others)
-
-
-def _known_states(days: pl.DataFrame) -> list[Days]:
-    """Incidents of the whole Hub's counters that lie wholly among the days."""
-    start, end = days.select(pl.col("observed_from").min(), pl.col("observed_until").max()).row(0)
-    return [
-        (incident.first_day, incident.last_day, STATE_OF[incident.kind])
-        for incident in incidents_between(start, end, days["source"][0])
-        if incident.kind in STATE_OF and start.date() <= incident.first_day and incident.last_day < end.date()
-    ]
 
 
 COUNTER_DAYS = Table(
@@ -164,6 +153,5 @@ def closing_counters(
     for table in (CLOSING_COUNTERS, COUNTER_DAYS):
         rule = {BOUNDARY_RULE: settings.boundary_rule()}
         context.add_output_metadata({"made_by": rule}, output_name=table.name)
-    provenance = snapshot.select("source", "source_revision").head(1)
-    days = read.days.lazy().join(provenance, how="cross").with_columns(pl.lit(month).alias("month"))
-    return read.counters, days
+    provenance = snapshot.select("month", "source", "source_revision").head(1)
+    return read.counters, read.days.lazy().join(provenance, how="cross")

@@ -159,19 +159,17 @@ def snapshot_rows(snapshot: Snapshot, month: date) -> pl.LazyFrame:
     too_early = pl.lit(snapshot.observed_at < COUNTERS_COMPLETE_SINCE)
     missing_counter = (pl.col("downloads_all_time") == 0) & (pl.col("downloads_30d") > 0) & too_early
     named = snapshot.rows.with_columns(
-        pl.coalesce("hub_id", "model_id").alias("hub_id"),
-        pl.when(pl.col("hub_id").is_null()).then(pl.lit("name")).otherwise(pl.lit("hub_id")).alias("identified_by"),
-        namespace_of(pl.col("model_id")).alias("namespace"),
-        pl.when(~missing_counter | missing_counter.is_null())
-        .then(pl.col("downloads_all_time"))
-        .alias("downloads_all_time"),
+        hub_id=pl.coalesce("hub_id", "model_id"),
+        identified_by=pl.when(pl.col("hub_id").is_null()).then(pl.lit("name")).otherwise(pl.lit("hub_id")),
+        namespace=namespace_of(pl.col("model_id")),
+        downloads_all_time=pl.when(~missing_counter.fill_null(value=False)).then("downloads_all_time"),
     )
     return _once_in_order(named).with_columns(
         lineage_tags(),
-        pl.lit(month).alias("month"),
-        pl.lit(snapshot.observed_at).alias("observed_at"),
-        pl.lit(snapshot.source).alias("source"),
-        pl.lit(snapshot.source_revision).alias("source_revision"),
+        month=pl.lit(month),
+        observed_at=pl.lit(snapshot.observed_at),
+        source=pl.lit(snapshot.source),
+        source_revision=pl.lit(snapshot.source_revision),
     )
 
 
@@ -190,13 +188,9 @@ def _once_in_order(named: pl.LazyFrame) -> pl.LazyFrame:
         "hub_id", "downloads_all_time", "downloads_30d", "model_id", nulls_last=False, maintain_order=True
     )
     superseded = repeated.filter(pl.col("hub_id").eq_missing(pl.col("hub_id").shift(-1)))["place"]
-    once = named
-    if not superseded.is_empty():
-        once = placed.filter(~pl.col("place").is_in(superseded.implode())).drop("place")
-        hub_ids = keys.filter(~pl.col("place").is_in(superseded.implode()))["hub_id"]
-    if hub_ids.is_sorted():
-        return once.set_sorted("hub_id")
-    return once.sort("hub_id")
+    is_kept = ~pl.col("place").is_in(superseded.implode())
+    once = placed.filter(is_kept).drop("place")
+    return once.set_sorted("hub_id") if keys.filter(is_kept)["hub_id"].is_sorted() else once.sort("hub_id")
 
 
 def lineage_tags() -> pl.Expr:

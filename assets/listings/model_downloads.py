@@ -181,61 +181,39 @@ def _counted_at(counters: pl.LazyFrame, boundary: datetime) -> tuple[datetime | 
     is_between = pl.col("boundary").is_in(READ_FROM_SEVERAL)
     is_near = (pl.col("counted_at") - pl.lit(boundary)).abs() <= EXACT_WITHIN
     is_known = pl.col("counter").is_not_null()
-    observed_at, between, known, near = (
-        counters.select(
-            pl.col("observed_at").max(),
-            is_between.any().alias("between"),
-            is_known.mean(),
-            near=is_near.filter(is_known).mean(),
-        )
-        .collect()
-        .row(0)
+    found = counters.select(
+        pl.col("observed_at").max(), is_known.mean(), between=is_between.any(), near=is_near.filter(is_known).mean()
     )
+    observed_at, known, between, near = found.collect().row(0)
     return boundary if between else observed_at, known or 0.0, near or 0.0
 
 
-@dataclass(frozen=True)
-class Populations:
-    """What decides the populations that a repository belongs to, beside its age.
+def downloads_of_models(
+    basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame, language_tasks: list[str], flagged: list[str]
+) -> pl.LazyFrame:
+    """`listings/model_downloads`: one row per repository of the closing snapshot.
 
     `language_tasks` are the Hub's tasks of text and vision-language models; `flagged` is the month's traffic that is
     not people's use.
     """
-
-    language_tasks: list[str]
-    flagged: list[str]
-
-
-def downloads_of_models(
-    basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame, populations: Populations
-) -> pl.LazyFrame:
-    """`listings/model_downloads`: one row per repository of the closing snapshot."""
     measured = _estimates(basis, closing) if basis.basis == "rolling_30d" else _flows(basis, closing, opening)
     age_days = (pl.lit(closing_of(basis.month)) - pl.col("created_at")).dt.total_microseconds() * DAYS_OF_A_MICROSECOND
-    return measured.with_columns(
-        pl.lit(basis.month).alias("month"),
-        pl.lit(basis.basis).alias("basis"),
-        pl.lit(basis.quality).alias("quality"),
-        age_days.alias("age_days"),
-        (age_days <= NEW_FOR_DAYS).fill_null(value=False).alias("is_new"),
-        pl.col("pipeline_tag").is_in(populations.language_tasks).fill_null(value=False).alias("is_language_model"),
-        _is_flagged(populations.flagged).alias("is_flagged"),
-    )
-
-
-def _is_flagged(flagged: list[str]) -> pl.Expr:
     namespaces = [name.removesuffix(WHOLE_NAMESPACE) for name in flagged if name.endswith(WHOLE_NAMESPACE)]
     in_namespace = pl.col("namespace").is_in(namespaces).fill_null(value=False)
-    return pl.col("model_id").is_in(flagged) | pl.col("hub_id").is_in(flagged) | in_namespace
+    return measured.with_columns(
+        month=pl.lit(basis.month),
+        basis=pl.lit(basis.basis),
+        quality=pl.lit(basis.quality),
+        age_days=age_days,
+        is_new=(age_days <= NEW_FOR_DAYS).fill_null(value=False),
+        is_language_model=pl.col("pipeline_tag").is_in(language_tasks).fill_null(value=False),
+        is_flagged=pl.col("model_id").is_in(flagged) | pl.col("hub_id").is_in(flagged) | in_namespace,
+    )
 
 
 def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
     before = opening.select(
-        "hub_id",
-        pl.col("counter").alias("opening"),
-        pl.col("counted_at").alias("opened_at"),
-        pl.col("boundary").alias("opening_boundary"),
-        pl.lit(value=True).alias("was_listed"),
+        "hub_id", opening="counter", opened_at="counted_at", opening_boundary="boundary", was_listed=True
     )
     seen_at = opening.select(pl.col("observed_at").max()).collect().item()
     change = pl.col("counter") - pl.col("opening")
@@ -256,21 +234,20 @@ def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> p
     lost = pl.when(pl.col("flow_case") == "counter_reset").then(-change).otherwise(0)
     return (
         closing.join(before, on="hub_id", how="left", maintain_order="left")
-        .with_columns(case.alias("flow_case"))
+        .with_columns(flow_case=case)
         .with_columns(
-            _scaled(counted, days_in(basis.month) * MICROSECONDS_A_DAY, observed),
-            lost.round().cast(pl.Int64).alias("downloads_lost"),
-            _worse_boundary(is_created | is_continued),
+            downloads=_scaled(counted, days_in(basis.month) * MICROSECONDS_A_DAY, observed),
+            downloads_lost=lost.round().cast(pl.Int64),
+            boundary=pl.when(is_created | is_continued).then(_worse_boundary()),
         )
     )
 
 
-def _worse_boundary(is_counted: pl.Expr) -> pl.Expr:
+def _worse_boundary() -> pl.Expr:
     """Of the two boundaries that the downloads lie between, how the less certain one is known."""
     ranks = pl.Enum(BOUNDARIES)
     worse = pl.max_horizontal(pl.col(name).cast(ranks).to_physical() for name in ("boundary", "opening_boundary"))
-    named = worse.replace_strict(dict(enumerate(BOUNDARIES)), return_dtype=pl.String, default=None)
-    return pl.when(is_counted).then(named).alias("boundary")
+    return worse.replace_strict(dict(enumerate(BOUNDARIES)), return_dtype=pl.String, default=None)
 
 
 def _scaled(counted: pl.Expr, wanted: int, observed: pl.Expr | int) -> pl.Expr:
@@ -278,16 +255,16 @@ def _scaled(counted: pl.Expr, wanted: int, observed: pl.Expr | int) -> pl.Expr:
 
     Whatever is added up from here on is exact.
     """
-    return (counted.cast(DECIMAL) * wanted / observed).cast(DECIMAL).alias("downloads")
+    return (counted.cast(DECIMAL) * wanted / observed).cast(DECIMAL)
 
 
 def _estimates(basis: MonthBasis, closing: pl.LazyFrame) -> pl.LazyFrame:
     known = pl.col("downloads_30d").is_not_null()
     return closing.with_columns(
-        _scaled(pl.col("downloads_30d").fill_null(0), days_in(basis.month), 30),
-        pl.when(known).then(pl.lit("estimated")).otherwise(pl.lit("not_counted")).alias("flow_case"),
-        pl.lit(0, pl.Int64).alias("downloads_lost"),
-        pl.lit(None, pl.String).alias("boundary"),
+        downloads=_scaled(pl.col("downloads_30d").fill_null(0), days_in(basis.month), 30),
+        flow_case=pl.when(known).then(pl.lit("estimated")).otherwise(pl.lit("not_counted")),
+        downloads_lost=pl.lit(0, pl.Int64),
+        boundary=pl.lit(None, pl.String),
     )
 
 
@@ -299,4 +276,4 @@ def model_downloads(
     month = month_of(context)
     closing = snapshot.join(counters.select("hub_id", *COUNTED), on="hub_id", maintain_order="left")
     basis = month_basis(month, counters, opening)
-    return downloads_of_models(basis, closing, opening, Populations(language_tasks(), flagged_models(month)))
+    return downloads_of_models(basis, closing, opening, language_tasks(), flagged_models(month))

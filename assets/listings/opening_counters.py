@@ -26,18 +26,14 @@ STRETCH = 1000
 
 def _with_presence(frames: TableFrames) -> pl.LazyFrame:
     """The repositories of the opening in the order of their ids, and whether each is listed at the close."""
-    listed = frames.scan("listings/hub_snapshots").select("hub_id", pl.lit(value=True).alias("is_there"))
+    listed = frames.scan("listings/hub_snapshots").select("hub_id", is_there=True)
     opening = frames.scan("listings/opening_counters").select("hub_id", "model_id")
-    return (
-        opening.join(listed, on="hub_id", how="left")
-        .with_columns(pl.col("is_there").fill_null(value=False))
-        .sort("hub_id")
-    )
+    return opening.join(listed, on="hub_id", how="left").fill_null(value=False).sort("hub_id")
 
 
 def _gone(frames: TableFrames) -> pl.LazyFrame:
     """One row: the repositories of the opening, and how many of them are not listed at the close."""
-    return _with_presence(frames).select(pl.len().alias("models"), (~pl.col("is_there")).sum().alias("gone"))
+    return _with_presence(frames).select(models=pl.len(), gone=(~pl.col("is_there")).sum())
 
 
 OPENING_COUNTERS = Table(
@@ -116,14 +112,12 @@ def counters_at_opening(counters: pl.LazyFrame, closing: pl.LazyFrame, month: da
 
 
 def _with_ids_of(closing: pl.LazyFrame, opening: pl.LazyFrame) -> pl.LazyFrame:
-    named = closing.select(
-        "model_id", pl.col("hub_id").alias("id_at_close"), pl.col("identified_by").alias("by_at_close")
-    ).unique("model_id", keep="first", maintain_order=True)
+    named = closing.select("model_id", id_at_close="hub_id", by_at_close="identified_by")
+    once = named.unique("model_id", keep="first", maintain_order=True)
     is_by_name = (pl.col("identified_by") == "name") | (pl.col("by_at_close") == "name")
-    found = opening.join(named, on="model_id", how="left", maintain_order="left")
-    matched = pl.when(is_by_name).then(pl.coalesce("id_at_close", "hub_id")).otherwise("hub_id").alias("hub_id")
     return (
-        found.with_columns(matched)
+        opening.join(once, on="model_id", how="left", maintain_order="left")
+        .with_columns(hub_id=pl.when(is_by_name).then(pl.coalesce("id_at_close", "hub_id")).otherwise("hub_id"))
         .unique("hub_id", keep="first", maintain_order=True)
         .drop("id_at_close", "by_at_close")
     )
@@ -136,22 +130,19 @@ def closing_counters_before(month: date, source: SnapshotSource, lake: Lake) -> 
     which give the same rows. A source that cannot be asked about the month before goes on from the lake's, if they are
     of another source that observes the same Hub. Empty where there are none.
     """
-    before = previous_month(month)
-    kept, read_from = None, None
+    before, rule = previous_month(month), settings.boundary_rule()
+    kept, read_from, rule_of_kept = pl.LazyFrame(schema=CLOSING_COUNTERS.schema), None, rule
     if lake.holds(CLOSING_COUNTERS, before):
         kept = lake.scan(CLOSING_COUNTERS, before)
         read_from = kept.select(pl.col("source").first()).collect().item()
-    known = lake.provenance(CLOSING_COUNTERS, before) if kept is not None else None
-    rule = settings.boundary_rule()
-    same_rule = known is None or known.made_by.get(BOUNDARY_RULE, rule) == rule
-    if kept is not None and same_rule and read_from in (source.name, f"{source.name}{MARK}"):
+        if known := lake.provenance(CLOSING_COUNTERS, before):
+            rule_of_kept = known.made_by.get(BOUNDARY_RULE, rule)
+    if rule_of_kept == rule and read_from in (source.name, f"{source.name}{MARK}"):
         return kept
     try:
         snapshot = snapshot_rows(source.closing_snapshot(before), before)
     except MonthNotServedError:
-        if kept is not None and {read_from, source.name} <= PUBLIC_HUB:
-            return kept
-        return pl.LazyFrame(schema=CLOSING_COUNTERS.schema)
+        return kept if {read_from, source.name} <= PUBLIC_HUB else kept.clear()
     return read_boundary(before, snapshot, source).counters.select(CLOSING_COUNTERS.schema.names())
 
 

@@ -4,7 +4,7 @@ import polars as pl
 
 from assets.attribution.developers import first_party
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
-from assets.columns import COUNTRY, MONTH, ORGANIZATION, RELATIONS
+from assets.columns import MONTH, RELATIONS, UPLOADER
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
@@ -72,8 +72,7 @@ MODELS = Table(
     columns=(
         MONTH,
         *(MODEL_DOWNLOADS.column(name) for name in _MEASURED),
-        ORGANIZATION,
-        COUNTRY,
+        *UPLOADER,
         *(MODEL_ATTRIBUTION.column(name) for name in _ATTRIBUTED),
         *(MODEL_LINEAGE.column(name) for name in _PLACED),
         Column("is_first_party", pl.Boolean, "A derivative whose direct parents are all its own developer's."),

@@ -9,10 +9,8 @@ from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
 from assets.shares.share_table import NOBODY, NOT_KNOWN
 from pipeline.reference.countries import country_groups
 from pipeline.schema.declaration import Column
-from pipeline.schema.figure import Chart, Figure, Shown
+from pipeline.schema.figure import BOUNDED_SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable, whole_table
-
-DIMENSION_NAME = "country_group"
 
 
 def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> pl.LazyFrame:
@@ -22,35 +20,29 @@ def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> 
     """
     keys = ["month", "basis", "population", "attribution"]
     rows = country_shares.select(*keys, "member", "downloads").collect().lazy()
-    amount = pl.col("downloads")
+    amount, member = pl.col("downloads"), pl.col("member")
     whole = rows.group_by(keys).agg(
-        amount.sum().alias("denominator"),
-        amount.filter(pl.col("member").is_in(NOT_KNOWN)).sum().alias("unknown"),
-        amount.filter(~pl.col("member").is_in(NOBODY)).sum().alias("attributed"),
+        denominator=amount.sum(),
+        unknown=amount.filter(member.is_in(NOT_KNOWN)).sum(),
+        attributed=amount.filter(~member.is_in(NOBODY)).sum(),
     )
-    of_members = (
-        rows.join(groups, left_on="member", right_on="country")
-        .filter(holds_in_month())
-        .group_by(*keys, "group")
-        .agg(amount.sum())
-    )
+    inside = rows.join(groups, left_on="member", right_on="country").filter(holds_in_month())
     monthly = (
         whole.join(groups.select("group", "name", "kind").unique(), how="cross")
-        .join(of_members, on=[*keys, "group"], how="left")
+        .join(inside.group_by(*keys, "group").agg(amount.sum()), on=[*keys, "group"], how="left")
         .with_columns(amount.fill_null(0))
         .rename({"group": "member", "name": "group_name"})
     )
     amounts = pl.col("downloads", "denominator", "unknown", "attributed").sum()
-    sums = sums_over_periods(monthly, [*keys[2:], "member", "group_name", "kind"], [amounts])
     unknown, denominator = pl.col("unknown"), pl.col("denominator")
-    return sums.with_columns(
-        pl.lit(DIMENSION_NAME).alias("dimension"),
-        ratio(amount, denominator).alias("share"),
-        ratio(amount, pl.col("attributed")).alias("share_of_attributed"),
-        ratio(amount, denominator).alias("share_low"),
-        ratio(amount + unknown, denominator).alias("share_high"),
-        (1.0 - ratio(unknown, denominator)).alias("coverage"),
-    ).select(COUNTRY_GROUP_SHARES.table.schema.names())
+    return sums_over_periods(monthly, [*keys[2:], "member", "group_name", "kind"], [amounts]).with_columns(
+        dimension=pl.lit("country_group"),
+        share=ratio(amount, denominator),
+        share_of_attributed=ratio(amount, pl.col("attributed")),
+        share_low=ratio(amount, denominator),
+        share_high=ratio(amount + unknown, denominator),
+        coverage=1.0 - ratio(unknown, denominator),
+    )
 
 
 COUNTRY_GROUP_SHARES = PublishedTable(
@@ -95,13 +87,6 @@ COUNTRY_GROUPS_FIGURE = Figure(
         select group_name, kind, share, share_low, share_high, downloads, denominator, coverage
         from country_group_shares where $of_period order by kind, downloads desc, group_name
     """,
-    columns=(
-        Shown("group_name", "group", "text"),
-        Shown("kind", "kind", "text"),
-        Shown("share", "share", "share"),
-        Shown("share_low", "at least", "share"),
-        Shown("share_high", "at most", "share"),
-        Shown("downloads", "downloads", "count"),
-    ),
+    columns=(Shown("group_name", "group", "text"), Shown("kind", "kind", "text"), *BOUNDED_SHARE[:4]),
     chart=Chart("bars", "group_name", "share", high="share_high"),
 )

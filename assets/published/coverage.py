@@ -6,7 +6,7 @@ from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
 from assets.columns import MONTH
 from assets.expressions import ratio
-from assets.listings.download_reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
+from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
 from assets.shares.periods import OF_MONTH
 from pipeline.schema.declaration import DECIMAL, Column
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown

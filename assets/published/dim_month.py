@@ -9,7 +9,7 @@ import polars as pl
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.columns import BASES, BASIS, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PERIOD, PROVENANCE
 from assets.lineage.origin_weights import ORIGIN_RULE
-from assets.listings.month_reconciliation import MONTH_RECONCILIATION
+from assets.listings.reconciliation import MONTH_RECONCILIATION
 from assets.shares.periods import OF_MONTH, Period, periods_over
 from pipeline.months import in_words
 from pipeline.schema.declaration import Column

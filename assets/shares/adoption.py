@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.columns import COUNTRY, CREATED_AT, IN_LONGER_PERIODS, MODEL, MONTH, ORGANIZATION, count, number
+from assets.columns import CREATED_AT, IN_LONGER_PERIODS, MODEL, MONTH, UPLOADER, count, number
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
 from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, in_trailing_periods
@@ -17,8 +17,7 @@ _GROUP = ("last", "size_band", "months_after_creation")
 
 _OF_MODEL = (
     *MODEL,
-    ORGANIZATION,
-    COUNTRY,
+    *UPLOADER,
     CREATED_AT,
     Column(
         "size_band",

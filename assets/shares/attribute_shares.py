@@ -31,11 +31,6 @@ class Dimension:
     within: tuple[str, ...] = ()
 
 
-def _where(condition: pl.Expr, member: str, otherwise: str | pl.Expr) -> pl.Expr:
-    other = pl.lit(otherwise) if isinstance(otherwise, str) else otherwise
-    return pl.when(condition).then(pl.lit(member)).otherwise(other)
-
-
 SIZE_BANDS = {
     "below_1B": 0,
     "1B_to_5B": 1_000_000_000,
@@ -46,15 +41,10 @@ SIZE_BANDS = {
     "250B_and_above": 250_000_000_000,
 }
 """Bands by the parameters from which each begins; it ends where the next begins."""
-SIZE_BAND = (
-    pl.col("parameters")
-    .cut([*SIZE_BANDS.values()][1:], labels=[*SIZE_BANDS], left_closed=True)
-    .cast(pl.String)
-    .fill_null("unknown")
-)
+_REACHED = [pl.when(pl.col("parameters") >= fewest).then(pl.lit(band)) for band, fewest in SIZE_BANDS.items()]
+SIZE_BAND = pl.coalesce(*reversed(_REACHED), pl.lit("unknown"))
 GATES = {"false": "open", "auto": "automatic", "manual": "manual"}
 COHORTS = tuple(str(year) for year in range(2022, 2060))
-_NAMES_DATA = pl.col("names_training_data")
 
 DIMENSIONS = (
     Dimension(
@@ -92,7 +82,7 @@ DIMENSIONS = (
         "`mixture_of_experts` where tags or name say so, by `reference/expert_architectures.csv`; else `dense`, so "
         "that the first is a lower bound",
         ("mixture_of_experts", "dense"),
-        _where(pl.col("is_mixture_of_experts"), "mixture_of_experts", "dense"),
+        pl.when("is_mixture_of_experts").then(pl.lit("mixture_of_experts")).otherwise(pl.lit("dense")),
     ),
     Dimension(
         "derivation",
@@ -121,11 +111,11 @@ DIMENSIONS = (
         "A proxy from tags alone: training data counts as declared where the repository names a data set; what cards "
         "say in prose is not read",
         ("weights_only", "with_training_data", "with_training_data_and_permissive_licence"),
-        _where(
-            _NAMES_DATA & (pl.col("licence") == "permissive"),
-            "with_training_data_and_permissive_licence",
-            _where(_NAMES_DATA, "with_training_data", "weights_only"),
-        ),
+        pl.when(~pl.col("names_training_data"))
+        .then(pl.lit("weights_only"))
+        .when(pl.col("licence") == "permissive")
+        .then(pl.lit("with_training_data_and_permissive_licence"))
+        .otherwise(pl.lit("with_training_data")),
     ),
     Dimension(
         "intermediary",

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_PERIOD, POPULATION, count, downloads, fraction, number
+from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_POPULATION, count, downloads, fraction, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
@@ -41,8 +41,7 @@ CONCENTRATION = Table(
         "`international` counts as one country."
     ),
     columns=(
-        *IN_PERIOD,
-        POPULATION,
+        *IN_POPULATION,
         ATTRIBUTION,
         replace(DIMENSION, meaning="`model`, `organization` or `country`."),
         count("members", "Members, those without downloads included.", "members"),

@@ -36,24 +36,23 @@ def derivatives_by_root(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.L
     the part of its parents that stand in that relation.
     """
     counts = {relation: pl.col(parents_by(relation)) for relation in RELATIONS}
+    parents = pl.sum_horizontal(*counts.values())
     derivatives = models.filter("is_derivative").select(
-        "hub_id",
-        "downloads",
-        pl.col("country").alias("derivative_country"),
-        IS_NEW.alias("is_new"),
-        *((count.cast(WEIGHT) / pl.sum_horizontal(*counts.values())).alias(name) for name, count in counts.items()),
+        *("hub_id", "downloads"),
+        *((count.cast(WEIGHT) / parents).alias(name) for name, count in counts.items()),
+        derivative_country="country",
+        is_new=IS_NEW,
     )
     weight = pl.col("weight").cast(WEIGHT)
-    new = pl.when("is_new").then(weight).otherwise(0)
-    return by_root(derivatives, weights, roots).with_columns(weight, new.alias("new"))
+    return by_root(derivatives, weights, roots).with_columns(weight, new=pl.when("is_new").then(weight).otherwise(0))
 
 
 def with_denominator(sums: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
     """Adds the month, its new derivatives as a whole, and the share of them."""
-    in_all = (pl.col("is_derivative") & IS_NEW).sum().cast(pl.Int64).alias("new_derivatives_in_all")
+    in_all = (pl.col("is_derivative") & IS_NEW).sum().cast(pl.Int64)
+    whole = models.select(pl.col("month").first(), new_derivatives_in_all=in_all)
     share = ratio(pl.col("new_derivatives"), pl.col("new_derivatives_in_all"))
-    whole = models.select(pl.col("month").first(), in_all)
-    return sums.join(whole, how="cross").with_columns(share.alias("share_of_new_derivatives"))
+    return sums.join(whole, how="cross").with_columns(share_of_new_derivatives=share)
 
 
 def derivatives_conserved(table: str, group: str, meaning: str) -> Rule:
@@ -166,18 +165,15 @@ def families_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
         .collect(engine="streaming")
     )
     own = models.filter(~pl.col("is_derivative")).select("hub_id", "organization", "country", own="downloads").collect()
-    with_own = by_root.join(own.select(root_hub_id="hub_id", own="own"), on="root_hub_id", how="left")
-    by_organization = (
-        pl.concat([by_root, own], how="diagonal")
-        .group_by("organization")
-        .agg(pl.col("country").min(), pl.col(*SUMS, "own").sum())
-    )
+    with_own = by_root.join(own.select("own", root_hub_id="hub_id"), on="root_hub_id", how="left")
+    everything = pl.concat([by_root, own], how="diagonal").group_by("organization")
+    by_organization = everything.agg(pl.col("country").min(), pl.col(*SUMS, "own").sum())
     levels = [
-        with_own.with_columns(pl.lit("root_model").alias("level"), family="root_model_id"),
-        by_organization.with_columns(pl.lit("root_organization").alias("level"), family="organization"),
+        with_own.with_columns(level=pl.lit("root_model"), family="root_model_id"),
+        by_organization.with_columns(level=pl.lit("root_organization"), family="organization"),
     ]
-    whole = (pl.col("downloads_derivatives") + pl.col("own").fill_null(0)).alias("downloads")
-    return with_denominator(pl.concat(levels, how="diagonal").lazy(), models).with_columns(whole).collect()
+    whole = pl.col("downloads_derivatives") + pl.col("own").fill_null(0)
+    return with_denominator(pl.concat(levels, how="diagonal").lazy(), models).with_columns(downloads=whole).collect()
 
 
 family_shares = table_asset(FAMILY_SHARES, ins=BY_ORIGIN)(families_of)
@@ -201,6 +197,23 @@ _figure_by_month = partial(
     denominator="new derivatives of the month, split over their roots",
     coverage="of new derivatives go back to mapped organisations and persons",
 )
+
+_WITH_BOUNDS = """
+    with families as (
+      select *, coalesce(sum(new_derivatives) filter (family = 'unmapped') over (partition by month), 0) as unmapped,
+        sum(new_derivatives) over (partition by month) as whole
+      from family_shares where level = 'root_organization'
+    )
+"""
+_MOST_BUILT_ON = """
+    with families as (select * from family_shares where level = 'root_model' and list_contains($months, month)),
+    whole as (
+      select sum(new) as denominator from (select max(new_derivatives_in_all) as new from families group by month)
+    )
+    select family, any_value(organization) as organization, sum(new_derivatives) as new,
+      new / nullif(any_value(denominator), 0) as share, any_value(denominator) as denominator
+    from families cross join whole
+"""
 
 FAMILIES_OVER_TIME_FIGURE = _figure_by_month(
     "families-over-time",
@@ -232,18 +245,7 @@ BUILT_ON_FIGURE = figure_of_derivatives(
     "Models most built on",
     "The models that most of the period's new derivatives go back to, over any number of steps.",
     place=50,
-    sql="""
-        with families as (
-          select * from family_shares where level = 'root_model' and list_contains($months, month)
-        ), whole as (
-          select sum(new) as denominator
-          from (select max(new_derivatives_in_all) as new from families group by month)
-        )
-        select family, any_value(organization) as organization, sum(new_derivatives) as new,
-          sum(new_derivatives) / nullif(any_value(denominator), 0) as share, any_value(denominator) as denominator
-        from families cross join whole
-        group by family having sum(new_derivatives) > 0 order by new desc, family limit 12
-    """,
+    sql=f"{_MOST_BUILT_ON} group by family having new > 0 order by new desc, family limit 12",
     columns=(Shown("family", "model", "text"), Shown("organization", "organisation", "text"), NEW_SHOWN, SHARE),
     chart=Chart("bars", "family", "share"),
     is_pictured=True,
@@ -274,13 +276,6 @@ FAMILY_FIGURE = figure_of_derivatives(
     is_printed=True,
 )
 
-_WITH_BOUNDS = """
-    with families as (
-      select *, coalesce(sum(new_derivatives) filter (family = 'unmapped') over (partition by month), 0) as unmapped,
-        sum(new_derivatives) over (partition by month) as whole
-      from family_shares where level = 'root_organization'
-    )
-"""
 FAMILY_PAGES = MemberPages(
     "families",
     "{share} of the new derivatives of {when} go back to models of {name}",
@@ -361,18 +356,9 @@ FAMILY_PAGES = MemberPages(
             "Its models most built on",
             "Of the period's new derivatives, the part that goes back to each of the organisation's models.",
             place=2,
-            sql="""
-                with whole as (
-                  select sum(new) as denominator from (
-                    select max(new_derivatives_in_all) as new from family_shares
-                    where level = 'root_model' and list_contains($months, month) group by month
-                  )
-                )
-                select family, sum(new_derivatives) as new, new / any_value(denominator) as share,
-                  any_value(denominator) as denominator
-                from family_shares cross join whole
-                where level = 'root_model' and list_contains($months, month) and organization = $member
-                group by family having sum(new_derivatives) > 0 order by new desc, family limit 10
+            sql=f"""
+                {_MOST_BUILT_ON} where organization = $member
+                group by family having new > 0 order by new desc, family limit 10
             """,
             columns=(Shown("family", "model", "text"), NEW_SHOWN, SHARE),
             chart=None,

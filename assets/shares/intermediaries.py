@@ -4,19 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import (
-    BASIS,
-    COUNTRY,
-    DENOMINATOR,
-    IN_PERIOD,
-    NAMESPACE,
-    ORGANIZATION,
-    POPULATION,
-    SHARE,
-    count,
-    downloads,
-    fraction,
-)
+from assets.columns import BASIS, DENOMINATOR, IN_POPULATION, NAMESPACE, SHARE, UPLOADER, count, downloads, fraction
 from assets.expressions import ratio
 from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, of_last_month, over_periods, sums_over_periods
@@ -41,11 +29,9 @@ INTERMEDIARIES = Table(
         "are models of their own. Those without downloads in the month are left out."
     ),
     columns=(
-        *IN_PERIOD,
-        POPULATION,
+        *IN_POPULATION,
         NAMESPACE,
-        ORGANIZATION,
-        COUNTRY,
+        *UPLOADER,
         Column(
             "intermediary",
             pl.String,
@@ -96,25 +82,21 @@ PUBLISHED = PublishedTable(
 def intermediaries_of(models: pl.LazyFrame) -> pl.DataFrame:
     """The month's intermediaries with their part of every population's downloads, from `models/models`."""
     known = pl.when(pl.col("namespace").is_not_null()).then(pl.col("downloads")).otherwise(0)
-    whole = by_population(models.select("downloads", *FLAGS, known.alias("known")), (), ("downloads", "known"))
+    whole = by_population(models.select("downloads", *FLAGS, known=known), (), ("downloads", "known"))
     owned = models.drop_nulls("intermediary")
-    namespaces = (
-        owned.group_by("namespace")
-        .agg(
-            pl.col("organization", "country", "intermediary").first(),
-            pl.len().cast(pl.Int64).alias("repositories"),
-            *(pl.col("redistributed_as").eq(way).fill_null(value=False).mean().alias(way) for way in _WAYS),
-        )
-        .collect()
+    namespaces = owned.group_by("namespace").agg(
+        pl.col("organization", "country", "intermediary").first(),
+        pl.len().cast(pl.Int64).alias("repositories"),
+        *(pl.col("redistributed_as").eq(way).fill_null(value=False).mean().alias(way) for way in _WAYS),
     )
     totals = (
         by_population(owned, ["namespace"])
         .filter(pl.col("downloads") > 0)
-        .join(namespaces, on="namespace")
+        .join(namespaces.collect(), on="namespace")
         .join(whole.select("population", "known", denominator="downloads"), on="population")
         .with_columns(
-            ratio(pl.col("downloads"), pl.col("denominator")).alias("share"),
-            ratio(pl.col("known"), pl.col("denominator")).alias("coverage"),
+            share=ratio(pl.col("downloads"), pl.col("denominator")),
+            coverage=ratio(pl.col("known"), pl.col("denominator")),
         )
     )
     return in_month(totals, models)

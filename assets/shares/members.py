@@ -53,45 +53,30 @@ def _divided(split: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def developer_rules(dimension: str) -> tuple[Rule, ...]:
-    """What holds for the share table of a dimension of developers beside what holds for all."""
-    path = f"shares/{dimension}_shares"
-    return _conserves_downloads(path), _no_jumps(path, dimension)
+    """What holds for the share table of a dimension of developers beside what holds for all.
 
-
-def _conserves_downloads(table: str) -> Rule:
-    def violations(frames: TableFrames) -> pl.LazyFrame:
-        amount = pl.col("downloads")
-        sums = (
-            frames.scan(table)
-            .group_by("month", "period", "population", "dimension")
-            .agg(*(amount.filter(pl.col("attribution") == name).sum().alias(name) for name in ATTRIBUTIONS))
-        )
-        return sums.filter(pl.col("uploader") != pl.col("origin"))
-
-    return Rule("downloads_conserved", "Uploader and origin share out the same downloads.", violations)
-
-
-def _no_jumps(table: str, dimension: str) -> Rule:
-    """Major members whose share jumped since the month before, with the models that drive it.
-
-    Months of different bases are not compared: a change of counter is no jump.
+    Uploader and origin share out the same downloads; and no major member's share jumped since the month before, or
+    else with the models that drive it. Months of different bases are not compared: a change of counter is no jump.
     """
+    table = f"shares/{dimension}_shares"
     quoted = ("member", "share_before", "share", "driven_by")
 
-    def violations(frames: TableFrames) -> pl.LazyFrame:
-        whole = (pl.col("population") == "all") & (pl.col("attribution") == "uploader")
+    def not_conserved(frames: TableFrames) -> pl.LazyFrame:
+        sums = frames.scan(table).group_by("month", "period", "population", "dimension")
+        amounts = (pl.col("downloads").filter(attribution=name).sum().alias(name) for name in ATTRIBUTIONS)
+        return sums.agg(*amounts).filter(pl.col("uploader") != pl.col("origin"))
+
+    def jumps(frames: TableFrames) -> pl.LazyFrame:
         now, before = (
-            scan(table).filter(whole).select("member", "share", "basis") for scan in (frames.scan, frames.scan_previous)
+            scan(table).filter(population="all", attribution="uploader").select("member", "share", "basis")
+            for scan in (frames.scan, frames.scan_previous)
         )
         larger, smaller = pl.max_horizontal("share", "share_before"), pl.min_horizontal("share", "share_before")
+        is_one_basis = pl.col("basis").max() == pl.col("basis_before").max()
         jumped = (
             now.join(before, on="member", how="full", coalesce=True, suffix="_before")
             .with_columns(pl.col("share", "share_before").fill_null(0.0))
-            .filter(
-                larger >= MAJOR_SHARE,
-                larger > JUMP_FACTOR * smaller,
-                pl.col("basis").max() == pl.col("basis_before").max(),
-            )
+            .filter(larger >= MAJOR_SHARE, larger > JUMP_FACTOR * smaller, is_one_basis)
         )
         models_before = frames.scan_previous("models/models").select("hub_id", downloads_before="downloads")
         change = pl.col("downloads") - pl.col("downloads_before").fill_null(0)
@@ -102,16 +87,19 @@ def _no_jumps(table: str, dimension: str) -> Rule:
             .join(models_before, on="hub_id", how="left")
             .sort(change.abs(), "model_id", descending=[True, False])
             .group_by("member", maintain_order=True)
-            .agg(pl.col("model_id").head(DRIVERS_NAMED).str.join(", ").alias("driven_by"))
+            .agg(driven_by=pl.col("model_id").head(DRIVERS_NAMED).str.join(", "))
         )
         return jumped.join(drivers, on="member", how="left").select(quoted).sort("share", "member", descending=True)
 
-    return Rule(
-        "no_jumps",
-        f"No member above {MAJOR_SHARE:.0%} may change by a factor of {JUMP_FACTOR} from one month to the next.",
-        violations,
-        severity="warning",
-        quoted=quoted,
+    return (
+        Rule("downloads_conserved", "Uploader and origin share out the same downloads.", not_conserved),
+        Rule(
+            "no_jumps",
+            f"No member above {MAJOR_SHARE:.0%} may change by a factor of {JUMP_FACTOR} from one month to the next.",
+            jumps,
+            severity="warning",
+            quoted=quoted,
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import polars as pl
 
-from assets.columns import BASIS, IN_PERIOD, POPULATION, WITHIN, downloads, fraction, number
+from assets.columns import BASIS, IN_POPULATION, WITHIN, downloads, fraction, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
@@ -26,8 +26,7 @@ MODEL_SIZES = Table(
         "of unknown size are left out of the means; `coverage` says what part of the downloads is known."
     ),
     columns=(
-        *IN_PERIOD,
-        POPULATION,
+        *IN_POPULATION,
         replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
         downloads("Downloads of models of known size.", "denominator"),
         number("parameters_downloaded", "Numerator of the mean: sum of downloads times parameters.", "parameters"),
@@ -70,8 +69,8 @@ def sizes_of(models: pl.LazyFrame) -> pl.DataFrame:
     """
     amount, parameters = pl.col("downloads"), pl.col("parameters")
     rows = models.select("downloads", *FLAGS, "parameters", "country").with_columns(
-        pl.when(parameters.is_not_null()).then(amount).otherwise(0).alias("denominator"),
-        (amount * parameters.fill_null(0)).alias("parameters_downloaded"),
+        denominator=pl.when(parameters.is_not_null()).then(amount).otherwise(0),
+        parameters_downloaded=amount * parameters.fill_null(0),
     )
     rising = rows.filter(parameters.is_not_null(), amount > 0).sort("parameters").collect()
     found = [_sums_and_medians(rows, rising, within) for within in (pl.lit(WHOLE), pl.col("country"))]
@@ -83,24 +82,25 @@ model_sizes = table_asset(MODEL_SIZES, ins=inputs(models=MODELS))(sizes_of)
 
 def _sums_and_medians(rows: pl.LazyFrame, rising: pl.DataFrame, within: pl.Expr) -> pl.DataFrame:
     """By `within` and every population, those included that have nothing in it; `rising` is sorted by parameters."""
-    named, keys = within.alias("within"), ["population", "within"]
-    sums = by_population(rows.with_columns(named), ["within"], _SUMS).drop("models")
+    keys = ["population", "within"]
+    sums = by_population(rows.with_columns(within=within), ["within"], _SUMS).drop("models")
     reached = pl.col("downloads").cum_sum() * 2 >= pl.col("downloads").sum()
-    median = pl.col("parameters").filter(reached).first().cast(pl.Float64).alias("median_parameters")
+    median = pl.col("parameters").filter(reached).first().cast(pl.Float64)
     medians = pl.concat(
-        rising.filter(belongs(population)).group_by(named).agg(pl.lit(population.name).alias("population"), median)
+        rising.filter(belongs(population))
+        .group_by(within.alias("within"))
+        .agg(population=pl.lit(population.name), median_parameters=median)
         for population in POPULATIONS
     )
     groups = sums.select("within").unique().join(pl.DataFrame({"population": POPULATION_NAMES}), how="cross")
-    whole = groups.join(sums, on=keys, how="left").with_columns(pl.col(_SUMS).fill_null(0))
-    return whole.join(medians, on=keys, how="left")
+    return groups.join(sums, on=keys, how="left").with_columns(pl.col(_SUMS).fill_null(0)).join(medians, keys, "left")
 
 
 def _with_means(sums: pl.LazyFrame) -> pl.LazyFrame:
     known = pl.col("denominator")
-    mean = ratio(pl.col("parameters_downloaded"), known)
     return sums.with_columns(
-        pl.when(known > 0).then(mean).alias("mean_parameters"), ratio(known, pl.col("downloads")).alias("coverage")
+        mean_parameters=pl.when(known > 0).then(ratio(pl.col("parameters_downloaded"), known)),
+        coverage=ratio(known, pl.col("downloads")),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.columns import COUNTRY, IN_LONGER_PERIODS, MONTH, ORGANIZATION, count, fraction, number
+from assets.columns import IN_LONGER_PERIODS, MONTH, UPLOADER, count, fraction, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
@@ -13,7 +13,7 @@ from assets.shares.share_table import NOBODY
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
-from pipeline.schema.published import PublishedTable
+from pipeline.schema.published import PublishedTable, whole_table
 
 _NEW = count("new_repositories", "First-party repositories created.", minimum=1)
 RELEASE_DAYS = Table(
@@ -27,8 +27,7 @@ RELEASE_DAYS = Table(
     ),
     columns=(
         MONTH,
-        ORGANIZATION,
-        COUNTRY,
+        *UPLOADER,
         Column("released_on", pl.Date, "The day (UTC) on which the repositories were created."),
         _NEW,
     ),
@@ -40,40 +39,35 @@ RELEASE_DAYS = Table(
 
 def release_cadence(days: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
     """`release_cadence` by organisation and by country; `days` are `shares/release_days` of the months."""
-    period = ["period", "last", "months_in_period", "is_complete"]
+    period = ["period", "last", "months_in_period", "is_complete", "dimension", "member"]
     inside = in_trailing_periods(days, months)
     new, is_known = pl.col("new_repositories"), ~pl.col("country").is_in(NOBODY)
-    wholes = inside.group_by("last").agg(
-        new.sum().alias("new_repositories_in_all"), new.filter(is_known).sum().alias("known")
+    wholes = inside.group_by("last").agg(new_repositories_in_all=new.sum(), known=new.filter(is_known).sum())
+    members = pl.concat(
+        inside.filter(is_known).with_columns(dimension=pl.lit(dimension), member=dimension)
+        for dimension in ("organization", "country")
     )
-    found = [
-        inside.filter(is_known)
-        .group_by(*period, pl.col(dimension).alias("member"), "released_on")
+    return (
+        members.group_by(*period, "released_on")
         .agg(new.sum())
         .sort("released_on")
-        .group_by(*period, "member")
+        .group_by(period)
         .agg(
             new.sum(),
-            pl.len().cast(pl.Int64).alias("release_days"),
-            pl.col("released_on").diff().dt.total_days().median().alias("median_days_between"),
+            release_days=pl.len().cast(pl.Int64),
+            median_days_between=pl.col("released_on").diff().dt.total_days().median(),
         )
-        .with_columns(pl.lit(dimension).alias("dimension"))
-        for dimension in ("organization", "country")
-    ]
-    return (
-        pl.concat(found)
         .join(wholes, on="last")
         .with_columns(
-            ratio(new, pl.col("release_days")).alias("variants_per_release"),
-            ratio(pl.col("known"), pl.col("new_repositories_in_all")).alias("coverage"),
+            variants_per_release=ratio(new, pl.col("release_days")),
+            coverage=ratio(pl.col("known"), pl.col("new_repositories_in_all")),
         )
         .rename({"last": "month"})
     )
 
 
 PUBLISHED = PublishedTable(
-    Table(
-        group="published",
+    whole_table(
         name="release_cadence",
         grain="month, period, and organisation or country",
         description=(
@@ -101,7 +95,6 @@ PUBLISHED = PublishedTable(
             fraction("coverage", "Part of `new_repositories_in_all` that known organisations created."),
         ),
         key=("month", "period", "dimension", "member"),
-        monthly=False,
         warnings=RELEASE_DAYS.warnings,
     ),
     lambda months: release_cadence(months.scan(RELEASE_DAYS), months.months),
@@ -113,8 +106,8 @@ def days_of(models: pl.LazyFrame) -> pl.LazyFrame:
     """The month's releases by organisation and day, from `models/models`."""
     return (
         models.filter("is_release")
-        .group_by("month", "organization", pl.col("created_at").dt.date().alias("released_on"))
-        .agg(pl.col("country").min(), pl.len().cast(pl.Int64).alias("new_repositories"))
+        .group_by("month", "organization", released_on=pl.col("created_at").dt.date())
+        .agg(pl.col("country").min(), new_repositories=pl.len().cast(pl.Int64))
     )
 
 

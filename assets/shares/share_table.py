@@ -9,7 +9,7 @@ from itertools import product
 
 import polars as pl
 
-from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_PERIOD, OF_WHOLE, POPULATION, count, downloads, fraction
+from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_POPULATION, OF_WHOLE, count, downloads, fraction
 from assets.expressions import ratio
 from pipeline.schema.declaration import Column, Rule, Table, TableFrames
 from pipeline.schema.shares import POPULATIONS, Population
@@ -24,8 +24,7 @@ FLAGS = ("is_new", "is_language_model", "is_flagged")
 
 MEMBER = Column("member", pl.String, "The member of the dimension; those that stand for what is not known included.")
 COLUMNS = (
-    *IN_PERIOD,
-    POPULATION,
+    *IN_POPULATION,
     ATTRIBUTION,
     DIMENSION,
     MEMBER,

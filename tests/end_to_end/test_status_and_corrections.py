@@ -5,11 +5,10 @@ from datetime import date
 
 import polars as pl
 
-from assets.listings.download_reconciliation import DOWNLOAD_RECONCILIATION
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
-from assets.listings.month_reconciliation import MONTH_RECONCILIATION
 from assets.listings.opening_counters import OPENING_COUNTERS
+from assets.listings.reconciliation import DOWNLOAD_RECONCILIATION, MONTH_RECONCILIATION
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from tests.end_to_end.sample import MONTHS, lake_of, truth_of

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.organizations import ORGANIZATIONS
-from assets.listings.download_reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
+from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
 from assets.published.coverage import coverage
 from assets.published.organizations import accounts
 

@@ -7,11 +7,10 @@ import polars as pl
 
 from assets.listings.boundary import counters_at
 from assets.listings.closing_counters import CLOSING_COUNTERS
-from assets.listings.download_reconciliation import reconciled
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from assets.listings.model_downloads import MonthBasis, Populations, downloads_of_models, month_basis
-from assets.listings.month_reconciliation import KnownOfMonth, whole_month
+from assets.listings.model_downloads import MonthBasis, downloads_of_models, month_basis
 from assets.listings.opening_counters import counters_at_opening
+from assets.listings.reconciliation import reconciled, whole_month
 from pipeline.months import closing_of, opening_of
 
 AUGUST = date(2025, 8, 1)
@@ -59,8 +58,7 @@ def measure(closing, opening, *, closed_at=None, opened_at=None, further=(), fla
     counters = counters_at(closing_of(AUGUST), snapshot, further).counters
     opened = counters_at_opening(before.select(CLOSING_COUNTERS.schema.names()), snapshot, AUGUST)
     basis = month_basis(AUGUST, counters, opened)
-    populations = Populations(["text-generation"], list(flagged))
-    rows = downloads_of_models(basis, counters, opened, populations)
+    rows = downloads_of_models(basis, counters, opened, ["text-generation"], list(flagged))
     by_case = reconciled(basis, rows, counters, opened).collect()
-    [whole] = whole_month(by_case, rows, counters, opened, KnownOfMonth(incidents, plausible)).to_dicts()
+    [whole] = whole_month(by_case, rows, counters, opened, incidents, plausible).to_dicts()
     return Measured(basis, rows.sort("hub_id").collect(), by_case, whole)

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from assets.listings.boundary import COUNTED
 from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
-from assets.listings.model_downloads import MODEL_DOWNLOADS, Populations, downloads_of_models, month_basis
+from assets.listings.model_downloads import MODEL_DOWNLOADS, downloads_of_models, month_basis
 from assets.listings.opening_counters import OPENING_COUNTERS, closing_counters_before, counters_at_opening
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
@@ -38,8 +38,8 @@ def backfilled(lake, source, months):
         opening = lake.scan(OPENING_COUNTERS, month)
         counters = closing.join(lake.scan(CLOSING_COUNTERS, month).select("hub_id", *COUNTED), on="hub_id")
         basis = month_basis(month, counters, opening)
-        populations = Populations(["text-generation"], flagged_models(month))
-        lake.write(MODEL_DOWNLOADS, month, downloads_of_models(basis, counters, opening, populations))
+        measured = downloads_of_models(basis, counters, opening, ["text-generation"], flagged_models(month))
+        lake.write(MODEL_DOWNLOADS, month, measured)
         written = (HUB_SNAPSHOTS, CLOSING_COUNTERS, OPENING_COUNTERS, MODEL_DOWNLOADS)
         digests[month] = [lake.digest(table, month) for table in written]
     return digests
