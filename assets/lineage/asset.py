@@ -3,8 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
-from assets.lineage.derivations import DERIVATIONS, derive
+from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
 from assets.lineage.graph import graph_of
 from assets.lineage.model_lineage import MODEL_LINEAGE, model_lineage
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import polars as pl
@@ -71,35 +71,25 @@ def read_family(lake: Lake, catalogue: Catalogue, model: str, month: date | None
             return lake.scan(table, month).select(names)
         return pl.LazyFrame(schema={name: table.schema[name] for name in names})
 
-    stated = lake.scan(DERIVATIONS, month).select(
-        *("child_hub_id", "child_model_id", "parent_model_id", "parent_listed", "relation", "position"),
-        pl.col("child_hub_id").alias("key"),
-        pl.coalesce("parent_hub_id", "parent_model_id").alias("parent_key"),
-    )
-    edges = stated.collect()
+    keys = {"key": pl.col("child_hub_id"), "parent_key": pl.coalesce("parent_hub_id", "parent_model_id")}
+    edges = lake.scan(DERIVATIONS, month).with_columns(**keys).collect()
     head = _head(columns("lineage/model_lineage", "hub_id", "model_id"), edges, model, month)
     members = descendants(edges, head).with_row_index("row")
-    rows = members.select("key", "row")
-    inside = edges.join(rows.rename({"row": "child"}), on="key").join(
-        rows.rename({"row": "parent", "key": "parent_key"}), on="parent_key"
+    inside = edges.join(members.select("key", child="row"), on="key").join(
+        members.select(parent_key="key", parent="row"), on="parent_key"
     )
     basis, source = (
         next(iter(columns(path, column).head(1).collect().to_series()), None)
         for path, column in (("listings/model_downloads", "basis"), ("listings/hub_snapshots", "source"))
     )
+    roots = columns("attribution/root_attribution", "root_model_id", "country")
     measured = (
         members.lazy()
-        .join(rows.lazy().rename({"row": "above", "key": "parent_key"}), on="parent_key", how="left")
+        .join(members.lazy().select(parent_key="key", above="row"), on="parent_key", how="left")
         .join(columns("listings/model_downloads", "hub_id", "downloads"), on="hub_id", how="left")
         .join(columns("attribution/model_attribution", "hub_id", "country"), on="hub_id", how="left")
-        .join(
-            columns("attribution/root_attribution", "root_model_id", "country"),
-            left_on="model_id",
-            right_on="root_model_id",
-            how="left",
-            suffix="_of_root",
-        )
-        .with_columns(pl.coalesce("country", "country_of_root").alias("country"), pl.col("downloads").cast(pl.Float64))
+        .join(roots.select("country", model_id="root_model_id"), on="model_id", how="left", suffix="_of_root")
+        .with_columns(pl.col("downloads").cast(pl.Float64), country=pl.coalesce("country", "country_of_root"))
         .sort("row")
         .drop("row", "key", "parent_key", "country_of_root")
         .collect()
@@ -156,9 +146,7 @@ def _with_sums_below(members: pl.DataFrame) -> pl.DataFrame:
     for row in range(len(above) - 1, 0, -1):
         count[above[row]] += count[row] + 1
         downloads[above[row]] += downloads[row] + own[row]
-    return members.with_columns(
-        pl.Series("members_below", count, pl.Int64), pl.Series("downloads_below", downloads, pl.Float64)
-    )
+    return members.with_columns(members_below=pl.Series(count, dtype=pl.Int64), downloads_below=pl.Series(downloads))
 
 
 def _chosen(lake: Lake, month: date | None) -> date:
@@ -173,12 +161,9 @@ def _chosen(lake: Lake, month: date | None) -> date:
 
 def _head(listed: pl.LazyFrame, edges: pl.DataFrame, model: str, month: date) -> pl.DataFrame:
     """`key`, `hub_id` and `model_id` of the repository of that name, in whatever letter case only one has."""
-    unlisted = (
-        edges.lazy().filter(~pl.col("parent_listed")).select(pl.col("parent_model_id").alias("model_id")).unique()
-    )
-    everyone = pl.concat([listed, unlisted], how="diagonal")
-    key = pl.coalesce("hub_id", "model_id").alias("key")
-    folded = everyone.filter(pl.col("model_id").str.to_lowercase() == model.lower()).with_columns(key).collect()
+    unlisted = edges.lazy().filter(~pl.col("parent_listed")).select(model_id="parent_model_id").unique()
+    everyone = pl.concat([listed, unlisted], how="diagonal").with_columns(key=pl.coalesce("hub_id", "model_id"))
+    folded = everyone.filter(pl.col("model_id").str.to_lowercase() == model.lower()).collect()
     exact = folded.filter(model_id=model).sort("hub_id").head(1)
     if exact.height or folded.height == 1:
         return exact if exact.height else folded
@@ -202,30 +187,21 @@ BASES = {"all_time_delta": "growth of the cumulative counters", "rolling_30d": "
 _UNSAFE_IN_MERMAID = re.compile(r"[^\w ./,()+-]")
 
 
-class _Line(NamedTuple):
-    """One line of a drawing: the member in a `row`, or (without one) what is left out; both under the row `above`."""
-
-    branch: str
-    text: str
-    row: int | None
-    above: int | None
-
-
 def as_tree(family: Family, depth: int, children: int) -> str:
     """A drawing of the family to so many levels, the most downloaded branches first, with what is hidden."""
-    lines = (line.branch + line.text for line in _drawn(family, depth, children))
+    lines = (branch + text for branch, text, *_ in _drawn(family, depth, children))
     return "\n".join([*_definition(family), "", *lines])
 
 
 def as_mermaid(family: Family, depth: int, children: int) -> str:
     """The same drawing as a Mermaid flowchart."""
     lines = ["flowchart LR", *(f"%% {line.strip()}" for line in _definition(family))]
-    for place, line in enumerate(_drawn(family, depth, children)):
-        node = f"more{place}" if line.row is None else f"m{line.row}"
-        text = _UNSAFE_IN_MERMAID.sub(lambda sign: f"#{ord(sign[0])};", line.text)
-        lines.append(f'  {node}["{text}"]')
-        if line.above is not None:
-            lines.append(f"  m{line.above} --> {node}")
+    for place, (_, text, row, above) in enumerate(_drawn(family, depth, children)):
+        node = f"more{place}" if row is None else f"m{row}"
+        inert = _UNSAFE_IN_MERMAID.sub(lambda sign: f"#{ord(sign[0])};", text)
+        lines.append(f'  {node}["{inert}"]')
+        if above is not None:
+            lines.append(f"  m{above} --> {node}")
     return "\n".join(lines)
 
 
@@ -330,8 +306,12 @@ def _within(family: Family, depth: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     return members, family.edges.filter(pl.max_horizontal("child", "parent") < members.height)
 
 
-def _drawn(family: Family, depth: int, children: int) -> Iterator[_Line]:
-    """The drawing's lines from top to bottom, at most so many `children` under one member."""
+def _drawn(family: Family, depth: int, children: int) -> Iterator[tuple[str, str, int | None, int | None]]:
+    """The drawing's lines from top to bottom, at most so many `children` under one member.
+
+    Of each the branch before it, its text, the row of its member (without one it is what is left out), and of the one
+    above.
+    """
     branch_downloads = (pl.col("downloads").fill_null(0.0) + pl.col("downloads_below")).alias("branch_downloads")
     members = family.members.with_row_index("row").with_columns(branch_downloads)
     hanging = defaultdict(list)
@@ -341,7 +321,7 @@ def _drawn(family: Family, depth: int, children: int) -> Iterator[_Line]:
     while waiting:
         branch, indent, member = waiting.pop()
         is_cut = member["level"] >= depth
-        yield _Line(branch, member.get("text") or _text(member, is_cut=is_cut), member["row"], member["above"])
+        yield branch, member.get("text") or _text(member, is_cut=is_cut), member["row"], member["above"]
         below = [] if is_cut else hanging[member["row"]]
         if left_out := below[children:]:
             repositories = len(left_out) + sum(child["members_below"] for child in left_out)

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
-from assets.lineage.derivations import DERIVATIONS, derive
+from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
 from assets.lineage.graph import graph_of
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
