@@ -125,8 +125,8 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
 
     Counters as a whole are struck where those of any cohort are.
     """
-    schema = pl.Schema({"observed_from": TIMESTAMP, "observed_until": TIMESTAMP, "cohort": pl.String})
-    schema |= dict.fromkeys(("models", "models_frozen", "models_fallen"), pl.Int64())
+    names = ("observed_from", "observed_until", "cohort", "models", "models_frozen", "models_fallen")
+    schema = pl.Schema(zip(names, [TIMESTAMP, TIMESTAMP, pl.String(), *[pl.Int64()] * 3], strict=True))
     found = [pl.DataFrame(schema=schema)]
     for n, (start, end) in enumerate(pairwise(times)) if busy.height else ():
         growth = _growth(n, n + 1)
