@@ -3,7 +3,7 @@
 `check_results` says what every check of every month found, so that "how good is this figure" is one query.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -28,22 +28,19 @@ from pipeline.version import SCHEMA_VERSION, __version__
 def _census(months: PublishedMonths) -> pl.LazyFrame:
     edition = months.edition
     checks = sum(check.severity == "critical" for table in months.catalogue.monthly for check in declared_checks(table))
-    return pl.concat([_month(month) for month in months.each()]).with_columns(
-        pl.lit(edition.version).alias("version"),
-        pl.lit(SCHEMA_VERSION).alias("schema_version"),
-        pl.lit(__version__).alias("code_version"),
-        pl.lit(edition.run_id, pl.String).alias("run_id"),
-        pl.lit(edition.published_at).alias("published_at"),
-        pl.lit(checks).alias("checks_passed"),
-    )
-
-
-def _month(month: PublishedMonths) -> pl.LazyFrame:
-    return (
+    by_month = (
         month.scan(MONTH_MANIFEST)
-        .group_by("month", "source", "source_revision", pl.col("code_version").alias("month_code_version"))
-        .agg(pl.len().cast(pl.Int64).alias("tables_checked"))
-        .with_columns(pl.lit(month.written_at(MONTH_MANIFEST)).alias("checked_at"))
+        .group_by("month", "source", "source_revision", month_code_version="code_version")
+        .agg(tables_checked=pl.len().cast(pl.Int64), checked_at=pl.lit(month.written_at(MONTH_MANIFEST)))
+        for month in months.each()
+    )
+    return pl.concat(by_month).with_columns(
+        version=pl.lit(edition.version),
+        schema_version=pl.lit(SCHEMA_VERSION),
+        code_version=pl.lit(__version__),
+        run_id=pl.lit(edition.run_id, pl.String),
+        published_at=pl.lit(edition.published_at),
+        checks_passed=pl.lit(checks),
     )
 
 
@@ -200,8 +197,7 @@ def recorded_results(
     """
     keys = check_keys(tables)
     known = {(month, key): one for month in months for key, one in last_evaluations(instance, keys, month).items()}
-    for evaluation in later:
-        known[date.fromisoformat(str(evaluation.partition)), evaluation.asset_check_key] = evaluation
+    known |= {(date.fromisoformat(str(one.partition)), one.asset_check_key): one for one in later}
     rows = [_row(month, evaluation) for (month, _), evaluation in known.items()]
     return pl.DataFrame(rows, schema=CHECK_RESULTS.table.schema)
 
@@ -260,16 +256,10 @@ _MEANINGS = {
         for column in COLUMNS
         if column.name in ("share", "share_low", "share_high", "share_of_attributed", "coverage")
     },
+    "population": {population.name: f"Of {population.meaning}." for population in POPULATIONS},
+    "member": {member: f"{name}." for member, name in MEMBER_NAMES.items()},
 }
-
-
-def _rows() -> Iterator[tuple[str, str, str]]:
-    for term, meanings in _MEANINGS.items():
-        yield from ((term, value, meaning) for value, meaning in meanings.items())
-    yield from (("population", population.name, f"Of {population.meaning}.") for population in POPULATIONS)
-    yield from (("member", member, f"{name}.") for member, name in MEMBER_NAMES.items())
-
-
+_DEFINITIONS = [(term, value, meaning) for term, meanings in _MEANINGS.items() for value, meaning in meanings.items()]
 DIM_DEFINITION = PublishedTable(
     whole_table(
         name="dim_definition",
@@ -282,5 +272,5 @@ DIM_DEFINITION = PublishedTable(
         ),
         key=("term", "value"),
     ),
-    lambda _: pl.LazyFrame(list(_rows()), schema=["term", "value", "meaning"], orient="row"),
+    lambda _: pl.LazyFrame(_DEFINITIONS, schema=["term", "value", "meaning"], orient="row"),
 )

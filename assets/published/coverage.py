@@ -10,15 +10,10 @@ from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_REC
 from assets.shares.periods import OF_MONTH
 from pipeline.schema.declaration import DECIMAL, Column
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+from pipeline.schema.published import PublishedTable, whole_table
 
 
-def _coverage(months: PublishedMonths) -> pl.LazyFrame:
-    tables = (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION, ATTRIBUTION_COVERAGE)
-    return coverage(*(months.scan(table) for table in tables)).lazy()
-
-
-def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.DataFrame:
+def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
     """The rows of `coverage` from both reconciliations of downloads and the coverage of attribution, of all months."""
     came_to = (
         pl.when(pl.col("method") == UNMAPPED)
@@ -28,27 +23,20 @@ def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution
         .otherwise(pl.lit("organization"))
     )
     aspects = {
-        "measurement": reconciliation.select("month", pl.col("flow_case").alias("member"), "models", "downloads"),
-        "boundary": boundaries.select("month", pl.col("boundary").alias("member"), "models", "downloads"),
-        "attribution": _by_member(attribution, pl.col("method")),
-        "attributed_to": _by_member(attribution, came_to),
+        "measurement": (reconciliation, pl.col("flow_case")),
+        "boundary": (boundaries, pl.col("boundary")),
+        "attribution": (attribution, pl.col("method")),
+        "attributed_to": (attribution, came_to),
     }
-    rows = pl.concat(
-        part.select("month", pl.lit(aspect).alias("aspect"), "member", "models", "downloads")
-        for aspect, part in aspects.items()
+    sums = (
+        rows.group_by("month", aspect=pl.lit(aspect), member=member).agg(pl.col("models", "downloads").sum())
+        for aspect, (rows, member) in aspects.items()
     )
-    counted = rows.sort("month", "aspect", "member").collect()
-    totals = counted.group_by("month", "aspect").agg(pl.col("downloads").sum().alias("total"))
-    return counted.join(totals, on=["month", "aspect"], how="left", maintain_order="left").select(
-        *counted.columns,
-        ratio(pl.col("downloads"), pl.col("total")).alias("share_of_downloads"),
-    )
+    total = pl.col("downloads").sum().over("month", "aspect")
+    return pl.concat(sums).with_columns(share_of_downloads=ratio(pl.col("downloads"), total))
 
 
-def _by_member(attribution: pl.LazyFrame, member: pl.Expr) -> pl.LazyFrame:
-    return attribution.group_by("month", member.alias("member")).agg(pl.col("models", "downloads").sum())
-
-
+_MADE_FROM = (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION, ATTRIBUTION_COVERAGE)
 COVERAGE = PublishedTable(
     whole_table(
         name="coverage",
@@ -72,7 +60,7 @@ COVERAGE = PublishedTable(
         ),
         key=("month", "aspect", "member"),
     ),
-    _coverage,
+    lambda months: coverage(*map(months.scan, _MADE_FROM)),
     references=OF_MONTH,
 )
 

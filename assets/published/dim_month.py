@@ -1,13 +1,12 @@
 """`dim_month` and `dim_period`: what the published months, and the periods over them, were measured from."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
-from assets.columns import BASES, BASIS, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PERIOD, PROVENANCE
+from assets.columns import BASIS, IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE
 from assets.lineage.origin_weights import ORIGIN_RULE
 from assets.listings.reconciliation import MONTH_RECONCILIATION
 from assets.shares.periods import OF_MONTH, Period, periods_over
@@ -15,7 +14,6 @@ from pipeline.months import in_words
 from pipeline.schema.declaration import Column
 from pipeline.schema.figure import IN_MONTH, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
-from pipeline.schema.shares import PERIODS
 from pipeline.synthetic import is_synthetic_source
 
 IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a synthetic Hub, not of the real one.")
@@ -37,14 +35,11 @@ _COVERAGE = Column(
 def _months(months: PublishedMonths) -> pl.LazyFrame:
     unmapped = pl.col("share_of_downloads").filter(pl.col("method") == "unmapped").sum()
     attributed = months.scan(ATTRIBUTION_COVERAGE).group_by("month").agg((1 - unmapped).alias("coverage"))
-    return (
-        months.scan(MONTH_RECONCILIATION)
-        .join(attributed, on="month", how="left")
-        .with_columns(
-            pl.when(pl.col("downloads") > 0).then(pl.col("coverage")).alias("coverage"),
-            is_synthetic_source(pl.col("source")).alias("is_synthetic"),
-            pl.lit(months.edition.origin_rule).alias("origin_rule"),
-        )
+    whole = months.scan(MONTH_RECONCILIATION).join(attributed, on="month", how="left")
+    return whole.with_columns(
+        coverage=pl.when(pl.col("downloads") > 0).then("coverage"),
+        is_synthetic=is_synthetic_source(pl.col("source")),
+        origin_rule=pl.lit(months.edition.origin_rule),
     )
 
 
@@ -117,7 +112,7 @@ DIM_PERIOD = PublishedTable(
         ),
         columns=(
             MONTH,
-            replace(PERIOD, values=PERIODS),
+            IN_LONGER["period"],
             Column("first_month", pl.Date, "The first month that the period's name promises, published or not."),
             MONTHS_IN_PERIOD,
             IS_COMPLETE,
@@ -125,7 +120,7 @@ DIM_PERIOD = PublishedTable(
             Column(
                 "months_missing", pl.String, "Months that the period's name promises and that it lacks.", nullable=True
             ),
-            replace(BASIS, values=(*BASES, "mixed")),
+            IN_LONGER["basis"],
             QUALITY,
             Column("source", pl.String, "The snapshot sources that were read, by commas."),
             _COVERAGE,

@@ -49,15 +49,6 @@ def headline_countries(shares: pl.LazyFrame) -> pl.LazyFrame:
     return with_country_names(headline_rows(shares).rename({"member": "country"}))
 
 
-def _organizations(months: PublishedMonths) -> pl.LazyFrame:
-    return with_country_names(headline_rows(months.published("organization_shares")).rename({"member": "organization"}))
-
-
-def _families(months: PublishedMonths) -> pl.LazyFrame:
-    families = months.scan(FAMILY_SHARES).filter(pl.col("level") == "root_organization")
-    return with_country_names(headline_families(families))
-
-
 def headline_families(families: pl.LazyFrame) -> pl.LazyFrame:
     """`headline_family` without names, from the rows of all months of `shares/family_shares` by organisation."""
     counted = families.select(
@@ -83,7 +74,7 @@ def headline_families(families: pl.LazyFrame) -> pl.LazyFrame:
     return (
         shares.rename({"downloads": "new_derivatives", "denominator": "new_derivatives_in_all"})
         .join(downloads, on=["month", "member"], how="left")
-        .with_columns(ratio(pl.col("downloads"), pl.col("downloads").sum().over("month")).alias("share_of_downloads"))
+        .with_columns(share_of_downloads=ratio(pl.col("downloads"), pl.col("downloads").sum().over("month")))
         .rename({"member": "organization"})
     )
 
@@ -125,7 +116,9 @@ HEADLINE_ORGANIZATION = _entry(
     "organization",
     f"The headline by organisation: each one's share of downloads, month by month. {DEFINITION}",
     (_ORGANIZATION, _SEAT, COUNTRY_NAME, IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
-    _organizations,
+    lambda months: with_country_names(
+        headline_rows(months.published("organization_shares")).rename({"member": "organization"})
+    ),
 )
 HEADLINE_FAMILY = _entry(
     "family",
@@ -142,5 +135,5 @@ HEADLINE_FAMILY = _entry(
         Column("downloads", DECIMAL, "Downloads of roots and all their derivatives in the period.", "downloads"),
         Column("share_of_downloads", pl.Float64, "Part of all downloads in the period.", "fraction"),
     ),
-    _families,
+    lambda months: with_country_names(headline_families(months.scan(FAMILY_SHARES).filter(level="root_organization"))),
 )

@@ -16,7 +16,7 @@ from assets.shares.members import by_root
 from assets.shares.periods import OF_COUNTRY, OF_DEVELOPER, OF_MONTH, OF_ORGANIZATION
 from assets.shares.share_table import FLAGS, belongs
 from pipeline.schema.declaration import DECIMAL, Column, Table
-from pipeline.schema.figure import Chart, Figure, Shown
+from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS, REMAINDER, downloads_column
 
@@ -59,21 +59,21 @@ def listed_models(models: pl.LazyFrame) -> pl.LazyFrame:
     return (
         models.join(least, how="cross", maintain_order="left")
         .filter((amount >= pl.col("least")) & (amount > 0))
-        .with_columns(_in_populations())
+        .with_columns(**_in_populations())
     )
 
 
-def _in_populations() -> list[pl.Expr]:
-    """The part of `downloads` that belongs to each population, a column each."""
-    return [
-        pl.when(belongs(population)).then(pl.col("downloads")).otherwise(0).alias(downloads_column(population.name))
+def _in_populations() -> dict[str, pl.Expr]:
+    """The part of `downloads` that belongs to each population, by the name of its column."""
+    return {
+        downloads_column(population.name): pl.when(belongs(population)).then(pl.col("downloads")).otherwise(0)
         for population in POPULATIONS
-    ]
+    }
 
 
 def by_uploader(listed: pl.LazyFrame) -> pl.LazyFrame:
     """`model_month` without the remainder: each listed model wholly its uploader's."""
-    return listed.with_columns(pl.lit(1, pl.Int64).alias("models"), pl.col("root_model_id").alias("family"))
+    return listed.with_columns(models=pl.lit(1, pl.Int64), family="root_model_id")
 
 
 def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.LazyFrame:
@@ -88,11 +88,11 @@ def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) 
         .rename({"root_model_id": "family"})
     )
     whole = listed.join(weights, on="hub_id", how="anti").with_columns(
-        pl.lit(1, ORIGIN_WEIGHTS.schema["weight"]).alias("weight"), pl.col("model_id").alias("family")
+        weight=pl.lit(1, ORIGIN_WEIGHTS.schema["weight"]), family="model_id"
     )
     columns = ["month", "hub_id", "family", "organization", "country", "method", "weight", "downloads", "boundary"]
     parts = pl.concat([rows.select(*columns, *FLAGS) for rows in (whole, split)])
-    return parts.with_columns(pl.lit(1, pl.Int64).alias("models"), *_in_populations())
+    return parts.with_columns(models=pl.lit(1, pl.Int64), **_in_populations())
 
 
 def with_remainder(rows: pl.LazyFrame, country_shares: pl.LazyFrame) -> pl.LazyFrame:
@@ -100,47 +100,31 @@ def with_remainder(rows: pl.LazyFrame, country_shares: pl.LazyFrame) -> pl.LazyF
 
     `country_shares` are the month's rows of `shares/country_shares` of one attribution, which hold every model.
     """
-    amounts = ["models", *(downloads_column(population) for population in POPULATION_NAMES)]
-    in_population = {
-        downloads_column(name): pl.col("downloads").filter(pl.col("population") == name).sum()
-        for name in POPULATION_NAMES
-    }
-    whole = country_shares.group_by("month", pl.col("member").alias("country")).agg(
-        pl.col("models").filter(pl.col("population") == "all").sum(),
-        *(amount.alias(column) for column, amount in in_population.items()),
+    amounts = {downloads_column(name): pl.col("downloads").filter(population=name).sum() for name in POPULATION_NAMES}
+    whole = country_shares.group_by("month", country="member").agg(
+        pl.col("models").filter(population="all").sum(), **amounts
     )
-    listed = rows.group_by("country").agg(
-        pl.col("hub_id").n_unique().cast(pl.Int64).alias("models"), pl.col(amounts[1:]).sum()
+    listed = rows.group_by("country").agg(pl.col(*amounts).sum(), models=pl.col("hub_id").n_unique().cast(pl.Int64))
+    rest = whole.join(listed, on="country", how="left", suffix="_listed").select(
+        *("month", "country"),
+        *((pl.col(name) - pl.col(f"{name}_listed").fill_null(0)).clip(0) for name in ("models", *amounts)),
+        hub_id=pl.lit(REMAINDER),
     )
-    rest = (
-        whole.join(listed, on="country", how="left", suffix="_listed")
-        .select(
-            "month",
-            "country",
-            pl.lit(REMAINDER).alias("hub_id"),
-            *((pl.col(name) - pl.col(f"{name}_listed").fill_null(0)).clip(0).alias(name) for name in amounts),
-        )
-        .filter(pl.col("models") > 0)
-    )
-    return pl.concat([rows, rest], how="diagonal")
-
-
-def _of_attribution(months: PublishedMonths, attribution: str) -> pl.LazyFrame:
-    return months.scan(COUNTRY_SHARES).filter(pl.col("attribution") == attribution)
+    return pl.concat([rows, rest.filter(pl.col("models") > 0)], how="diagonal")
 
 
 def _model_month(months: PublishedMonths) -> pl.LazyFrame:
     rows = by_uploader(listed_models(months.scan(MODELS))).select(MODEL_MONTH.table.schema.names())
-    return with_remainder(rows, _of_attribution(months, "uploader"))
+    return with_remainder(rows, months.scan(COUNTRY_SHARES).filter(attribution="uploader"))
 
 
 def _model_origin_month(months: PublishedMonths) -> pl.LazyFrame:
     listed = listed_models(months.scan(MODELS)).collect().lazy()
     rows = by_origin(listed, months.scan(ORIGIN_WEIGHTS), months.scan(ROOT_ATTRIBUTION)).collect().lazy()
-    whole = with_remainder(rows, _of_attribution(months, "origin")).rename(
-        {"organization": "root_organization", "country": "root_country"}
+    whole = with_remainder(rows, months.scan(COUNTRY_SHARES).filter(attribution="origin"))
+    return whole.with_columns(
+        pl.col("family").fill_null(REMAINDER), root_organization="organization", root_country="country"
     )
-    return whole.with_columns(pl.col("family").fill_null(REMAINDER))
 
 
 MODEL_MONTH = PublishedTable(
@@ -207,31 +191,21 @@ MODEL_ORIGIN_MONTH = PublishedTable(
 
 def _models(months: PublishedMonths) -> pl.LazyFrame:
     """Each listed model as it was in the last month in which it is listed."""
-    reach = (
-        months.published("model_month")
-        .filter(pl.col("hub_id") != REMAINDER)
-        .group_by("hub_id")
-        .agg(pl.col("month").min().alias("first_month"), pl.col("month").max().alias("last_month"))
-        .collect()
-    )
+    listed = months.published("model_month").filter(pl.col("hub_id") != REMAINDER)
+    seen = pl.col("month")
+    reach = listed.group_by("hub_id").agg(first_month=seen.min(), last_month=seen.max()).collect()
     columns = DIM_MODEL.table.schema.names()
     # Month by month: whatever is read at once is held at once.
     described = [
         month.scan(HUB_SNAPSHOTS)
-        .join(reach.filter(pl.col("last_month") == month.months[0]).lazy(), on="hub_id")
+        .join(reach.filter(last_month=month.months[0]).lazy(), on="hub_id")
         .select(columns)
         .collect(engine="streaming")
         for month in months.each()
     ]
-    others = pl.LazyFrame(
-        {
-            "hub_id": [REMAINDER],
-            "model_id": [REMAINDER],
-            "first_month": [min(months.months)],
-            "last_month": [max(months.months)],
-        }
-    )
-    return pl.concat([pl.concat(described).lazy(), others], how="diagonal")
+    others = {"hub_id": REMAINDER, "model_id": REMAINDER}
+    reached = {"first_month": min(months.months), "last_month": max(months.months)}
+    return pl.concat([pl.concat(described).lazy(), pl.LazyFrame([others | reached])], how="diagonal")
 
 
 DIM_MODEL = PublishedTable(
@@ -287,8 +261,8 @@ UNMAPPED_ACCOUNTS_FIGURE = Figure(
     """,
     columns=(
         Shown("namespace", "account", "text"),
-        Shown("share", "share", "share"),
-        Shown("downloads", "downloads", "count"),
+        SHARE,
+        AMOUNTS[0],
         Shown("models", "models", "count"),
         Shown("address", "address", "text"),
     ),

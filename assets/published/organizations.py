@@ -27,29 +27,26 @@ def _named(months: PublishedMonths, target: str, column: str) -> pl.LazyFrame:
     for made in months.catalogue.published.values():
         for reference in references_of(made, months.catalogue.published):
             if reference.target.name == target:
-                rows = months.published(made.name)
-                if reference.dimension:
-                    rows = rows.filter(pl.col("dimension") == reference.dimension)
-                found.append(rows.select(pl.col(reference.column).alias(column)))
+                of_dimension = {"dimension": reference.dimension} if reference.dimension else {}
+                found.append(
+                    months.published(made.name).filter(**of_dimension).select(pl.col(reference.column).alias(column))
+                )
     return pl.concat(found).drop_nulls().unique()
 
 
 def organizations(named: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFrame:
     """One row for each organisation that is named: where it is today, or was last, by the registry."""
     is_current = pl.col("valid_to").is_null()
-    latest = (
-        registry.sort(is_current, "valid_from", "namespace", nulls_last=False)
-        .group_by("organization")
-        .agg(
-            pl.col("country", "kind", "ultimate_owner", "ultimate_owner_country").last(),
-            is_current.sum().cast(pl.Int64).alias("accounts"),
-        )
+    in_order = registry.sort(is_current, "valid_from", "namespace", nulls_last=False)
+    latest = in_order.group_by("organization").agg(
+        pl.col("country", "kind", "ultimate_owner", "ultimate_owner_country").last(),
+        accounts=is_current.sum().cast(pl.Int64),
     )
     nobody = pl.col("organization").is_in(MEMBERS_NOT_COUNTRIES)
     return named.join(latest, on="organization", how="left").with_columns(
-        pl.when(nobody).then("organization").otherwise("country").alias("country"),
         pl.col("accounts").fill_null(0),
-        (~nobody & pl.col("kind").ne_missing(pl.lit("individual"))).alias("is_organization"),
+        country=pl.when(nobody).then("organization").otherwise("country"),
+        is_organization=~nobody & pl.col("kind").ne_missing(pl.lit("individual")),
     )
 
 
@@ -84,8 +81,7 @@ def with_country_names(rows: pl.LazyFrame) -> pl.LazyFrame:
     """The rows with `COUNTRY_NAME` and `IS_COUNTRY` of their `country`."""
     country = pl.col("country")
     return rows.with_columns(
-        country.map_elements(country_name, pl.String).alias("country_name"),
-        (~country.is_in(MEMBERS_NOT_COUNTRIES)).alias("is_country"),
+        country_name=country.map_elements(country_name, pl.String), is_country=~country.is_in(MEMBERS_NOT_COUNTRIES)
     )
 
 
@@ -104,14 +100,8 @@ DIM_COUNTRY = PublishedTable(
 
 def accounts(registry: pl.LazyFrame) -> pl.LazyFrame:
     """The registry with a mark on the rows that still hold, and each namespace's organisation and country today."""
-    today = current_rows(registry).select(
-        "namespace",
-        pl.col("organization").alias("organization_today"),
-        pl.col("country").alias("country_today"),
-    )
-    return registry.with_columns(pl.col("valid_to").is_null().alias("is_current")).join(
-        today, on="namespace", how="left"
-    )
+    today = current_rows(registry).select("namespace", organization_today="organization", country_today="country")
+    return registry.with_columns(is_current=pl.col("valid_to").is_null()).join(today, on="namespace", how="left")
 
 
 DIM_ACCOUNT = PublishedTable(

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -35,11 +36,7 @@ from pipeline.schema.published import Edition, PublishedTable
 from pipeline.version import __version__
 
 FORMS = {
-    "warehouse": (
-        FILE_NAME,
-        {"duckdb"},
-        "`published/census.duckdb`: dimensions, facts, marts, a flat view of each.",
-    ),
+    "warehouse": (FILE_NAME, {"duckdb"}, "`published/census.duckdb`: dimensions, facts, marts, a flat view of each."),
     "parquet_export": (
         "parquet",
         {"parquet", "csv"},
@@ -59,6 +56,7 @@ FORMS = {
 }
 """The forms of a publication: where each is, what it is, and what it holds."""
 WAREHOUSE = ["published", "warehouse"]
+_FACTS: dict[str, Any] = {"group_name": "published", "owners": OWNERS, "code_version": __version__}
 FITTING = "Every month of the lake is published, and each opens where the one before closed"
 
 
@@ -81,9 +79,7 @@ def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
                 deps=[asset_key(MONTH_MANIFEST), *without_months],
                 description=about,
                 kinds=kinds,
-                group_name="published",
-                owners=OWNERS,
-                code_version=__version__,
+                **_FACTS,
             )
             for name, (_, kinds, about) in FORMS.items()
         ]
@@ -104,11 +100,8 @@ def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         Checks that compare with a month that was made later are judged again, so that the order changes no result.
         """
         store = lake.store()
-        whole = [
-            month
-            for month in store.months(MONTH_MANIFEST)
-            if all(store.holds(table, month) for table in catalogue.monthly)
-        ]
+        finished = store.months(MONTH_MANIFEST)
+        whole = [month for month in finished if all(store.holds(table, month) for table in catalogue.monthly)]
         again = list(changes_judged_again(store, catalogue.tables, whole, check_thresholds, context.instance))
         results = recorded_results(context.instance, catalogue.monthly, whole, again)
         edition, folder = Edition(origin_rule.choice(), context.run_id, results), settings.published_folder()
@@ -132,9 +125,7 @@ def _postgres_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         key=["published", "postgres_mart"],
         deps=[WAREHOUSE],
         kinds={"postgres"},
-        group_name="published",
-        owners=OWNERS,
-        code_version=__version__,
+        **_FACTS,
         output_required=False,
     )
     def postgres_mart(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
@@ -160,9 +151,7 @@ def _data_docs_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         deps=[asset_key(MONTH_MANIFEST)],
         kinds={"html", "greatexpectations"},
         tags=dict([BY_HAND]),
-        group_name="published",
-        owners=OWNERS,
-        code_version=__version__,
+        **_FACTS,
     )
     @in_plain_words
     def data_docs(lake: LakeResource) -> dg.MaterializeResult[None]:
@@ -202,19 +191,13 @@ def _months_fit(made: Publication, stale: Mapping[date, Sequence[Defect]]) -> dg
     )
 
 
-def _table_key(name: str) -> dg.AssetKey:
-    return dg.AssetKey(["published", "tables", name])
-
-
 def _table_spec(found: PublishedTable) -> dg.AssetSpec:
     return dg.AssetSpec(
-        _table_key(found.name),
+        ["published", "tables", found.name],
         deps=[WAREHOUSE],
         description=f"As readers see it, in the warehouse and as Parquet. {description(found.table)}",
         kinds={"duckdb", "parquet"},
-        group_name="published",
-        owners=OWNERS,
-        code_version=__version__,
+        **_FACTS,
         metadata={"dagster/column_schema": column_schema(found.table), "dagster/table_name": f"main.{found.name}"},
     )
 
@@ -222,7 +205,7 @@ def _table_spec(found: PublishedTable) -> dg.AssetSpec:
 def _published_table(found: PublishedTable, made: Publication) -> dg.MaterializeResult[None]:
     pictures = [one for one in made.pictures if one.table in (found.name, found.entry_of)]
     return dg.MaterializeResult(
-        asset_key=_table_key(found.name),
+        asset_key=["published", "tables", found.name],
         metadata={
             "version": made.version,
             "dagster/row_count": made.rows[found.name],
@@ -250,9 +233,7 @@ def _form(name: str, made: Publication, origin_rule: str, pictured: Container[st
     key=["published", "store_copy"],
     deps=[WAREHOUSE],
     kinds={"s3"},
-    group_name="published",
-    owners=OWNERS,
-    code_version=__version__,
+    **_FACTS,
     output_required=False,
 )
 def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:

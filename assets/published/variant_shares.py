@@ -23,7 +23,6 @@ MAP = Column(
     + ".",
     values=tuple(VARIANTS),
 )
-IN_A_GROUP = (*GROUP, "map_name")
 
 
 def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFrame:
@@ -35,23 +34,17 @@ def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) ->
     rows = organization_shares.select("month", "basis", *GROUP[2:4], "member", "country", "downloads").collect()
     valid = registry.join(rows.lazy().select("month").unique(), how="cross").filter(holds_in_month())
     placed = pl.concat(
-        valid.group_by("month", member="organization").agg(
-            pl.lit(name).alias("map_name"), country.min().alias("placed")
-        )
+        valid.group_by("month", member="organization").agg(map_name=pl.lit(name), placed=country.min())
         for name, (_, country) in VARIANTS.items()
     )
     monthly = (
         rows.lazy()
         .join(pl.LazyFrame({"map_name": list(VARIANTS)}), how="cross")
         .join(placed, on=["month", "map_name", "member"], how="left")
-        .with_columns(pl.coalesce("placed", "country").alias("member"))
-        .group_by("month", "basis", *GROUP[2:4], "map_name", "member")
-        .agg(pl.col("downloads").sum())
-        .with_columns(pl.lit("country").alias("dimension"))
+        .with_columns(member=pl.coalesce("placed", "country"), dimension=pl.lit("country"))
     )
-    keys = [*GROUP[2:], "map_name", "member"]
-    sums = sums_over_periods(monthly, keys, [pl.col("downloads").sum()]).collect()
-    return with_shares(sums, IN_A_GROUP).lazy().select(VARIANT_SHARES.table.schema.names())
+    sums = sums_over_periods(monthly, [*GROUP[2:], "map_name", "member"], [pl.col("downloads").sum()]).collect()
+    return with_shares(sums, (*GROUP, "map_name")).lazy()
 
 
 VARIANT_SHARES = PublishedTable(

@@ -43,13 +43,8 @@ def test_coverage_says_by_which_rule_and_to_what_the_downloads_were_attributed()
         schema_overrides={name: ATTRIBUTION_COVERAGE.schema[name] for name in ("models", "downloads")},
     )
     nothing = (pl.LazyFrame(schema=table.schema) for table in (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION))
-    covered = coverage(*nothing, attributed)
-    found = {
-        (aspect, member): (models, share)
-        for aspect, member, models, share in covered.select(
-            "aspect", "member", "models", "share_of_downloads"
-        ).iter_rows()
-    }
+    covered = coverage(*nothing, attributed).select("aspect", "member", "models", "share_of_downloads").collect()
+    found = {(aspect, member): (models, share) for aspect, member, models, share in covered.iter_rows()}
     assert found == {
         ("attribution", "account"): (3, 0.2),
         ("attribution", "registry"): (3, 0.7),
