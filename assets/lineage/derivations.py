@@ -169,9 +169,8 @@ DERIVATION_RECONCILIATION = Table(
             "There are as many derivations as references that became edges.",
             lambda frames: (
                 frames.scan("lineage/derivation_reconciliation")
-                .filter(pl.col("outcome") == "edge")
-                .select(pl.col("references").sum())
-                .join(frames.scan("lineage/derivations").select(pl.len().alias("derivations")), how="cross")
+                .select(pl.col("references").filter(outcome="edge").sum())
+                .join(frames.scan("lineage/derivations").select(derivations=pl.len()), how="cross")
                 .filter(pl.col("references") != pl.col("derivations"))
             ),
         ),
@@ -215,12 +214,14 @@ def derive(snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyF
     references = read_references(listing.select(declared), words.keys())
     del listing
     found, unlisted = find_parents(references, listed, renames)
-    outcomes = found.with_columns(_outcome())
-    edges = _with_relations(outcomes, words).sort("child", maintain_order=True).with_columns(_place_in_run("child"))
+    outcomes = found.with_columns(outcome=_outcome())
+    counted = outcomes.group_by("evidence", "outcome").agg(month, references=pl.len().cast(pl.Int64))
+    edges = _with_relations(outcomes, words).sort("child", maintain_order=True)
+    edges = edges.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int32).over("child"))
     repositories = pl.concat([listed, pl.DataFrame({"model_id": unlisted})], how="diagonal", rechunk=True)
     return Derived(
-        _named(edges, repositories).select(month, pl.all()),
-        outcomes.group_by(pl.col("evidence", "outcome").cast(pl.String)).agg(month, references=pl.len().cast(pl.Int64)),
+        _named(edges, repositories).with_columns(month),
+        counted.with_columns(pl.col("evidence", "outcome").cast(pl.String)),
         repositories,
         edges.select("child", "parent", "position"),
     )
@@ -237,7 +238,6 @@ def _outcome() -> pl.Expr:
         .when(pair.is_first_distinct())
         .then(pl.lit("edge", OUTCOME))
         .otherwise(pl.lit("duplicate", OUTCOME))
-        .alias("outcome")
     )
 
 
@@ -245,34 +245,24 @@ def _with_relations(outcomes: pl.DataFrame, words: dict[str, str]) -> pl.DataFra
     """The edges; those without a known relation take the one stated for the same edge, else for the same child."""
     word = pl.col("relation_declared").str.to_lowercase()
     relation = word.replace_strict(words, default="unknown", return_dtype=_RELATION).alias("relation")
-    edges = outcomes.filter(pl.col("outcome") == "edge").with_columns(relation)
-    is_vague = pl.col("relation") == "unknown"
+    edges = outcomes.filter(outcome="edge").with_columns(relation)
+    is_vague, own = pl.col("relation") == "unknown", pl.struct("relation", "relation_declared")
     stated = (
         outcomes.filter(pl.col("parent").is_not_null())
-        .join(edges.filter(is_vague).select("child").unique(), on="child", how="semi", maintain_order="left")
+        .join(edges.filter(is_vague), on="child", how="semi", maintain_order="left")
         .with_columns(relation)
         .filter(~is_vague)
-        .select("child", "parent", pl.struct("relation", "relation_declared").alias("stated"))
+        .select("child", "parent", stated=own)
     )
     for_edge = stated.unique(["child", "parent"], keep="first", maintain_order=True)
     for_child = stated.unique("child", keep="first", maintain_order=True).drop("parent")
-    own = pl.struct("relation", "relation_declared")
     return (
         edges.join(for_edge, on=["child", "parent"], how="left", maintain_order="left")
         .join(for_child, on="child", how="left", maintain_order="left", suffix="_for_child")
-        .with_columns(
-            pl.when(is_vague).then(pl.coalesce("stated", "stated_for_child", own)).otherwise(own).alias("stated")
-        )
+        .with_columns(stated=pl.when(is_vague).then(pl.coalesce("stated", "stated_for_child", own)).otherwise(own))
         .drop("relation", "relation_declared", "stated_for_child")
         .unnest("stated")
     )
-
-
-def _place_in_run(column: str) -> pl.Expr:
-    """The `position` of a row among those with the same value, which stand together."""
-    row = pl.int_range(pl.len(), dtype=pl.Int32)
-    begin = pl.when(pl.col(column).ne_missing(pl.col(column).shift())).then(row).forward_fill()
-    return (row - begin).alias("position")
 
 
 def _named(edges: pl.DataFrame, repositories: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ def _wrong_roots(frames: TableFrames) -> pl.LazyFrame:
     of_cycles = placed.filter(pl.col("is_in_cycle") & (pl.col("depth_longest") == 0)).select("root_model_id")
     roots = pl.concat([underived.select(root_model_id="parent_model_id"), of_cycles]).unique()
     weighted = frames.scan("lineage/origin_weights").select("root_model_id", "origin_rule").unique()
-    rule = weighted.select(pl.col("origin_rule").first()).filter(pl.col("origin_rule") == ORIGIN_RULES[0])
+    rule = weighted.select(pl.col("origin_rule").first()).filter(origin_rule=ORIGIN_RULES[0])
     no_root = weighted.join(roots, on="root_model_id", how="anti")
     not_weighted = roots.join(weighted, on="root_model_id", how="anti").join(rule, how="cross")
     return pl.concat([no_root, not_weighted])
@@ -114,9 +114,9 @@ MODEL_LINEAGE = Table(
             "Every derivative has its weights.",
             lambda frames: (
                 frames.scan("lineage/model_lineage")
-                .filter(pl.col("is_derivative"))
+                .filter("is_derivative")
                 .select("hub_id")
-                .join(frames.scan("lineage/origin_weights").select("hub_id").unique(), on="hub_id", how="anti")
+                .join(frames.scan("lineage/origin_weights"), on="hub_id", how="anti")
             ),
         ),
     ),
@@ -126,24 +126,17 @@ MODEL_LINEAGE = Table(
 def model_lineage(graph: Graph, month: dt.date | None) -> pl.DataFrame:
     """Places every listed repository in the graph; what has no part in a derivation is its own root."""
     known = graph.repositories
-    places = (
-        known.drop_nulls("hub_id")
-        .with_row_index("row")
-        .join(
-            graph.places().with_columns(pl.col("row", "root").cast(pl.UInt32)),
-            on="row",
-            how="left",
-            maintain_order="left",
-        )
-    )
+    placed = graph.places().with_columns(pl.col("row", "root").cast(pl.UInt32))
+    listed = known.drop_nulls("hub_id").with_row_index("row")
+    places = listed.join(placed, on="row", how="left", maintain_order="left")
     root = known[places["root"].fill_null(places["row"])]
     return places.select(
-        pl.lit(month, pl.Date).alias("month"),
         "hub_id",
         "model_id",
         pl.col("depth_shortest", "depth_longest").fill_null(0),
-        root["model_id"].alias("root_model_id"),
-        root["hub_id"].alias("root_hub_id"),
         pl.col("roots").fill_null(1),
         pl.col("is_derivative", "is_in_cycle", "is_orphan").fill_null(value=False),
+        month=pl.lit(month, pl.Date),
+        root_model_id=root["model_id"],
+        root_hub_id=root["hub_id"],
     ).set_sorted("hub_id")

@@ -66,13 +66,13 @@ def origin_weights(graph: Graph, rule: str, month: dt.date | None) -> pl.DataFra
     split = graph.split(rule)
     known = graph.repositories
     roots = split.select(pl.col("root").unique())
-    named = roots.with_columns(known[roots["root"]]).with_columns(namespace_of(pl.col("model_id")).alias("namespace"))
+    named = roots.with_columns(known[roots["root"]]).with_columns(namespace=namespace_of(pl.col("model_id")))
     return split.join(named, on="root", how="left", maintain_order="left").select(
-        pl.lit(month, pl.Date).alias("month"),
         known["hub_id"].gather(split["row"]),
-        pl.col("model_id").alias("root_model_id"),
-        pl.col("hub_id").alias("root_hub_id"),
         "namespace",
-        (pl.col("units") * pl.lit(1 / Decimal(UNITS))).alias("weight"),
-        pl.lit(rule).alias("origin_rule"),
+        month=pl.lit(month, pl.Date),
+        root_model_id="model_id",
+        root_hub_id="hub_id",
+        weight=pl.col("units") * pl.lit(1 / Decimal(UNITS)),
+        origin_rule=pl.lit(rule),
     )

@@ -46,9 +46,9 @@ def find_parents(
         references["declared"].zip_with(by_id.is_null(), pl.Series([None], dtype=pl.String)), listing["model_id"]
     )
     found = references.drop("declared_hub_id").with_columns(
-        pl.coalesce(by_id, verbatim).alias("parent"),
-        pl.when(by_id.is_null()).then(pl.lit("name", _HOW)).otherwise(pl.lit("hub_id", _HOW)).alias("found_by"),
-        pl.lit(None, pl.String).alias("form"),
+        parent=pl.coalesce(by_id, verbatim),
+        found_by=pl.when(by_id.is_null()).then(pl.lit("name", _HOW)).otherwise(pl.lit("hub_id", _HOW)),
+        form=pl.lit(None, pl.String),
     )
     rest = found["parent"].is_null().arg_true()
     texts = found["declared"].gather(rest).alias("text").to_frame()
@@ -86,12 +86,12 @@ def _read_texts(texts: pl.LazyFrame, listing: pl.DataFrame, renames: pl.LazyFram
     folded = pl.col("name").str.to_lowercase()
     unlisted = names.join(looked_up, on="text", how="anti").select(
         "text",
-        (listing.height + folded.rank("dense") - 1).cast(pl.UInt32).alias("parent"),
-        pl.lit("unlisted", _HOW).alias("found_by"),
         pl.col("name").min().over(folded),
+        parent=(listing.height + folded.rank("dense") - 1).cast(pl.UInt32),
+        found_by=pl.lit("unlisted", _HOW),
     )
     missing = unlisted.collect()
-    found = pl.concat([looked_up, missing.lazy().drop("name")])
+    found = pl.concat([looked_up, missing.lazy().select("text", "parent", "found_by")])
     told = read.select("text", "form").join(found, on="text", how="left")
     return told.collect(), missing.unique("parent").sort("parent")["name"]
 
@@ -104,9 +104,10 @@ def _look_up(names: pl.LazyFrame, listing: pl.DataFrame, renames: pl.LazyFrame) 
     found_by = pl.when((pl.col("found_by") == "name") & ~exact).then(pl.lit("letter_case")).otherwise("found_by")
     key = pl.col("folded").hash().alias("key")
     listed = listing.lazy().select("model_id", folded=pl.col("model_id").str.to_lowercase()).with_row_index("parent")
+    folded = wanted.with_columns(folded=pl.col("wanted").str.to_lowercase())
     return (
         listed.with_columns(key)
-        .join(wanted.with_columns(pl.col("wanted").str.to_lowercase().alias("folded")).with_columns(key), on="key")
+        .join(folded.with_columns(key), on="key")
         .filter(pl.col("folded") == pl.col("folded_right"))
         .filter(exact | (pl.col("model_id").n_unique().over("text", "found_by") == 1))
         .sort("text", found_by.cast(_HOW), ~exact, "parent")
@@ -117,20 +118,14 @@ def _look_up(names: pl.LazyFrame, listing: pl.DataFrame, renames: pl.LazyFrame) 
 
 def _renamed(names: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
     """What a reviewed rename calls a name today; a repository's own rename goes before its namespace's."""
-    folded = names.with_columns(
-        pl.col("name").str.to_lowercase().alias("repository"),
-        namespace_of(pl.col("name")).str.to_lowercase().alias("namespace"),
-    )
+    name, new = pl.col("name"), pl.col("renamed_to")
     moves = renames.select("kind", pl.col("renamed_from").str.to_lowercase(), "renamed_to")
-    todays_name = {
-        "repository": pl.col("renamed_to"),
-        "namespace": pl.col("renamed_to") + pl.col("name").str.replace(r"^[^/]*", ""),
-    }
+    ways = {"repository": (name, new), "namespace": (namespace_of(name), new + name.str.replace(r"^[^/]*", ""))}
     by_kind = [
-        folded.join(moves.filter(pl.col("kind") == kind), left_on=kind, right_on="renamed_from").select(
-            "text", wanted.alias("wanted"), pl.lit("rename").alias("found_by")
-        )
-        for kind, wanted in todays_name.items()
+        names.with_columns(renamed_from=former.str.to_lowercase())
+        .join(moves.filter(kind=kind), on="renamed_from")
+        .select("text", wanted=wanted, found_by=pl.lit("rename"))
+        for kind, (former, wanted) in ways.items()
     ]
     return pl.concat(by_kind).unique("text", keep="first", maintain_order=True)
 
@@ -153,29 +148,25 @@ def _with_former_names(found: pl.DataFrame, listed: int) -> pl.DataFrame:
         .unique()
     )
     is_most_trusted = pl.col("evidence") == pl.col("evidence").min().over("child")
-    today = stated.filter(is_most_trusted).drop("evidence")
-    elsewhere = stated.filter(~is_most_trusted)
+    today, elsewhere = stated.filter(is_most_trusted).drop("evidence"), stated.filter(~is_most_trusted)
     place = ["child", "evidence"]
     only_elsewhere = elsewhere.join(today, on=["child", "parent"], how="anti")
-    only_today = today.join(elsewhere.select(place).unique(), on="child").join(
-        elsewhere, on=[*place, "parent"], how="anti"
-    )
-    alone = pl.len().over(place) == 1
+    in_places = today.join(elsewhere.select(place).unique(), on="child")
+    only_today = in_places.join(elsewhere, on=[*place, "parent"], how="anti")
+    alone, meaning = pl.len().over(place) == 1, pl.col("parent_today")
     former = (
         only_elsewhere.filter(alone)
         .join(only_today.filter(alone), on=place, suffix="_today")
         .filter(pl.col("parent") >= listed)
         .group_by("parent")
-        .agg(pl.col("parent_today").min(), pl.col("parent_today").n_unique().alias("meanings"))
-        .filter(pl.col("meanings") == 1)
-        .select("parent", "parent_today")
+        .agg(meaning.min(), is_one=meaning.n_unique() == 1)
+        .filter("is_one")
     )
-    is_former = pl.col("parent_today").is_not_null()
     return (
         found.join(former, on="parent", how="left", maintain_order="left")
         .with_columns(
-            pl.coalesce("parent_today", "parent").alias("parent"),
-            pl.when(is_former).then(pl.lit("former_name", _HOW)).otherwise("found_by").alias("found_by"),
+            parent=pl.coalesce(meaning, "parent"),
+            found_by=pl.when("is_one").then(pl.lit("former_name", _HOW)).otherwise("found_by"),
         )
-        .drop("parent_today")
+        .drop("parent_today", "is_one")
     )

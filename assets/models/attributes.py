@@ -82,36 +82,26 @@ def model_attributes(snapshot: pl.LazyFrame, words: AttributeWords) -> pl.DataFr
 
 def _class_of(column: str, words: Mapping[str, str], *, absent: str, other: str) -> pl.Expr:
     said = pl.col(column).str.to_lowercase()
-    return said.replace_strict(words, default=other, return_dtype=pl.String).pipe(
-        lambda known: pl.when(said.is_null()).then(pl.lit(absent)).otherwise(known)
-    )
+    known = said.replace_strict(words, default=other, return_dtype=pl.String)
+    return pl.when(said.is_null()).then(pl.lit(absent)).otherwise(known)
 
 
 def _marks(rows: pl.LazyFrame, words: AttributeWords) -> Iterator[pl.LazyFrame]:
     """`row` and `mark` (a format or one of `_FLAGS`) wherever one is stated: in tags, name or files."""
     of_tag = {**words.numeric_formats, **dict.fromkeys(words.expert_architectures, "is_mixture_of_experts")}
     tag, library = pl.col("tags"), pl.col("library_name")
-    yield (
-        rows.select("row", "tags")
-        .explode("tags")
-        .filter(tag.is_in(list(of_tag)) | tag.str.starts_with("dataset:"))
-        .select("row", tag.replace_strict(of_tag, default="names_training_data", return_dtype=_MARK).alias("mark"))
-    )
+    mark = tag.replace_strict(of_tag, default="names_training_data", return_dtype=_MARK)
+    tags = rows.select("row", "tags").explode("tags")
+    yield tags.filter(tag.is_in(list(of_tag)) | tag.str.starts_with("dataset:")).select("row", mark=mark)
     name = _name().alias("name")
     in_name = [
         pl.when(pl.col("name").str.contains(pattern)).then(pl.lit(mark, _MARK))
         for mark, pattern in _MARKS_IN_NAME.items()
     ]
-    yield (
-        rows.filter(pl.col("model_id").str.contains(_ANY_MARK))
-        .select("row", name)
-        .select("row", pl.concat_list(in_name).alias("mark"))
-        .explode("mark")
-        .drop_nulls("mark")
-    )
-    yield rows.filter(library.is_in(["gguf", "mlx"])).select("row", library.cast(_MARK).alias("mark"))
-    has_header = pl.col("gguf_parameters").is_not_null()
-    yield rows.filter(has_header).select("row", pl.lit("gguf", _MARK).alias("mark"))
+    telling = rows.filter(pl.col("model_id").str.contains(_ANY_MARK)).select("row", name)
+    yield telling.select("row", mark=pl.concat_list(in_name)).explode("mark").drop_nulls("mark")
+    yield rows.filter(library.is_in(["gguf", "mlx"])).select("row", mark=library.cast(_MARK))
+    yield rows.filter(pl.col("gguf_parameters").is_not_null()).select("row", mark=pl.lit("gguf", _MARK))
 
 
 def _name() -> pl.Expr:

@@ -124,23 +124,17 @@ def models_of(  # noqa: PLR0917 - an asset's parameters are its inputs
         attributes.model_attributes(snapshot, attribute_words()),
         _derivatives(derivations, first_party(derivations, attribution, root_attribution)),
     ):
-        whole = _joined(whole, more)
+        if whole["hub_id"].equals(more["hub_id"]):
+            whole = whole.hstack(more.drop("hub_id"))
+        else:
+            whole = whole.join(more, on="hub_id", how="left", maintain_order="left")
     opened_at = opening.select(pl.col("observed_at").max()).collect().item()
     is_new = pl.col("created_at") >= (pl.col("month").cast(TIMESTAMP) if opened_at is None else opened_at)
-    is_release = is_new & (~pl.col("is_derivative") | pl.col("is_first_party"))
-    whole = whole.with_columns(
-        pl.col("^.*_parents$").fill_null(0), pl.col("is_first_party").fill_null(value=False)
-    ).with_columns(is_release.fill_null(value=False).alias("is_release"))
-    return whole.join(
-        intermediaries(whole.lazy()).collect(), on="namespace", how="left", maintain_order="left"
-    ).set_sorted("hub_id")
-
-
-def _joined(rows: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
-    """The rows with what there is more of each `hub_id`: side by side where both have the same ones in one order."""
-    if rows["hub_id"].equals(more["hub_id"]):
-        return rows.hstack(more.drop("hub_id"))
-    return rows.join(more, on="hub_id", how="left", maintain_order="left")
+    is_first_party = pl.col("is_first_party").fill_null(value=False)
+    is_release = (is_new & (~pl.col("is_derivative") | is_first_party)).fill_null(value=False)
+    whole = whole.with_columns(pl.col("^.*_parents$").fill_null(0), is_first_party, is_release=is_release)
+    of_namespaces = intermediaries(whole.lazy()).collect()
+    return whole.join(of_namespaces, on="namespace", how="left", maintain_order="left").set_sorted("hub_id")
 
 
 def _derivatives(derivations: pl.LazyFrame, is_first_party: pl.LazyFrame) -> pl.DataFrame:
@@ -149,35 +143,28 @@ def _derivatives(derivations: pl.LazyFrame, is_first_party: pl.LazyFrame) -> pl.
     counts = derivations.group_by(pl.col("child_hub_id").alias("hub_id")).agg(
         (relation == name).sum().cast(pl.Int32).alias(parents_by(name)) for name in RELATIONS
     )
-    first = derivations.filter(pl.col("position") == 0)
-    named = first.select(relation, "parent_model_id", "child_model_id", hub_id="child_hub_id")
-    return (
-        named.join(counts, on="hub_id")
-        .join(is_first_party, on="hub_id")
-        .with_columns(_redistributed_as())
-        .drop("parent_model_id", "child_model_id")
-        .collect(engine="streaming")
+    child, parent = (
+        pl.col(f"{one}_model_id").str.replace(r"^[^/]+/", "").str.to_lowercase() for one in ("child", "parent")
     )
-
-
-def _without_namespace(name: str) -> pl.Expr:
-    return pl.col(name).str.replace(r"^[^/]+/", "").str.to_lowercase()
-
-
-def _redistributed_as() -> pl.Expr:
-    """Of a derivative, by the names of it and its first parent.
-
-    A re-upload bears the parent's own name; full fine-tunes are models of their own.
-    """
+    # A re-upload bears the parent's own name; full fine-tunes are models of their own.
     way = (
-        pl.when(_without_namespace("child_model_id") == _without_namespace("parent_model_id"))
+        pl.when("is_first_party")
+        .then(None)
+        .when(child == parent)
         .then(pl.lit("re_uploaded"))
         .when(pl.col("relation") == "quantized")
         .then(pl.lit("quantized"))
         .when(pl.col("relation").is_in(["adapter", "merge"]))
         .then(pl.lit("adapted"))
     )
-    return pl.when(~pl.col("is_first_party")).then(way).cast(REDISTRIBUTED_AS.type).alias(REDISTRIBUTED_AS.name)
+    first = derivations.filter(position=0).select(relation, "parent_model_id", "child_model_id", hub_id="child_hub_id")
+    return (
+        first.join(counts, on="hub_id")
+        .join(is_first_party, on="hub_id")
+        .with_columns(redistributed_as=way.cast(REDISTRIBUTED_AS.type))
+        .drop("parent_model_id", "child_model_id")
+        .collect(engine="streaming")
+    )
 
 
 def intermediaries(models: pl.LazyFrame) -> pl.LazyFrame:
@@ -186,15 +173,13 @@ def intermediaries(models: pl.LazyFrame) -> pl.LazyFrame:
     kind = pl.lit("mixed")
     for name, way in _KINDS.items():
         kind = pl.when(pl.col(way) > enough).then(pl.lit(name)).otherwise(kind)
+    ways = {way: (pl.col("redistributed_as") == way).sum() for way in _KINDS.values()}
     return (
         models.drop_nulls("namespace")
         .group_by("namespace")
-        .agg(
-            pl.len().alias("repositories"),
-            *((pl.col("redistributed_as") == way).sum().alias(way) for way in _KINDS.values()),
-        )
-        .filter(pl.col("repositories") >= FEWEST_REPOSITORIES, pl.sum_horizontal(*_KINDS.values()) > enough)
-        .select("namespace", kind.cast(INTERMEDIARY.type).alias("intermediary"))
+        .agg(repositories=pl.len(), **ways)
+        .filter(pl.col("repositories") >= FEWEST_REPOSITORIES, pl.sum_horizontal(*ways) > enough)
+        .select("namespace", intermediary=kind.cast(INTERMEDIARY.type))
     )
 
 
