@@ -1,14 +1,93 @@
-"""`lineage/model_lineage`: the place of every repository in the derivation graph."""
+"""`lineage/model_lineage` and `origin_weights`, and the one step that makes all tables of the group `lineage`.
+
+The place of every repository in the derivation graph, and how each derivative is split over its roots.
+"""
 
 import datetime as dt
+from decimal import Decimal
 
+import dagster as dg
 import polars as pl
 
-from assets.columns import MODEL, MONTH
-from assets.lineage.graph import Graph
+from assets.columns import HUB_ID, MODEL, MONTH, NAMESPACE
+from assets.expressions import namespace_of
+from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
+from assets.lineage.graph import UNITS, Graph, graph_of
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.checks.rules import all_found, rarely
+from pipeline.orchestration.display_metadata import metadata_table
+from pipeline.orchestration.partitions import month_of
+from pipeline.orchestration.resources import OriginRuleResource
+from pipeline.orchestration.table_assets import inputs, table_assets
+from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import Column, Rule, Table, TableFrames
 from pipeline.settings import ORIGIN_RULES
+
+ORIGIN_RULE = Column(
+    "origin_rule",
+    pl.String,
+    "How derivatives are split over their roots: `equal_parts`, `first_parent` or `majority`.",
+    values=ORIGIN_RULES,
+)
+
+ORIGIN_WEIGHTS = Table(
+    group="lineage",
+    name="origin_weights",
+    grain="derivative and root",
+    description=(
+        "How each derivative is split over the roots it descends from, by one rule for the whole month: a child gives "
+        "each parent an equal part, unless another rule was asked for. Weights are cut to 12 digits, and the rest goes "
+        "to the heaviest root, so that the weights of a derivative sum to 1 to the last digit. Repositories that are "
+        "roots themselves have no rows."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        Column("root_model_id", pl.String, "The root."),
+        Column("root_hub_id", pl.String, "The root's `hub_id`; absent where it is not listed.", nullable=True),
+        NAMESPACE.optional("The root's namespace."),
+        Column(
+            "weight",
+            pl.Decimal(18, 12),
+            "The root's part of the derivative, exact to its last digit.",
+            "fraction",
+            minimum=1e-12,
+            maximum=1,
+        ),
+        ORIGIN_RULE,
+    ),
+    key=("hub_id", "root_model_id"),
+    may_be_empty=True,
+    rules=(
+        Rule(
+            "weights_sum_to_one",
+            "The weights of each derivative sum to 1, to the last digit.",
+            lambda frames: (
+                frames.scan("lineage/origin_weights")
+                .group_by("hub_id")
+                .agg(pl.col("weight").sum())
+                .filter(pl.col("weight") != 1)
+            ),
+        ),
+    ),
+)
+
+
+def origin_weights(graph: Graph, rule: str, month: dt.date | None) -> pl.DataFrame:
+    """Every derivative of the graph with its roots, by one of the rules in `graph.RULES`."""
+    split = graph.split(rule)
+    known = graph.repositories
+    roots = split.select(pl.col("root").unique())
+    named = roots.with_columns(known[roots["root"]]).with_columns(namespace=namespace_of(pl.col("model_id")))
+    return split.join(named, on="root", how="left", maintain_order="left").select(
+        known["hub_id"].gather(split["row"]),
+        "namespace",
+        month=pl.lit(month, pl.Date),
+        root_model_id="model_id",
+        root_hub_id="hub_id",
+        weight=pl.col("units") * pl.lit(1 / Decimal(UNITS)),
+        origin_rule=pl.lit(rule),
+    )
 
 
 def _wrong_roots(frames: TableFrames) -> pl.LazyFrame:
@@ -140,3 +219,31 @@ def model_lineage(graph: Graph, month: dt.date | None) -> pl.DataFrame:
         root_model_id=root["model_id"],
         root_hub_id=root["hub_id"],
     ).set_sorted("hub_id")
+
+
+# One step for all: the snapshot's tags, most of its bytes, are read once, and the graph is numbered and condensed once.
+@table_assets(
+    "lineage",
+    {
+        DERIVATIONS: [HUB_SNAPSHOTS],
+        DERIVATION_RECONCILIATION: [HUB_SNAPSHOTS],
+        MODEL_LINEAGE: [DERIVATIONS, HUB_SNAPSHOTS],
+        ORIGIN_WEIGHTS: [DERIVATIONS],
+    },
+    ins=inputs(snapshot=HUB_SNAPSHOTS),
+)
+def lineage(
+    context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, origin_rule: OriginRuleResource
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Declarations as edges, what became of each, every repository's place among them, and its weights over roots."""
+    rule = origin_rule.choice()
+    month = month_of(context)
+    derived = derive(snapshot, renames=renames(), relations=relations())
+    graph = graph_of(derived.edges, derived.repositories)
+    outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
+    references = metadata_table(outcomes)
+    context.add_output_metadata({"references": references}, output_name=DERIVATION_RECONCILIATION.name)
+    weights = origin_weights(graph, rule, month)
+    if not weights.is_empty():  # without derivatives a month is the same by every rule
+        context.add_output_metadata({"made_by": {ORIGIN_RULE.name: rule}}, output_name=ORIGIN_WEIGHTS.name)
+    return derived.derivations, derived.reconciliation, model_lineage(graph, month), weights
