@@ -125,7 +125,9 @@ def _postgres_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         key=["published", "postgres_mart"],
         deps=[WAREHOUSE],
         kinds={"postgres"},
-        **_FACTS,
+        group_name="published",
+        owners=OWNERS,
+        code_version=__version__,
         output_required=False,
     )
     def postgres_mart(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
@@ -151,7 +153,9 @@ def _data_docs_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         deps=[asset_key(MONTH_MANIFEST)],
         kinds={"html", "greatexpectations"},
         tags=dict([BY_HAND]),
-        **_FACTS,
+        group_name="published",
+        owners=OWNERS,
+        code_version=__version__,
     )
     @in_plain_words
     def data_docs(lake: LakeResource) -> dg.MaterializeResult[None]:
@@ -233,7 +237,9 @@ def _form(name: str, made: Publication, origin_rule: str, pictured: Container[st
     key=["published", "store_copy"],
     deps=[WAREHOUSE],
     kinds={"s3"},
-    **_FACTS,
+    group_name="published",
+    owners=OWNERS,
+    code_version=__version__,
     output_required=False,
 )
 def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
