@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -35,35 +34,26 @@ REMINDER = timedelta(days=7)
 LATEST_MONTH = "latest_month_is_there"
 
 
-@dataclass(frozen=True)
-class Alert:
-    """One piece of news: what happened, the particulars in order of weight, and where to look."""
-
-    title: str
-    lines: Sequence[str]
-    link: str
-
-    @property
-    def text(self) -> str:
-        """The alert in plain text, long lists cut short."""
-        shown = [f"- {line}" for line in self.lines[:MOST_LINES]]
-        if (hidden := len(self.lines) - MOST_LINES) > 0:
-            shown.append(f"- and {hidden} more")
-        return "\n".join([self.title, *shown, self.link])
+def alert_text(title: str, lines: Sequence[str], link: str) -> str:
+    """One piece of news: what happened, the particulars in order of weight, long lists cut short, and where to look."""
+    shown = [f"- {line}" for line in lines[:MOST_LINES]]
+    if (hidden := len(lines) - MOST_LINES) > 0:
+        shown.append(f"- and {hidden} more")
+    return "\n".join([title, *shown, link])
 
 
-def deliver(alert: Alert, log: logging.Logger) -> None:
+def deliver(alert: str, log: logging.Logger) -> None:
     """Logs the alert, then posts it to `CENSUS_ALERT_WEBHOOK`, where that is set.
 
     Raises:
         TemporaryError: it was logged, but did not reach the webhook.
     """
-    log.error(alert.text)
+    log.error(alert)
     if url := settings.alert_webhook():
         post(alert, url)
 
 
-def post(alert: Alert, url: str, pause_seconds: float = 1.0) -> None:
+def post(alert: str, url: str, pause_seconds: float = 1.0) -> None:
     """Posts the alert to an address that takes Slack's form of a message, `{"text": ...}`; the address is a secret.
 
     A busy or absent receiver is tried again, redirects are not followed.
@@ -74,7 +64,7 @@ def post(alert: Alert, url: str, pause_seconds: float = 1.0) -> None:
     import httpx2  # noqa: PLC0415 - loaded where there is something to tell
 
     # Nothing in it may be taken by a chat for a mention or a link of its own.
-    inert = alert.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    inert = alert.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     reason = ""
     for attempt in range(ATTEMPTS):
         time.sleep(attempt * pause_seconds)
@@ -86,7 +76,9 @@ def post(alert: Alert, url: str, pause_seconds: float = 1.0) -> None:
         if answer.is_success:
             return
         reason = f"status {answer.status_code}"
-    raise TemporaryError(f"the alert {alert.title!r} did not reach the webhook ({reason}): check CENSUS_ALERT_WEBHOOK")
+    raise TemporaryError(
+        f"the alert {alert.splitlines()[0]!r} did not reach the webhook ({reason}): check CENSUS_ALERT_WEBHOOK"
+    )
 
 
 # Sensors of runs are given several in one tick, and return nothing: a reason to skip one of them beside what came of
@@ -107,7 +99,7 @@ def failed_run_alert(context: dg.RunFailureSensorContext) -> None:
     report = report_of(context.instance, run.run_id)
     blocking = [f"failed check {check}" for check in report.failed_checks if check.severity == "ERROR"]
     lines = [*blocking, *report.failures] or [context.failure_event.message or "the run's process ended"]
-    deliver(Alert(f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id)), context.log)
+    deliver(alert_text(f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id)), context.log)
 
 
 @dg.run_status_sensor(
@@ -127,7 +119,7 @@ def failed_check_alert(context: dg.RunStatusSensorContext) -> None:
         context.log.info("no check warns that did not warn before")
         return
     title = f"Open Model Census: {_name(run)} succeeded with {counted(len(news), 'new warning')}"
-    deliver(Alert(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
+    deliver(alert_text(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
 
 
 @dg.sensor(
@@ -147,7 +139,7 @@ def standing_failures_alert(context: dg.SensorEvaluationContext, lake: LakeResou
     if not is_due:
         return dg.SkipReason(f"nothing new: {counted(len(problems), 'known problem')}")
     title = f"Open Model Census: {counted(len(problems), 'standing problem')}"
-    deliver(Alert(title, list(problems.values()), f"{settings.ui_url()}/runs"), context.log)
+    deliver(alert_text(title, list(problems.values()), f"{settings.ui_url()}/runs"), context.log)
     return dg.SkipReason(title)
 
 

@@ -8,16 +8,6 @@ from pipeline import settings
 from pipeline.atomic_file import write_atomically
 from pipeline.errors import CensusError
 
-QUIET_VARIABLES = {
-    "DAGSTER_DISABLE_TELEMETRY": "1",
-    "GX_ANALYTICS_ENABLED": "false",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-}
-"""Switches the reports of usage off in every process that the census starts."""
-KEPT_MEMORY = ("_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000")
-"""Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones: a
-month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more."""
-
 
 def prepare_home() -> Path:
     """Creates what is missing in `CENSUS_HOME` and fixes its place for this process and those it starts.
@@ -49,6 +39,12 @@ def home_environment(home: Path) -> dict[str, str]:
     return {
         "CENSUS_HOME": str(home),
         "DAGSTER_HOME": str(settings.dagster_folder()),
-        KEPT_MEMORY[0]: os.environ.get(*KEPT_MEMORY),
-        **QUIET_VARIABLES,
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        # Polars' allocator keeps what it frees for ten seconds, in large pages, instead of half a second in small ones:
+        # a month of the whole Hub takes an eighth less time, most of it the kernel's, and holds half a gibibyte more.
+        "_RJEM_MALLOC_CONF": os.environ.get(
+            "_RJEM_MALLOC_CONF", "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:10000"
+        ),
     }

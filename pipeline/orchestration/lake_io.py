@@ -105,10 +105,6 @@ def _month(table: Table, context: Any) -> date | None:
 
 def lake_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
     """The IO manager of assets that hold the catalogue's tables, in the lake of the resource `lake`."""
-
-    @dg.io_manager(required_resource_keys={"lake"})
-    def lake_io(context: dg.InitResourceContext) -> LakeIOManager:
-        """Stores each asset's frame as its table's month in the lake, and loads inputs lazily."""
-        return LakeIOManager(context.resources.lake, catalogue)
-
-    return lake_io
+    return dg.IOManagerDefinition(
+        lambda context: LakeIOManager(context.resources.lake, catalogue), required_resource_keys={"lake"}
+    )

@@ -53,22 +53,8 @@ def table_asset(
     reads_network: bool = False,
 ) -> Callable[[Body], dg.AssetsDefinition]:
     """Decorates the body of the asset that makes `table`: it returns the table's frame for the run's month."""
-
-    def decorate(body: Body) -> dg.AssetsDefinition:
-        made: dg.AssetsDefinition = dg.asset(
-            key=asset_key(table),
-            ins=_asset_ins(ins or {}),
-            deps=[asset_key(upstream) for upstream in deps],
-            group_name=table.group,
-            partitions_def=MONTHS if table.monthly else None,
-            retry_policy=NETWORK_RETRIES if reads_network else None,
-            pool=HUB_POOL if reads_network else pool_of([table, *(ins or {}).values()]),
-            io_manager_key="lake_io",
-            **asset_facts(table, reads_network=reads_network),
-        )(in_plain_words(body))
-        return made
-
-    return decorate
+    ins, name = ins or {}, f"{table.group}__{table.name}"
+    return table_assets(name, {table: (*ins.values(), *deps)}, ins=ins, deps=deps, reads_network=reads_network)
 
 
 def table_assets(
@@ -79,7 +65,7 @@ def table_assets(
     deps: Sequence[Table] = (),
     reads_network: bool = False,
 ) -> Callable[[Body], dg.AssetsDefinition]:
-    """Decorates one body that makes several monthly tables: it returns their frames in the same order.
+    """Decorates one body that makes several tables: it returns their frames in the same order.
 
     `made_from` says of each what it is made from, which may be another of them.
     """
@@ -96,21 +82,17 @@ def table_assets(
                 )
                 for table in made_from
             },
-            ins=_asset_ins(ins),
+            ins={parameter: dg.AssetIn(key=asset_key(table)) for parameter, table in ins.items()},
             deps=[asset_key(upstream) for upstream in deps],
             internal_asset_deps={
                 table.name: {asset_key(upstream) for upstream in upstreams} for table, upstreams in made_from.items()
             },
-            partitions_def=MONTHS,
+            partitions_def=MONTHS if all(table.monthly for table in made_from) else None,
             retry_policy=NETWORK_RETRIES if reads_network else None,
             pool=HUB_POOL if reads_network else pool_of([*made_from, *ins.values()]),
         )(in_plain_words(body))
 
     return decorate
-
-
-def _asset_ins(tables: Mapping[str, Table]) -> Mapping[str, dg.AssetIn]:
-    return {parameter: dg.AssetIn(key=asset_key(table)) for parameter, table in tables.items()}
 
 
 def inputs(**tables: Table) -> Mapping[str, Table]:

@@ -17,7 +17,7 @@ from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.orchestration.alerts import (
     REMINDER,
-    Alert,
+    alert_text,
     deliver,
     failed_check_alert,
     failed_run_alert,
@@ -188,27 +188,27 @@ def test_runs_that_ended_between_two_looks_are_told_once_each_and_the_green_ones
 def test_without_a_webhook_alerts_are_logged(instance, monkeypatch, caplog):
     monkeypatch.delenv("CENSUS_ALERT_WEBHOOK", raising=False)
     with caplog.at_level(logging.ERROR):
-        deliver(Alert("news", ["a line"], "http://census.example"), logging.getLogger("alerts"))
+        deliver("news\n- a line\nhttp://census.example", logging.getLogger("alerts"))
     assert "news\n- a line\nhttp://census.example" in caplog.text
 
 
 def test_a_busy_receiver_is_tried_again():
     with receiving(503, 429) as receiver:
-        post(Alert("news", [], "here"), receiver.url, pause_seconds=0)
+        post("news\nhere", receiver.url, pause_seconds=0)
     assert receiver.texts == ["news\nhere"]
 
 
 @pytest.mark.parametrize("status", [500, 404, 302, None])
 def test_an_alert_that_cannot_be_delivered_is_an_error_without_the_secret_address(status):
     with receiving(status, status, status) as receiver, pytest.raises(TemporaryError) as caught:
-        post(Alert("news", [], "here"), receiver.url if status else "http://127.0.0.1:9/secret-path", pause_seconds=0)
+        post("news\nhere", receiver.url if status else "http://127.0.0.1:9/secret-path", pause_seconds=0)
     assert f"status {status}" in str(caught.value) or status is None
     assert "secret-path" not in str(caught.value)
     assert receiver.texts == []
 
 
 def test_long_lists_are_cut_with_a_count_of_what_is_hidden():
-    assert "- and 8 more" in Alert("news", [str(number) for number in range(20)], "here").text
+    assert "- and 8 more" in alert_text("news", [str(number) for number in range(20)], "here")
 
 
 def finished_lake(tmp_path, *months, source="hub"):
