@@ -3,17 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.columns import (
-    ACCOUNT_BASIS,
-    ANNOUNCED_OWNER_COUNTRY,
-    DEVELOPER_KIND,
-    LEGAL_COUNTRY,
-    NAMESPACE,
-    ORGANIZATION,
-    ROW_BASIS,
-    ULTIMATE_OWNER,
-    ULTIMATE_OWNER_COUNTRY,
-)
+from assets import columns
 from pipeline.checks.rules import none_where
 from pipeline.orchestration.resources import RegistryResource
 from pipeline.orchestration.table_assets import table_asset
@@ -26,8 +16,8 @@ ORGANIZATIONS = Table(
     grain="namespace and period of validity",
     description="The reviewed registry: which organisation stands behind a namespace, and where its headquarters are.",
     columns=(
-        NAMESPACE,
-        ORGANIZATION,
+        columns.NAMESPACE,
+        columns.ORGANIZATION,
         Column(
             "country",
             pl.String,
@@ -35,21 +25,21 @@ ORGANIZATIONS = Table(
             "persons, to whom no country is assigned.",
             nullable=True,
         ),
-        DEVELOPER_KIND,
+        columns.DEVELOPER_KIND,
         Column("parent", pl.String, "The organisation that owns this one.", nullable=True),
         Column("valid_from", pl.Date, "First day on which the row holds; empty means no start date.", nullable=True),
         Column("valid_to", pl.Date, "First day on which it no longer holds; empty means current.", nullable=True),
-        ULTIMATE_OWNER,
-        ULTIMATE_OWNER_COUNTRY,
-        ANNOUNCED_OWNER_COUNTRY,
-        LEGAL_COUNTRY,
+        columns.ULTIMATE_OWNER,
+        columns.ULTIMATE_OWNER_COUNTRY,
+        columns.ANNOUNCED_OWNER_COUNTRY,
+        columns.LEGAL_COUNTRY,
         Column(
             "evidence",
             pl.String,
             "The address that supports the row if it is `read`, else one where it can be checked.",
         ),
-        ROW_BASIS,
-        ACCOUNT_BASIS,
+        columns.ROW_BASIS,
+        columns.ACCOUNT_BASIS,
         Column("checked_on", pl.Date, "The day on which the evidence was read.", nullable=True),
         Column("note", pl.String, "What a reader should know: disputes, changes, choices.", nullable=True),
     ),

@@ -22,24 +22,10 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, in_words, months_between
 from pipeline.publish.manifest import MONTH_MANIFEST
+from pipeline.reference import registry as reading
 from pipeline.reference.countries import country_name
 from pipeline.reference.other_map import VARIANTS, CountryMap, read_other
-from pipeline.reference.registry import (
-    merge_periods,
-    our_registry,
-    read_files,
-    read_registry,
-    registry_defects,
-    registry_lines,
-)
-from pipeline.report.statements import (
-    ATTRIBUTION_MEANINGS,
-    POPULATION_MEANINGS,
-    basis_in_words,
-    by_months,
-    columns_as_text,
-    terms_as_text,
-)
+from pipeline.report import statements
 from pipeline.schema.shares import POPULATIONS
 from pipeline.synthetic import is_synthetic, label
 from pipeline.wording import counted
@@ -76,9 +62,11 @@ def check(file: Path | None) -> None:
 
     Exit code 0: no defects; 1: at least one.
     """
-    defects = registry_defects(file)
+    defects = reading.registry_defects(file)
     _print(map(str, defects))
-    click.echo(f"{(file or our_registry()).name}: {counted(len(defects), 'defect') if defects else 'no defects'}")
+    click.echo(
+        f"{(file or reading.our_registry()).name}: {counted(len(defects), 'defect') if defects else 'no defects'}"
+    )
     lake = _lake()
     months = lake.months(MONTH_MANIFEST)
     if any(defect.decides for defect in defects):
@@ -86,7 +74,7 @@ def check(file: Path | None) -> None:
     elif not months:
         click.echo("remarks need months: the lake has none, run `census run` first")
     else:
-        _print(_remarks(registry_lines(file), lake, months))
+        _print(_remarks(reading.registry_lines(file), lake, months))
     sys.exit(1 if defects else 0)
 
 
@@ -98,7 +86,7 @@ def coverage(listing: Path | None, path: Path | None) -> None:
 
     LISTING is a CSV with a column namespace and columns of numbers; without it, the lake's months are shown.
     """
-    rows = read_registry(path).organizations.lazy()
+    rows = reading.read_registry(path).organizations.lazy()
     if listing is not None:
         click.echo(f"Share of the downloads in {listing.name} whose namespace has a row in the registry")
         standing = reviewing.listing_standing(_read_listing(listing), rows)
@@ -122,7 +110,7 @@ def compare(others: tuple[str, ...], path: Path | None, last_month: date | None,
     registry, or a CSV with at least the columns namespace and country, where groups such as eu are understood. Without
     any, all variants are shown.
     """
-    ours = read_registry(path)
+    ours = reading.read_registry(path)
     theirs = [read_other(other, ours) for other in others or VARIANTS]
     for other in theirs:
         _print([*_differences(ours.organizations, other), ""])
@@ -139,8 +127,8 @@ def export(path: Path | None) -> None:
     """Prints the map as CSV: a row for each account and period, with the owner that stands above all others."""
     shown = ("namespace", "organization", "country", "kind", "parent", "valid_from", "valid_to")
     owners = ("ultimate_owner", "ultimate_owner_country", "basis")
-    rows = read_registry(path).organizations.select(*shown, *owners)
-    click.echo(merge_periods(rows).write_csv(), nl=False)
+    rows = reading.read_registry(path).organizations.select(*shown, *owners)
+    click.echo(reading.merge_periods(rows).write_csv(), nl=False)
 
 
 @registry.command()
@@ -151,7 +139,7 @@ def review(path: Path | None, on: datetime | None) -> None:
     if path and not path.is_dir():
         raise CensusError(f"{path} is not a folder: a review reads a registry's files, which one CSV does not hold")
     day = (on or datetime.now(UTC)).date()
-    found = reviewing.due_for_review(read_files(path), day)
+    found = reviewing.due_for_review(reading.read_files(path), day)
     click.echo(f"due on {day}: {counted(found.height, 'fact')}")
     for (reason,), rows in found.group_by("reason", maintain_order=True):
         click.echo(f"{reason}: {rows.height:,}")
@@ -164,7 +152,7 @@ def review(path: Path | None, on: datetime | None) -> None:
 @REGISTRY
 def sample(seed: int, rows: int, path: Path | None) -> None:
     """Draws rows at random for re-checking against their evidence, as CSV."""
-    lines = registry_lines(path)
+    lines = reading.registry_lines(path)
     drawn = sorted(random.Random(seed).sample(range(lines.height), min(rows, lines.height)))  # noqa: S311 - no secret
     shown = ("line", "namespace", "organization", "country", "kind", "basis", "checked_on", "evidence", "note")
     click.echo(f"# {len(drawn)} of {lines.height} rows, seed {seed}")
@@ -285,15 +273,15 @@ def _headline_under(maps: list[CountryMap], lake: Lake, last: date | None, popul
     synthetic = label(is_synthetic=any(map(is_synthetic, sources.values())))
     yield f"{synthetic}Share of model downloads by country, under our registry and under other maps"
     incomplete = "" if len(months) == 12 else f", INCOMPLETE: {len(months)} months only"
-    yield from terms_as_text(
+    yield from statements.terms_as_text(
         {
             "period": f"{in_words(months)} (trailing_12_months{incomplete})",
-            "population": POPULATION_MEANINGS[population],
-            "attribution": ATTRIBUTION_MEANINGS["uploader"],
+            "population": statements.POPULATION_MEANINGS[population],
+            "attribution": statements.ATTRIBUTION_MEANINGS["uploader"],
             "denominator": f"{first['ours'].sum():,.0f} downloads, nothing left out",
-            "basis": basis_in_words(bases),
+            "basis": statements.basis_in_words(bases),
             "coverage": f"{ours:.2%} of it attributed here, {theirs:.2%} under the other map",
-            "source": by_months(sources.items()),
+            "source": statements.by_months(sources.items()),
         }
     )
     for other in maps:
@@ -317,4 +305,4 @@ def _table(under: dict[str, pl.DataFrame]) -> list[str]:
         theirs = [f"{row[one]:.2%}"] if one else []
         moved = [f"{row[name] - row['our_share']:+.2%}" for name in under]
         lines.append([country_name(row["member"]), f"{row['our_share']:.2%}", *theirs, *moved])
-    return columns_as_text(lines, "<" + ">" * (len(lines[0]) - 1))
+    return statements.columns_as_text(lines, "<" + ">" * (len(lines[0]) - 1))

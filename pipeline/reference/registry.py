@@ -8,23 +8,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from polars.exceptions import PolarsError
 
 from pipeline.errors import CensusError
+from pipeline.reference import registry_rules as rules
 from pipeline.reference.lists import FOLDER
-from pipeline.reference.registry_rules import (
-    DECIDING_FILE_RULES,
-    DEEPEST_OWNERSHIP,
-    FAR_FUTURE,
-    FAR_PAST,
-    FILE_RULES_OF_EVIDENCE,
-    PERSON,
-    RULES,
-    Files,
-)
 
 _KNOWN = ("evidence", "basis", "checked_on", "note")
 _PERIOD = ("valid_from", "valid_to")
@@ -49,6 +43,9 @@ _MAY_BE_ABSENT = {
     *("evidence", "account_basis", "checked_on", "note"),
 }
 """Columns that a registry in one file may lack."""
+_HUB = "https://huggingface.co/"
+History = dict[str, list[tuple[date, date, dict[str, Any]]]]
+"""By organisation what held of it, the earliest first: the first day, the first day after it, and the fact."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +93,10 @@ def read_registry(path: Path | None = None) -> Registry:
     read = b"".join(file.read_bytes() for file in _files_of(path))
     ours = read_files(path if path.is_dir() else our_registry())
     seats = ours["seats"].filter(pl.col("valid_to").is_null()).select("organization_id", "country")
-    makers = ours["organizations"].select("organization_id", pl.col("name").alias("organization"), "kind")
-    canonical = (
-        ours["canonical_models"]
-        .join(makers.join(seats, on="organization_id"), on="organization_id", maintain_order="left")
-        .select("model_id", "organization", "country", "kind", *_KNOWN)
-    )
-    return Registry(registry_lines(path).drop("line"), canonical, hashlib.sha256(read).hexdigest())
+    makers = ours["organizations"].select("organization_id", "kind", organization="name").join(seats, "organization_id")
+    canonical = ours["canonical_models"].join(makers, "organization_id", maintain_order="left")
+    shown = canonical.select("model_id", "organization", "country", "kind", *_KNOWN)
+    return Registry(registry_lines(path).drop("line"), shown, hashlib.sha256(read).hexdigest())
 
 
 def registry_lines(path: Path | None = None) -> pl.DataFrame:
@@ -120,13 +114,22 @@ def registry_defects(path: Path | None = None) -> list[Defect]:
     """
     path = path or our_registry()
     files = read_files(path)
-    found = [defect for file, columns in _files_of(path).items() for defect in _in_one_file(file, columns, files)]
-    for rules in (DECIDING_FILE_RULES, FILE_RULES_OF_EVIDENCE) if path.is_dir() else ():
-        for rule in rules:
-            decides = rules is DECIDING_FILE_RULES
-            found += _as_defects(f"{rule.file}.csv", rule.offenders(files), rule.sentence, decides)
-    order = [file.name for file in _files_of(path)]
-    return sorted(dict.fromkeys(found), key=lambda defect: (order.index(defect.file), defect.line))
+    found: list[Defect] = []
+    for file, columns in _files_of(path).items():
+        broken = [*_in_one_file(file, columns, files[file.stem])]
+        for decides, of_files in ((True, rules.DECIDING_FILE_RULES), (False, rules.FILE_RULES_OF_EVIDENCE)):
+            if path.is_dir():
+                broken += [
+                    (rule.offenders(files), rule.sentence, decides) for rule in of_files if rule.file == file.stem
+                ]
+        # A row is known by what stands in its first column.
+        defects = [
+            Defect(file.name, row["line"], str(row[columns[0]]), sentence.format(**row), decides)
+            for rows, sentence, decides in broken
+            for row in rows.with_columns(pl.exclude("line").cast(pl.String).fill_null("(none)")).rows(named=True)
+        ]
+        found += sorted(dict.fromkeys(defects), key=lambda defect: defect.line)
+    return found
 
 
 def read_files(path: Path | None = None) -> dict[str, pl.DataFrame]:
@@ -153,128 +156,104 @@ def _as_written(path: Path, columns: Iterable[str]) -> pl.DataFrame:
     absent = [column for column in columns if column not in text.columns]
     if missing := [column for column in absent if column not in _MAY_BE_ABSENT]:
         raise CensusError(f"{path.name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")
-    broken = pl.sum_horizontal(pl.col(column).str.count_matches("\n").fill_null(0) for column in text.columns)
+    broken = pl.sum_horizontal(pl.all().str.count_matches("\n").fill_null(0))
     line = pl.int_range(pl.len()) + 2 + broken.cum_sum().shift(1, fill_value=0)
     return text.with_columns(line.alias("line"), *(pl.lit(None, pl.String).alias(column) for column in absent)).select(
         "line", *columns
     )
 
 
-def _in_one_file(path: Path, columns: tuple[str, ...], files: dict[str, pl.DataFrame]) -> Iterator[Defect]:
-    """What is wrong in one file by itself."""
-    text, typed = _as_written(path, columns), files[path.stem]
+def _in_one_file(path: Path, columns: tuple[str, ...], typed: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, str, bool]]:
+    """What is wrong in one file by itself: rows, the sentence about them, and whether it decides."""
+    text = _as_written(path, columns)
     for day in (column for column in columns if column in _DAYS):
         mistyped = text.filter(text[day].is_not_null() & typed[day].is_null())
-        sentence = f"{day} {{{day}}} is not a day: write it as 2025-07-01"
-        yield from _as_defects(path.name, mistyped, sentence, day != "checked_on")
-    for rule in RULES:
+        yield mistyped, f"{day} {{{day}}} is not a day: write it as 2025-07-01", day != "checked_on"
+    for rule in rules.RULES:
         if {*rule.is_broken.meta.root_names()} <= {*columns}:
-            yield from _as_defects(path.name, typed.filter(rule.is_broken), rule.sentence, rule.severity == "critical")
+            yield typed.filter(rule.is_broken), rule.sentence, rule.severity == "critical"
 
 
-def _as_defects(file: str, rows: pl.DataFrame, sentence: str, decides: bool) -> Iterator[Defect]:  # noqa: FBT001
-    """The rows as defects; a row is known by what stands in its first column."""
-    for row in rows.sort("line").iter_rows(named=True):
-        said = {column: "(none)" if value is None else value for column, value in row.items()}
-        subject = next(str(value) for column, value in said.items() if column != "line")
-        yield Defect(file, row["line"], subject, sentence.format(**said), decides)
-
-
-def compile_map(files: Files) -> pl.DataFrame:
+def compile_map(files: rules.Files) -> pl.DataFrame:
     """The map with the `line` that names the account and the columns of `MAP_COLUMNS`, in the order of the namespaces.
 
     Organisations are placed by their seat on each day, and owned by who had closed the purchase by then.
     """
-    seats = _periods(files["seats"], "valid_from", "valid_to")
-    owned, announced = (_ownership(files["owners"], begins) for begins in ("closed_on", "announced_on"))
-    of_seat = ("country", "legal_country", "evidence", "basis", "checked_on", "note")
-    rows = _held(_cut(files, seats, pl.concat([owned, announced])), seats, of_seat, "_seat")
-    rows = _topmost(_topmost(_held(rows, owned, ("owner_id",), ""), owned, "ultimate"), announced, "announced")
-    for owner in ("ultimate", "announced"):
-        rows = _held(rows, seats, ("country",), f"_of_{owner}", key=owner)
-    names = files["organizations"].select("organization_id", "name")
-    for owner, name in (("organization_id", "organization"), ("owner_id", "parent"), ("ultimate", "ultimate_owner")):
-        rows = rows.join(names.rename({"organization_id": owner, "name": name}), owner, "left")
-    told = rows.join(files["organizations"].select("organization_id", "kind", "website"), "organization_id", "left")
-    page = pl.concat_str(pl.lit("https://huggingface.co/"), "namespace")
-    pieces = told.select(
-        *("line", "namespace", "organization", "kind", "parent", "ultimate_owner"),
-        pl.when(pl.col("begin") != FAR_PAST).then("begin").alias("valid_from"),
-        pl.when(pl.col("end") != FAR_FUTURE).then("end").alias("valid_to"),
-        country="country_seat",
-        legal_country="legal_country_seat",
-        ultimate_owner_country="country_of_ultimate",
-        announced_owner_country="country_of_announced",
-        evidence=pl.coalesce("evidence_seat", "evidence", "website", page),
-        basis="basis_seat",
+    is_closed = pl.col("closed_on").is_not_null() | pl.col("announced_on").is_null()
+    seats = _history(files["seats"], pl.col("valid_from"), pl.col("valid_to"))
+    owned = _history(files["owners"].filter(is_closed), pl.col("closed_on"), pl.col("ended_on"))
+    announced = _history(files["owners"], pl.coalesce("announced_on", "closed_on"), pl.col("ended_on"))
+    facts = (fact for history in (seats, owned, announced) for held in history.values() for fact in held)
+    days = sorted({day for since, until, _ in facts for day in (since, until)})
+    named = {row["organization_id"]: row for row in files["organizations"].rows(named=True)}
+    rows = []
+    for account in files["accounts"].rows(named=True):
+        namespace, own = account["namespace"], account["organization_id"]
+        begin, end = account["valid_from"] or rules.FAR_PAST, account["valid_to"] or rules.FAR_FUTURE
+        changes = len(seats.get(own, ())) > 1 or own in announced
+        starts = [begin, *(day for day in days if changes and begin < day < end)]
+        for start, until in pairwise([*starts, end]):
+            seat, organization = _on(start, seats, own), named.get(own, {})
+            owner, top, promised = _on(start, owned, own), _topmost(start, owned, own), _topmost(start, announced, own)
+            rows.append(
+                {
+                    "line": account["line"],
+                    "namespace": namespace,
+                    "organization": organization.get("name"),
+                    "country": seat.get("country"),
+                    "kind": organization.get("kind"),
+                    "parent": named.get(owner.get("owner_id"), {}).get("name"),
+                    "valid_from": start if start != rules.FAR_PAST else None,
+                    "valid_to": until if until != rules.FAR_FUTURE else None,
+                    "ultimate_owner": named.get(top, {}).get("name"),
+                    "ultimate_owner_country": _on(start, seats, top).get("country"),
+                    "announced_owner_country": _on(start, seats, promised).get("country"),
+                    "legal_country": seat.get("legal_country"),
+                    "evidence": seat.get("evidence")
+                    or account["evidence"]
+                    or organization.get("website")
+                    or f"{_HUB}{namespace}",
+                    "basis": seat.get("basis"),
+                    "account_basis": account["basis"],
+                    "checked_on": seat.get("checked_on"),
+                    "note": "; ".join(filter(None, (account["note"], seat.get("note")))) or None,
+                }
+            )
+    persons = files["persons"].select(
+        "line",
+        "namespace",
+        pl.lit(rules.PERSON).alias("kind"),
+        *("valid_from", "valid_to", "basis", "checked_on", "note"),
+        organization="name",
         account_basis="basis",
-        checked_on="checked_on_seat",
-        note=pl.concat_str("note", "note_seat", separator="; ", ignore_nulls=True).replace("", None),
+        evidence=pl.coalesce("evidence", pl.concat_str(pl.lit(_HUB), "namespace")),
     )
-    persons = files["persons"].with_columns(
-        kind=pl.lit(PERSON), organization="name", account_basis="basis", evidence=pl.coalesce("evidence", page)
-    )
-    mapped = pl.concat([pieces, persons.drop("name")], how="diagonal").select("line", *MAP_COLUMNS)
+    types = {column: pl.Date if column in _DAYS else pl.String for column in MAP_COLUMNS}
+    pieces = pl.DataFrame(rows, {"line": persons.schema["line"], **types})
+    mapped = pl.concat([pieces, persons], how="diagonal")
     return merge_periods(mapped.sort(pl.col("namespace").str.to_lowercase(), "namespace", "valid_from"))
 
 
-def _periods(rows: pl.DataFrame, begin: str, end: str) -> pl.DataFrame:
-    return rows.with_columns(
-        pl.col(begin).fill_null(FAR_PAST).alias("begin"), pl.col(end).fill_null(FAR_FUTURE).alias("end")
-    )
+def _history(rows: pl.DataFrame, begins: pl.Expr, ends: pl.Expr) -> History:
+    since, until = begins.fill_null(rules.FAR_PAST).alias("since"), ends.fill_null(rules.FAR_FUTURE).alias("until")
+    history: History = {}
+    periods = rows.select(since, until, fact=pl.struct(pl.all())).sort("since", maintain_order=True)
+    for first, last, fact in periods.rows():
+        history.setdefault(fact["organization_id"], []).append((first, last, fact))
+    return history
 
 
-def _ownership(owners: pl.DataFrame, begins: str) -> pl.DataFrame:
-    """Who owned what and when, if owning `begins` on that day: since ever if no day is known, until the next owner."""
-    is_known = pl.col(begins).is_not_null() | pl.col("announced_on").is_null()
-    began = owners.filter(is_known).with_columns(pl.coalesce(begins, "closed_on").alias("began_on"))
-    periods = _periods(began, "began_on", "ended_on").sort("organization_id", "begin", maintain_order=True)
-    next_begin = pl.col("begin").shift(-1).over("organization_id")
-    return periods.select("organization_id", "owner_id", "begin", pl.min_horizontal("end", next_begin).alias("end"))
+def _on(day: date, history: History, organization: str) -> dict[str, Any]:
+    """The latest fact that has begun on a day; nothing where there is none, or it has ended."""
+    begun = [(until, fact) for since, until, fact in history.get(organization, ()) if since <= day]
+    return begun[-1][1] if begun and day < begun[-1][0] else {}
 
 
-def _cut(files: Files, seats: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
-    """Accounts in pieces: those of organisations that move or are owned, cut wherever any seat or owner changes."""
-    accounts = _periods(files["accounts"], "valid_from", "valid_to")
-    days = pl.concat(rows.select(start=side) for rows in (seats, owned) for side in ("begin", "end")).unique()
-    moved = seats.filter(pl.col("organization_id").is_duplicated())
-    changing = pl.concat(rows.select("organization_id") for rows in (moved, owned))
-    cuts = accounts.join(changing, "organization_id", "semi").join(days, how="cross")
-    starts = [
-        accounts.select("line", start="begin"),
-        cuts.filter(pl.col("start").is_between("begin", "end", closed="none")).select("line", "start"),
-    ]
-    return (
-        accounts.join(pl.concat(starts), "line")
-        .sort("line", "start")
-        .with_columns(pl.col("start").shift(-1).over("line").fill_null(pl.col("end")).alias("end"), begin="start")
-        .drop("start")
-    )
-
-
-def _held(
-    rows: pl.DataFrame, facts: pl.DataFrame, columns: tuple[str, ...], suffix: str, key: str = "organization_id"
-) -> pl.DataFrame:
-    """Rows with what held of the organisation `key` when each begins, null where nothing did."""
-    told = facts.select(
-        pl.col("organization_id").alias(key),
-        pl.col("begin").alias("since"),
-        pl.col("end").alias("until"),
-        *(pl.col(column).alias(f"{column}{suffix}") for column in columns),
-    )
-    held = (
-        rows.select("line", "begin", key).join(told, key).filter(pl.col("begin").is_between("since", "until", "left"))
-    )
-    return rows.join(held.drop(key, "since", "until"), ["line", "begin"], "left")
-
-
-def _topmost(rows: pl.DataFrame, owned: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Rows with the owner above whom there is none when each begins; the organisation itself if nobody owns it."""
-    found = rows.with_columns(pl.col("organization_id").alias(name))
-    for _ in range(DEEPEST_OWNERSHIP):
-        found = _held(found, owned, ("owner_id",), "_above", key=name)
-        found = found.with_columns(pl.coalesce("owner_id_above", name).alias(name)).drop("owner_id_above")
-    return found
+def _topmost(day: date, owned: History, organization: str) -> str:
+    """The owner above whom there is none on a day; the organisation itself if nobody owns it."""
+    for _ in range(rules.DEEPEST_OWNERSHIP):
+        organization = _on(day, owned, organization).get("owner_id", organization)
+    return organization
 
 
 def merge_periods(rows: pl.DataFrame) -> pl.DataFrame:

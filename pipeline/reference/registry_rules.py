@@ -64,8 +64,8 @@ class FileRule:
         return files[self.file].filter(self.broken) if isinstance(self.broken, pl.Expr) else self.broken(files)
 
 
-def _is_blank(column: str) -> pl.Expr:
-    return pl.col(column).fill_null("").str.strip_chars() == ""
+def _is_not(column: str, pattern: str) -> pl.Expr:
+    return ~pl.col(column).str.contains(pattern).fill_null(value=False)
 
 
 def _is_none_of(column: str, words: tuple[str, ...]) -> pl.Expr:
@@ -87,17 +87,13 @@ def refused_hosts() -> list[str]:
 
 
 _host = r"^https?://(?:www\.)?([^/]+)"
-_end_of_the_seat_before = (
-    pl.col("valid_to").shift(1).over("organization_id", order_by=pl.col("valid_from").fill_null(FAR_PAST))
-)
 _is_current = pl.col("valid_to").is_null() & pl.col("country").is_not_null()
 _is_read = pl.col("basis") == "read"
-_parent_is_nowhere = ~pl.col("parent").is_in(pl.col("organization").implode()) & pl.col("ultimate_owner").is_null()
 RULES = (
     RegistryRule(
         "namespaces_are_names",
         "Every row names a namespace as the Hub writes it.",
-        _is_blank("namespace") | pl.col("namespace").str.contains(r"[\s/]"),
+        _is_not("namespace", r"^[^\s/]+$"),
         "{namespace} is not a namespace: write the account's name as in the address of its page, in the same case",
     ),
     RegistryRule(
@@ -149,7 +145,7 @@ RULES = (
     RegistryRule(
         "organizations_are_named",
         "Every row names an organisation.",
-        _is_blank("organization"),
+        _is_not("organization", r"\S"),
         "the organisation is not named: name who stands behind the account, or remove the row, to count as unmapped",
     ),
     RegistryRule(
@@ -168,7 +164,8 @@ RULES = (
     RegistryRule(
         "parents_exist",
         "Every parent is another organisation of the registry.",
-        _parent_is_nowhere | (pl.col("parent") == pl.col("organization")),
+        (pl.col("parent") == pl.col("organization"))
+        | (~pl.col("parent").is_in(pl.col("organization").implode()) & pl.col("ultimate_owner").is_null()),
         "parent {parent} is not another organisation of the registry: write it as in its own row, or leave it empty",
         "warning",
     ),
@@ -228,13 +225,11 @@ def _under_other_names(files: Files) -> pl.DataFrame:
 
     name, domain = pl.col("name"), pl.col("website").str.extract(_host)
     names = (name, pl.col("organization_id"), name.str.extract(r"\((.+)\)"), domain, domain.str.extract(r"^(.+)\."))
-    own = letters(pl.col("namespace"))
-    is_own = pl.any_horizontal((letters(name) == own).fill_null(value=False) for name in names)
-    told = files["organizations"].select("organization_id", "name", "website")
-    return files["accounts"].filter(basis=OWN_NAME).join(told, "organization_id").filter(~is_own)
+    is_own = pl.any_horizontal((letters(name) == letters(pl.col("namespace"))).fill_null(value=False) for name in names)
+    return files["accounts"].filter(basis=OWN_NAME).join(files["organizations"], "organization_id").filter(~is_own)
 
 
-def _unknown(file: str, column: str) -> FileRule:
+def _unknown(file: str, column: str = "organization_id") -> FileRule:
     return FileRule(
         file,
         lambda files: files[file].join(files["organizations"], left_on=column, right_on="organization_id", how="anti"),
@@ -248,7 +243,7 @@ def _repeated(file: str, column: str) -> FileRule:
 
 
 DECIDING_FILE_RULES = (
-    *(_unknown(file, "organization_id") for file in ("seats", "owners", "accounts", "canonical_models")),
+    *(_unknown(file) for file in ("seats", "owners", "accounts", "canonical_models")),
     _unknown("owners", "owner_id"),
     _repeated("organizations", "organization_id"),
     _repeated("organizations", "name"),
@@ -266,7 +261,9 @@ DECIDING_FILE_RULES = (
     FileRule(
         "seats",
         begins_before_the_last_has_ended("organization_id")
-        | pl.col("valid_from").ne_missing(_end_of_the_seat_before)
+        | pl.col("valid_from").ne_missing(
+            pl.col("valid_to").shift(1).over("organization_id", order_by=pl.col("valid_from").fill_null(FAR_PAST))
+        )
         | pl.col("valid_to").is_not_null().all().over("organization_id"),
         "the seats of the organisation overlap or leave days without one: leave the first valid_from and the last "
         "valid_to empty, and let each begin where the one before ends",
