@@ -56,6 +56,11 @@ READINGS = {
     "experts by tag": ("is_mixture_of_experts", {"tags": ["deepseek_v3"]}, True),
     "experts by name": ("is_mixture_of_experts", {"model_id": "a/b-30B-A3B"}, True),
     "no sign of experts": ("is_mixture_of_experts", {"model_id": "a/moebius-7B"}, False),
+    "a data set beside which nothing hints at experts": (
+        "is_mixture_of_experts",
+        {"tags": ["dataset:a/b"]},
+        False,
+    ),
     "a data set": ("names_training_data", {"tags": ["en", "dataset:a/b"]}, True),
     "no data set": ("names_training_data", {"tags": ["en"]}, False),
     "no tags": ("names_training_data", {}, False),
@@ -130,6 +135,13 @@ def test_a_re_upload_bears_its_parents_name_and_a_fine_tune_is_ones_own():
     made = models(*re_uploads, *tunes)
     assert made.filter(namespace="mirror")["intermediary"].unique().to_list() == ["re_uploader"]
     assert made.filter(namespace="tuner")["redistributed_as"].null_count() == 10
+
+
+def test_an_intermediary_of_which_exactly_half_is_of_one_kind_is_mixed():
+    re_uploaded = {"model_id": "packer/m10", "parents": {"maker/m10": "finetune"}}
+    own = [{"model_id": f"packer/own-{number}"} for number in range(5)]
+    kinds = models(*quantised(6), re_uploaded, *own).filter(namespace="packer")["intermediary"]
+    assert kinds.unique().to_list() == ["mixed"]
 
 
 @given(st.integers(0, 15), st.integers(0, 10))
