@@ -11,7 +11,7 @@ import polars as pl
 from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction, number
 from assets.expressions import ratio
 from assets.models.models import parents_by
-from assets.shares.members import BY_ORIGIN, by_root
+from assets.shares.members import BY_ORIGIN, CHANGE, by_root
 from assets.shares.periods import OF_DEVELOPER, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
@@ -362,6 +362,36 @@ FAMILY_PAGES = MemberPages(
             """,
             columns=(Shown("family", "model", "text"), NEW_SHOWN, SHARE),
             chart=None,
+        ),
+        _figure_by_month(
+            "change",
+            "What changed in the last month",
+            "The organisation's models whose new derivatives of the period's last month differ most from those of the "
+            "month before, at most ten. What people who built on them downloaded is not a part of it.",
+            place=3,
+            sql="""
+                with models as (
+                  select family as model, coalesce(sum(new_derivatives) filter (month < $month), 0) as before,
+                    coalesce(sum(new_derivatives) filter (month = $month), 0) as now
+                  from family_shares where level = 'root_model' and organization = $member
+                    and month in ($month, $month - interval 1 month)
+                  group by family
+                )
+                select case when before = 0 then 'entered' when now = 0 then 'left' when now > before then 'grew'
+                    else 'fell' end as what,
+                  model, before, now, now - before as change, abs(now - before) as size, sum(now) over () as denominator
+                from models
+                where now <> before and exists (from dim_month where month = $month - interval 1 month)
+                order by size desc, model limit 10
+            """,
+            columns=(
+                Shown("what", "models that", "text"),
+                Shown("model", "model", "text"),
+                *(replace(shown, kind="number") for shown in CHANGE),
+            ),
+            chart=None,
+            coverage="every declared derivative",
+            if_empty="No values: the month before is not published, or nothing changed.",
         ),
     ),
 )

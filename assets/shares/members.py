@@ -16,6 +16,7 @@ BY_ORIGIN = inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION
 MAJOR_SHARE = 0.03
 JUMP_FACTOR = 1.5
 DRIVERS_NAMED = 5
+CHANGE = (Shown("before", "before", "count"), Shown("now", "now", "count"), Shown("change", "change", "count"))
 
 
 def developers(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
@@ -143,7 +144,7 @@ def _by_month(table: str, noun: str) -> Figure:
             select month, case attribution when 'uploader' then 'By uploader' else 'By origin' end as counted,
               share, share_low, share_high, downloads, models, denominator, coverage
             from {table} where "period" = 'month' and population = $population and member = $member
-            order by attribution = 'origin', month
+            order by counted desc, month
         """,  # noqa: S608 - declared words
         columns=(IN_MONTH, Shown("counted", "counted", "text"), *BOUNDED_SHARE),
         chart=Chart("together", "counted", "share"),
@@ -182,8 +183,9 @@ def _change(table: str, column: str, noun: str) -> Figure:
         "change",
         "What changed in the last month",
         f"The {noun}'s downloads of the population in the period's last month and in the one before, by what happened "
-        "to the models: the changes add up to the difference. Models leave the population of new models when they are "
-        "a year old.",
+        "to the models: the changes of all of each kind add up to the difference. Below each kind stand the models "
+        f"that changed most, at most {DRIVERS_NAMED}. Models leave the population of new models when they are a year "
+        "old.",
         table="model_month",
         place=2,
         sql=f"""
@@ -197,34 +199,42 @@ def _change(table: str, column: str, noun: str) -> Figure:
                 coalesce(sum(downloads) filter (not is_last), 0) as before,
                 sum(sum(downloads)) over (partition by hub_id) > now + before as is_elsewhere
               from amounts group by hub_id, member
-            ), listed as (
-              select case when before > 0 and now >= before then 'grew' when before > 0 and now > 0 then 'fell'
+            ), changed as (
+              select hub_id, before, now, case when before > 0 and now >= before then 'grew'
+                  when before > 0 and now > 0 then 'fell'
                   when before > 0 then if(is_elsewhere, 'went to another {noun}', 'left')
-                  else if(is_elsewhere, 'came from another {noun}', 'entered') end as what,
-                count(*) as models, sum(before) as before, sum(now) as now
-              from models where member = $member and now + before > 0 group by what
+                  else if(is_elsewhere, 'came from another {noun}', 'entered') end as what
+              from models where member = $member and now + before > 0
+            ), listed as (
+              select what, count(*) as models, sum(before) as before, sum(now) as now from changed group by what
             ), stated as (
               select coalesce(sum(downloads) filter (month = $month), 0) as now,
                 coalesce(sum(downloads) filter (month < $month), 0) as before
               from {table} where "period" = 'month' and population = $population and attribution = 'uploader'
                 and member = $member and month in ($month, $month - interval 1 month)
             ), parts as (
-              from listed union all by name
-              select 'not listed one by one' as what, stated.before - coalesce(sum(listed.before), 0) as before,
+              select *, 'all of them' as model, 0 as place from listed
+              union all by name
+              select 'not listed one by one' as what, 'all of them' as model, 0 as place,
+                stated.before - coalesce(sum(listed.before), 0) as before,
                 stated.now - coalesce(sum(listed.now), 0) as now
               from stated left join listed on true group by stated.before, stated.now
+              union all by name
+              select what, model_id as model, 1 as models, before, now,
+                row_number() over (partition by what order by abs(now - before) desc, model_id) as place
+              from changed join dim_model using (hub_id) qualify place <= {DRIVERS_NAMED}
             )
-            select what, models, parts.before, parts.now, parts.now - parts.before as change, stated.now as denominator
+            select what, model, models, parts.before, parts.now, parts.now - parts.before as change,
+              stated.now as denominator, max(abs(parts.now - parts.before)) over (partition by what) as size, place
             from parts cross join stated
             where parts.now <> parts.before and exists (from dim_month where month = $month - interval 1 month)
-            order by abs(parts.now - parts.before) desc, what
+            order by size desc, what, place
         """,  # noqa: S608 - declared words
         columns=(
             Shown("what", "models that", "text"),
+            Shown("model", "model", "text"),
             Shown("models", "models", "count"),
-            Shown("before", "before", "count"),
-            Shown("now", "now", "count"),
-            Shown("change", "change", "count"),
+            *CHANGE,
         ),
         chart=None,
         over="months",

@@ -108,7 +108,7 @@ ORGANIZATION_PAGES = developer_pages(
             )
             select model_id, of_models.downloads / denominator as share, of_models.downloads, denominator
             from of_models join dim_model using (hub_id) cross join whole
-            where of_models.downloads > 0 and denominator > 0 order by of_models.downloads desc, model_id limit 10
+            where of_models.downloads > 0 and denominator > 0 order by downloads desc, model_id limit 10
         """,
         columns=(Shown("model_id", "model", "text"), SHARE, AMOUNTS[0]),
         chart=None,

@@ -36,7 +36,7 @@ FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 FONT_SIZE = 13
 CHARACTER_WIDTH = 7.6
 """Of one character in a wide font: space is kept for the reader's font, whatever there is where the chart is drawn."""
-LABEL_WIDTH = 240
+LABEL_WIDTH, LABEL_STEP = 240, 16
 AMOUNTS_WIDTH, SLANTED_WIDTH = 44, 70
 """Of an axis of amounts, and of the last of the names that stand across a grid."""
 LINE_HEIGHT = 19
@@ -63,6 +63,8 @@ SMALLEST_WRITTEN = 0.0005
 INK_ON_WHITE = "#202428"
 POINTS, TURN = alt.NamedData("points"), alt.NamedData("turn")
 """What is drawn is given by name: charts of one shape are compiled once."""
+IS_LATEST = "isValid(datum.text)"
+"""Only the last point of a line has a text beside it."""
 POINTED = "pointed"
 CHOSEN = "chosen"
 """The parameter that holds the names that are drawn, where the reader chooses."""
@@ -87,17 +89,15 @@ _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>')
 
 @dataclass(frozen=True)
 class Shape:
-    """All of a chart but its values."""
+    """All of a chart but its width and its values: charts of one shape are made by Altair and compiled once."""
 
     chart: Chart
     label: str
     months: tuple[str, ...]
     groups: tuple[str, ...]
     names: tuple[str, ...]
-    """Where they are coloured or chosen, in order; else none."""
+    """Where they are an axis, are in a legend or can be chosen, in order; else none."""
     label_width: float
-    beside: float
-    """The width of the longest text beside a mark."""
     is_grouped: bool
     """Whether a name has several values beside each other."""
     has_high: bool
@@ -114,26 +114,27 @@ def specification(chart: Chart, rows: Sequence[Row], label: str = "") -> dict[st
     _describe(chart, points, months)
     in_order = _largest_first if chart.kind == "grid" else _in_order
     names, groups = in_order(points, "name"), in_order(points, "group")
-    spec = _drawn(
-        Shape(
-            chart,
-            plain(label),
-            tuple(months),
-            tuple(groups),
-            () if chart.kind in ("bars", "map") else tuple(names),
-            min(LABEL_WIDTH, CHARACTER_WIDTH * max(map(len, names)) + 8),
-            CHARACTER_WIDTH * max(len(point.get("text", "")) for point in points) + 10,
-            len(names) < len(points),
-            any((point["high"] or 0) > point["value"] for point in points),
-            any(point["value"] for point in points),
-            bool(turn),
-        )
+    longest = CHARACTER_WIDTH * max(map(len, names)) + LABEL_STEP
+    shape = Shape(
+        chart,
+        plain(label),
+        tuple(months),
+        tuple(groups),
+        tuple(names) if chart.kind in ("grid", "stack") or chart.chosen else (),
+        min(LABEL_WIDTH, longest - longest % LABEL_STEP) if chart.kind in ("bars", "grid") else AMOUNTS_WIDTH,
+        len(names) < len(points),
+        any((point.get("high") or 0) > point["value"] for point in points),
+        any(point["value"] for point in points),
+        bool(turn),
     )
-    given = [{key: value for key, value in one.items() if value or key in ("value", "text")} for one in points]
-    datasets: dict[str, Any] = {"points": given}
+    given = [{key: value for key, value in point.items() if value != "" or key == "text"} for point in points]
+    spec = _drawn(shape) | {"datasets": {"points": given}}
+    if chart.kind in ("bars", "together"):
+        beside = CHARACTER_WIDTH * max(len(point.get("text", "")) for point in points) + 10
+        spec["width"] = WIDTH - shape.label_width - beside
     if turn:
-        datasets["turn"] = [dict(zip(("month", "said"), turn, strict=True))]
-    return spec | {"datasets": datasets}
+        spec["datasets"]["turn"] = [dict(zip(("month", "said"), turn, strict=True))]
+    return spec
 
 
 @lru_cache(maxsize=512)
@@ -157,9 +158,10 @@ def svg(spec: Mapping[str, Any]) -> str:
     shape = {name: value for name, value in spec.items() if name not in ("datasets", "title")}
     if "spec" in shape:
         shape["spec"] = _unpointed(shape["spec"])
-    compiled = _compiled(json.dumps(_unpointed(shape)))
+    compiled = _compiled(json.dumps(_unpointed(shape | ({"width": WIDTH} if "width" in spec else {}))))
+    width = {"width": spec["width"]} if "width" in spec else {}
     data = [one | ({"values": values[one["name"]]} if one["name"] in values else {}) for one in compiled["data"]]
-    drawn = vl_convert.vega_to_svg(compiled | {"data": data}, allowed_base_urls=[])
+    drawn = vl_convert.vega_to_svg(compiled | width | {"data": data}, allowed_base_urls=[])
     drawn = _LENGTHS.sub(lambda lengths: _FRACTION.sub(r"\1", lengths[0]), _NOT_READ.sub("", drawn))
     return _under(drawn, [spec["title"]["text"]] if "title" in spec else [], 'fill="currentColor"')
 
@@ -260,19 +262,20 @@ def in_words(chart: Chart, rows: Sequence[Row], most: int | None = None) -> str:
 
 def _points(chart: Chart, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What is drawn: name, group, month, value, and the most where there is any."""
-    columns = {"name": chart.name, "group": chart.group, "value": chart.value, "high": chart.high}
-    points: list[dict[str, Any]] = [
-        {
+    points = []
+    for row in folded(rows, chart, chart.name):
+        if row[chart.value] is None:
+            continue
+        point = {
+            "name": plain(str(row[chart.name] or "")),
+            "group": plain(str(row[chart.group] or "")) if chart.group else "",
             "month": f"{row['month']:%Y-%m}" if "month" in row else "",
-            **{name: row[column] if column else None for name, column in columns.items()},
+            "value": row[chart.value],
         }
-        for row in folded(rows, chart, chart.name)
-    ]
-    return [
-        point | {name: plain(str(point[name] or "")) for name in ("name", "group")}
-        for point in points
-        if point["value"] is not None
-    ]
+        if chart.high and row[chart.high] is not None:
+            point["high"] = row[chart.high]
+        points.append(point)
+    return points
 
 
 def _describe(chart: Chart, points: list[dict[str, Any]], months: Sequence[str]) -> None:
@@ -280,10 +283,10 @@ def _describe(chart: Chart, points: list[dict[str, Any]], months: Sequence[str])
     number = FORMATS[chart.number]
     largest = dict.fromkeys(name for name, _ in zip(_in_order(points, "name"), COLOURS, strict=False))
     for point in points:
-        point |= {name: float(f"{point[name]:.5g}") for name in ("value", "high") if point[name] is not None}
+        point |= {name: float(f"{point[name]:.5g}") for name in ("value", "high") if name in point}
         match chart.kind:
             case "bars":
-                point["high"] = max(point["value"], point["high"] or 0)
+                point["high"] = max(point["value"], point.get("high", 0))
                 beyond = f" (to {point['high']:{number}})" if point["high"] > point["value"] else ""
                 point["text"] = f"{point['value']:{number}}{beyond}"
             case "together" if point["month"] == months[-1]:
@@ -324,9 +327,8 @@ def _bars(shape: Shape) -> Any:
     if shape.is_grouped:
         marks, text = (layer.encode(yOffset=alt.YOffset("group:N", sort=None)) for layer in (marks, text))
     row_height = ROW_HEIGHT * (0.75 * len(shape.groups) + 0.4 if shape.is_grouped else 1)
-    return alt.layer(marks, *([bounds] if shape.has_high else []), text).properties(
-        width=WIDTH - shape.label_width - shape.beside, height=alt.Step(row_height, **{"for": "position"})
-    )
+    layers = alt.layer(marks, *([bounds] if shape.has_high else []), text)
+    return layers.properties(height=alt.Step(row_height, **{"for": "position"}))
 
 
 def _lines(shape: Shape) -> Any:
@@ -336,13 +338,13 @@ def _lines(shape: Shape) -> Any:
     across = base.mark_area(opacity=0.25) if shape.months[1:] else base.mark_rule(strokeWidth=8, opacity=0.25)
     band = across.encode(y=alt.Y("value:Q", title=None), y2="high:Q", color=alt.value(COLOURS[0]))
     line = base.mark_line(color=COLOURS[0], strokeWidth=2).encode(y=y)
-    latest = base.transform_filter(alt.FieldEqualPredicate(field="month", equal=shape.months[-1]))
+    latest = base.transform_filter(IS_LATEST)
     dots = latest.mark_point(color=COLOURS[0], filled=True, size=36, opacity=1).encode(y=y)
     text = latest.mark_text(align="left", dx=7, fontSize=12, color="currentColor").encode(y=y, text="text:N")
     pointed = _pointed(base, y, shape)
     layers = alt.layer(*([band] if shape.chart.high else []), line, dots, text, pointed)
     panels = layers.properties(width=PANEL_WIDTH, height=PANEL_HEIGHT).facet(
-        alt.Facet("name:N", sort=list(shape.names), title=None),
+        alt.Facet("name:N", sort=list(shape.names) or None, title=None),
         columns=2,
         spacing={"column": PANEL_SPACING, "row": 18},
         data=POINTS,
@@ -354,7 +356,7 @@ def _together(shape: Shape) -> Any:
     base = alt.Chart().encode(x=_first_and_last(shape.months), color=_colour("name:N", shape.names, None))
     y = alt.Y("value:Q", title=None, axis=_amounts(shape.chart), scale=alt.Scale(**_if_nothing(shape)))
     line = base.mark_line(strokeWidth=2.5, strokeJoin="round").encode(y=y)
-    latest = base.transform_filter(alt.FieldEqualPredicate(field="month", equal=shape.months[-1]))
+    latest = base.transform_filter(IS_LATEST)
     dots = latest.mark_point(filled=True, size=45, opacity=1).encode(y=y)
     labels = latest.mark_text(align="left", dx=8, fontSize=FONT_SIZE, fontWeight="bold").encode(text="text:N")
     if shape.chart.chosen:  # as `_raise_labels`, for those that are chosen
@@ -376,7 +378,7 @@ def _together(shape: Shape) -> Any:
             alt.Chart(TURN).mark_text(y=-8, x=0, align="left", color="currentColor", fontSize=12).encode(text="said:N"),
         ]
     layers = alt.layer(*turn, line, dots, labels, pointed, data=POINTS)
-    return _choosable(layers, shape).properties(width=WIDTH - AMOUNTS_WIDTH - shape.beside, height=230)
+    return _choosable(layers, shape).properties(height=230)
 
 
 def _grid(shape: Shape) -> Any:
@@ -452,9 +454,10 @@ def _choosable(drawn: Any, shape: Shape) -> Any:
 
 
 def _colour(field: str, names: Sequence[str] | Mapping[str, str], legend: Any) -> Any:
+    """A colour for each of the names, or, where they are not named, for whatever comes, in its order."""
     colours = names if isinstance(names, Mapping) else dict(zip(names, cycle(COLOURS), strict=False)) | REST
-    scale = alt.Scale(domain=list(names), range=[colours[name] for name in names])
-    return alt.Color(field, sort=None, scale=scale, legend=legend)
+    scale = {"domain": list(names), "range": [colours[name] for name in names]} if names else {"range": list(COLOURS)}
+    return alt.Color(field, sort=None, scale=alt.Scale(**scale), legend=legend)
 
 
 def _if_nothing(shape: Shape) -> dict[str, Any]:
@@ -475,6 +478,7 @@ def _config() -> dict[str, Any]:
         "legend": text,
         "title": {"color": ink},
         "view": {"stroke": None},
+        "mark": {"invalid": "show"},
     }
 
 
@@ -483,7 +487,7 @@ def _first_and_last(months: Sequence[str]) -> Any:
     ends = list(dict.fromkeys([months[0], months[-1]]))
     flush: Any = {"condition": {"test": "datum.index == 0", "value": "left"}, "value": "right"}
     axis = alt.Axis(values=ends, labelAngle=0, labelAlign=flush if len(ends) > 1 else "center", ticks=False)
-    return alt.X("month:O", sort=list(months), title=None, axis=axis)
+    return alt.X("month:O", sort=None, scale=alt.Scale(domain=list(months)), title=None, axis=axis)
 
 
 def _amounts(chart: Chart) -> Any:

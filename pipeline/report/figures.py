@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -42,6 +42,7 @@ _CONDITIONS = {
     "$of_period": f"month = $month and period = $period and {_OF_VIEW}",
     "$of_months": f"period = 'month' and {_OF_VIEW}",
 }
+_PARAMETER = re.compile(r"\$(\w+)")
 
 Row = dict[str, Any]
 
@@ -129,7 +130,7 @@ class ReadFigure:
     def as_json(self, version: str) -> str:
         """Every view with the SQL that gives it, and the version that it is of."""
         views = [self.as_dict(place) | {"view": view.name, "sql": view.sql} for place, view in enumerate(self.views)]
-        return json.dumps({"version": version, "views": views}, indent=1)
+        return json.dumps({"version": version, "views": views})
 
     def as_csv(self, place: int = 0) -> str:
         """The table of a view, by default of the first."""
@@ -208,6 +209,7 @@ class FigureReader:
             "months": months,
             "years": replace(months, name="each complete year by its last month"),
         }
+        self._said = {period.name: {"Period": period.in_words()} | period.terms() for period in self._periods.values()}
         self._names = dict(rows_to_show(connection.sql("select country, country_name from dim_country")))
         self._brief = {name: name.partition(" (")[0] for name in self._names.values()}
         self._given: dict[str, Any] = {
@@ -239,11 +241,13 @@ class FigureReader:
     def read_each(self, figure: Figure, members: Sequence[str]) -> list[ReadFigure]:
         """The figure of each of the members' pages, by one query for all of them."""
         views: dict[str, list[View]] = {member: [] for member in members}
-        of_each = f"select key, f.* from (select unnest($members) as key) keys, lateral ({figure.sql}) f"  # noqa: S608
+        # An outer query keeps no order of an inner one, so it asks for the same.
+        order = figure.sql.rpartition("order by")[2].partition("limit")[0]
+        of_each = f"from (select unnest($members) as key), lateral ({figure.sql}) order by key, {order}"
         for name in figure.views:
             given = self._given_for(figure, name) | {"members": list(members)}
             rows: dict[str, list[Row]] = {member: [] for member in members}
-            for row in self._rows(re.sub(r"\$member\b", "keys.key", of_each), given):
+            for row in self._rows(re.sub(r"\$member\b", "key", of_each), given):
                 rows[row.pop("key")].append(row)
             for member, of_member in rows.items():
                 views[member].append(self._view(figure, name, given | {"member": member}, of_member))
@@ -262,36 +266,34 @@ class FigureReader:
 
     def _view(self, figure: Figure, name: str, given: Mapping[str, Any], rows: Sequence[Row]) -> View:
         period = self._period_of(figure, name)
+        said = dict(self._said[period.name])
         statement = {
-            "Period": period.in_words(),
+            "Period": said.pop("Period"),
             "Population": figure.population or POPULATION_MEANINGS[self._given["population"]],
             "Attribution": figure.attribution or ATTRIBUTION_MEANINGS[given["attribution"]],
             "Denominator": _range((row.get("denominator") for row in rows), ",.0f", figure.denominator),
             "Coverage": _coverage(figure, rows),
-            **period.terms(),
+            **said,
         }
         if not figure.counts_downloads:
             statement["Basis"] = COUNTS_REPOSITORIES
             del statement["Quality"]
         shown = [self._named(figure.columns, row) for row in rows]
-        drawn = [{name: self._brief.get(value, value) for name, value in row.items()} for row in shown]
+        drawn = [{name: self._brief.get(value, value) for name, value in row.items()} for row in shown if figure.chart]
         return View(figure.chart, name, period, statement, shown, drawn, self._written_out(figure.sql, given))
 
-    def _rows(self, query: str, given: Mapping[str, Any]) -> list[Row]:
-        query, asked = self._asked(query, given)
-        return rows_of(self._connection.sql(query, params=asked))
+    def _rows(self, sql: str, given: Mapping[str, Any]) -> list[Row]:
+        query, names = _query(sql)
+        return rows_of(self._connection.sql(query, params=self._asked(names, given)))
 
-    def _asked(self, query: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """The query with its conditions, and the parameters that it names."""
-        for name, condition in _CONDITIONS.items():
-            query = query.replace(name, condition)
-        names = set(re.findall(r"\$(\w+)", query))
+    def _asked(self, names: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
         known = {**self._given, **given} | ({"leading": self.leading} if "leading" in names else {})
-        return query, {name: value for name, value in known.items() if name in names}
+        return {name: known[name] for name in names}
 
-    def _written_out(self, query: str, given: Mapping[str, Any]) -> str:
-        query, asked = self._asked(query, given)
-        return re.sub(r"\$(\w+)", lambda found: _literal(asked[found[1]]), dedent(query).strip())
+    def _written_out(self, sql: str, given: Mapping[str, Any]) -> str:
+        query, names = _query(sql)
+        asked = self._asked(names, given)
+        return _PARAMETER.sub(lambda found: _literal(asked[found[1]]), query)
 
     def _named(self, columns: Sequence[Shown], row: Row) -> Row:
         """The row with countries by name, and members as they are read.
@@ -305,6 +307,14 @@ class FigureReader:
             if isinstance(value, str) and kind in ("country", "member"):
                 named[name] = self._names.get(value, value) if kind == "country" else value.replace("_", " ")
         return named
+
+
+@cache
+def _query(sql: str) -> tuple[str, frozenset[str]]:
+    """The query with its conditions, and the names of its parameters."""
+    for name, condition in _CONDITIONS.items():
+        sql = sql.replace(name, condition)
+    return dedent(sql).strip(), frozenset(_PARAMETER.findall(sql))
 
 
 def _literal(value: Any) -> str:

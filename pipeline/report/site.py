@@ -14,10 +14,11 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
@@ -57,7 +58,7 @@ from pipeline.report.findings import (
     with_article,
 )
 from pipeline.report.pictures import Picture, pictures_of
-from pipeline.report.statements import MONTH_BY_MONTH, read_period
+from pipeline.report.statements import MONTH_BY_MONTH, Period, read_period
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.figure import Figure, MemberPages, Shown
 from pipeline.text import in_html, plain
@@ -73,7 +74,7 @@ COMPARED = 6
 """Leading members of each kind: any two of them have a page."""
 CHARACTERS_OF_A_NAME = 40
 """In the name of a member's file."""
-READ_AT_ONCE = 100
+READ_AT_ONCE = 250
 """Members whose figures are read by one query."""
 WRITERS = 3
 """Pages that are drawn and written at once, while the next are read."""
@@ -120,6 +121,7 @@ def templates(**known: Any) -> jinja2.Environment:
         "file_name": file_name,
         "finding_of": lambda chart, rows: f"As measured: {charts.in_words(chart, rows, charts.TOLD_FIRST)}",
         "in_words": in_words,
+        "revisions": lru_cache(maxsize=64)(_revisions),
         "spec": lambda view: Markup(json.dumps(view.spec, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
         "style": Markup((TEMPLATES / STYLE).read_text(encoding="utf-8")),  # noqa: S704 - ours
         "class_of": _class_of,
@@ -134,6 +136,12 @@ def _class_of(shown: Shown) -> Markup:
     """The class of a column's cells; numbers, which are most of a table, have none."""
     named = "text" if shown.kind in ("country", "member") else shown.kind
     return Markup(f' class="{named}"' if shown.kind in TEXTS else "")  # noqa: S704 - declared words
+
+
+def _revisions(period: Period) -> Markup:
+    """What each month was read from, as the items of a list."""
+    item = Markup("<li>{} <code>{}</code></li>\n").format
+    return Markup("").join(item(written(facts.month, "month"), plain(facts.source_revision)) for facts in period.held)
 
 
 def _table_rows(columns: Sequence[Shown], rows: Sequence[Row], links: Mapping[str, str], root: str) -> Markup:
@@ -171,8 +179,8 @@ class Site:
         self._reader = FigureReader(connection, self._definition)
         self._edition = read_edition(connection)
         self._links: dict[str, str] = {}
+        self._drawn: list[Future[None]] = []
         self._templates = templates(edition=self._edition, links=self._links)
-        self._pages: list[Future[None]] = []
 
     def write(self) -> list[Picture]:
         """Every page, with what can be downloaded from it; the pictures of all figures."""
@@ -181,26 +189,32 @@ class Site:
             (self._folder / folder).mkdir(parents=True)
         for name in (SCRIPT, STYLE):
             shutil.copyfile(TEMPLATES / name, self._folder / name)
-        self._write(RUNTIME, charts.runtime())
         members = {kind: self._reader.members(pages) for kind, pages in kinds.items()}
         for kind, those in reversed(members.items()):  # a name that is of several kinds leads to the first
             self._links |= {member["member"]: f"{kind}/{file_name(member['key'])}.html" for member in those}
+        read = [self._reader.read(figure) for figure in self._catalogue.figures]
         with ThreadPoolExecutor(WRITERS) as self._pool:
-            read = [self._reader.read(figure) for figure in self._catalogue.figures]
-            pictures = [self._figure(figure) for figure in read]
-            self._page("figures/index.html", "Figures", "figures.html", figures=read)
+            self._draw(lambda: self._write(RUNTIME, charts.runtime()))
+            pictures = list(self._pool.map(self._figure, read))
+            self._draw(self._page, "figures/index.html", "Figures", "figures.html", {"figures": read})
             self._front(read, members)
+            compared = {}
             for kind, pages in kinds.items():
                 self._members(pages, members[kind])
-            compared = {kind: self._comparisons(pages, members[kind][:COMPARED]) for kind, pages in kinds.items()}
-            self._page("compare/index.html", "Compare", "comparisons.html", compared=compared, most=COMPARED)
-            months = self._edition.months
-            for place, month in enumerate(months):
-                self._month(month, months[max(place - 1, 0) : place], months[place + 1 : place + 2])
-            self._page("months/index.html", "Months", "months.html")
-        for page in self._pages:
-            page.result()
+                compared[kind] = self._comparisons(pages, members[kind][:COMPARED])
+            given = {"compared": compared, "most": COMPARED}
+            self._draw(self._page, "compare/index.html", "Compare", "comparisons.html", given)
+            self._months()
+            self._until_drawn()
         return [picture for those in pictures for picture in those]
+
+    def _draw(self, write: Callable[..., None], *given: Any) -> None:
+        """Has something drawn and written while the next is read."""
+        self._drawn.append(self._pool.submit(write, *given))
+
+    def _until_drawn(self) -> None:
+        while self._drawn:
+            self._drawn.pop().result()
 
     def _front(self, read: Sequence[ReadFigure], members: dict[str, list[Row]]) -> None:
         by_key, last = {figure.figure.key: figure for figure in read}, self._edition.months[-1]
@@ -215,8 +229,8 @@ class Site:
             "next_month": in_month(next_month(last)),
             "due": f"1 {in_month(next_month(next_month(last)))}",
         }
-        self._page("index.html", "", "index.html", **front)
-        self._page(f"../{REPORT_NAME}", "", "report.html", **front)
+        self._draw(self._page, "index.html", "", "index.html", front)
+        self._draw(self._page, f"../{REPORT_NAME}", "", "report.html", front)
 
     def _figure(self, read: ReadFigure) -> list[Picture]:
         key = read.figure.key
@@ -224,39 +238,39 @@ class Site:
         for picture in pictures:
             (self._folder / f"figures/{key}.png").write_bytes(picture.image)
             files[key].append(("PNG", f"{key}.png"))
-        self._page(f"figures/{key}.html", read.figure.title, "figure_page.html", read=read, files=files)
+        self._page(f"figures/{key}.html", read.figure.title, "figure_page.html", {"read": read, "files": files})
         return pictures
 
     def _members(self, pages: MemberPages, members: Sequence[Row]) -> None:
         """A page for each member, and the list of them."""
-        definition = self._definition
-        period = in_period(
-            definition.period, definition.last_month, definition.months_in_period, is_complete=definition.is_complete
-        )
-        for member, figures in self._figures_of(pages, members):
-            shares = Measured(member["member"], period, *(member[n] for n in ("share", "share_low", "share_high")))
-            change = _latest_change(figures[0].views[0], member["member"])
-            finding, stem = self._of_member(pages, shares), f"{pages.kind}/{file_name(member['key'])}"
-            self._of_members(stem, member["member"], pages.kind, finding, [change] if change else [], figures)
-        self._write(f"{pages.kind}/index.csv", rows_as_csv(pages.columns, members))
-        population = POPULATIONS[definition.population]
-        given = {"pages": pages, "members": members, "period": period, "population": population}
-        self._page(f"{pages.kind}/index.html", pages.kind.capitalize(), "members.html", **given)
-
-    def _figures_of(self, pages: MemberPages, members: Sequence[Row]) -> Iterator[tuple[Row, list[ReadFigure]]]:
         for place in range(0, len(members), READ_AT_ONCE):
             these = members[place : place + READ_AT_ONCE]
             keys = [member["key"] for member in these]
-            of_each = zip(*(self._reader.read_each(figure, keys) for figure in pages.figures), strict=True)
-            for member, figures in zip(these, of_each, strict=True):
-                yield member, list(figures)
+            read = zip(these, *(self._reader.read_each(figure, keys) for figure in pages.figures), strict=True)
+            self._until_drawn()
+            for member, *figures in read:
+                self._draw(self._member, pages, member, figures)
+        self._write(f"{pages.kind}/index.csv", rows_as_csv(pages.columns, members))
+        given = {"pages": pages, "members": members, "period": self._period()}
+        given["population"] = POPULATIONS[self._definition.population]
+        self._draw(self._page, f"{pages.kind}/index.html", pages.kind.capitalize(), "members.html", given)
+
+    def _member(self, pages: MemberPages, member: Row, figures: Sequence[ReadFigure]) -> None:
+        name, stem = member["member"], f"{pages.kind}/{file_name(member['key'])}"
+        share = Measured(name, self._period(), *(member[column] for column in ("share", "share_low", "share_high")))
+        change = _latest_change(figures[0].views[0], name)
+        self._of_members(stem, name, pages.kind, ([self._of_member(pages, share)], [change] if change else []), figures)
+
+    def _period(self) -> str:
+        of = self._definition
+        return in_period(of.period, of.last_month, of.months_in_period, is_complete=of.is_complete)
 
     def _of_members(
-        self, stem: str, title: str, kind: str, finding: str, changes: list[str], figures: list[ReadFigure]
+        self, stem: str, title: str, kind: str, said: tuple[list[str], list[str]], figures: Sequence[ReadFigure]
     ) -> None:
-        files = self._downloads(stem, figures, title)
-        given = {"kind": kind, "finding": finding, "changes": changes, "figures": figures, "files": files}
-        self._page(f"{stem}.html", title, "member.html", **given)
+        given = {"kind": kind, "figures": figures, "files": self._downloads(stem, figures, title)}
+        given |= {"finding": " ".join(said[0]), "changes": said[1]}
+        self._page(f"{stem}.html", title, "member.html", given)
 
     def _comparisons(self, pages: MemberPages, members: Sequence[Row]) -> dict[str, str]:
         """A page for each two of the members; by its title, its file."""
@@ -265,9 +279,9 @@ class Site:
             read = self._reader.read(pages.comparison, [member["key"] for member in both])
             names = [member["member"] for member in both]
             stem = "-".join([pages.kind, *(file_name(member["key"]) for member in both)])
-            finding, changes = self._compared(pages, read, names)
-            self._of_members(f"compare/{stem}", " and ".join(names), "compare", " ".join(finding), changes, [read])
-            found[" and ".join(names)] = f"{stem}.html"
+            title, said = " and ".join(names), self._compared(pages, read, names)
+            self._draw(self._of_members, f"compare/{stem}", title, "compare", said, [read])
+            found[title] = f"{stem}.html"
         return found
 
     def _compared(self, pages: MemberPages, read: ReadFigure, names: list[str]) -> tuple[list[str], list[str]]:
@@ -295,24 +309,28 @@ class Site:
         named = with_article(member.name) if pages.columns[0].kind == "country" else member.name
         return member_of(pages.finding, replace(member, name=named), self._definition.population)
 
-    def _month(self, month: date, before: Sequence[date], after: Sequence[date]) -> None:
-        """The bulletin of a month: the figures over periods as they were with it as the last month."""
-        definition = headline_definition(self._connection, month)
-        reader = FigureReader(self._connection, definition)
-        figures = [reader.read(figure) for figure in self._catalogue.figures if figure.over == "period"]
-        name = f"{month:%Y-%m}"
-        tables = [figure.as_dict() | {"sql": figure.views[0].sql} for figure in figures]
-        self._write(f"months/{name}.json", json.dumps({"version": self._edition.version, "figures": tables}))
-        self._page(
-            f"months/{name}.html",
-            in_month(month),
-            "month.html",
-            finding=self._finding(definition),
-            changes=self._changes(definition),
-            figures=figures,
-            before=before,
-            after=after,
-        )
+    def _months(self) -> None:
+        """The bulletins: the figures over periods as they were with each month as the last."""
+        months = self._edition.months
+        over_periods = [figure for figure in self._catalogue.figures if figure.over == "period"]
+        for place, month in enumerate(months):
+            definition = headline_definition(self._connection, month)
+            reader = FigureReader(self._connection, definition)
+            given = {
+                "finding": self._finding(definition),
+                "changes": self._changes(definition),
+                "figures": [reader.read(figure) for figure in over_periods],
+                "before": months[max(place - 1, 0) : place],
+                "after": months[place + 1 : place + 2],
+            }
+            self._draw(self._month, month, given)
+        self._draw(self._page, "months/index.html", "Months", "months.html", {})
+
+    def _month(self, month: date, given: Mapping[str, Any]) -> None:
+        tables = [figure.as_dict() | {"sql": figure.views[0].sql} for figure in given["figures"]]
+        text = json.dumps({"version": self._edition.version, "figures": tables})
+        self._write(f"months/{month:%Y-%m}.json", text)
+        self._page(f"months/{month:%Y-%m}.html", in_month(month), "month.html", given)
 
     def _finding(self, definition: Definition) -> list[str]:
         leading = self._countries(definition, definition.period, definition.last_month)[:2]
@@ -369,15 +387,10 @@ class Site:
             files[read.figure.key] = [(said.strip(), Path(address).name) for address, (said, _) in forms.items()]
         return files
 
-    def _page(self, address: str, title: str, template: str, **values: Any) -> None:
-        """Has a page drawn and written while the next is read."""
+    def _page(self, address: str, title: str, template: str, values: Mapping[str, Any]) -> None:
         root = "../" * address.removeprefix("../").count("/")
-        given = values | {"address": address, "root": root, "title": title, "alone": address.startswith("../")}
-
-        def write() -> None:
-            self._write(address, self._templates.get_template(template).render(given))
-
-        self._pages.append(self._pool.submit(write))
+        given = {"address": address, "root": root, "title": title, "alone": address.startswith("../")}
+        self._write(address, self._templates.get_template(template).render(given | values))
 
     def _write(self, address: str, text: str) -> None:
         (self._folder / address).write_text(text, encoding="utf-8")

@@ -51,7 +51,7 @@ class MonthFacts:
     closed_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Period:
     """A period by name: `promised` are the months that the name stands for, `held` those of them that there are."""
 

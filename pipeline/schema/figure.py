@@ -100,6 +100,8 @@ class Figure:
 class MemberPages:
     """Pages of one kind, one for each member, with figures whose queries name `$member`.
 
+    These queries end with `order by`, of columns that they give: many members are read by one query in that order.
+
     `members` gives a row for each member that has a page, the largest first: `member`, `share`, `share_low` and
     `share_high` in the headline's period, and what else `columns` show in the list of them. The first figure states the
     same shares of each month, by uploader first, in rows with a column `counted`: the page says how they changed.

@@ -293,7 +293,13 @@ def test_what_changed_adds_up_to_the_difference_of_two_months(site):
         columns = [column["name"] for column in by_month["columns"]]
         rows = [dict(zip(columns, row, strict=True)) for row in by_month["rows"]]
         before, now = (row["downloads"] for row in rows if row["counted"] == "By uploader" and row["month"] > "2025-06")
-        assert sum(row[-1] for row in change["rows"]) == pytest.approx(now - before, abs=0.01)
+        whole = [row for row in change["rows"] if row[1] == "all of them"]
+        assert sum(row[-1] for row in whole) == pytest.approx(now - before, abs=0.01)
+        for kind in whole:
+            models = [row for row in change["rows"] if row[0] == kind[0] and row is not kind]
+            assert [row[-1] for row in models] == sorted((row[-1] for row in models), key=abs, reverse=True)
+            assert kind[0] == "not listed one by one" or 1 <= len(models) <= kind[2]
+            assert len(models) < (kind[2] or 1) or sum(row[-1] for row in models) == pytest.approx(kind[-1], abs=0.01)
 
 
 @pytest.fixture
