@@ -216,22 +216,27 @@ def explain(
 @click.argument("repository")
 @click.option("--upload", is_flag=True, help="Upload; without it, only print what would be uploaded.")
 def push(repository: str, upload: bool) -> None:  # noqa: FBT001
-    """Uploads the published Parquet files with their card to REPOSITORY (namespace/name), a dataset on the Hub.
+    """Uploads the published Parquet files with their card, and the pages, to REPOSITORY (namespace/name) on the Hub.
 
-    A dataset that is not there yet is made private. The token is that of HF_TOKEN, and goes to HF_ENDPOINT only.
+    It is a dataset, in which the pages are the folder `site`; one that is not there yet is made private. The token is
+    that of HF_TOKEN, and goes to HF_ENDPOINT only.
     """
-    from pipeline.publish.copies import files_for_the_hub
+    from pipeline.publish.copies import folder_for_the_hub
+    from pipeline.publish.folder import PublishedFolder
     from pipeline.sources.client import HubClient
 
-    folder, files = files_for_the_hub(settings.published_folder())
-    client, version = HubClient(token=os.environ.get("HF_TOKEN")), folder.parent.name
-    for path, size in files.items():
-        click.echo(f"{size:>12,}  {path}")
-    total = f"{counted(len(files), 'file')}, {sum(files.values()):,} bytes, version {version}"
-    if upload:
-        click.echo(f"uploaded {total}: {client.upload_dataset(repository, folder, f'Publish version {version}')}")
-    else:
-        click.echo(f"{total} would go to dataset {repository} on {client.endpoint}: add --upload to do it")
+    client, published = HubClient(token=os.environ.get("HF_TOKEN")), settings.published_folder()
+    with folder_for_the_hub(published) as folder:
+        version, files = PublishedFolder(published).current(), [path for path in folder.rglob("*") if path.is_file()]
+        for path in sorted(files):
+            click.echo(f"{path.stat().st_size:>12,}  {path.relative_to(folder)}")
+        total = (
+            f"{counted(len(files), 'file')}, {sum(path.stat().st_size for path in files):,} bytes, version {version}"
+        )
+        if upload:
+            click.echo(f"uploaded {total}: {client.upload_dataset(repository, folder, f'Publish version {version}')}")
+        else:
+            click.echo(f"{total} would go to dataset {repository} on {client.endpoint}: add --upload to do it")
 
 
 @census.command()

@@ -11,8 +11,12 @@ last, so what it leads to is whole. A version's `SHA256SUMS` is the last of its 
 where it is, the others are.
 """
 
+import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from pipeline.errors import CensusError
 from pipeline.lake.object_store import in_words, located, upload
 from pipeline.publish.folder import VERSION, VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import OF_THE_VERSION
+from pipeline.report.figures import SITE
 
 IN_A_VERSION = re.compile(rf"/versions/({VERSION})/(.+)")
 
@@ -82,14 +87,17 @@ class StoreCopy:
         return names
 
 
-def files_for_the_hub(folder: Path) -> tuple[Path, dict[str, int]]:
-    """The Parquet files, with their card, of the version that is current in the published `folder`: sizes by path.
+@contextmanager
+def folder_for_the_hub(published: Path) -> Iterator[Path]:
+    """A folder of links to what the Hub takes of the current version: Parquet files, their card, the pages in `site/`.
 
     Raises:
         CensusError: nothing is published.
     """
-    parquet = (folder / "current" / "parquet").resolve()
-    if not parquet.is_dir():
-        raise CensusError(f"nothing is published in {folder}: run `census run` first")
-    paths = [path for path in sorted(parquet.rglob("*")) if path.is_file()]
-    return parquet, {path.relative_to(parquet).as_posix(): path.stat().st_size for path in paths}
+    current = PublishedFolder(published).current_path()
+    if current is None:
+        raise CensusError(f"nothing is published in {published}: run `census run` first")
+    with tempfile.TemporaryDirectory(prefix="census-") as folder:
+        shutil.copytree(current.resolve() / "parquet", folder, copy_function=os.symlink, dirs_exist_ok=True)
+        shutil.copytree(current.resolve() / SITE, Path(folder) / SITE, copy_function=os.symlink)
+        yield Path(folder)

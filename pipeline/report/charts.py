@@ -456,8 +456,8 @@ def _choosable(drawn: Any, shape: Shape) -> Any:
 def _colour(field: str, names: Sequence[str] | Mapping[str, str], legend: Any) -> Any:
     """A colour for each of the names, or, where they are not named, for whatever comes, in its order."""
     colours = names if isinstance(names, Mapping) else dict(zip(names, cycle(COLOURS), strict=False)) | REST
-    scale = {"domain": list(names), "range": [colours[name] for name in names]} if names else {"range": list(COLOURS)}
-    return alt.Color(field, sort=None, scale=alt.Scale(**scale), legend=legend)
+    scale = alt.Scale(domain=list(names), range=[colours[name] for name in names])
+    return alt.Color(field, sort=None, scale=scale if names else alt.Scale(range=list(COLOURS)), legend=legend)
 
 
 def _if_nothing(shape: Shape) -> dict[str, Any]:

@@ -390,7 +390,7 @@ class Site:
     def _page(self, address: str, title: str, template: str, values: Mapping[str, Any]) -> None:
         root = "../" * address.removeprefix("../").count("/")
         given = {"address": address, "root": root, "title": title, "alone": address.startswith("../")}
-        self._write(address, self._templates.get_template(template).render(given | values))
+        self._write(address, self._templates.get_template(template).render({**given, **values}))
 
     def _write(self, address: str, text: str) -> None:
         (self._folder / address).write_text(text, encoding="utf-8")

@@ -319,7 +319,8 @@ class HubClient:
     def upload_dataset(self, repository: str, folder: Path, title: str) -> str:
         """Makes the folder the dataset's content, in one commit; the commit's address.
 
-        A dataset that is not there yet is made private. Parquet files that the folder does not have are removed.
+        A dataset that is not there yet is made private. Parquet files and pages that the folder does not have are
+        removed.
         """
         with self._speaking(f"the upload to dataset {repository}"):
             self._api().create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
@@ -328,7 +329,7 @@ class HubClient:
                 repo_type="dataset",
                 folder_path=folder,
                 commit_message=title,
-                delete_patterns=["*.parquet"],
+                delete_patterns=["*.parquet", "site/*"],
             )
             return str(commit.commit_url)
 

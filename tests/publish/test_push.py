@@ -1,4 +1,4 @@
-"""The published files go to the Hub as a dataset, if one says so, and nowhere else."""
+"""The published files go to the Hub as a dataset, pages with them, if one says so, and nowhere else."""
 
 import base64
 import json
@@ -75,11 +75,14 @@ def hub():
 
 @pytest.fixture
 def push(hub, tmp_path, monkeypatch):
-    """Runs `census push` in a home with one published table."""
+    """Runs `census push` in a home with one published table and one page."""
     parquet = tmp_path / "published" / "versions" / "20250903T000000000000Z" / "parquet"
     (parquet / "country_shares").mkdir(parents=True)
     (parquet / "country_shares" / "all.parquet").write_bytes(b"PAR1 shares PAR1")
     (parquet / "README.md").write_text("# Open Model Census")
+    page = parquet.parent / "site" / "countries" / "cn.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<!doctype html>")
     (tmp_path / "published" / "current").symlink_to("versions/20250903T000000000000Z")
 
     monkeypatch.setenv("CENSUS_HOME", str(tmp_path))
@@ -91,18 +94,20 @@ def push(hub, tmp_path, monkeypatch):
 def test_a_push_is_dry_by_default(hub, push):
     finished = push()
     assert finished.exit_code == 0, finished.output
-    assert "country_shares/all.parquet" in finished.output
+    for path in ("country_shares/all.parquet", "README.md", "site/countries/cn.html"):
+        assert f"  {path}\n" in finished.output
     assert f"would go to dataset maker/census on {hub.endpoint}" in finished.output
     assert not hub.tokens
 
 
 def test_an_upload_is_one_commit_of_every_file_with_the_card_and_replaces_what_was_there(hub, push):
-    hub.files["country_shares/2024-08.parquet"] = b"old"
+    hub.files |= dict.fromkeys(("country_shares/2024-08.parquet", "site/countries/su.html"), b"old")
     finished = push("--upload")
     assert finished.exit_code == 0, finished.output
     assert hub.files == {
         "README.md": b"# Open Model Census",
         "country_shares/all.parquet": b"PAR1 shares PAR1",
+        "site/countries/cn.html": b"<!doctype html>",
     }
     assert hub.commits == ["Publish version 20250903T000000000000Z"]
     assert hub.tokens == {"Bearer hf_secret"}
