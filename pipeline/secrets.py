@@ -33,8 +33,6 @@ ADDRESSES = (
 _IN_ADDRESS = re.compile(r"^[\w+.-]*:?/{0,3}[^:/@\s]*:(?P<password>\S+)@")
 _NAMED = re.compile(r"(?:password|passwd|pwd)=(?P<password>[^&\s]+)", re.IGNORECASE)
 _PIECES = re.compile(r"[:/@?#&]+")
-SHORTEST = 3
-"""What is shorter stands in too many words to be looked for."""
 
 
 def hidden(text: str) -> str:
@@ -57,5 +55,5 @@ def _secrets() -> Iterator[tuple[str, str]]:
         if name in SECRETS or passwords:
             pieces = [piece for password in passwords for piece in _PIECES.split(password)]
             for secret in (value, *passwords, *pieces, *map(unquote, (*passwords, *pieces))):
-                if len(secret) >= SHORTEST:
+                if len(secret) >= 3:  # what is shorter stands in too many words
                     yield name, secret

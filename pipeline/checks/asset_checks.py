@@ -29,8 +29,6 @@ from pipeline.wording import counted
 
 COMPARED_WITH = "compared_with"
 """In the metadata of a check that was judged when its month was published: the file of the month before."""
-SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
-RUNS_LOOKED_AT = 50
 EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
@@ -178,7 +176,7 @@ def _shown(result: Result, declared: str) -> dict[str, Any]:
     }
     return {
         "passed": result.passed,
-        "severity": SEVERITIES[check.severity],
+        "severity": dg.AssetCheckSeverity.ERROR if check.severity == "critical" else dg.AssetCheckSeverity.WARN,
         "description": result.error or f"{stated}; observed: {result.observed}",
         "metadata": {name: value for name, value in metadata.items() if value is not None},
     }
@@ -224,7 +222,7 @@ def _history(
 ) -> Iterator[AssetCheckExecutionRecord]:
     """The latest evaluations, newest first."""
     yield from instance.event_log_storage.get_asset_check_execution_history(
-        check, RUNS_LOOKED_AT, status=EVALUATED, partition_filter=_partition(month)
+        check, limit=50, status=EVALUATED, partition_filter=_partition(month)
     )
 
 

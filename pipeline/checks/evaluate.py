@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS, MOST_CHARACTERS, MOST_CHARACTERS_OF_AN_ERROR = 20, 200, 2_000
 """Of what is shown of offending rows and errors."""
-LARGEST_EXACT_NUMBER = 2**53
-"""Beyond it a browser would show a number that is not the one stored."""
 Cell = str | int | float | bool | None
 
 
@@ -229,7 +227,7 @@ def _cell(value: object) -> Cell:
         case None | bool():
             return value
         case int():
-            return value if abs(value) <= LARGEST_EXACT_NUMBER else str(value)
+            return value if abs(value) <= 2**53 else str(value)  # beyond it a browser shows another number
         case float() | Decimal():
             return float(value) if math.isfinite(value) else str(value)
         case date():

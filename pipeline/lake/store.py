@@ -37,8 +37,6 @@ PAGE_BYTES_WITH_LISTS = 2**31 - 2**25
 memory around the lists says, which differs with the threads that made them: the same rows would give other bytes. Other
 tables have pages that fit into a processor's cache."""
 OF_ANOTHER_VERSION = "has the columns of another version of the census"
-ABANDONED_AFTER_SECONDS = 24 * 3600
-"""A temporary file this old belongs to a process that was killed."""
 
 
 @dataclass(frozen=True)
@@ -195,10 +193,6 @@ def _scan(path: UPath) -> pl.LazyFrame:
     return pl.scan_parquet(path.path if path.protocol in ("", "file", "local") else str(path))
 
 
-_NO_ROOM_FOR_THE_FOOTER = "Invalid thrift: transport error"
-"""What Polars says of a disk that is full where a file's footer begins; elsewhere it says that there is no space."""
-
-
 def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> StoredFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path.parent)
@@ -221,7 +215,8 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
             rows = pl.scan_parquet(unfinished).select(pl.len()).collect().item()
             size = unfinished.stat().st_size
     except PolarsError as error:
-        if _NO_ROOM_FOR_THE_FOOTER in str(error):
+        # What Polars says of a disk that is full where a footer begins; elsewhere it says that there is no space.
+        if "Invalid thrift: transport error" in str(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
     return StoredFile(str(path), rows, size)
@@ -230,5 +225,5 @@ def _write_local(path: Path, frame: pl.LazyFrame, metadata: dict[str, str]) -> S
 def _remove_abandoned(folder: Path) -> None:
     for leftover in folder.glob(".*.tmp"):
         with suppress(FileNotFoundError):  # Another writer of this month has just put its own in place.
-            if time.time() - leftover.stat().st_mtime > ABANDONED_AFTER_SECONDS:
+            if time.time() - leftover.stat().st_mtime > 24 * 3600:  # its process was killed
                 leftover.unlink()
