@@ -2,11 +2,15 @@
 
 from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
+from assets.listings.reconciliation import MONTH_RECONCILIATION
 from assets.published.dim_month import DIM_MONTH, DIM_PERIOD
 from pipeline.months import add_months, in_words, months_between
 
@@ -78,3 +82,25 @@ def test_basis_quality_sources_coverage_and_incidents_are_those_of_all_its_month
         for month in held:
             assert set((month["incidents"] or "").split("; ")) <= {*told, ""}
         assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize(
+    ("downloads", "shares", "coverage"),
+    [
+        (100, {"registry": 0.5, "canonical": 0.25, "unmapped": 0.25}, 0.75),
+        (100, {"registry": 1.0}, 1.0),
+        (100, {"unmapped": 1.0}, 0.0),
+        (0, {"registry": 0.0, "unmapped": 0.0}, None),
+    ],
+)
+def test_coverage_of_a_month_is_what_is_not_unmapped_of_what_was_downloaded(downloads, shares, coverage):
+    facts = {"month": date(2025, 8, 1), "source": "hub", "downloads": Decimal(downloads)}
+    rows = [{"month": date(2025, 8, 1), "method": name, "share_of_downloads": share} for name, share in shares.items()]
+    of_tables = {MONTH_RECONCILIATION: [facts], ATTRIBUTION_COVERAGE: rows}
+    months = SimpleNamespace(
+        edition=SimpleNamespace(origin_rule="equal_parts"),
+        scan=lambda table: pl.LazyFrame(
+            [dict.fromkeys(table.schema) | row for row in of_tables[table]], schema=table.schema
+        ),
+    )
+    assert DIM_MONTH.make(months).collect()["coverage"].to_list() == [coverage]
