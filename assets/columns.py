@@ -20,6 +20,16 @@ def number(name: str, meaning: str, unit: str, **more: Any) -> Column:
     return Column(name, pl.Float64, meaning, unit, **more)
 
 
+def text(name: str, meaning: str, **more: Any) -> Column:
+    """A column of texts."""
+    return Column(name, pl.String, meaning, **more)
+
+
+def boolean(name: str, meaning: str, **more: Any) -> Column:
+    """A column of what is true or false."""
+    return Column(name, pl.Boolean, meaning, **more)
+
+
 def fraction(name: str, meaning: str, minimum: float | str = 0, maximum: float | str = 1) -> Column:
     """A column of parts of a whole."""
     return number(name, meaning, "fraction", minimum=minimum, maximum=maximum)
@@ -37,21 +47,15 @@ RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
 COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
 
 MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day.")
-HUB_ID = Column(
-    "hub_id",
-    pl.String,
-    "The Hub's immutable id of the repository, or its name where the source has no ids.",
-)
-MODEL_ID = Column("model_id", pl.String, "The repository's name when the month was observed, `namespace/name`.")
+HUB_ID = text("hub_id", "The Hub's immutable id of the repository, or its name where the source has no ids.")
+MODEL_ID = text("model_id", "The repository's name when the month was observed, `namespace/name`.")
 MODEL = (HUB_ID, MODEL_ID)
-NAMESPACE = Column(
-    "namespace", pl.String, "The account that holds the repository; absent for the Hub's oldest repositories."
-)
+NAMESPACE = text("namespace", "The account that holds the repository; absent for the Hub's oldest repositories.")
 CREATED_AT = Column("created_at", TIMESTAMP, "When the repository was created, as the Hub states it.", "UTC")
 OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC")
 PROVENANCE = (
-    Column("source", pl.String, "The snapshot source that was read."),
-    Column("source_revision", pl.String, "The exact state of the source: a commit, a crawl's id or a file's digest."),
+    text("source", "The snapshot source that was read."),
+    text("source_revision", "The exact state of the source: a commit, a crawl's id or a file's digest."),
 )
 DOWNLOADS_ALL_TIME = count(
     "downloads_all_time",
@@ -60,94 +64,77 @@ DOWNLOADS_ALL_TIME = count(
     nullable=True,
     minimum=0,
 )
-ORGANIZATION = Column("organization", pl.String, "The organisation behind the namespace in that month.")
-COUNTRY = Column(
+ORGANIZATION = text("organization", "The organisation behind the namespace in that month.")
+COUNTRY = text(
     "country",
-    pl.String,
     "ISO 3166-1 alpha-2 code of the organisation's headquarters, or one of the members that are not countries: "
     "`international`, `unaffiliated` (a person's account), `unmapped` (an organisation not in the registry).",
     pattern=COUNTRY_PATTERN,
 )
 UPLOADER = (ORGANIZATION, COUNTRY)
-ULTIMATE_OWNER = Column(
+ULTIMATE_OWNER = text(
     "ultimate_owner",
-    pl.String,
     "The organisation's final owner, itself if nobody owns it; absent for persons and where it is not stated.",
     nullable=True,
 )
-ULTIMATE_OWNER_COUNTRY = Column(
-    "ultimate_owner_country", pl.String, "The country of the ultimate owner's headquarters.", nullable=True
+ULTIMATE_OWNER_COUNTRY = text(
+    "ultimate_owner_country", "The country of the ultimate owner's headquarters.", nullable=True
 )
-ANNOUNCED_OWNER_COUNTRY = Column(
+ANNOUNCED_OWNER_COUNTRY = text(
     "announced_owner_country",
-    pl.String,
     "The ultimate owner's country, with purchases counted from their announcement.",
     nullable=True,
 )
-LEGAL_COUNTRY = Column(
-    "legal_country",
-    pl.String,
-    "The country where the organisation is registered; absent where it is not stated.",
-    nullable=True,
+LEGAL_COUNTRY = text(
+    "legal_country", "The country where the organisation is registered; absent where it is not stated.", nullable=True
 )
-ROW_BASIS = Column(
-    "basis",
-    pl.String,
-    "How the headquarters are known: `read` (the evidence was opened and says so) or `well_known`.",
+ROW_BASIS = text(
+    "basis", "How the headquarters are known: `read` (the evidence was opened and says so) or `well_known`."
 )
-ACCOUNT_BASIS = Column(
+ACCOUNT_BASIS = text(
     "account_basis",
-    pl.String,
     "How the account's owner is known: `read`, `own_name` (it has the organisation's name) or `well_known`; absent "
     "where it is not stated.",
     nullable=True,
 )
-DEVELOPER_KIND = Column("kind", pl.String, "What the developer is: company, university, community, individual, ...")
-BASIS = Column(
+DEVELOPER_KIND = text("kind", "What the developer is: company, university, community, individual, ...")
+BASIS = text(
     "basis",
-    pl.String,
     "The counter that the downloads come from: `all_time_delta`, `rolling_30d`, or `mixed` in a period whose months "
     "differ.",
     values=BASES,
 )
-RELATION = Column(
-    "relation",
-    pl.String,
-    "How the derivative was made: finetune, adapter, merge, quantized or unknown.",
-    values=RELATIONS,
+RELATION = text(
+    "relation", "How the derivative was made: finetune, adapter, merge, quantized or unknown.", values=RELATIONS
 )
 
-POPULATION = Column(
+POPULATION = text(
     "population",
-    pl.String,
     "; ".join(f"`{population.name}`: {population.meaning}" for population in POPULATIONS) + ".",
     values=POPULATION_NAMES,
 )
-PERIOD = Column(
+PERIOD = text(
     "period",
-    pl.String,
     "`month`, `trailing_12_months`, `year_to_date` or `cumulative` (since the first published month), ending with "
     "`month`.",
     values=("month",),
 )
 MONTHS_IN_PERIOD = Column("months_in_period", pl.Int32, "Months that the period really holds.", "months")
-IS_COMPLETE = Column("is_complete", pl.Boolean, "Whether the period holds every month that its name promises.")
+IS_COMPLETE = boolean("is_complete", "Whether the period holds every month that its name promises.")
 IN_PERIOD = (MONTH, PERIOD, MONTHS_IN_PERIOD, IS_COMPLETE)
 IN_POPULATION = (*IN_PERIOD, POPULATION)
 IN_LONGER = {"period": replace(PERIOD, values=PERIODS), "basis": replace(BASIS, values=(*BASES, "mixed"))}
 """What these columns are where rows are of longer periods too."""
 IN_LONGER_PERIODS = tuple(IN_LONGER.get(column.name, column) for column in IN_PERIOD)
 """The columns that say which period a row is of, whatever the period."""
-ATTRIBUTION = Column(
+ATTRIBUTION = text(
     "attribution",
-    pl.String,
     "`uploader`: the account that published the repository; `origin`: the roots that it derives from.",
     values=ATTRIBUTIONS,
 )
-DIMENSION = Column("dimension", pl.String, "What the members are, such as `country`, `organization` or `licence`.")
-WITHIN = Column(
+DIMENSION = text("dimension", "What the members are, such as `country`, `organization` or `licence`.")
+WITHIN = text(
     "within",
-    pl.String,
     "Whose downloads are shared out: `all`, or those of one country by uploader.",
     pattern=r"^(all|[A-Z]{2}|[a-z]+)$",
 )

@@ -5,7 +5,7 @@ from functools import partial
 
 import polars as pl
 
-from assets.columns import MONTH, RELATION, RELATIONS
+from assets.columns import MONTH, RELATION, RELATIONS, boolean, text
 from assets.expressions import ratio
 from assets.lineage.parents import FOUND_BY, find_parents
 from assets.lineage.references import PLACE, read_references
@@ -26,20 +26,17 @@ DERIVATIONS = Table(
     ),
     columns=(
         MONTH,
-        Column("child_hub_id", pl.String, "The derivative, by `hub_id`."),
-        Column("child_model_id", pl.String, "The derivative's name."),
-        Column("parent_hub_id", pl.String, "The parent, by `hub_id`; absent where it is not listed.", nullable=True),
-        Column("parent_model_id", pl.String, "The parent's name: today's if it is listed, else as declared."),
+        text("child_hub_id", "The derivative, by `hub_id`."),
+        text("child_model_id", "The derivative's name."),
+        text("parent_hub_id", "The parent, by `hub_id`; absent where it is not listed.", nullable=True),
+        text("parent_model_id", "The parent's name: today's if it is listed, else as declared."),
         RELATION,
-        Column("relation_declared", pl.String, "The relation as it is declared.", nullable=True),
+        text("relation_declared", "The relation as it is declared.", nullable=True),
         PLACE,
-        Column("parent_listed", pl.Boolean, "Whether the parent is a public repository of this snapshot."),
-        Column(
-            "parent_declared", pl.String, "The parent as it is declared: a name, an address, a name with a revision."
-        ),
-        Column(
+        boolean("parent_listed", "Whether the parent is a public repository of this snapshot."),
+        text("parent_declared", "The parent as it is declared: a name, an address, a name with a revision."),
+        text(
             "parent_found_by",
-            pl.String,
             "How the parent was found: `hub_id`, exact `name`, `letter_case` (a name in other case), a reviewed "
             "`rename`, `former_name` (the Hub resolves this name to another elsewhere), or not at all (`unlisted`).",
             values=FOUND_BY,
@@ -132,7 +129,7 @@ DERIVATION_RECONCILIATION = Table(
     columns=(
         MONTH,
         PLACE,
-        Column("outcome", pl.String, f"What became of them: {', '.join(OUTCOMES)}.", values=OUTCOMES),
+        text("outcome", f"What became of them: {', '.join(OUTCOMES)}.", values=OUTCOMES),
         Column("references", pl.Int64, "Declared references.", "references", minimum=1),
     ),
     key=("evidence", "outcome"),

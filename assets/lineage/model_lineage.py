@@ -9,7 +9,7 @@ from decimal import Decimal
 import dagster as dg
 import polars as pl
 
-from assets.columns import HUB_ID, MODEL, MONTH, NAMESPACE
+from assets.columns import HUB_ID, MODEL, MONTH, NAMESPACE, boolean, text
 from assets.expressions import namespace_of
 from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
 from assets.lineage.graph import UNITS, Graph, graph_of
@@ -23,9 +23,8 @@ from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import Column, Rule, Table, TableFrames
 from pipeline.settings import ORIGIN_RULES
 
-ORIGIN_RULE = Column(
+ORIGIN_RULE = text(
     "origin_rule",
-    pl.String,
     "How derivatives are split over their roots: `equal_parts`, `first_parent` or `majority`.",
     values=ORIGIN_RULES,
 )
@@ -43,8 +42,8 @@ ORIGIN_WEIGHTS = Table(
     columns=(
         MONTH,
         HUB_ID,
-        Column("root_model_id", pl.String, "The root."),
-        Column("root_hub_id", pl.String, "The root's `hub_id`; absent where it is not listed.", nullable=True),
+        text("root_model_id", "The root."),
+        text("root_hub_id", "The root's `hub_id`; absent where it is not listed.", nullable=True),
         NAMESPACE.optional("The root's namespace."),
         Column(
             "weight",
@@ -138,12 +137,12 @@ MODEL_LINEAGE = Table(
             "derivations",
             minimum="depth_shortest",
         ),
-        Column("root_model_id", pl.String, "The primary root, which names the family; itself for a root."),
-        Column("root_hub_id", pl.String, "The primary root's `hub_id`; absent where it is not listed.", nullable=True),
+        text("root_model_id", "The primary root, which names the family; itself for a root."),
+        text("root_hub_id", "The primary root's `hub_id`; absent where it is not listed.", nullable=True),
         Column("roots", pl.Int32, "Number of roots.", "repositories", minimum=1),
-        Column("is_derivative", pl.Boolean, "Declares at least one parent."),
-        Column("is_in_cycle", pl.Boolean, "Derives from itself through others."),
-        Column("is_orphan", pl.Boolean, "Declares parents, none of which is listed."),
+        boolean("is_derivative", "Declares at least one parent."),
+        boolean("is_in_cycle", "Derives from itself through others."),
+        boolean("is_orphan", "Declares parents, none of which is listed."),
     ),
     key=("hub_id",),
     measures=(

@@ -9,14 +9,12 @@ from collections.abc import Collection
 
 import polars as pl
 
+from assets.columns import text
 from assets.listings.hub_snapshots import BASE_MODEL_TAG
-from pipeline.schema.declaration import Column
 
 EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
 """Where a derivation can be declared, in order of trust."""
-PLACE = Column(
-    "evidence", pl.String, f"Where it is declared, in order of trust: {', '.join(EVIDENCE)}.", values=EVIDENCE
-)
+PLACE = text("evidence", f"Where it is declared, in order of trust: {', '.join(EVIDENCE)}.", values=EVIDENCE)
 WHERE = pl.Enum(EVIDENCE)
 
 _HUB_HOSTS = r"(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)"

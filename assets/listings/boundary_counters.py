@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, OBSERVED_AT, PROVENANCE, count, downloads
+from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, OBSERVED_AT, PROVENANCE, count, downloads, text
 from assets.listings.boundary import ALL_COHORTS, BOUNDARIES, STATES, BoundaryCounters, counters_at
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, IDENTIFIED_BY, snapshot_rows
 from pipeline import settings
@@ -31,9 +31,8 @@ BOUNDARY_RULE = "boundary_rule"
 STATE_OF = {"freeze": "frozen", "roll_back": "rolled_back", "half_rate": "slowed"}
 """What counters do in an incident that `incidents.csv` names."""
 
-BOUNDARY = Column(
+BOUNDARY = text(
     "boundary",
-    pl.String,
     "How the counter at the boundary is known: `measured` (observed there), `interpolated` (between the observations "
     "before and after), `bridged_freeze` or `bridged_rollback` (the same, over observations in which the counter stood "
     "still or had fallen), `nearest` (only one observation can be used); absent without a counter.",
@@ -105,13 +104,12 @@ COUNTER_DAYS = Table(
         MONTH,
         Column("observed_from", TIMESTAMP, "The observation at which the stretch begins.", "UTC"),
         Column("observed_until", TIMESTAMP, "The observation at which it ends.", "UTC"),
-        Column("cohort", pl.String, "The models created in this year; `all`; `unknown` where no date is known."),
+        text("cohort", "The models created in this year; `all`; `unknown` where no date is known."),
         count("models", "Busy models observed at both ends.", minimum=0),
         count("models_frozen", "Busy models whose counter did not move.", minimum=0),
         count("models_fallen", "Busy models whose counter fell.", minimum=0),
-        Column(
+        text(
             "state",
-            pl.String,
             "`moving`; `frozen` or `rolled_back` from a quarter of the models on, in `all` from that in any cohort; "
             "`slowed`, in `all` only, if they grew by at most 70 % of what is usual and made it good within two days; "
             "`unknown` with fewer than thirty models.",

@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.columns import MONTH, NAMESPACE
+from assets.columns import MONTH, NAMESPACE, text
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
@@ -23,9 +23,8 @@ HUB_ACCOUNTS = Table(
     columns=(
         MONTH,
         NAMESPACE,
-        Column(
+        text(
             "account_type",
-            pl.String,
             "`person`, `organization`, or `unknown` where the Hub knows neither.",
             values=("person", "organization", "unknown"),
         ),

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 
-from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, NAMESPACE, OBSERVED_AT, PROVENANCE, count
+from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, NAMESPACE, OBSERVED_AT, PROVENANCE, count, text
 from assets.expressions import namespace_of
 from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
 from pipeline.orchestration.partitions import month_of
@@ -18,11 +18,8 @@ from pipeline.sources.snapshots import Snapshot
 COUNTERS_COMPLETE_SINCE = datetime(2025, 2, 27, tzinfo=UTC)
 """Before, archives wrote 0 for cumulative counters that were not public yet."""
 
-IDENTIFIED_BY = Column(
-    "identified_by",
-    pl.String,
-    "What `hub_id` holds: `hub_id`, or `name` where the source has none.",
-    values=("hub_id", "name"),
+IDENTIFIED_BY = text(
+    "identified_by", "What `hub_id` holds: `hub_id`, or `name` where the source has none.", values=("hub_id", "name")
 )
 
 BASE_MODEL_TAG = "base_model:"
@@ -41,10 +38,10 @@ OBSERVATIONS = (
     ),
     DOWNLOADS_ALL_TIME.optional("All downloads of the repository so far; absent before 2025-02-26 in archives."),
     count("likes", "Likes at the observation.", "likes", nullable=True),
-    Column("pipeline_tag", pl.String, "The task that the Hub shows for the model.", nullable=True),
-    Column("library_name", pl.String, "The library that the Hub names for the model.", nullable=True),
-    Column("gated", pl.String, "Whether access must be requested: `false`, `auto` or `manual`.", nullable=True),
-    Column("license", pl.String, "The licence that tags or card declare.", nullable=True),
+    text("pipeline_tag", "The task that the Hub shows for the model.", nullable=True),
+    text("library_name", "The library that the Hub names for the model.", nullable=True),
+    text("gated", "Whether access must be requested: `false`, `auto` or `manual`.", nullable=True),
+    text("license", "The licence that tags or card declare.", nullable=True),
     count(
         "safetensors_parameters",
         "Parameters counted in the safetensors files; overstates packed and duplicated weights.",
@@ -53,9 +50,8 @@ OBSERVATIONS = (
     ),
     count("gguf_parameters", "Parameters stated by the GGUF header.", "parameters", nullable=True),
     Column("tags", pl.List(pl.String), "All tags, as the Hub lists them.", nullable=True),
-    Column(
+    text(
         "base_model_relation",
-        pl.String,
         "The relation that the Hub's `baseModels` or, failing that, the card states.",
         nullable=True,
     ),

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, count, downloads
+from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, boolean, count, downloads, text
 from assets.listings.boundary import BOUNDARIES, COUNTED, READ_FROM_SEVERAL
 from assets.listings.boundary_counters import BOUNDARY, CLOSING_COUNTERS, OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
@@ -59,16 +59,14 @@ MODEL_DOWNLOADS = Table(
         CREATED_AT.optional(),
         downloads("Downloads in the month."),
         BASIS,
-        Column(
+        text(
             "quality",
-            pl.String,
             "`exact` (95 % of the counters at both boundaries are known within 36 hours of them), `scaled`, or "
             "`estimated` (30-day counter).",
             values=QUALITIES,
         ),
-        Column(
+        text(
             "flow_case",
-            pl.String,
             "`continued`; `created` in the month (previous counter 0); `late_arrival` (first seen, but created "
             "earlier: left out of the flow); `counter_reset` (counter fell: flow 0); `not_counted` (no counter at one "
             "end); `estimated` (30-day counter).",
@@ -82,11 +80,10 @@ MODEL_DOWNLOADS = Table(
             "`listings/closing_counters`. Absent where nothing is counted between two."
         ),
         Column("age_days", pl.Float64, "Age at the month's close.", "days", nullable=True),
-        Column("is_new", pl.Boolean, "At most 365 days old at the month's close; false where the age is unknown."),
-        Column("is_language_model", pl.Boolean, "A text or vision-language model, by its task on the Hub."),
-        Column(
+        boolean("is_new", "At most 365 days old at the month's close; false where the age is unknown."),
+        boolean("is_language_model", "A text or vision-language model, by its task on the Hub."),
+        boolean(
             "is_flagged",
-            pl.Boolean,
             "Known in this month for downloads that are not people's use (test suites, bursts), by the reviewed list "
             "of flagged models; they are counted, and left out of populations that say so.",
         ),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, MONTH, PROVENANCE, count, downloads, number
+from assets.columns import BASIS, MONTH, PROVENANCE, boolean, count, downloads, number, text
 from assets.listings.boundary import BOUNDARIES, READ_FROM_SEVERAL
 from assets.listings.boundary_counters import CLOSING_COUNTERS, OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
@@ -25,7 +25,7 @@ CASES = (*FLOW_CASES, "disappeared")
 NOT_BETWEEN_TWO = "not_between_two"
 _MEASURED = (
     BASIS,
-    Column("quality", pl.String, "As in `listings/model_downloads`.", values=QUALITIES),
+    text("quality", "As in `listings/model_downloads`.", values=QUALITIES),
     Column("opened_at", TIMESTAMP, "Observation at the month's opening.", "UTC", nullable=True),
     Column("closed_at", TIMESTAMP, "Observation at the month's close.", "UTC"),
     number("days_observed", "Days between the two observations.", "days", nullable=True),
@@ -38,12 +38,7 @@ DOWNLOAD_RECONCILIATION = Table(
     description="How the month's repositories and downloads were measured, and how many could not be.",
     columns=(
         MONTH,
-        Column(
-            "flow_case",
-            pl.String,
-            "As in `listings/model_downloads`; `disappeared`: listed at the opening only.",
-            values=CASES,
-        ),
+        text("flow_case", "As in `listings/model_downloads`; `disappeared`: listed at the opening only.", values=CASES),
         count("models", "Repositories in this case.", minimum=0),
         downloads("Downloads counted in the month's flow."),
         count("downloads_lost", "Downloads by which cumulative counters fell.", "downloads", minimum=0),
@@ -96,9 +91,8 @@ BOUNDARY_RECONCILIATION = Table(
     description="Repositories and downloads of the month by how the counters at its boundaries are known.",
     columns=(
         MONTH,
-        Column(
+        text(
             "boundary",
-            pl.String,
             "As in `listings/model_downloads`; `not_between_two`: nothing is counted between two boundaries.",
             values=(*BOUNDARIES, NOT_BETWEEN_TWO),
         ),
@@ -149,18 +143,14 @@ MONTH_RECONCILIATION = Table(
         Column("downloads_flagged", DECIMAL, "Downloads of flagged repositories, included in the total.", "downloads"),
         number("plausible_low", "Lowest plausible downloads a day.", "downloads/day", nullable=True),
         number("plausible_high", "Highest plausible downloads a day.", "downloads/day", nullable=True),
-        Column(
+        boolean(
             "is_plausible",
-            pl.Boolean,
             "Whether daily downloads match independent estimates; absent where there are none.",
             nullable=True,
         ),
-        Column(
-            "incidents", pl.String, "Known incidents upstream between the two observations, by `; `.", nullable=True
-        ),
-        Column(
+        text("incidents", "Known incidents upstream between the two observations, by `; `.", nullable=True),
+        text(
             "incidents_at_observation",
-            pl.String,
             "Known incidents that spoilt counters on the day of an observation, by `; `.",
             nullable=True,
         ),

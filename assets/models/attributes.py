@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from assets.columns import boolean
 from pipeline.reference.lists import AttributeWords
 from pipeline.schema.declaration import Column
 
@@ -27,8 +28,8 @@ COLUMNS = (
         minimum=1,
     ),
     Column("numeric_format", pl.Enum(NUMERIC_FORMATS), "Format that name, tags or files state.", nullable=True),
-    Column("is_mixture_of_experts", pl.Boolean, "Whether name or tags say so; false is no proof."),
-    Column("names_training_data", pl.Boolean, "Whether a tag names a data set."),
+    boolean("is_mixture_of_experts", "Whether name or tags say so; false is no proof."),
+    boolean("names_training_data", "Whether a tag names a data set."),
 )
 
 MOST_PARAMETERS = 10**13

@@ -4,7 +4,7 @@ import polars as pl
 
 from assets.attribution.developers import first_party
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
-from assets.columns import MONTH, RELATIONS, UPLOADER
+from assets.columns import MONTH, RELATIONS, UPLOADER, boolean
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.listings.boundary_counters import OPENING_COUNTERS
@@ -75,15 +75,14 @@ MODELS = Table(
         *UPLOADER,
         *(MODEL_ATTRIBUTION.column(name) for name in _ATTRIBUTED),
         *(MODEL_LINEAGE.column(name) for name in _PLACED),
-        Column("is_first_party", pl.Boolean, "A derivative whose direct parents are all its own developer's."),
+        boolean("is_first_party", "A derivative whose direct parents are all its own developer's."),
         Column("relation", RELATION, "The relation to the first declared parent; absent for originals.", nullable=True),
         *(
             Column(parents_by(relation), pl.Int32, f"Direct parents by relation {relation}.", "repositories", minimum=0)
             for relation in RELATIONS
         ),
-        Column(
+        boolean(
             "is_release",
-            pl.Boolean,
             "Created since the observation at the month's opening, or the month's first instant without one, and an "
             "original or a derivative of its own developer's models only.",
         ),

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.columns import MONTH, PROVENANCE
+from assets.columns import MONTH, PROVENANCE, boolean, text
 from assets.published.headline import DEFINITION, DEFINITION_OF_FAMILIES
 from assets.shares.periods import OF_MONTH
 from assets.shares.share_table import COLUMNS
@@ -50,14 +50,14 @@ CENSUS = PublishedTable(
         grain="published month",
         description="What this version of the publication is: who made it, when, from what, and what was checked.",
         columns=(
-            Column("version", pl.String, "The version of the publication; all its files carry the same."),
-            Column("schema_version", pl.String, "The version of the tables' shape; see the changelog."),
-            Column("code_version", pl.String, "Version of the distribution that made the publication."),
-            Column("run_id", pl.String, "Dagster's run that made it; absent outside of Dagster.", nullable=True),
+            text("version", "The version of the publication; all its files carry the same."),
+            text("schema_version", "The version of the tables' shape; see the changelog."),
+            text("code_version", "Version of the distribution that made the publication."),
+            text("run_id", "Dagster's run that made it; absent outside of Dagster.", nullable=True),
             Column("published_at", TIMESTAMP, "When the publication was made.", "UTC"),
             MONTH,
             *PROVENANCE,
-            Column("month_code_version", pl.String, "Version of the distribution that made the month."),
+            text("month_code_version", "Version of the distribution that made the month."),
             Column("tables_checked", pl.Int64, "Tables of the month that match its manifest.", "tables"),
             Column("checks_passed", pl.Int64, "Blocking checks on the month's tables, all of which passed.", "checks"),
             Column("checked_at", TIMESTAMP, "When the last check had passed and the month was finished.", "UTC"),
@@ -100,20 +100,18 @@ DATA_DICTIONARY = PublishedTable(
         grain="published table and column",
         description="Every column of every published table: type, unit, meaning, and the table's grain and key.",
         columns=(
-            Column("table_name", pl.String, "The table."),
+            text("table_name", "The table."),
             Column("position", pl.Int32, "The column's place in the table, from 0."),
-            Column("column_name", pl.String, "The column."),
-            Column("type", pl.String, "The column's type in the warehouse."),
-            Column("unit", pl.String, "The column's unit, where it has one.", nullable=True),
-            Column("meaning", pl.String, "What the column says."),
-            Column("may_be_absent", pl.Boolean, "Whether a row may lack the value."),
-            Column(
-                "is_key", pl.Boolean, "Whether the column is part of the table's key; no two rows have the same key."
-            ),
-            Column("refers_to", pl.String, "The table and column that explain its values, if any.", nullable=True),
-            Column("grain", pl.String, "What one row of the table is."),
-            Column("table_description", pl.String, "What the table is."),
-            Column("warnings", pl.String, "Common mistakes with the table.", nullable=True),
+            text("column_name", "The column."),
+            text("type", "The column's type in the warehouse."),
+            text("unit", "The column's unit, where it has one.", nullable=True),
+            text("meaning", "What the column says."),
+            boolean("may_be_absent", "Whether a row may lack the value."),
+            boolean("is_key", "Whether the column is part of the table's key; no two rows have the same key."),
+            text("refers_to", "The table and column that explain its values, if any.", nullable=True),
+            text("grain", "What one row of the table is."),
+            text("table_description", "What the table is."),
+            text("warnings", "Common mistakes with the table.", nullable=True),
         ),
         key=("table_name", "column_name"),
     ),
@@ -138,10 +136,10 @@ DATA_CHECKS = PublishedTable(
             "Every check that a month's tables must pass before the month is published, and those that only warn."
         ),
         columns=(
-            Column("table_name", pl.String, "The table."),
-            Column("check_name", pl.String, "The check."),
-            Column("severity", pl.String, "`critical` stops publication, `warning` is shown."),
-            Column("expected", pl.String, "What is expected, in words."),
+            text("table_name", "The table."),
+            text("check_name", "The check."),
+            text("severity", "`critical` stops publication, `warning` is shown."),
+            text("expected", "What is expected, in words."),
         ),
         key=("table_name", "check_name"),
     ),
@@ -167,13 +165,13 @@ CHECK_RESULTS = PublishedTable(
         ),
         columns=(
             MONTH,
-            Column("table_name", pl.String, "The table that was checked, `group/name`."),
-            Column("check_name", pl.String, "The check."),
-            Column("passed", pl.Boolean, "Whether it passed; a check that could not be judged counts as passed."),
-            Column("severity", pl.String, "`critical` stops publication, `warning` is shown."),
-            Column("was_judged", pl.Boolean, "False where the month to compare with is missing."),
-            Column("observed", pl.String, "What was found, in words."),
-            Column("bounds", pl.String, "What was expected, in words."),
+            text("table_name", "The table that was checked, `group/name`."),
+            text("check_name", "The check."),
+            boolean("passed", "Whether it passed; a check that could not be judged counts as passed."),
+            text("severity", "`critical` stops publication, `warning` is shown."),
+            boolean("was_judged", "False where the month to compare with is missing."),
+            text("observed", "What was found, in words."),
+            text("bounds", "What was expected, in words."),
             Column("rows", pl.Int64, "Rows looked at; absent where none are counted.", "rows", nullable=True),
             Column("failed_rows", pl.Int64, "Rows that failed; absent where none are counted.", "rows", nullable=True),
         ),
@@ -266,9 +264,9 @@ DIM_DEFINITION = PublishedTable(
         grain="term and value",
         description="What the values of `period`, `population`, `attribution`, `basis` and other words mean.",
         columns=(
-            Column("term", pl.String, "The column or group of tables that is explained."),
-            Column("value", pl.String, "The value, or the table's name."),
-            Column("meaning", pl.String, "What it means, in a sentence."),
+            text("term", "The column or group of tables that is explained."),
+            text("value", "The value, or the table's name."),
+            text("meaning", "What it means, in a sentence."),
         ),
         key=("term", "value"),
     ),

@@ -2,13 +2,12 @@
 
 import polars as pl
 
-from assets.columns import ATTRIBUTION, DIMENSION, IN_LONGER_PERIODS, OF_WHOLE, POPULATION, downloads, fraction
+from assets.columns import ATTRIBUTION, DIMENSION, IN_LONGER_PERIODS, OF_WHOLE, POPULATION, downloads, fraction, text
 from assets.expressions import holds_in_month, ratio
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
 from assets.shares.share_table import NOBODY, NOT_KNOWN
 from pipeline.reference.countries import country_groups
-from pipeline.schema.declaration import Column
 from pipeline.schema.figure import BOUNDED_SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable, whole_table
 
@@ -55,9 +54,9 @@ COUNTRY_GROUP_SHARES = PublishedTable(
             POPULATION,
             ATTRIBUTION,
             DIMENSION,
-            Column("member", pl.String, "The group: `eu`, `africa`, `high_income` and so on."),
-            Column("group_name", pl.String, "The group's name."),
-            Column("kind", pl.String, "`union`, `region` or `income`.", values=("union", "region", "income")),
+            text("member", "The group: `eu`, `africa`, `high_income` and so on."),
+            text("group_name", "The group's name."),
+            text("kind", "`union`, `region` or `income`.", values=("union", "region", "income")),
             downloads("Numerator: the downloads of the countries that are members in the month."),
             *OF_WHOLE,
             fraction("share_of_attributed", "`downloads` / (`denominator` without `unmapped` and `unaffiliated`)."),

@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
-from assets.columns import BASIS, IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE
+from assets.columns import BASIS, IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE, boolean, text
 from assets.expressions import ratio
 from assets.lineage.model_lineage import ORIGIN_RULE
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION, MONTH_RECONCILIATION
@@ -52,14 +52,13 @@ COVERAGE = PublishedTable(
         ),
         columns=(
             MONTH,
-            Column(
+            text(
                 "aspect",
-                pl.String,
                 "`measurement` (members: flow cases), `boundary` (members: how counters at the boundaries are known), "
                 "`attribution` (members: methods) or `attributed_to` (members: `organization`, `unaffiliated`, "
                 "`unmapped`).",
             ),
-            Column("member", pl.String, "The case, by its aspect."),
+            text("member", "The case, by its aspect."),
             Column("models", pl.Int64, "Repositories.", "repositories"),
             Column("downloads", DECIMAL, "Downloads in the month.", "downloads"),
             Column("share_of_downloads", pl.Float64, "Share of the month's downloads.", "fraction"),
@@ -109,10 +108,9 @@ COVERAGE_FIGURE = Figure(
     is_pictured=True,
 )
 
-IS_SYNTHETIC = Column("is_synthetic", pl.Boolean, "Whether any of it is of a synthetic Hub, not of the real one.")
-QUALITY = Column(
+IS_SYNTHETIC = boolean("is_synthetic", "Whether any of it is of a synthetic Hub, not of the real one.")
+QUALITY = text(
     "quality",
-    pl.String,
     "`exact`: 95 % of the counters at both boundaries are known within 36 hours of them; `scaled`: fewer; `estimated`: "
     "from 30-day counters; `mixed` in a period whose months differ.",
 )
@@ -209,13 +207,11 @@ DIM_PERIOD = PublishedTable(
             Column("first_month", pl.Date, "The first month that the period's name promises, published or not."),
             MONTHS_IN_PERIOD,
             IS_COMPLETE,
-            Column("months", pl.String, "The months that the period holds: `2025-01 to 2025-03, 2025-05`."),
-            Column(
-                "months_missing", pl.String, "Months that the period's name promises and that it lacks.", nullable=True
-            ),
+            text("months", "The months that the period holds: `2025-01 to 2025-03, 2025-05`."),
+            text("months_missing", "Months that the period's name promises and that it lacks.", nullable=True),
             IN_LONGER["basis"],
             QUALITY,
-            Column("source", pl.String, "The snapshot sources that were read, by commas."),
+            text("source", "The snapshot sources that were read, by commas."),
             _COVERAGE,
             IS_SYNTHETIC,
             *map(MONTH_RECONCILIATION.column, ("incidents", "incidents_at_observation")),

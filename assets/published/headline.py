@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH
+from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH, text
 from assets.expressions import ratio
 from assets.published.organizations import COUNTRY_NAME, IS_COUNTRY, with_country_names
 from assets.shares.family_shares import FAMILY_SHARES
@@ -104,7 +104,7 @@ def _entry(
 
 
 _OF_DEFINITION = tuple(_STATED[name] for name in ("population", "attribution"))
-_ORGANIZATION = Column("organization", pl.String, "The organisation; `unmapped` and `unaffiliated` are members too.")
+_ORGANIZATION = text("organization", "The organisation; `unmapped` and `unaffiliated` are members too.")
 _SEAT = replace(COUNTRY, meaning=f"Where the organisation is, in the last month that it is in. {COUNTRY.meaning}")
 HEADLINE_COUNTRY = _entry(
     "country",

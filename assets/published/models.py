@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
-from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE
+from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, text
 from assets.lineage.model_lineage import ORIGIN_WEIGHTS
 from assets.listings.boundary_counters import BOUNDARY
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
@@ -34,9 +34,8 @@ _DOWNLOADS_BY_POPULATION = tuple(
     for population in POPULATION_NAMES
 )
 _MODELS = Column("models", pl.Int64, "Repositories that the row stands for: 1, or the remainder's.", "repositories")
-_METHOD = Column(
+_METHOD = text(
     "method",
-    pl.String,
     "The rule of attribution that decided: `registry`, `canonical_models`, `account` or `unmapped`; absent in the "
     "remainder.",
     nullable=True,
@@ -139,12 +138,12 @@ MODEL_MONTH = PublishedTable(
         columns=(
             MONTH,
             HUB_ID,
-            Column("organization", pl.String, "The uploader's organisation; absent in the remainder.", nullable=True),
+            text("organization", "The uploader's organisation; absent in the remainder.", nullable=True),
             COUNTRY,
-            Column("kind", pl.String, "Kind of developer; absent in the remainder.", nullable=True),
+            text("kind", "Kind of developer; absent in the remainder.", nullable=True),
             _METHOD,
-            Column("registry_row", pl.String, "The registry's row that was applied, if any.", nullable=True),
-            Column("family", pl.String, "The primary root of the model; absent in the remainder.", nullable=True),
+            text("registry_row", "The registry's row that was applied, if any.", nullable=True),
+            text("family", "The primary root of the model; absent in the remainder.", nullable=True),
             BOUNDARY,
             _MODELS,
             *_DOWNLOADS_BY_POPULATION,
@@ -169,10 +168,8 @@ MODEL_ORIGIN_MONTH = PublishedTable(
         columns=(
             MONTH,
             HUB_ID,
-            Column(
-                "family", pl.String, "The root; the model itself if it is one; `(all other models)` in the remainder."
-            ),
-            Column("root_organization", pl.String, "The root's organisation; absent in the remainder.", nullable=True),
+            text("family", "The root; the model itself if it is one; `(all other models)` in the remainder."),
+            text("root_organization", "The root's organisation; absent in the remainder.", nullable=True),
             replace(COUNTRY, name="root_country", meaning=f"The root's country, not the uploader's. {COUNTRY.meaning}"),
             _METHOD,
             ORIGIN_WEIGHTS.column("weight").optional("The root's part of the model; absent in the remainder."),

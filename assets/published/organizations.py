@@ -5,15 +5,7 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.organizations import ORGANIZATIONS, current_rows
-from assets.columns import (
-    COUNTRY,
-    DEVELOPER_KIND,
-    MEMBERS_NOT_COUNTRIES,
-    NAMESPACE,
-    ORGANIZATION,
-    ULTIMATE_OWNER,
-    ULTIMATE_OWNER_COUNTRY,
-)
+from assets.columns import COUNTRY, DEVELOPER_KIND, MEMBERS_NOT_COUNTRIES, NAMESPACE, ORGANIZATION, boolean, text
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION
 from pipeline.publish.sql import references_of
 from pipeline.reference.countries import country_name
@@ -59,13 +51,12 @@ DIM_ORGANIZATION = PublishedTable(
             "rows too. Its accounts, and where it was before, are in `dim_account`."
         ),
         columns=(
-            Column("organization", pl.String, "The organisation, by the name that every table has."),
+            text("organization", "The organisation, by the name that every table has."),
             COUNTRY.optional(f"Where it is today, or was last. {COUNTRY.meaning}"),
             DEVELOPER_KIND.optional(),
             Column("accounts", pl.Int64, "Accounts on the Hub that are its own today.", "accounts"),
-            ULTIMATE_OWNER,
-            ULTIMATE_OWNER_COUNTRY,
-            Column("is_organization", pl.Boolean, "False for persons, `unmapped`, `unaffiliated` and `international`."),
+            *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country")),
+            boolean("is_organization", "False for persons, `unmapped`, `unaffiliated` and `international`."),
         ),
         key=("organization",),
     ),
@@ -73,8 +64,8 @@ DIM_ORGANIZATION = PublishedTable(
     references={"country": OF_COUNTRY},
 )
 
-COUNTRY_NAME = Column("country_name", pl.String, "The country's usual English name, or that of a member that is none.")
-IS_COUNTRY = Column("is_country", pl.Boolean, "False for `international`, `unaffiliated` and `unmapped`.")
+COUNTRY_NAME = text("country_name", "The country's usual English name, or that of a member that is none.")
+IS_COUNTRY = boolean("is_country", "False for `international`, `unaffiliated` and `unmapped`.")
 
 
 def with_country_names(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -117,9 +108,9 @@ DIM_ACCOUNT = PublishedTable(
             replace(ORGANIZATION, meaning="The organisation whose account it is."),
             COUNTRY.optional(),
             *map(ORGANIZATIONS.column, ("kind", "valid_from", "valid_to")),
-            Column("is_current", pl.Boolean, "Whether the row still holds."),
-            Column("organization_today", pl.String, "The organisation by the namespace's latest row."),
-            Column("country_today", pl.String, "The country by the namespace's latest row.", nullable=True),
+            boolean("is_current", "Whether the row still holds."),
+            text("organization_today", "The organisation by the namespace's latest row."),
+            text("country_today", "The country by the namespace's latest row.", nullable=True),
             *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country", "announced_owner_country")),
             *map(ORGANIZATIONS.column, ("legal_country", "evidence", "basis", "account_basis")),
         ),

@@ -5,19 +5,18 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.columns import text
 from assets.expressions import holds_in_month
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.periods import OF_COUNTRY, OF_PERIOD, over_periods, sums_over_periods
 from assets.shares.share_table import GROUP, with_shares
 from pipeline.reference.other_map import VARIANTS
-from pipeline.schema.declaration import Column
 from pipeline.schema.figure import Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 
-MAP = Column(
+MAP = text(
     "map_name",
-    pl.String,
     "By what organisations are placed. "
     + "; ".join(f"`{name}`: {meaning}" for name, (meaning, _) in VARIANTS.items())
     + ".",

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.columns import CREATED_AT, IN_LONGER_PERIODS, MODEL, MONTH, UPLOADER, count, number
+from assets.columns import CREATED_AT, IN_LONGER_PERIODS, MODEL, MONTH, UPLOADER, count, number, text
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
 from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, in_trailing_periods
@@ -19,9 +19,8 @@ _OF_MODEL = (
     *MODEL,
     *UPLOADER,
     CREATED_AT,
-    Column(
+    text(
         "size_band",
-        pl.String,
         "Band of parameters, as in dimension `size_band` of `attribute_shares`; unknown sizes are left out.",
         values=tuple(SIZE_BANDS),
     ),

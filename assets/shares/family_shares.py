@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction, number
+from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction, number, text
 from assets.expressions import ratio
 from assets.models.models import parents_by
 from assets.shares.members import BY_ORIGIN, CHANGE, by_root
@@ -107,9 +107,9 @@ FAMILY_SHARES = Table(
     ),
     columns=(
         MONTH,
-        Column("level", pl.String, "`root_model` or `root_organization`.", values=("root_model", "root_organization")),
-        Column("family", pl.String, "The root's `model_id`, or the root's organisation."),
-        Column("organization", pl.String, "The organisation behind the root."),
+        text("level", "`root_model` or `root_organization`.", values=("root_model", "root_organization")),
+        text("family", "The root's `model_id`, or the root's organisation."),
+        text("organization", "The organisation behind the root."),
         replace(COUNTRY, meaning="The country of that organisation, or a member that is no country."),
         COUNTS[0],
         *(
@@ -146,11 +146,7 @@ FAMILY_SHARES = Table(
         Rule("relations_add_up", "A family's new derivatives are the sum over its relations.", _relations_differ),
     ),
 )
-PUBLISHED = PublishedTable(
-    FAMILY_SHARES,
-    lambda months: months.scan(FAMILY_SHARES),
-    {**OF_MONTH, **OF_DEVELOPER},
-)
+PUBLISHED = PublishedTable(FAMILY_SHARES, lambda months: months.scan(FAMILY_SHARES), {**OF_MONTH, **OF_DEVELOPER})
 
 
 def families_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.columns import IN_LONGER_PERIODS, MONTH, UPLOADER, count, fraction, number
+from assets.columns import IN_LONGER_PERIODS, MONTH, UPLOADER, count, fraction, number, text
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
@@ -77,8 +77,8 @@ PUBLISHED = PublishedTable(
         ),
         columns=(
             *IN_LONGER_PERIODS,
-            Column("dimension", pl.String, "`organization` or `country`."),
-            Column("member", pl.String, "The organisation or the country; persons and unmapped ones are left out."),
+            text("dimension", "`organization` or `country`."),
+            text("member", "The organisation or the country; persons and unmapped ones are left out."),
             _NEW,
             count("release_days", "Days on which at least one repository was created.", "days"),
             number(

@@ -9,7 +9,7 @@ from itertools import product
 
 import polars as pl
 
-from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_POPULATION, OF_WHOLE, count, downloads, fraction
+from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_POPULATION, OF_WHOLE, count, downloads, fraction, text
 from assets.expressions import ratio
 from pipeline.schema.declaration import Column, Rule, Table, TableFrames
 from pipeline.schema.shares import POPULATIONS, Population
@@ -22,7 +22,7 @@ WHOLE = "all"
 FLAGS = ("is_new", "is_language_model", "is_flagged")
 """The columns of `models/models` that decide the populations of a repository."""
 
-MEMBER = Column("member", pl.String, "The member of the dimension; those that stand for what is not known included.")
+MEMBER = text("member", "The member of the dimension; those that stand for what is not known included.")
 COLUMNS = (
     *IN_POPULATION,
     ATTRIBUTION,
