@@ -5,7 +5,7 @@ from functools import partial
 
 import polars as pl
 
-from assets.columns import MONTH, RELATION, RELATIONS, boolean, text
+from assets.columns import MONTH, RELATION, RELATIONS, boolean, count, text
 from assets.expressions import ratio
 from assets.lineage.parents import FOUND_BY, find_parents
 from assets.lineage.references import PLACE, read_references
@@ -130,7 +130,7 @@ DERIVATION_RECONCILIATION = Table(
         MONTH,
         PLACE,
         text("outcome", f"What became of them: {', '.join(OUTCOMES)}.", values=OUTCOMES),
-        Column("references", pl.Int64, "Declared references.", "references", minimum=1),
+        count("references", "Declared references.", "references", minimum=1),
     ),
     key=("evidence", "outcome"),
     may_be_empty=True,

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import polars as pl
 
-from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, boolean, count, downloads, text
+from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, boolean, count, downloads, number, text
 from assets.listings.boundary import BOUNDARIES, COUNTED, READ_FROM_SEVERAL
 from assets.listings.boundary_counters import BOUNDARY, CLOSING_COUNTERS, OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
@@ -21,7 +21,7 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.incidents import WHOLE_NAMESPACE, flagged_models
 from pipeline.reference.lists import language_tasks
-from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames
 
 FEWEST_WITH_COUNTER = 0.95
 """With fewer repositories that carry the cumulative counter at both ends, the month uses the 30-day counter."""
@@ -79,7 +79,7 @@ MODEL_DOWNLOADS = Table(
             "How the counters at the two boundaries are known, the less certain of them; see "
             "`listings/closing_counters`. Absent where nothing is counted between two."
         ),
-        Column("age_days", pl.Float64, "Age at the month's close.", "days", nullable=True),
+        number("age_days", "Age at the month's close.", "days", nullable=True),
         boolean("is_new", "At most 365 days old at the month's close; false where the age is unknown."),
         boolean("is_language_model", "A text or vision-language model, by its task on the Hub."),
         boolean(

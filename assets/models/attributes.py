@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
-from assets.columns import boolean
+from assets.columns import boolean, count
 from pipeline.reference.lists import AttributeWords
 from pipeline.schema.declaration import Column
 
@@ -19,9 +19,8 @@ NUMERIC_FORMATS = ("gguf", "mlx", "4_bit_and_below", "8_bit")
 COLUMNS = (
     Column("licence", pl.Enum(LICENCES), "Class of the declared licence, by `reference/licences.csv`."),
     Column("modality", pl.Enum(MODALITIES), "What goes in and comes out, by the Hub's task and `modalities.csv`."),
-    Column(
+    count(
         "parameters",
-        pl.Int64,
         "Size as corrected by `reference/model_sizes.csv`, else as safetensors, GGUF or the name state it.",
         "parameters",
         nullable=True,

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.columns import MONTH, PROVENANCE, boolean, text
+from assets.columns import MONTH, PROVENANCE, boolean, count, text
 from assets.published.headline import DEFINITION, DEFINITION_OF_FAMILIES
 from assets.shares.periods import OF_MONTH
 from assets.shares.share_table import COLUMNS
@@ -58,8 +58,8 @@ CENSUS = PublishedTable(
             MONTH,
             *PROVENANCE,
             text("month_code_version", "Version of the distribution that made the month."),
-            Column("tables_checked", pl.Int64, "Tables of the month that match its manifest.", "tables"),
-            Column("checks_passed", pl.Int64, "Blocking checks on the month's tables, all of which passed.", "checks"),
+            count("tables_checked", "Tables of the month that match its manifest.", "tables"),
+            count("checks_passed", "Blocking checks on the month's tables, all of which passed.", "checks"),
             Column("checked_at", TIMESTAMP, "When the last check had passed and the month was finished.", "UTC"),
         ),
         key=("month",),
@@ -172,8 +172,8 @@ CHECK_RESULTS = PublishedTable(
             boolean("was_judged", "False where the month to compare with is missing."),
             text("observed", "What was found, in words."),
             text("bounds", "What was expected, in words."),
-            Column("rows", pl.Int64, "Rows looked at; absent where none are counted.", "rows", nullable=True),
-            Column("failed_rows", pl.Int64, "Rows that failed; absent where none are counted.", "rows", nullable=True),
+            count("rows", "Rows looked at; absent where none are counted.", "rows", nullable=True),
+            count("failed_rows", "Rows that failed; absent where none are counted.", "rows", nullable=True),
         ),
         key=("month", "table_name", "check_name"),
         warnings=("A publication holds no month with a failed critical check: those that failed here are warnings.",),

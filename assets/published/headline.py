@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH, text
+from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH, number, text
 from assets.expressions import ratio
 from assets.published.organizations import COUNTRY_NAME, IS_COUNTRY, with_country_names
 from assets.shares.family_shares import FAMILY_SHARES
@@ -133,7 +133,7 @@ HEADLINE_FAMILY = _entry(
         Column("new_derivatives", DECIMAL, "Derivatives created in the period, by their weights.", "repositories"),
         Column("new_derivatives_in_all", DECIMAL, "All derivatives created in the period.", "repositories"),
         Column("downloads", DECIMAL, "Downloads of roots and all their derivatives in the period.", "downloads"),
-        Column("share_of_downloads", pl.Float64, "Part of all downloads in the period.", "fraction"),
+        number("share_of_downloads", "Part of all downloads in the period.", "fraction"),
     ),
     lambda months: with_country_names(headline_families(months.scan(FAMILY_SHARES).filter(level="root_organization"))),
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
-from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, text
+from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, count, text
 from assets.lineage.model_lineage import ORIGIN_WEIGHTS
 from assets.listings.boundary_counters import BOUNDARY
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
@@ -33,7 +33,7 @@ _DOWNLOADS_BY_POPULATION = tuple(
     )
     for population in POPULATION_NAMES
 )
-_MODELS = Column("models", pl.Int64, "Repositories that the row stands for: 1, or the remainder's.", "repositories")
+_MODELS = count("models", "Repositories that the row stands for: 1, or the remainder's.", "repositories")
 _METHOD = text(
     "method",
     "The rule of attribution that decided: `registry`, `canonical_models`, `account` or `unmapped`; absent in the "

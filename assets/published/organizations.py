@@ -5,11 +5,10 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.organizations import ORGANIZATIONS, current_rows
-from assets.columns import COUNTRY, DEVELOPER_KIND, MEMBERS_NOT_COUNTRIES, NAMESPACE, ORGANIZATION, boolean, text
+from assets.columns import COUNTRY, DEVELOPER_KIND, MEMBERS_NOT_COUNTRIES, NAMESPACE, ORGANIZATION, boolean, count, text
 from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION
 from pipeline.publish.sql import references_of
 from pipeline.reference.countries import country_name
-from pipeline.schema.declaration import Column
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 
 
@@ -54,7 +53,7 @@ DIM_ORGANIZATION = PublishedTable(
             text("organization", "The organisation, by the name that every table has."),
             COUNTRY.optional(f"Where it is today, or was last. {COUNTRY.meaning}"),
             DEVELOPER_KIND.optional(),
-            Column("accounts", pl.Int64, "Accounts on the Hub that are its own today.", "accounts"),
+            count("accounts", "Accounts on the Hub that are its own today.", "accounts"),
             *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country")),
             boolean("is_organization", "False for persons, `unmapped`, `unaffiliated` and `international`."),
         ),

@@ -14,7 +14,7 @@ from assets.models.models import parents_by
 from assets.shares.members import BY_ORIGIN, CHANGE, by_root
 from assets.shares.periods import OF_DEVELOPER, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames
 from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
 from pipeline.schema.published import PublishedTable
 
@@ -113,7 +113,7 @@ FAMILY_SHARES = Table(
         replace(COUNTRY, meaning="The country of that organisation, or a member that is no country."),
         COUNTS[0],
         *(
-            Column(f"new_{relation}", pl.Float64, f"New derivatives by relation {relation}.", "repositories")
+            number(f"new_{relation}", f"New derivatives by relation {relation}.", "repositories")
             for relation in RELATIONS
         ),
         *COUNTS[1:],

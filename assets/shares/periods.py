@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.columns import IN_LONGER
+from assets.columns import IN_LONGER, number
 from assets.shares.share_table import GROUP, with_shares
 from pipeline.months import add_months, months_between
 from pipeline.schema.declaration import Column, Table
@@ -36,7 +36,7 @@ def _changes_on(ago: str) -> tuple[Column, Column]:
         "member was not in it."
     )
     return (
-        Column(f"share_change_on_{ago}", pl.Float64, share, "fraction", nullable=True),
+        number(f"share_change_on_{ago}", share, "fraction", nullable=True),
         Column(f"rank_change_on_{ago}", pl.Int32, places, "places", nullable=True),
     )
 
