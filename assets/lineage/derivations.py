@@ -7,8 +7,7 @@ import polars as pl
 
 from assets.columns import MONTH, RELATION, RELATIONS, boolean, count, text
 from assets.expressions import ratio
-from assets.lineage.parents import FOUND_BY, find_parents
-from assets.lineage.references import PLACE, read_references
+from assets.lineage.references import FOUND_BY, PLACE, find_parents, read_references
 from assets.listings.hub_snapshots import BASE_MODEL_TAG
 from pipeline.checks.rules import all_found, none_where, rarely
 from pipeline.schema.declaration import Column, Measure, Rule, Table, TableFrames

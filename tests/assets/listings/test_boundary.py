@@ -184,13 +184,11 @@ def test_struck_days_are_told_from_others_in_two_hundred_random_hubs():
 @pytest.mark.parametrize(("downloads_a_day", "states"), [(2_000, {"moving"}), (1_999, set())])
 def test_a_counter_is_busy_by_its_downloads_a_day_however_far_apart_observations_are(downloads_a_day, states):
     shown = {
-        CLOSING + days * DAY: snapshot_at(
-            CLOSING + days * DAY, [repository(str(n), (days + 3) * downloads_a_day) for n in range(30)]
-        )
+        days: snapshot_at(CLOSING + days * DAY, [repository(str(n), (days + 3) * downloads_a_day) for n in range(30)])
         for days in (-3, 0, 3)
     }
-    further = [CounterObservation(shown[CLOSING + days * DAY], CLOSING + days * DAY) for days in (-3, 3)]
-    assert set(counters_at(CLOSING, shown[CLOSING], further).days["state"]) == states
+    further = [CounterObservation(shown[days], CLOSING + days * DAY) for days in (-3, 3)]
+    assert set(counters_at(CLOSING, shown[0], further).days["state"]) == states
 
 
 def test_without_incidents_no_day_is_called_struck():
@@ -214,19 +212,18 @@ def counter_of(observations, nearest, created_at=LONG_AGO):
     return counters_at(CLOSING, rows[nearest], further).counters.collect().row(0, named=True)
 
 
-def test_between_two_observations_the_counter_grows_evenly():
-    found = counter_of({CLOSING - DAY: 100, CLOSING + 3 * DAY: 140}, CLOSING - DAY)
-    assert (found["counter"], found["counted_at"], found["boundary"]) == (110, CLOSING, "interpolated")
-
-
-def test_a_pace_that_is_known_on_one_side_only_says_nothing_of_the_other():
-    found = counter_of({CLOSING - 2 * DAY: 0, CLOSING - DAY: 100, CLOSING + 3 * DAY: 140}, CLOSING - DAY)
-    assert found["counter"] == 110
-
-
-def test_a_pace_that_changes_at_the_boundary_is_followed():
-    counters = {CLOSING - 3 * DAY: 0, CLOSING - DAY: 60, CLOSING + DAY: 100, CLOSING + 3 * DAY: 120}
-    assert counter_of(counters, CLOSING - DAY)["counter"] == 90
+@pytest.mark.parametrize(
+    ("counters", "counter"),
+    [({-1: 100, 3: 140}, 110), ({-2: 0, -1: 100, 3: 140}, 110), ({-3: 0, -1: 60, 1: 100, 3: 120}, 90)],
+    ids=[
+        "a counter grows evenly",
+        "a pace known on one side says nothing of the other",
+        "a pace that changes is followed",
+    ],
+)
+def test_a_counter_between_two_observations(counters, counter):
+    found = counter_of({CLOSING + days * DAY: counted for days, counted in counters.items()}, CLOSING - DAY)
+    assert (found["counter"], found["counted_at"], found["boundary"]) == (counter, CLOSING, "interpolated")
 
 
 def test_a_model_that_was_created_between_two_observations_began_at_nothing():

@@ -50,18 +50,19 @@ def test_a_snapshot_has_each_repository_once_with_its_largest_counter_in_whateve
 
 REGISTRY = st.lists(
     st.builds(
-        lambda namespace, country: {
-            "namespace": namespace,
-            "organization": f"The {namespace}",
-            "country": country,
-            "kind": "company",
-            "basis": "read",
-        },
+        lambda namespace, country: (
+            {"namespace": namespace, "organization": f"The {namespace}", "country": country}
+            | {"kind": "company", "basis": "read"}
+        ),
         IDS,
         st.sampled_from(["CN", "US", "FR"]),
     ),
     unique_by=lambda row: row["namespace"],
 )
+
+
+def texts(columns, rows):
+    return pl.LazyFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
 def registry_of(rows):
@@ -71,19 +72,10 @@ def registry_of(rows):
 @given(st.lists(IDS, max_size=12), REGISTRY, st.lists(IDS, unique=True))
 @settings(max_examples=50)
 def test_every_model_has_one_developer_and_a_country_only_by_the_registry(namespaces, registry, persons):
-    models = pl.LazyFrame(
-        {
-            "hub_id": [str(number) for number in range(len(namespaces))],
-            "model_id": [f"{namespace}/m{number}" for number, namespace in enumerate(namespaces)],
-            "namespace": namespaces,
-        },
-        schema=dict.fromkeys(("hub_id", "model_id", "namespace"), pl.String),
-    )
-    canonical = pl.LazyFrame(schema=dict.fromkeys(("model_id", "organization", "country", "kind"), pl.String))
-    accounts = pl.LazyFrame(
-        {"namespace": persons, "account_type": ["person"] * len(persons)},
-        schema={"namespace": pl.String, "account_type": pl.String},
-    )
+    listed = [(str(number), f"{namespace}/m{number}", namespace) for number, namespace in enumerate(namespaces)]
+    models = texts(("hub_id", "model_id", "namespace"), listed)
+    canonical = texts(("model_id", "organization", "country", "kind"), [])
+    accounts = texts(("namespace", "account_type"), [(namespace, "person") for namespace in persons])
     found = attribute(
         models, AUGUST, registry=registry_of(registry), canonical_models=canonical, accounts=accounts
     ).collect()

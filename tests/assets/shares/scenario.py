@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
 from assets.lineage.model_lineage import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
+from assets.shares.members import developers
+from assets.shares.share_table import member_shares
 from tests.assets.models.scenario import rows_of
 
 AUGUST = date(2025, 8, 1)
@@ -82,6 +84,11 @@ def month_of(*models, month=AUGUST, owners=None):
         if name in owned
     ]
     return Month(rows_of(MODELS, rows), rows_of(ORIGIN_WEIGHTS, weights), rows_of(ROOT_ATTRIBUTION, roots))
+
+
+def shares_in(month, dimension="country"):
+    """The month's shares of a dimension of developers."""
+    return member_shares(month.models, developers(*month.by_origin), dimension)
 
 
 ROOTS = {f"root/{country}": (f"The {country}", country) for country in COUNTRIES}

@@ -12,12 +12,11 @@ from assets.shares.adoption import adoption, marks_of
 from assets.shares.attribute_shares import DIMENSIONS, SIZE_BANDS, shares_by
 from assets.shares.concentration import concentration_of_members, concentration_of_models
 from assets.shares.intermediaries import intermediaries_of
-from assets.shares.members import developers
 from assets.shares.model_sizes import sizes_of
 from assets.shares.release_cadence import days_of, release_cadence
-from assets.shares.share_table import GROUP, member_shares
+from assets.shares.share_table import GROUP
 from tests.assets.models.scenario import on
-from tests.assets.shares.scenario import AUGUST, COUNTRIES, ROOTS, WORLDS, month_of
+from tests.assets.shares.scenario import AUGUST, COUNTRIES, ROOTS, WORLDS, month_of, shares_in
 
 READINGS = {
     "a size": ("size_band", {"parameters": 3_000_000_000}, "1B_to_5B"),
@@ -127,8 +126,7 @@ def test_gini_is_that_of_every_pair(amounts):
 @given(st.dictionaries(st.sampled_from(COUNTRIES), st.integers(0, 10**9), min_size=1))
 def test_concentration_of_members_counts_those_that_are_known(amounts):
     month = month_of(*({"country": country, "downloads": Decimal(amount)} for country, amount in amounts.items()))
-    shares = member_shares(month.models, developers(*month.by_origin), "country")
-    found = concentration_of_members(shares.lazy()).filter(pl.col("population") == "all").collect()
+    found = concentration_of_members(shares_in(month).lazy()).filter(pl.col("population") == "all").collect()
     known = [amount for member, amount in amounts.items() if member not in {"unmapped", "unaffiliated"}]
     for row in found.iter_rows(named=True):
         assert row["members"] == len(known)

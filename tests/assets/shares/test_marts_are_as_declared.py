@@ -14,22 +14,15 @@ from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.derivation_flows import DERIVATION_FLOWS, flows_of
 from assets.shares.family_shares import FAMILY_SHARES, families_of
 from assets.shares.intermediaries import INTERMEDIARIES, intermediaries_of
-from assets.shares.members import developers
 from assets.shares.model_sizes import MODEL_SIZES, sizes_of
 from assets.shares.organization_shares import ORGANIZATION_SHARES, shares_of_organizations
 from assets.shares.release_cadence import RELEASE_DAYS, days_of
-from assets.shares.share_table import member_shares
 from tests.assets.models.scenario import models
-from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
+from tests.assets.shares.scenario import ROOTS, WORLDS, month_of, shares_in
 from tests.checks.sound import faults_of
 
-
-def countries_of(month):
-    return member_shares(month.models, developers(*month.by_origin), "country")
-
-
 MARTS = {
-    COUNTRY_SHARES: countries_of,
+    COUNTRY_SHARES: shares_in,
     ORGANIZATION_SHARES: lambda month: shares_of_organizations(*month.by_origin),
     ATTRIBUTE_SHARES: lambda month: shares_by(month.models, DIMENSIONS),
     MODEL_SIZES: lambda month: sizes_of(month.models),
@@ -64,7 +57,7 @@ def test_a_mart_is_as_declared_where_nothing_derives_is_released_or_adopted(tabl
 def test_concentration_is_as_declared(world):
     month = month_of(*world, owners=ROOTS)
     assert faults_of(CONCENTRATION, concentration_of_models(month.models)) == []
-    assert faults_of(CONCENTRATION, concentration_of_members(countries_of(month).lazy()).collect()) == []
+    assert faults_of(CONCENTRATION, concentration_of_members(shares_in(month).lazy()).collect()) == []
 
 
 REPOSITORIES = [

@@ -8,16 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from assets.shares.members import by_root, developers
+from assets.shares.members import by_root
 from assets.shares.organization_shares import shares_of_organizations
-from assets.shares.share_table import GROUP, member_shares
-from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
+from assets.shares.share_table import GROUP
+from tests.assets.shares.scenario import ROOTS, WORLDS, Month, month_of, shares_in
 
 
 def shares_of(*models, attribution="uploader", dimension="country", **more):
     month = month_of(*models, owners=ROOTS, **more)
-    shares = member_shares(month.models, developers(*month.by_origin), dimension)
-    return shares.filter(attribution=attribution)
+    return shares_in(month, dimension).filter(attribution=attribution)
 
 
 def share_of(shares, member, population="all"):
@@ -126,9 +125,9 @@ def test_shares_are_all_of_the_denominator_and_lie_within_their_bounds(world):
 def test_the_order_of_rows_changes_nothing(world, chance):
     month = month_of(*world, owners=ROOTS)
     keys = ["population", "attribution", "member"]
-    made = member_shares(month.models, developers(*month.by_origin), "organization").sort(keys)
-    shuffled = [
-        frame.collect().sample(fraction=1, shuffle=True, seed=chance.randint(0, 99)).lazy() for frame in month.by_origin
-    ]
-    again = member_shares(shuffled[0], developers(*shuffled), "organization").sort(keys)
+    made = shares_in(month, "organization").sort(keys)
+    shuffled = (
+        frame.collect().sample(fraction=1, shuffle=True, seed=chance.randint(0, 99)) for frame in month.by_origin
+    )
+    again = shares_in(Month(*(frame.lazy() for frame in shuffled)), "organization").sort(keys)
     assert again.equals(made.select(again.columns))

@@ -9,20 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.shares.intermediaries import INTERMEDIARIES, intermediary_periods
-from assets.shares.members import developers
 from assets.shares.model_sizes import size_periods, sizes_of
 from assets.shares.periods import share_periods
 from assets.shares.release_cadence import RELEASE_DAYS, release_cadence
-from assets.shares.share_table import member_shares
 from pipeline.months import add_months
 from pipeline.schema.shares import PERIODS, POPULATION_NAMES
 from tests.assets.models.scenario import rows_of
-from tests.assets.shares.scenario import AUGUST, ROOTS, WORLDS, month_of
+from tests.assets.shares.scenario import AUGUST, ROOTS, WORLDS, month_of, shares_in
 
 
 def shares_of(*models, month=AUGUST):
-    made = month_of(*models, month=month, owners=ROOTS)
-    return member_shares(made.models, developers(*made.by_origin), "country")
+    return shares_in(month_of(*models, month=month, owners=ROOTS))
 
 
 def periods_over(*monthly):
@@ -125,8 +122,7 @@ def test_the_bounds_of_every_share_contain_the_truth_whoever_the_unmapped_were(w
         monthly = []
         for number, world in enumerate(worlds):
             told = [one | {"country": truth} if truth and one["country"] == "unmapped" else one for one in world]
-            month = month_of(*told, month=add_months(AUGUST, number), owners=owners)
-            monthly.append(member_shares(month.models, developers(*month.by_origin), "country"))
+            monthly.append(shares_in(month_of(*told, month=add_months(AUGUST, number), owners=owners)))
         return periods_over(*monthly)
 
     keys = ["month", "period", "population", "attribution", "member"]
@@ -177,9 +173,8 @@ def test_every_release_of_the_months_of_a_period_is_in_its_cadence(released):
     cadence = release_cadence(days, months).collect()
     for (last, _), rows in cadence.group_by("month", "dimension"):
         inside = days.filter(pl.col("month").is_between(add_months(last, -11), last)).collect()
-        assert (
-            rows["new_repositories"].sum() == inside.filter(pl.col("country") != "unmapped")["new_repositories"].sum()
-        )
+        known = inside.filter(pl.col("country") != "unmapped")
+        assert rows["new_repositories"].sum() == known["new_repositories"].sum()
         assert set(rows["new_repositories_in_all"]) == {inside["new_repositories"].sum()}
         assert (rows["release_days"] <= rows["new_repositories"]).all()
 
@@ -201,7 +196,5 @@ def test_an_intermediarys_downloads_over_a_period_are_those_of_its_months(amount
     found = intermediary_periods(rows_of(INTERMEDIARIES, rows), denominators).collect()
     assert set(found["population"]) <= set(POPULATION_NAMES)
     for row in found.filter(period="cumulative").iter_rows(named=True):
-        held = [
-            one["downloads"] for one in rows if one["namespace"] == row["namespace"] and one["month"] <= row["month"]
-        ]
-        assert row["downloads"] == sum(held)
+        held = (one for one in rows if one["namespace"] == row["namespace"] and one["month"] <= row["month"])
+        assert row["downloads"] == sum(one["downloads"] for one in held)
