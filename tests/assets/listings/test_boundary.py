@@ -217,7 +217,7 @@ def counter_of(observations, nearest, created_at=LONG_AGO):
     [({-1: 100, 3: 140}, 110), ({-2: 0, -1: 100, 3: 140}, 110), ({-3: 0, -1: 60, 1: 100, 3: 120}, 90)],
     ids=[
         "a counter grows evenly",
-        "a pace known on one side says nothing of the other",
+        "a pace of one side says nothing of the other",
         "a pace that changes is followed",
     ],
 )
