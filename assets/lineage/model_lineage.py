@@ -13,8 +13,8 @@ from assets.columns import HUB_ID, MODEL, MONTH, NAMESPACE, boolean, text
 from assets.expressions import namespace_of
 from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
 from assets.lineage.graph import UNITS, Graph, graph_of
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from pipeline.checks.rules import all_found, rarely
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
+from pipeline.checks.rules import rarely
 from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
@@ -176,12 +176,7 @@ MODEL_LINEAGE = Table(
             "A repository is a derivative exactly where it has a derivation.",
             _not_as_declared,
         ),
-        all_found(
-            "every_model_placed",
-            "Every repository of the snapshot has exactly one row.",
-            "listings/hub_snapshots.hub_id",
-            among="lineage/model_lineage.hub_id",
-        ),
+        covers_snapshot("lineage/model_lineage", "every_model_placed"),
         Rule(
             "roots_are_components_without_parents",
             "The roots are the parents that derive from nothing and one member of each cycle without parents outside.",

@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.columns import CREATED_AT, DOWNLOADS_ALL_TIME, MODEL, MONTH, NAMESPACE, OBSERVED_AT, PROVENANCE, count, text
 from assets.expressions import namespace_of
-from pipeline.checks.rules import mostly, mostly_known, mostly_unique, none_where
+from pipeline.checks.rules import all_found, mostly, mostly_known, mostly_unique, none_where
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
 from pipeline.orchestration.table_assets import table_asset
@@ -143,6 +143,12 @@ HUB_SNAPSHOTS = Table(
         mostly_known("listings/hub_snapshots", "created_at", 0.95),
     ),
 )
+
+
+def covers_snapshot(table: str, name: str = "snapshot_covered") -> Rule:
+    """Every repository of the snapshot has exactly one row of the table (`group/name`)."""
+    meaning = "Every repository of the snapshot has exactly one row."
+    return all_found(name, meaning, "listings/hub_snapshots.hub_id", among=f"{table}.hub_id")
 
 
 def snapshot_rows(snapshot: Snapshot, month: date) -> pl.LazyFrame:

@@ -13,8 +13,7 @@ import polars as pl
 from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, boolean, count, downloads, number, text
 from assets.listings.boundary import BOUNDARIES, COUNTED, READ_FROM_SEVERAL
 from assets.listings.boundary_counters import BOUNDARY, CLOSING_COUNTERS, OPENING_COUNTERS
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from pipeline.checks.rules import all_found
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from pipeline.errors import CensusError
 from pipeline.months import closing_of, days_in, opening_of, run_again
 from pipeline.orchestration.partitions import month_of
@@ -95,10 +94,7 @@ MODEL_DOWNLOADS = Table(
             "one_basis",
             "All rows of a month rest on the same counter.",
             lambda frames: (
-                frames.scan("listings/model_downloads")
-                .group_by("month")
-                .agg(pl.col("basis").n_unique().alias("bases"))
-                .filter(pl.col("bases") > 1)
+                frames.scan("listings/model_downloads").select(bases=pl.col("basis").n_unique()).filter(pl.first() > 1)
             ),
         ),
         Rule(
@@ -107,20 +103,12 @@ MODEL_DOWNLOADS = Table(
             lambda frames: (
                 frames.scan("listings/model_downloads")
                 .filter(pl.col("flow_case").is_in(["continued", "counter_reset"]))
-                .select(
-                    pl.len().alias("models"),
-                    ((pl.col("downloads") > 0) | (pl.col("downloads_lost") > 0)).sum().alias("moved"),
-                )
-                .filter((pl.col("models") >= 10) & (pl.col("moved") == 0))
+                .select(models=pl.len(), moved=((pl.col("downloads") > 0) | (pl.col("downloads_lost") > 0)).sum())
+                .filter(pl.col("models") >= 10, pl.col("moved") == 0)
             ),
             quoted=("models",),
         ),
-        all_found(
-            "snapshot_covered",
-            "Every repository of the snapshot has exactly one row.",
-            "listings/hub_snapshots.hub_id",
-            among="listings/model_downloads.hub_id",
-        ),
+        covers_snapshot("listings/model_downloads"),
     ),
     measures=tuple(
         Measure(f"{case}_share", f"Share of repositories {whose}.", _share_of(case), maximum=0.05, severity="warning")
@@ -145,16 +133,13 @@ class MonthBasis:
     @property
     def days_observed(self) -> float | None:
         """Days between the two observations; None where the month was not measured between two."""
-        if self.opened_at is None:
-            return None
-        return (self.closed_at - self.opened_at) / timedelta(days=1)
+        return None if self.opened_at is None else (self.closed_at - self.opened_at) / timedelta(days=1)
 
     @property
     def scaling(self) -> float:
         """What the observed growth, or the 30-day counter, is multiplied by to become the month's downloads."""
-        if self.basis == "rolling_30d":
-            return days_in(self.month) / 30
-        return days_in(self.month) / (self.days_observed or 1.0)
+        observed = 30 if self.basis == "rolling_30d" else self.days_observed or 1.0
+        return days_in(self.month) / observed
 
 
 def month_basis(month: date, closing: pl.LazyFrame, opening: pl.LazyFrame) -> MonthBasis:

@@ -8,10 +8,9 @@ from assets.columns import MONTH, RELATIONS, UPLOADER, boolean
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.listings.boundary_counters import OPENING_COUNTERS
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models import attributes
-from pipeline.checks.rules import all_found
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.lists import LISTS_OF_WORDS, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
@@ -94,12 +93,7 @@ MODELS = Table(
     key=("hub_id",),
     warnings=("Attributes are what uploaders declare: nobody checks them.",),
     rules=(
-        all_found(
-            "snapshot_covered",
-            "Every repository of the snapshot has exactly one row.",
-            "listings/hub_snapshots.hub_id",
-            among="models/models.hub_id",
-        ),
+        covers_snapshot("models/models"),
         Rule("downloads_conserved", "The downloads are those of the month, to the last digit.", _downloads_kept),
     ),
 )

@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
-from assets.columns import BASIS, IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE, boolean, text
+from assets.columns import IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE, boolean, number, text
 from assets.expressions import ratio
 from assets.lineage.model_lineage import ORIGIN_RULE
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION, MONTH_RECONCILIATION
@@ -61,7 +61,7 @@ COVERAGE = PublishedTable(
             text("member", "The case, by its aspect."),
             Column("models", pl.Int64, "Repositories.", "repositories"),
             Column("downloads", DECIMAL, "Downloads in the month.", "downloads"),
-            Column("share_of_downloads", pl.Float64, "Share of the month's downloads.", "fraction"),
+            number("share_of_downloads", "Share of the month's downloads.", "fraction"),
         ),
         key=("month", "aspect", "member"),
     ),
@@ -114,9 +114,8 @@ QUALITY = text(
     "`exact`: 95 % of the counters at both boundaries are known within 36 hours of them; `scaled`: fewer; `estimated`: "
     "from 30-day counters; `mixed` in a period whose months differ.",
 )
-_COVERAGE = Column(
+_COVERAGE = number(
     "coverage",
-    pl.Float64,
     "Part of the downloads that is attributed (not unmapped); empty where nothing was downloaded.",
     "fraction",
     nullable=True,
@@ -124,8 +123,8 @@ _COVERAGE = Column(
 
 
 def _months(months: PublishedMonths) -> pl.LazyFrame:
-    unmapped = pl.col("share_of_downloads").filter(pl.col("method") == "unmapped").sum()
-    attributed = months.scan(ATTRIBUTION_COVERAGE).group_by("month").agg((1 - unmapped).alias("coverage"))
+    unmapped = pl.col("share_of_downloads").filter(method=UNMAPPED).sum()
+    attributed = months.scan(ATTRIBUTION_COVERAGE).group_by("month").agg(coverage=1 - unmapped)
     whole = months.scan(MONTH_RECONCILIATION).join(attributed, on="month", how="left")
     return whole.with_columns(
         coverage=pl.when(pl.col("downloads") > 0).then("coverage"),
@@ -142,8 +141,7 @@ DIM_MONTH = PublishedTable(
         columns=(
             MONTH,
             *PROVENANCE,
-            *map(MONTH_RECONCILIATION.column, ("opened_at", "closed_at", "days_observed", "scaling")),
-            BASIS,
+            *map(MONTH_RECONCILIATION.column, ("opened_at", "closed_at", "days_observed", "scaling", "basis")),
             QUALITY,
             *map(MONTH_RECONCILIATION.column, ("models", "downloads", "downloads_by_30d_counter", "downloads_flagged")),
             *map(MONTH_RECONCILIATION.column, ("is_plausible", "incidents", "incidents_at_observation")),
