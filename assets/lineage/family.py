@@ -8,7 +8,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -72,7 +72,8 @@ def read_family(lake: Lake, catalogue: Catalogue, model: str, month: date | None
         return pl.LazyFrame(schema={name: table.schema[name] for name in names})
 
     keys = {"key": pl.col("child_hub_id"), "parent_key": pl.coalesce("parent_hub_id", "parent_model_id")}
-    edges = lake.scan(DERIVATIONS, month).with_columns(**keys).collect()
+    stated = ("child_hub_id", "child_model_id", "parent_model_id", "parent_listed", "relation", "position")
+    edges = lake.scan(DERIVATIONS, month).select(*stated, **keys).collect()
     head = _head(columns("lineage/model_lineage", "hub_id", "model_id"), edges, model, month)
     members = descendants(edges, head).with_row_index("row")
     inside = edges.join(members.select("key", child="row"), on="key").join(
@@ -208,6 +209,8 @@ def as_mermaid(family: Family, depth: int, children: int) -> str:
 def as_json(family: Family, depth: int, _: int) -> str:
     """All members to so many levels, and the derivations between them."""
     members, edges = _within(family, depth)
+    shown = ("model_id", "hub_id", "level", "country", "downloads", "members_below", "downloads_below")
+    names = members["model_id"]
     return json.dumps(
         {
             "model": members["model_id"][0],
@@ -220,14 +223,8 @@ def as_json(family: Family, depth: int, _: int) -> str:
             "family_members": family.members.height,
             "family_downloads": family.members["downloads"].sum(),
             "hidden_members": family.members.height - members.height,
-            "members": members.select(
-                "model_id", "hub_id", "level", "country", "downloads", "members_below", "downloads_below"
-            ).to_dicts(),
-            "derivations": edges.select(
-                members["model_id"].gather(edges["child"]).alias("child"),
-                members["model_id"].gather(edges["parent"]).alias("parent"),
-                "relation",
-            ).to_dicts(),
+            "members": members.select(*shown).to_dicts(),
+            "derivations": edges.with_columns(child=names[edges["child"]], parent=names[edges["parent"]]).to_dicts(),
         },
         indent=2,
     )
@@ -255,12 +252,7 @@ def as_graphml(family: Family, depth: int, _: int) -> str:
     return ET.tostring(document, encoding="unicode", xml_declaration=True)
 
 
-FORMATS: Mapping[str, Callable[[Family, int, int], str]] = {
-    "tree": as_tree,
-    "json": as_json,
-    "graphml": as_graphml,
-    "mermaid": as_mermaid,
-}
+FORMATS = {"tree": as_tree, "json": as_json, "graphml": as_graphml, "mermaid": as_mermaid}
 
 
 @click.command()

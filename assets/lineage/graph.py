@@ -9,10 +9,9 @@ Strong components: D. J. Pearce's variant of Tarjan's algorithm, as in `scipy.sp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -235,9 +234,11 @@ def majority(graph: Graph) -> Weights:
     return Weights(weights.row, np.arange(rows + 1), weights.root[weights.heaviest], np.full(rows, UNITS))
 
 
-RULES: Mapping[str, Callable[[Graph], Weights]] = MappingProxyType(
-    {"equal_parts": lambda graph: graph.equal_parts, "first_parent": first_parent, "majority": majority}
-)
+RULES: dict[str, Callable[[Graph], Weights]] = {
+    "equal_parts": lambda graph: graph.equal_parts,
+    "first_parent": first_parent,
+    "majority": majority,
+}
 """The rules by the names that configuration uses; the census publishes `equal_parts`."""
 
 
