@@ -12,7 +12,7 @@ from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.periods import OF_COUNTRY, OF_PERIOD, over_periods, sums_over_periods
 from assets.shares.share_table import GROUP, with_shares
 from pipeline.reference.other_map import VARIANTS
-from pipeline.schema.figure import Chart, Figure, Shown
+from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 
 MAP = text(
@@ -30,6 +30,7 @@ def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) ->
     `registry` is `attribution/organizations`: the rows that hold on a month's first day place its organisations. Who is
     not in it stays where the month has placed them.
     """
+    keys = [*GROUP[2:], "map_name", "member"]
     rows = organization_shares.select("month", "basis", *GROUP[2:4], "member", "country", "downloads").collect()
     valid = registry.join(rows.lazy().select("month").unique(), how="cross").filter(holds_in_month())
     placed = pl.concat(
@@ -41,8 +42,10 @@ def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) ->
         .join(pl.LazyFrame({"map_name": list(VARIANTS)}), how="cross")
         .join(placed, on=["month", "map_name", "member"], how="left")
         .with_columns(member=pl.coalesce("placed", "country"), dimension=pl.lit("country"))
+        .group_by("month", "basis", *keys)
+        .agg(pl.col("downloads").sum())
     )
-    sums = sums_over_periods(monthly, [*GROUP[2:], "map_name", "member"], [pl.col("downloads").sum()]).collect()
+    sums = sums_over_periods(monthly, keys, [pl.col("downloads").sum()]).collect()
     return with_shares(sums, (*GROUP, "map_name")).lazy()
 
 
@@ -79,11 +82,6 @@ VARIANTS_FIGURE = Figure(
         )
         order by max(downloads) over (partition by member) desc, member, map_name
     """,
-    columns=(
-        Shown("member", "country", "country"),
-        Shown("map_name", "map", "member"),
-        Shown("share", "share", "share"),
-        Shown("downloads", "downloads", "count"),
-    ),
+    columns=(Shown("member", "country", "country"), Shown("map_name", "map", "member"), SHARE, AMOUNTS[0]),
     chart=Chart("bars", "member", "share", group="map_name"),
 )

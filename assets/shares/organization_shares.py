@@ -21,13 +21,9 @@ PUBLISHED = published_shares(ORGANIZATION_SHARES, references={"member": OF_ORGAN
 def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
     """`shares/organization_shares` of a month, unsorted."""
     of_attribution = developers(models, weights, roots)
-    seats = (
-        pl.concat(rows.select("organization", "country").unique() for rows in of_attribution.values())
-        .group_by(pl.col("organization").alias("member"))
-        .agg(pl.col("country").min())
-        .collect()
-    )
-    return member_shares(models, of_attribution, "organization").join(seats, on="member", how="left")
+    named = pl.concat(rows.select("organization", "country").unique() for rows in of_attribution.values())
+    seats = named.group_by(member="organization").agg(pl.col("country").min())
+    return member_shares(models, of_attribution, "organization").join(seats.collect(), on="member", how="left")
 
 
 organization_shares = table_asset(ORGANIZATION_SHARES, ins=BY_ORIGIN)(shares_of_organizations)
