@@ -145,8 +145,13 @@ class Reporter:
             }
             click.echo(json.dumps(report, indent=2))
             return
-        for line in (*_problems(outcomes), *_held_back(outcomes)):
+        for line in _problems(outcomes):
             click.echo(line, err=True)
+        # Months that are not published although nobody asked for them in this run, with the command that mends each.
+        asked_for = {outcome.month for outcome in outcomes}
+        for status in month_statuses(Lake(lake), CATALOGUE, dg.DagsterInstance.get(), asked_for):
+            for problem in status.problems:
+                click.echo(f"{status.month:%Y-%m} {problem}", err=True)
         if headline is not None:
             click.echo(
                 f"\n{headline.as_text()}\n\nwarehouse  {warehouse}\n"
@@ -165,13 +170,6 @@ def _problems(outcomes: list[RunOutcome]) -> Iterator[str]:
             others = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
             yield f"{kind}: {name_of(outcome)} {tables[0]}{others} {name}: {finding}"
         yield from (f"failed: {name_of(outcome)} {failure}" for failure in outcome.failures)
-
-
-def _held_back(outcomes: list[RunOutcome]) -> Iterator[str]:
-    """Months that are not published although nobody asked for them in this run, with the command that mends each."""
-    asked_for = {outcome.month for outcome in outcomes}
-    for status in month_statuses(Lake(settings.lake_url()), CATALOGUE, dg.DagsterInstance.get(), asked_for):
-        yield from (f"{status.month:%Y-%m} {problem}" for problem in status.problems)
 
 
 def run(request: Request, reporter: Reporter) -> int:

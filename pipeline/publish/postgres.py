@@ -36,7 +36,12 @@ def load_postgres(url: str, folder: Path, published: Mapping[str, PublishedTable
         raise CensusError(f"nothing is published in {folder}: run `census run` first")
     try:
         with psycopg.connect(url, connect_timeout=20) as connection:
-            _refuse_to_lose_views(connection)
+            ours = [f"{name}{suffix}" for name in (SCHEMA, BEFORE) for suffix in SUFFIXES]
+            if found := [name for (name,) in connection.execute(OTHERS_VIEWS, {"ours": ours})]:
+                raise CensusError(
+                    f"the views {', '.join(found)} are made of tables in schema {SCHEMA} and would be lost with them: "
+                    "drop them before loading and create them again afterwards"
+                )
             _drop_before(connection, "60s")
             for suffix in SUFFIXES:
                 _run(connection, f"drop schema if exists {ASIDE}{suffix} cascade", f"create schema {ASIDE}{suffix}")
@@ -110,15 +115,6 @@ join pg_namespace read_schema on read_schema.oid = read.relnamespace
 where read_schema.nspname = any(%(ours)s) and reader_schema.nspname <> all(%(ours)s)
 order by 1
 """
-
-
-def _refuse_to_lose_views(connection: psycopg.Connection) -> None:
-    ours = [f"{name}{suffix}" for name in (SCHEMA, BEFORE) for suffix in SUFFIXES]
-    if found := [name for (name,) in connection.execute(OTHERS_VIEWS, {"ours": ours})]:
-        raise CensusError(
-            f"the views {', '.join(found)} are made of tables in schema {SCHEMA} and would be lost with them: drop "
-            "them before loading and create them again afterwards"
-        )
 
 
 def _drop_before(connection: psycopg.Connection, wait: str) -> None:
