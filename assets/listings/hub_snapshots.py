@@ -12,8 +12,7 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Column, Rule, Table
-from pipeline.sources.observations import BASE_MODELS
-from pipeline.sources.snapshots import Snapshot
+from pipeline.sources.snapshots import BASE_MODELS, Snapshot
 
 COUNTERS_COMPLETE_SINCE = datetime(2025, 2, 27, tzinfo=UTC)
 """Before, archives wrote 0 for cumulative counters that were not public yet."""

@@ -30,8 +30,7 @@ from pipeline.publish.warehouse import FILE_NAME
 from pipeline.reference.registry import read_registry
 from pipeline.report.figures import REPORT_NAME
 from pipeline.report.headline import Headline, read_headline
-from pipeline.sources.catalog import open_source
-from pipeline.sources.snapshots import SourceChoice, months_to_read
+from pipeline.sources.snapshots import SourceChoice, months_to_read, open_source
 from pipeline.synthetic import MARK
 from pipeline.wording import counted
 

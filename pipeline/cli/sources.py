@@ -11,8 +11,7 @@ from pipeline import settings
 from pipeline.errors import CensusError
 from pipeline.months import in_words
 from pipeline.sources.archive import ArchiveSource
-from pipeline.sources.catalog import described_sources, open_source
-from pipeline.sources.snapshots import SourceChoice
+from pipeline.sources.snapshots import SourceChoice, described_sources, open_source
 from pipeline.wording import counted
 
 

@@ -41,7 +41,7 @@ MODELS = published("select distinct model_id from dim_model")
 
 def sources(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes the name of a source, each with a sentence."""
-    from pipeline.sources.catalog import described_sources
+    from pipeline.sources.snapshots import described_sources
 
     return [
         CompletionItem(name, help=said) for name, said in described_sources().items() if name.startswith(incomplete)

@@ -17,8 +17,7 @@ from pipeline.lake.store import Lake
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.schema.catalogue import Catalogue
 from pipeline.schema.declaration import Rule
-from pipeline.sources.catalog import described_sources
-from pipeline.sources.snapshots import SnapshotSource, SourceChoice
+from pipeline.sources.snapshots import SnapshotSource, SourceChoice, described_sources
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -77,7 +76,7 @@ class SnapshotSourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if self._source is not None:
             return self._source
         # With its clients and the sample's world, half a second to load: only steps that read a source need them.
-        from pipeline.sources.catalog import open_source  # noqa: PLC0415
+        from pipeline.sources.snapshots import open_source  # noqa: PLC0415
 
         folder = self.snapshots or settings.snapshots()
         choice = SourceChoice(

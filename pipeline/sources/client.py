@@ -15,8 +15,7 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +25,7 @@ import httpx2
 import pyarrow as pa
 from huggingface_hub import HfApi, HfFileSystem, hf_hub_download, is_offline_mode, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.hf_api import GitCommitInfo
 from huggingface_hub.utils import build_hf_headers, http_backoff  # type: ignore[attr-defined]
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
@@ -150,15 +150,6 @@ set_client_factory(
 
 
 @dataclass(frozen=True)
-class ArchiveRevision:
-    """One commit of a dataset repository."""
-
-    commit: str
-    committed_at: datetime
-    title: str
-
-
-@dataclass(frozen=True)
 class RemoteFile:
     """What is known of a file at a revision without downloading it; None where its length is not announced."""
 
@@ -205,21 +196,18 @@ class HubClient:
         """Whether the Hub has said, in an answer to this process, that it is synthetic."""
         return _origin(self.endpoint) in _synthetic
 
-    def archive_revisions(self, repository: str) -> list[ArchiveRevision]:
+    def archive_revisions(self, repository: str) -> list[GitCommitInfo]:
         """The dataset repository's commits, newest first."""
         with self._speaking(f"the commits of dataset {repository}"):
-            commits = self._api().list_repo_commits(repository, repo_type="dataset")
-            return [
-                ArchiveRevision(_commit(commit.commit_id), commit.created_at.astimezone(UTC), commit.title)
-                for commit in commits
-            ]
+            commits = HfApi(**self._access).list_repo_commits(repository, repo_type="dataset")
+            return [replace(commit, commit_id=_commit(commit.commit_id)) for commit in commits]
 
     def dataset_files(self, repository: str) -> tuple[str, list[str]]:
         """The dataset repository's newest commit, and the paths of its files as of then."""
         with self._speaking(f"the files of dataset {repository}"):
-            found = self._api().dataset_info(repository)
+            found = HfApi(**self._access).dataset_info(repository)
             commit = _commit(found.sha)
-            return commit, self._api().list_repo_files(repository, repo_type="dataset", revision=commit)
+            return commit, HfApi(**self._access).list_repo_files(repository, repo_type="dataset", revision=commit)
 
     def read_columns(self, repository: str, path: str, commit: str, columns: Sequence[str]) -> pa.Table:
         """Those of the columns that a dataset's Parquet file has at a commit, without the others."""
@@ -323,8 +311,8 @@ class HubClient:
         removed.
         """
         with self._speaking(f"the upload to dataset {repository}"):
-            self._api().create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
-            commit = self._api().upload_folder(
+            HfApi(**self._access).create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
+            commit = HfApi(**self._access).upload_folder(
                 repo_id=repository,
                 repo_type="dataset",
                 folder_path=folder,
@@ -348,9 +336,6 @@ class HubClient:
     @property
     def _access(self) -> dict[str, Any]:
         return {"endpoint": self.endpoint, "token": self.token or False}
-
-    def _api(self) -> HfApi:
-        return HfApi(**self._access)
 
     @contextmanager
     def _opened(self, repository: str, path: str, commit: str, **how: int) -> Iterator[Any]:

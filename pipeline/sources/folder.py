@@ -18,12 +18,12 @@ from pipeline.digest import digest_of
 from pipeline.errors import CensusError, MonthNotServedError, UnusableSnapshotError
 from pipeline.months import FIRST_MONTH, add_months, closing_of
 from pipeline.sources.accounts import AccountDirectory
-from pipeline.sources.observations import Observed
 from pipeline.sources.records import read_json, read_parquet
 from pipeline.sources.snapshots import (
     COUNTER_COLUMNS,
     DEFAULT_TOLERANCE,
     CounterObservation,
+    Observed,
     Snapshot,
     SnapshotSource,
     SourceChoice,

@@ -20,7 +20,7 @@ from pipeline.errors import MonthNotServedError, TemporaryError
 from pipeline.months import closing_of, parse_month, previous_month
 from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
-from pipeline.sources.listing_crawl import CrawlProgress, ListingCrawl, popular_counters
+from pipeline.sources.listing_crawl import ListingCrawl, popular_counters
 from pipeline.sources.snapshots import (
     DEFAULT_TOLERANCE,
     CounterObservation,
@@ -158,7 +158,7 @@ class HubSource(SnapshotSource):
         listing.parent.mkdir(parents=True, exist_ok=True)
         told = -float(TOLD_EVERY_SECONDS)
 
-        def tell(progress: CrawlProgress) -> None:
+        def tell(progress: str) -> None:
             nonlocal told
             if time.monotonic() - told >= TOLD_EVERY_SECONDS:
                 told = time.monotonic()
@@ -173,7 +173,7 @@ class HubSource(SnapshotSource):
                 found = {
                     "finished_at": finished_at,
                     "is_synthetic": self.client.is_synthetic,
-                    "notes": {"crawl": str(ended)} | observed.notes(f"the listing of {self.client.endpoint}"),
+                    "notes": {"crawl": ended} | observed.notes(crawl.name),
                 }
                 with replacing(listing) as unfinished:
                     observed.rows.sink_parquet(unfinished, metadata={"crawl": json.dumps(found)})

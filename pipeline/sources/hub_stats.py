@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pipeline.sources.archive import ArchiveSource, Edition
 
@@ -18,11 +18,10 @@ class HubStatsSource(ArchiveSource):
 
     def list_editions(self) -> list[Edition]:
         """Every commit that wrote the file, oldest first."""
-        commits = self.client.archive_revisions(self.repository)
-        written = [revision for revision in commits if self.file in revision.title]
+        written = [one for one in self.client.archive_revisions(self.repository) if self.file in one.title]
         return [
-            Edition(revision.commit, self.file, revision.committed_at, revision.committed_at, revision.commit)
-            for revision in sorted(written, key=lambda revision: revision.committed_at)
+            Edition(one.commit_id, self.file, *[one.created_at.astimezone(UTC)] * 2, one.commit_id)
+            for one in sorted(written, key=lambda one: one.created_at)
         ]
 
     def observed_at(self, edition: Edition) -> datetime:

@@ -27,9 +27,8 @@ import pyarrow as pa
 from pipeline.atomic_file import write_atomically
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient, Page
-from pipeline.sources.observations import Observed
 from pipeline.sources.records import read_json
-from pipeline.sources.snapshots import COUNTER_COLUMNS
+from pipeline.sources.snapshots import COUNTER_COLUMNS, Observed
 from pipeline.wording import counted
 
 PAGE_SIZE = 1000
@@ -52,27 +51,6 @@ POSITION = "position.json"
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T")
 Place = tuple[str, str]
 """Where a model stands in the listing: when it was created, and its id."""
-
-
-@dataclass(frozen=True)
-class CrawlProgress:
-    """Where a crawl is. What the Hub does not say is None."""
-
-    pages: int
-    models: int
-    models_stated: int | None
-    requests_left: int | None
-    seconds_left: float | None
-
-    def __str__(self) -> str:
-        said = f"{counted(self.pages, 'page')}, {counted(self.models, 'model')}"
-        if self.models_stated is not None:
-            said += f" of about {self.models_stated:,}"
-        if self.requests_left is not None:
-            said += f", {self.requests_left:,} requests left in this window"
-        if self.seconds_left is not None:
-            said += f", about {self.seconds_left / 60:.0f} min to go"
-        return said
 
 
 @dataclass(frozen=True)
@@ -100,6 +78,11 @@ class Position:
             return None
         return position if all(page.exists() for page in position.files(folder)) else None
 
+    def in_words(self, models_stated: int | None) -> str:
+        """How far that is, beside what the Hub says of its models where it does."""
+        of_all = "" if models_stated is None else f" of about {models_stated:,}"
+        return f"{counted(self.pages, 'page')}, {counted(self.models, 'model')}{of_all}"
+
     def files(self, folder: Path) -> list[Path]:
         """The pages, in their order."""
         return [folder / f"page-{number:06d}.json.zst" for number in range(self.pages)]
@@ -115,8 +98,8 @@ class ListingCrawl:
     sleep: Callable[[float], None] = time.sleep
     _short_pages: int = field(default=0, init=False)
 
-    def run(self, progress: Callable[[CrawlProgress], None] = lambda _: None) -> CrawlProgress:
-        """Keeps every page that is not there yet; tells `progress` after each.
+    def run(self, tell: Callable[[str], None] = lambda _: None) -> str:
+        """Keeps every page that is not there yet; tells how far it is after each, and returns how far it came.
 
         Where the Hub no longer accepts the place at which a page begins, the crawl goes on after the last record seen;
         where it does not accept that either, it begins anew.
@@ -127,10 +110,10 @@ class ListingCrawl:
             TemporaryError: the Hub did not answer; the next call goes on from the last page kept.
         """
         try:
-            return self._crawl(progress)
+            return self._crawl(tell)
         except CursorRefusedError:
             self._forget()
-            return self._crawl(progress)
+            return self._crawl(tell)
 
     def observed(self) -> Observed:
         """All repositories of the pages, in their order. Where they cannot be used, the next crawl begins anew.
@@ -168,12 +151,11 @@ class ListingCrawl:
     def _forget(self) -> None:
         (self.folder / POSITION).unlink(missing_ok=True)
 
-    def _crawl(self, progress: Callable[[CrawlProgress], None]) -> CrawlProgress:
+    def _crawl(self, tell: Callable[[str], None]) -> str:
         self.folder.mkdir(parents=True, exist_ok=True)
         position = Position.kept_in(self.folder) or Position(urls=(self._url(),))
         stated = self.client.model_count()
         began, begun_with = time.monotonic(), position.models
-        state = CrawlProgress(position.pages, position.models, stated, None, None)
         while position.urls:
             try:
                 page, records = self._page(position)
@@ -185,20 +167,21 @@ class ListingCrawl:
             position = self._after(page, new, position)
             write_atomically(position.files(self.folder)[-1], packed(json.dumps(new).encode()))
             write_atomically(self.folder / POSITION, json.dumps(asdict(position)).encode())
-            left = None
+            said = position.in_words(stated)
+            if page.requests_left is not None:
+                said += f", {page.requests_left:,} requests left in this window"
             if stated and position.models > begun_with:
-                seconds_each = (time.monotonic() - began) / (position.models - begun_with)
-                left = max(stated - position.models, 0) * seconds_each
-            state = CrawlProgress(position.pages, position.models, stated, page.requests_left, left)
-            progress(state)
+                minutes_each = (time.monotonic() - began) / 60 / (position.models - begun_with)
+                said += f", about {max(stated - position.models, 0) * minutes_each:.0f} min to go"
+            tell(said)
             if position.urls and page.requests_left == 0:
                 self.sleep((page.window_ends_in or 0) + 1)
-        if stated is not None and state.models < FEWEST_OF_STATED * stated:
+        if stated is not None and position.models < FEWEST_OF_STATED * stated:
             raise UnusableSnapshotError(
-                f"{self.name} ended after {counted(state.models, 'model')}, but the Hub says that it has {stated:,}: "
-                f"remove {self.folder} and start again"
+                f"{self.name} ended after {counted(position.models, 'model')}, but the Hub says that it has "
+                f"{stated:,}: remove {self.folder} and start again"
             )
-        return state
+        return position.in_words(stated)
 
     def _page(self, position: Position) -> tuple[Page, list[dict[str, Any]]]:
         """The page after a position, from the first of its addresses that the Hub accepts."""

@@ -24,12 +24,10 @@ from pyarrow import parquet
 
 from pipeline.databases import open_files
 from pipeline.errors import UnusableSnapshotError
-from pipeline.sources.observations import (
+from pipeline.sources.snapshots import (
     BASE_MODELS,
     COLUMN_OF_FIELD,
-    LARGEST_COUNT,
     OBSERVATION_SCHEMA,
-    VALUE_SHOWN,
     Observed,
 )
 
@@ -58,6 +56,9 @@ ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 """An escape in JSON; `half` of a pair that stands for one character is none."""
+LARGEST_COUNT = 10**12
+"""More than all of the Hub's downloads since it began: a counter or a number of likes above it counts nothing."""
+VALUE_SHOWN = 40
 LARGEST_RECORD_BYTES = 32 * 2**20
 """DuckDB sets twice as much memory aside for each file that it reads, so not more than a record can need."""
 RECORDS_IN_A_BATCH = 2_048

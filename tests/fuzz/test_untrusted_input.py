@@ -21,9 +21,8 @@ from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import conform
 from pipeline.sources.listing_crawl import packed
-from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.records import read_json, read_parquet
-from pipeline.sources.snapshots import Snapshot
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
 
 MONTH = date(2025, 8, 1)
 NAMES = st.sampled_from(

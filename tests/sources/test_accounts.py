@@ -8,10 +8,9 @@ import pytest
 
 from pipeline.errors import CensusError
 from pipeline.sources.accounts import AccountDirectory, most_downloaded_namespaces
-from pipeline.sources.catalog import open_source
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
-from pipeline.sources.snapshots import SourceChoice
+from pipeline.sources.snapshots import SourceChoice, open_source
 from tests.mirror import Misbehaviour, status
 
 

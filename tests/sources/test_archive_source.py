@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import closing_of
 from pipeline.sources.accounts import AccountDirectory
-from pipeline.sources.client import ArchiveRevision, HubClient, RemoteFile
+from pipeline.sources.client import HubClient, RemoteFile
 from pipeline.sources.hub_stats import HubStatsSource
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 from tests.mirror import Misbehaviour
@@ -32,7 +33,8 @@ class ArchiveOf:
     def archive_revisions(self, repository):
         self.listed += 1
         return [
-            ArchiveRevision(f"{at:%m%d%H}", at, "Upload models.parquet") for at in sorted(self.revisions, reverse=True)
+            SimpleNamespace(commit_id=f"{at:%m%d%H}", created_at=at, title="Upload models.parquet")
+            for at in sorted(self.revisions, reverse=True)
         ]
 
     def inspect_parquet(self, repository, path, commit):

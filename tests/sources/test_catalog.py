@@ -8,9 +8,7 @@ import pytest
 import pipeline.sources
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.errors import CensusError
-from pipeline.sources.catalog import described_sources, open_source
-from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.sources.snapshots import SourceChoice
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA, SourceChoice, described_sources, open_source
 
 PACKAGE = Path(pipeline.sources.__file__).parent
 

@@ -14,8 +14,8 @@ from pyarrow import parquet
 
 from pipeline.errors import UnusableSnapshotError
 from pipeline.sources.listing_crawl import packed
-from pipeline.sources.observations import OBSERVATION_SCHEMA
 from pipeline.sources.records import read_json, read_parquet
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA
 
 CREATED = datetime(2025, 8, 1, 10, 11, 12, tzinfo=UTC)
 DAY = datetime(2025, 8, 1, tzinfo=UTC)

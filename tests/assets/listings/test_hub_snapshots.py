@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 
 from assets.listings.hub_snapshots import snapshot_rows
-from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.sources.snapshots import Snapshot
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
 
 AUGUST = date(2025, 8, 1)
 

@@ -10,8 +10,7 @@ from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
-from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.sources.snapshots import Snapshot
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
 
 AUGUST, SEPTEMBER = date(2025, 8, 1), date(2025, 9, 1)
 

@@ -12,8 +12,7 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.registry_review import compare_maps
 from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.reference.other_map import CountryMap
-from pipeline.sources.observations import OBSERVATION_SCHEMA
-from pipeline.sources.snapshots import Snapshot
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
 
 AUGUST = date(2025, 8, 1)
 IDS = st.sampled_from("abcdefgh")
