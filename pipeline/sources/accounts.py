@@ -1,7 +1,5 @@
 """Whether a namespace is a person's account or an organisation's: asked of the Hub once, then remembered."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -50,11 +48,9 @@ class AccountDirectory:
         with FileLock(f"{self.file}.lock"):
             known = set(self.known()["namespace"])
             try:
-                for namespace in dict.fromkeys(namespaces):
+                for namespace in (one for one in dict.fromkeys(namespaces) if one not in known):
                     if left <= 0:
                         break
-                    if namespace in known:
-                        continue
                     found = account_type(namespace)
                     answers.append((namespace, found, datetime.now(UTC).date()))
                     left -= 1 if found == "organization" else 2

@@ -4,8 +4,6 @@ The copy nearest to the boundary that is usable closes the month. Partial files 
 by its neighbours before it is used.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -38,10 +36,6 @@ from pipeline.sources.snapshots import (
     distance_from_closing,
 )
 
-FEWEST_ROWS_OF_NEIGHBOUR = 0.95
-"""A file with fewer of its neighbour's rows is partial: the Hub does not lose 5 % of its repositories in days."""
-COUNTER_FIELDS = ("_id", "id", "downloadsAllTime")
-LISTED_FOR_SECONDS = 3600
 NEIGHBOUR_WITHIN = timedelta(days=10)
 """How much later a neighbour may be to be compared with: given longer, the Hub may really have grown by 5 %."""
 
@@ -130,7 +124,9 @@ class ArchiveSource(SnapshotSource):
         """See `SnapshotSource`; of each copy only the columns are read that it takes."""
         for observed_at, edition in self._candidates(month):
             if edition.revision != snapshot_revision and self._unusable(edition) is None:
-                table = self.client.read_columns(self.repository, edition.path, edition.commit, COUNTER_FIELDS)
+                table = self.client.read_columns(
+                    self.repository, edition.path, edition.commit, ("_id", "id", "downloadsAllTime")
+                )
                 yield CounterObservation(counters_in(table).select(COUNTER_COLUMNS), observed_at)
 
     def _near(self, month: date) -> list[Edition]:
@@ -152,7 +148,7 @@ class ArchiveSource(SnapshotSource):
             return "is a stale copy of the revision before it"
         near = [*before, *(later for later in after if later.earliest - edition.earliest <= NEIGHBOUR_WITHIN)]
         most = max((self._inspect(neighbour).rows for neighbour in near), default=0)
-        if file.rows < FEWEST_ROWS_OF_NEIGHBOUR * most:
+        if file.rows < 0.95 * most:  # the Hub does not lose 5 % of its repositories in days
             return f"is partial ({file.rows:,} of about {most:,} rows)"
         return None
 
@@ -191,7 +187,7 @@ class ArchiveSource(SnapshotSource):
         self.cache.mkdir(parents=True, exist_ok=True)
         kept = self.cache / "archive.json"
         with FileLock(f"{kept}.lock"):
-            if not kept.exists() or time.time() - kept.stat().st_mtime > LISTED_FOR_SECONDS:
+            if not kept.exists() or time.time() - kept.stat().st_mtime > 3600:
                 editions = [asdict(edition) for edition in self.list_editions()]
                 found = {"is_synthetic": self.client.is_synthetic, "editions": editions}
                 if not editions:

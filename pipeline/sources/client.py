@@ -4,8 +4,6 @@ It keeps three promises: the token goes to no host but the configured endpoint, 
 (the library's usage reports are off), and every failure becomes one sentence.
 """
 
-from __future__ import annotations
-
 import os
 import re
 
@@ -36,13 +34,9 @@ from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 
 hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call] # its retries are ours to tell: every failure is told once, in one sentence
 
-DEFAULT_ENDPOINT = "https://huggingface.co"
 TEMPORARY_STATUSES = (408, 429, 500, 502, 503, 504)
-LONGEST_WAIT_SECONDS = 60
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
 """What libraries raise where an answer is well-formed HTTP and nothing of what was asked for."""
-COMMIT = re.compile(r"[0-9a-f]{40}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
 LARGEST_BODY_BYTES = 64 * 2**20
 """More than any answer takes that is read into memory, but for parts of files: a page of models has some 5 MB."""
@@ -183,7 +177,7 @@ class HubClient:
     default for three minutes, or as many windows of the rate limit.
     """
 
-    endpoint: str = field(default_factory=lambda: os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT)
+    endpoint: str = field(default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     token: str | None = field(default=None, repr=False)
     retries: int = 8
 
@@ -243,7 +237,7 @@ class HubClient:
                     **self._access,
                 )
             )
-        if stated and DIGEST.fullmatch(stated.content_id) and digest_of(file) != stated.content_id:
+        if stated and re.fullmatch("[0-9a-f]{64}", stated.content_id) and digest_of(file) != stated.content_id:
             raise UnusableSnapshotError(
                 f"{about} is not the file that the Hub says it is (by its SHA-256): run again, it is fetched anew"
             )
@@ -329,7 +323,7 @@ class HubClient:
             follow_redirects=False,
             timeout=timeout,
             max_retries=self.retries,
-            max_wait_time=LONGEST_WAIT_SECONDS,
+            max_wait_time=60,
             retry_on_status_codes=TEMPORARY_STATUSES,
         )
 
@@ -395,6 +389,6 @@ class HubClient:
 
 def _commit(said: str | None) -> str:
     """A commit's id, which becomes the name of folders; a ValueError where it is none."""
-    if not COMMIT.fullmatch(said or ""):
+    if not re.fullmatch("[0-9a-f]{40}", said or ""):
         raise ValueError(f"not a commit: {said!r}")
     return str(said)

@@ -1,7 +1,5 @@
 """Source `folder`: your own dumps of the listing, dated files in one folder."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,20 +54,16 @@ class Dump:
     files: tuple[Path, ...]
 
     @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the file; of the parts' digests where there are several."""
-        digests = [digest_of(path) for path in self.files]
-        return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
-
-    @property
     def revision(self) -> str:
-        """By which bytes it is known."""
-        return f"sha256:{self.digest}"
+        """By which bytes it is known: the SHA-256 of the file, or of the parts' digests where there are several."""
+        digests = [digest_of(path) for path in self.files]
+        of_all = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        return f"sha256:{of_all}"
 
-    def is_copy_of(self, other: Dump) -> bool:
+    def is_copy_of(self, other: Self) -> bool:
         """Whether both hold the same bytes."""
         sizes, others = ([path.stat().st_size for path in dump.files] for dump in (self, other))
-        return sizes == others and self.digest == other.digest
+        return sizes == others and self.revision == other.revision
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,14 @@ class FolderSource(SnapshotSource):
         refused: list[str] = []
         for dump, original in self._near(month):
             if original is None:
-                return self._snapshot(dump, refused)
+                observed = self._read(dump)
+                more = {
+                    "refused": "; ".join(refused),
+                    "not_read": ", ".join(self._not_read()),
+                    "files": f"{len(dump.files)} parts" if len(dump.files) > 1 else "",
+                }
+                notes = observed.notes(dump.name) | {note: said for note, said in more.items() if said}
+                return Snapshot(observed.rows, dump.observed_at, self.name, dump.revision, notes)
             refused.append(f"{dump.name} is byte for byte a copy of {original.name}")
         nearest = min(self._dumps, key=lambda dump: distance_from_closing(month, dump.observed_at))
         why = "; ".join(refused) or f"of the dumps in {self.folder}, {self._too_far(month, nearest)}"
@@ -146,16 +147,6 @@ class FolderSource(SnapshotSource):
         if observed.rows.select("model_id").head(1).collect().is_empty():
             raise UnusableSnapshotError(f"{dump.name} holds no repositories: fetch it again or remove it")
         return observed
-
-    def _snapshot(self, dump: Dump, refused: list[str]) -> Snapshot:
-        observed = self._read(dump)
-        more = {
-            "refused": "; ".join(refused),
-            "not_read": ", ".join(self._not_read()),
-            "files": f"{len(dump.files)} parts" if len(dump.files) > 1 else "",
-        }
-        notes = observed.notes(dump.name) | {note: said for note, said in more.items() if said}
-        return Snapshot(observed.rows, dump.observed_at, self.name, dump.revision, notes)
 
     def _format_of(self, path: Path) -> str | None:
         return next((ending for ending in self.readers if re.search(f"{ending}$", path.name)), None)

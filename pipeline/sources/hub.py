@@ -1,7 +1,5 @@
 """Source `hub`: the public Hub itself, for the month that has just closed and no other."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -31,7 +29,6 @@ from pipeline.sources.snapshots import (
     is_closed_by_a_wednesday,
 )
 
-TOLD_EVERY_SECONDS = 30
 LISTING = "listing.parquet"
 SECOND_LOOK_AFTER = timedelta(days=1)
 """Counters that stood still have hardly caught up before."""
@@ -156,11 +153,11 @@ class HubSource(SnapshotSource):
     def _crawl(self, listing: Path) -> None:
         """Crawls into pages beside the listing, and keeps what they say as the listing."""
         listing.parent.mkdir(parents=True, exist_ok=True)
-        told = -float(TOLD_EVERY_SECONDS)
+        told = -30.0
 
         def tell(progress: str) -> None:
             nonlocal told
-            if time.monotonic() - told >= TOLD_EVERY_SECONDS:
+            if time.monotonic() - told >= 30:
                 told = time.monotonic()
                 self.tell(f"crawl: {progress}")
 

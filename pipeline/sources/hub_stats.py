@@ -1,7 +1,5 @@
 """Source `hub_stats`: the dataset that keeps a daily copy of the Hub's model listing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 

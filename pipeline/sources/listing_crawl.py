@@ -6,8 +6,6 @@ cursors say after which model a page begins, each page is asked for from a few m
 if none of them is in it, something was skipped. After the last page the end is asked for once more.
 """
 
-from __future__ import annotations
-
 import base64
 import itertools
 import json
@@ -36,19 +34,14 @@ EXPANDED_FIELDS = (
     *("baseModels", "cardData", "createdAt", "downloads", "downloadsAllTime", "gated", "gguf", "library_name", "likes"),
     *("pipeline_tag", "safetensors", "tags"),
 )
-FEWEST_OF_STATED = 0.99
-"""A crawl with fewer of the models that the Hub says it has is not whole."""
 PAGES_READ_AT_ONCE = 250
 PAGES_OF_POPULAR = 50
 """The 1.5 % of the repositories that are downloaded most have 99 % of the downloads: some 45,000."""
 ASKED_AGAIN = 2
-SHORT_PAGES_CHECKED = 3
-"""After so many short pages that stayed as short when asked for again, short pages are taken to be the Hub's way."""
 OVERLAP = 3
 """So many models of a page are asked for again with the next: that one of them is removed meanwhile may happen."""
 
 POSITION = "position.json"
-TIME = re.compile(r"\d{4}-\d{2}-\d{2}T")
 Place = tuple[str, str]
 """Where a model stands in the listing: when it was created, and its id."""
 
@@ -176,7 +169,7 @@ class ListingCrawl:
             tell(said)
             if position.urls and page.requests_left == 0:
                 self.sleep((page.window_ends_in or 0) + 1)
-        if stated is not None and position.models < FEWEST_OF_STATED * stated:
+        if stated is not None and position.models < 0.99 * stated:
             raise UnusableSnapshotError(
                 f"{self.name} ended after {counted(position.models, 'model')}, but the Hub says that it has "
                 f"{stated:,}: remove {self.folder} and start again"
@@ -206,7 +199,8 @@ class ListingCrawl:
                 return best
             best = page, records
             is_whole = len(records) >= self.page_size or page.next_url is None
-            if is_whole or self._short_pages >= SHORT_PAGES_CHECKED:
+            # After three that stayed as short when asked for again, short pages are taken to be the Hub's way.
+            if is_whole or self._short_pages >= 3:
                 return best
         if best is None:
             raise trouble or TemporaryError(self.name)
@@ -313,7 +307,7 @@ def packed(body: bytes) -> bytes:
 def _place(record: dict[str, Any]) -> Place | None:
     """Where a record stands, if it says so."""
     created_at, hub_id = record.get("createdAt"), record.get("_id")
-    if isinstance(created_at, str) and TIME.match(created_at) and isinstance(hub_id, str):
+    if isinstance(created_at, str) and re.match(r"\d{4}-\d{2}-\d{2}T", created_at) and isinstance(hub_id, str):
         return created_at, hub_id
     return None
 

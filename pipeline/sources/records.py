@@ -5,12 +5,11 @@ such columns through DuckDB; from there on there is one way, `_observations`. Na
 cannot be read is null, and listed in the column `unreadable`.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,14 +50,12 @@ ODD = "odd "
 READ = "read "
 """How a column is named that holds what was read, while the fields are still there."""
 
-BROKEN_TEXT = re.compile("surrogate|invalid UTF-8")
 ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 """An escape in JSON; `half` of a pair that stands for one character is none."""
 LARGEST_COUNT = 10**12
 """More than all of the Hub's downloads since it began: a counter or a number of likes above it counts nothing."""
-VALUE_SHOWN = 40
 LARGEST_RECORD_BYTES = 32 * 2**20
 """DuckDB sets twice as much memory aside for each file that it reads, so not more than a record can need."""
 RECORDS_IN_A_BATCH = 2_048
@@ -73,13 +70,18 @@ def read_json(paths: Sequence[Path]) -> Observed:
     """
     if empty := [path.name for path in paths if path.stat().st_size == 0]:
         raise UnusableSnapshotError(f"{empty[0]} is empty: fetch it again or remove it")
+    columns = dict.fromkeys((name for names in NAMES.values() for name in names), "VARCHAR")
+    records = "read_json($files, columns = $columns, maximum_object_size = $largest)"
+    read = partial(
+        read_texts, records=records, params={"columns": columns, "largest": LARGEST_RECORD_BYTES}, texts=NAMES
+    )
     try:
-        return _read_json(paths)
+        return read(paths)
     except UnusableSnapshotError as error:
-        if not BROKEN_TEXT.search(str(error)):
+        if not re.search("surrogate|invalid UTF-8", str(error)):
             raise
     with TemporaryDirectory(prefix="census-json-") as folder:
-        return _read_json([_mended(path, Path(folder)) for path in paths])
+        return read([_mended(path, Path(folder)) for path in paths])
 
 
 def read_parquet(paths: Sequence[Path]) -> Observed:
@@ -101,15 +103,10 @@ def counters_in(table: pa.Table) -> pl.LazyFrame:
 def newest_creation(table: pa.Table) -> datetime | None:
     """The latest of the times in the column `createdAt` of an archive's file; None where there is none."""
     frame = pl.DataFrame(pl.from_arrow(table))
-    moments = [_moment(pl.col(name), dtype).max() for name, dtype in frame.schema.items() if name == "createdAt"]
-    newest = frame.select(moments).item() if moments else None
-    return newest if isinstance(newest, datetime) else None
-
-
-def _read_json(paths: Sequence[Path]) -> Observed:
-    columns = dict.fromkeys((name for names in NAMES.values() for name in names), "VARCHAR")
-    records = "read_json($files, columns = $columns, maximum_object_size = $largest)"
-    return read_texts(paths, records, {"columns": columns, "largest": LARGEST_RECORD_BYTES}, NAMES)
+    if "createdAt" not in frame.columns:
+        return None
+    newest: datetime | None = frame.select(_moment(pl.col("createdAt"), frame.schema["createdAt"]).max()).item()
+    return newest
 
 
 def _mended(path: Path, folder: Path) -> Path:
@@ -176,12 +173,6 @@ def _is_understood(field: str, dtype: pl.DataType) -> bool:
 
 def _is_plain(field: str, dtype: pl.DataType) -> bool:
     """Whether `_observations` takes the column as it is."""
-    if field in COUNTS and dtype.is_numeric():
-        return True
-    if field == "createdAt" and dtype in (pl.Datetime, pl.Date):
-        return True
-    if field == "tags":
-        return dtype == pl.Null or isinstance(dtype, pl.List)
     fields: dict[str, Any] = dict(dtype) if isinstance(dtype, pl.Struct) else {}
     if field in PARAMETERS and fields:
         by_type = fields.get("parameters", pl.Struct({}))
@@ -191,7 +182,10 @@ def _is_plain(field: str, dtype: pl.DataType) -> bool:
         models = fields.get("models")
         named = dict(models.inner) if isinstance(models, pl.List) and isinstance(models.inner, pl.Struct) else {}
         return all(said in TEXT_TYPES for said in (fields.get("relation"), named.get("_id"), named.get("id")))
-    return field in TEXTS or dtype in TEXT_TYPES
+    if field == "tags":
+        return dtype in (pl.Null, pl.List)
+    is_own = (field in COUNTS and dtype.is_numeric()) or (field == "createdAt" and dtype in (pl.Datetime, pl.Date))
+    return is_own or field in TEXTS or dtype in TEXT_TYPES
 
 
 def read_texts(
@@ -315,7 +309,7 @@ def _unreadable(schema: pl.Schema) -> pl.Expr:
     if not unread:
         return pl.lit(None, pl.List(pl.String))
     entries = [
-        pl.when(text != "").then(pl.concat_str(pl.lit(f"{field}: "), text.str.slice(0, VALUE_SHOWN)))
+        pl.when(text != "").then(pl.concat_str(pl.lit(f"{field}: "), text.str.slice(0, 40)))
         for field, text in unread.items()
     ]
     return pl.when(pl.any_horizontal(entry.is_not_null() for entry in entries)).then(

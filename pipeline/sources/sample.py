@@ -1,7 +1,5 @@
 """Source `sample`: the embedded default, a synthetic world on our own local Hub; nothing in it was measured."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,8 +20,6 @@ from synthetic_hub.datasets import ARCHIVE_REPOSITORY
 from synthetic_hub.server import LocalHub
 from synthetic_hub.timeline import MONTHS
 from synthetic_hub.world import WorldFiles, WorldSettings, ensure_world
-
-UNLIMITED_REQUESTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -69,5 +65,5 @@ class SampleSource(SnapshotSource):
     @contextmanager
     def hub(self) -> Iterator[HubClient]:
         """A client of the local Hub, which lives as long as the context."""
-        with LocalHub(self.world(), requests_per_window=UNLIMITED_REQUESTS) as local_hub:
+        with LocalHub(self.world(), requests_per_window=1_000_000) as local_hub:
             yield HubClient(local_hub.endpoint, token=None)

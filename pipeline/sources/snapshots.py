@@ -1,7 +1,5 @@
 """What every snapshot source offers: one observation of the whole Hub, in one form, for each month that it closes."""
 
-from __future__ import annotations
-
 import importlib
 import re
 from abc import ABC, abstractmethod

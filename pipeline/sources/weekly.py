@@ -1,15 +1,11 @@
 """Source `weekly`: the dataset that keeps a weekly copy of the Hub's model listing."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pipeline.sources.archive import ArchiveSource, Edition
 from pipeline.sources.records import newest_creation
-
-WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class WeeklySource(ArchiveSource):
         for path in paths:
             if match := re.fullmatch(rf"models/(\d{{4}}-\d{{2}}-\d{{2}})/{re.escape(self.file)}", path):
                 starts = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
-                editions.append(Edition(commit, path, starts, starts + WEEK, f"{commit}/{path}"))
+                editions.append(Edition(commit, path, starts, starts + timedelta(days=7), f"{commit}/{path}"))
         return sorted(editions, key=lambda edition: edition.earliest)
 
     def observed_at(self, edition: Edition) -> datetime:
