@@ -18,8 +18,9 @@ class HubStatsSource(ArchiveSource):
         """Every commit that wrote the file, oldest first."""
         written = [one for one in self.client.archive_revisions(self.repository) if self.file in one.title]
         return [
-            Edition(one.commit_id, self.file, *[one.created_at.astimezone(UTC)] * 2, one.commit_id)
+            Edition(one.commit_id, self.file, observed_at, observed_at, one.commit_id)
             for one in sorted(written, key=lambda one: one.created_at)
+            for observed_at in [one.created_at.astimezone(UTC)]
         ]
 
     def observed_at(self, edition: Edition) -> datetime:
