@@ -20,7 +20,6 @@ from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.orchestration import launch
 from pipeline.orchestration.home import prepare_home
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.folder import FolderSource
 
 
@@ -36,7 +35,7 @@ def prepare_daily(folder: Path, models: int) -> None:
 
 def _keep_month_before(dumps: Path, folder: Path) -> None:
     before = previous_month(MONTH)
-    source = FolderSource(dumps, AccountDirectory(folder / "accounts"))
+    source = FolderSource(dumps)
     opening = snapshot_rows(source.closing_snapshot(before), before)
     Lake((folder / "before").as_uri()).write(CLOSING_COUNTERS, before, read_boundary(before, opening, source).counters)
 

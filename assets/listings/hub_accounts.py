@@ -5,11 +5,12 @@ import polars as pl
 
 from assets.columns import MONTH, NAMESPACE, text
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from pipeline import settings
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
-from pipeline.sources.accounts import most_downloaded_namespaces
+from pipeline.sources.accounts import AccountDirectory, most_downloaded_namespaces
 
 HUB_ACCOUNTS = Table(
     group="listings",
@@ -41,5 +42,6 @@ def hub_accounts(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, snapshot_source: SnapshotSourceResource
 ) -> pl.LazyFrame:
     """Persons and organisations among the most downloaded namespaces."""
-    answers = snapshot_source.open().accounts(most_downloaded_namespaces(snapshot))
+    directory = AccountDirectory(settings.cache_folder() / "accounts.parquet")
+    answers = snapshot_source.open().accounts(most_downloaded_namespaces(snapshot), directory)
     return answers.lazy().with_columns(pl.lit(month_of(context)).alias("month"))

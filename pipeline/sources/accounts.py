@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Self
 
 import polars as pl
 from filelock import FileLock
@@ -19,41 +18,34 @@ ASKED_BETWEEN_SAVES = 50
 
 @dataclass(frozen=True)
 class AccountDirectory:
-    """Answers of one Hub, kept in `file` across months and runs; at most `request_budget` requests are made a call."""
+    """Answers of one Hub, kept in `file` across months and runs."""
 
     file: Path
-    request_budget: int = settings.ACCOUNT_REQUESTS
-
-    @classmethod
-    def opened(cls, cache: Path) -> Self:
-        """That of the public Hub, kept in a cache folder; its budget is the environment's."""
-        return cls(cache / "accounts.parquet", settings.account_requests())
 
     def known(self) -> pl.DataFrame:
         """All answers so far: namespace, account_type, checked_on."""
         return pl.read_parquet(self.file) if self.file.exists() else pl.DataFrame(schema=ANSWER_SCHEMA)
 
     def ask(
-        self, namespaces: Sequence[str], account_type: Callable[[str], str], budget: int | None = None
+        self, namespaces: Sequence[str], account_type: Callable[[str], str], budget: int = settings.ACCOUNT_REQUESTS
     ) -> pl.DataFrame:
         """The answers for `namespaces`, in that order asking the Hub for those not yet known.
 
-        `account_type` asks about one. After `budget` requests (by default the directory's; one for an organisation, two
-        for a person or where neither is known) no more are made; what was not asked is left out of what is returned.
-        Answers are kept as they come, also where the Hub refuses the next: a later call goes on from there.
+        `account_type` asks about one. After `budget` requests (one for an organisation, two for a person or where
+        neither is known) no more are made; what was not asked is left out of what is returned. Answers are kept as they
+        come, also where the Hub refuses the next: a later call goes on from there.
         """
-        left = self.request_budget if budget is None else budget
         self.file.parent.mkdir(parents=True, exist_ok=True)
         answers: list[tuple[str, str, date]] = []
         with FileLock(f"{self.file}.lock"):
             known = set(self.known()["namespace"])
             try:
                 for namespace in (one for one in dict.fromkeys(namespaces) if one not in known):
-                    if left <= 0:
+                    if budget <= 0:
                         break
                     found = account_type(namespace)
                     answers.append((namespace, found, datetime.now(UTC).date()))
-                    left -= 1 if found == "organization" else 2
+                    budget -= 1 if found == "organization" else 2
                     if len(answers) == ASKED_BETWEEN_SAVES:
                         self._keep(answers)
             finally:

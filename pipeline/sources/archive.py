@@ -23,7 +23,6 @@ from pipeline import settings
 from pipeline.atomic_file import write_atomically
 from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import add_months, closing_of, months_between
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient, RemoteFile
 from pipeline.sources.records import counters_in, read_parquet
 from pipeline.sources.snapshots import (
@@ -63,7 +62,6 @@ class ArchiveSource(SnapshotSource):
 
     client: HubClient
     cache: Path
-    directory: AccountDirectory
     tolerance: timedelta = DEFAULT_TOLERANCE
     keep: timedelta | None = None
     repository: str = ""
@@ -74,7 +72,7 @@ class ArchiveSource(SnapshotSource):
     def opened(cls, choice: SourceChoice, cache: Path) -> Self:
         """See `SnapshotSource`."""
         client, kept = HubClient(token=os.environ.get("HF_TOKEN")), settings.archive_files_kept()
-        return cls(client, cache / cls.name, AccountDirectory.opened(cache), choice.tolerance, kept)
+        return cls(client, cache / cls.name, choice.tolerance, kept)
 
     @abstractmethod
     def list_editions(self) -> list[Edition]:

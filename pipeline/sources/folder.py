@@ -15,7 +15,6 @@ import pyarrow as pa
 from pipeline.digest import digest_of
 from pipeline.errors import CensusError, MonthNotServedError, UnusableSnapshotError
 from pipeline.months import FIRST_MONTH, add_months, closing_of
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.records import read_json, read_parquet
 from pipeline.sources.snapshots import (
     COUNTER_COLUMNS,
@@ -80,15 +79,14 @@ class FolderSource(SnapshotSource):
         r"\.(?:jsonl|ndjson|json)(?:\.gz|\.zst)?": _read_json,
     }
     folder: Path
-    directory: AccountDirectory
     tolerance: timedelta = DEFAULT_TOLERANCE
 
     @classmethod
-    def opened(cls, choice: SourceChoice, cache: Path) -> Self:
+    def opened(cls, choice: SourceChoice, cache: Path) -> Self:  # noqa: ARG003
         """See `SnapshotSource`."""
         if choice.snapshots is None:
             raise CensusError(f"source {cls.name} needs the folder of your dumps: set `snapshots` or CENSUS_SNAPSHOTS")
-        return cls(choice.snapshots, AccountDirectory.opened(cache), choice.tolerance)
+        return cls(choice.snapshots, choice.tolerance)
 
     def months(self) -> list[date]:
         """Every month of the census with a dump within tolerance of its close."""

@@ -13,6 +13,7 @@ from typing import Self
 import polars as pl
 from filelock import FileLock, Timeout
 
+from pipeline import settings
 from pipeline.atomic_file import replacing
 from pipeline.errors import MonthNotServedError, TemporaryError
 from pipeline.months import closing_of, parse_month, previous_month
@@ -45,8 +46,8 @@ class HubSource(SnapshotSource):
     remedy = "the listing API cannot be asked about the past; use source hub_stats"
     client: HubClient
     cache: Path
-    directory: AccountDirectory
     tolerance: timedelta = DEFAULT_TOLERANCE
+    account_requests: int = settings.ACCOUNT_REQUESTS
     tell: Callable[[str], None] = lambda _: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -54,7 +55,7 @@ class HubSource(SnapshotSource):
     def opened(cls, choice: SourceChoice, cache: Path) -> Self:
         """See `SnapshotSource`."""
         client = HubClient(token=os.environ.get("HF_TOKEN"))
-        return cls(client, cache / cls.name, AccountDirectory.opened(cache), choice.tolerance, choice.tell)
+        return cls(client, cache / cls.name, choice.tolerance, settings.account_requests(), choice.tell)
 
     @property
     def is_synthetic(self) -> bool:
@@ -146,9 +147,9 @@ class HubSource(SnapshotSource):
         found = {datetime.fromisoformat(pl.read_parquet_metadata(path)["observed_at"]): path for path in paths}
         return dict(sorted(found.items()))
 
-    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
+    def accounts(self, namespaces: Sequence[str], directory: AccountDirectory) -> pl.DataFrame:
         """Asked of the Hub within a budget, and remembered."""
-        return self.directory.ask(namespaces, self.client.account_type)
+        return directory.ask(namespaces, self.client.account_type, self.account_requests)
 
     def _crawl(self, listing: Path) -> None:
         """Crawls into pages beside the listing, and keeps what they say as the listing."""

@@ -48,15 +48,14 @@ class SampleSource(SnapshotSource):
                 crawl.run()
                 rows = crawl.observed().rows.collect().lazy()
                 return Snapshot(rows, closing_of(month), self.name, f"listing:{world.path.name}")
-            files, accounts = self.cache / "archive" / world.path.name, AccountDirectory(self.cache / "none")
-            archive = HubStatsSource(client, files, accounts, repository=ARCHIVE_REPOSITORY)
+            archive = HubStatsSource(client, self.cache / "archive" / world.path.name, repository=ARCHIVE_REPOSITORY)
             return replace(archive.closing_snapshot(month), source=self.name)
 
-    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
-        """Asked of the local Hub, and remembered."""
-        directory = AccountDirectory(self.cache / f"accounts-{self.world().path.name}.parquet")
+    def accounts(self, namespaces: Sequence[str], directory: AccountDirectory) -> pl.DataFrame:  # noqa: ARG002
+        """Asked of the local Hub, and remembered apart from what is known of the public one."""
+        own = AccountDirectory(self.cache / f"accounts-{self.world().path.name}.parquet")
         with self.hub() as client:
-            return directory.ask(namespaces, client.account_type, budget=2 * len(namespaces))
+            return own.ask(namespaces, client.account_type, budget=2 * len(namespaces))
 
     def world(self) -> WorldFiles:
         """The synthetic world's files, generated at first use."""

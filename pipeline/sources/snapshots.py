@@ -180,13 +180,11 @@ class SourceChoice:
 class SnapshotSource(ABC):
     """A place from which months can be read, chosen by its `name`.
 
-    `remedy` says what to do about a month that it does not serve, to end a sentence with. What is known of accounts is
-    in `directory`.
+    `remedy` says what to do about a month that it does not serve, to end a sentence with.
     """
 
     name: ClassVar[str]
     remedy: ClassVar[str] = "choose other months"
-    directory: AccountDirectory
 
     @classmethod
     @abstractmethod
@@ -232,12 +230,12 @@ class SnapshotSource(ABC):
         """
         return iter(())
 
-    def accounts(self, namespaces: Sequence[str]) -> pl.DataFrame:
+    def accounts(self, namespaces: Sequence[str], directory: AccountDirectory) -> pl.DataFrame:
         """What is known of the namespaces' accounts: namespace, account_type, checked_on; the others are left out.
 
-        A source that can ask its Hub does so, in the given order and within a budget.
+        A source that can ask the public Hub, whose answers are in the `directory`, does so within a budget.
         """
-        return self.directory.remembered(namespaces)
+        return directory.remembered(namespaces)
 
 
 def described_sources() -> dict[str, str]:

@@ -13,7 +13,6 @@ import pytest
 
 from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import CensusError
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
 from pipeline.sources.listing_crawl import ListingCrawl
@@ -31,8 +30,7 @@ def crawled(endpoint, folder):
 
 
 def archived(endpoint, folder):
-    client, directory = HubClient(endpoint, retries=2), AccountDirectory(folder / "none")
-    source = HubStatsSource(client, folder / "archive", directory, repository=ARCHIVE_REPOSITORY)
+    source = HubStatsSource(HubClient(endpoint, retries=2), folder / "archive", repository=ARCHIVE_REPOSITORY)
     snapshot = source.closing_snapshot(MONTH)
     return snapshot_rows(snapshot, MONTH).collect().sort("hub_id")
 

@@ -64,16 +64,15 @@ def test_the_budget_counts_requests_and_the_next_call_goes_on_where_it_ended(dir
     assert hub.asked == ["jane", "a", "b"]
 
 
-@pytest.mark.parametrize(("budget", "asked"), [("1", ["a"]), ("many", None)])
-def test_the_budget_is_the_environments_unless_the_call_names_one(tmp_path, monkeypatch, budget, asked):
-    monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", budget)
-    if asked is None:
-        with pytest.raises(CensusError, match="is 'many', not a number of requests: write 0 or more"):
-            open_source(SourceChoice("folder", tmp_path), tmp_path)
-        return
-    hub = Hub()
-    open_source(SourceChoice("folder", tmp_path), tmp_path).directory.ask(["a", "b"], hub.account_type)
-    assert hub.asked == asked
+def test_the_budget_is_the_environments(tmp_path, directory, monkeypatch):
+    monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", "1")
+    source, hub = open_source(SourceChoice("hub"), tmp_path), Hub()
+    monkeypatch.setattr(HubClient, "account_type", lambda _, namespace: hub.account_type(namespace))
+    source.accounts(["a", "b"], directory)
+    assert hub.asked == ["a"]
+    monkeypatch.setenv("CENSUS_ACCOUNT_REQUESTS", "many")
+    with pytest.raises(CensusError, match="is 'many', not a number of requests: write 0 or more"):
+        open_source(SourceChoice("hub"), tmp_path)
 
 
 def test_a_refusal_loses_no_answer_that_came_before(directory):
@@ -111,8 +110,8 @@ def test_when_the_hub_says_too_many_it_is_left_alone_until_its_window_ends(hub_o
 
 def test_sources_that_cannot_ask_use_what_was_remembered(directory, tmp_path):
     directory.ask(["a"], Hub().account_type)
-    archive = HubStatsSource(None, tmp_path, directory)
-    assert types_in(archive.accounts(["a", "never-asked"])) == {"a": "organization"}
+    archive = HubStatsSource(None, tmp_path)
+    assert types_in(archive.accounts(["a", "never-asked"], directory)) == {"a": "organization"}
 
 
 def test_namespaces_are_asked_most_downloaded_first_until_99_percent_are_covered():

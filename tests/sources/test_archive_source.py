@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.errors import MonthNotServedError, UnusableSnapshotError
 from pipeline.months import closing_of
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient, RemoteFile
 from pipeline.sources.hub_stats import HubStatsSource
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
@@ -60,7 +59,7 @@ def archive(tmp_path, **revisions):
 
 
 def source_over(client, tmp_path, **more):
-    return HubStatsSource(client, tmp_path, AccountDirectory(tmp_path / "accounts"), **more)
+    return HubStatsSource(client, tmp_path, **more)
 
 
 CHOICES = {
@@ -141,7 +140,7 @@ def test_counters_are_read_from_every_other_usable_revision_within_the_tolerance
 def test_a_file_longer_than_its_listing_announces_is_refused_and_nothing_of_it_is_kept(hub_of, tmp_path, monkeypatch):
     longer = Misbehaviour(lambda answer: answer.with_body(answer.body + b" ") if answer.status == 200 else answer, "/d")
     client = HubClient(hub_of(longer).endpoint)
-    source = HubStatsSource(client, tmp_path, AccountDirectory(tmp_path / "none"), repository=ARCHIVE_REPOSITORY)
+    source = HubStatsSource(client, tmp_path, repository=ARCHIVE_REPOSITORY)
     with pytest.raises(
         UnusableSnapshotError, match=r"models.parquet of .* is longer than the [\d,]+ bytes .*: run again"
     ):

@@ -14,7 +14,6 @@ import pytest
 from huggingface_hub.utils import get_session
 
 from pipeline.errors import CensusError
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import LARGEST_BODY_BYTES, HubClient
 from pipeline.sources.hub import HubSource
 from tests.sources.listing_server import ListingServer, model, serving
@@ -127,7 +126,7 @@ def test_a_hub_that_says_that_it_is_synthetic_makes_synthetic_months_by_whatever
     name = "hub (synthetic)" if is_synthetic else "hub"
 
     def source(address):
-        return HubSource(HubClient(address), tmp_path, AccountDirectory(tmp_path / "accounts"), clock=lambda: now)
+        return HubSource(HubClient(address), tmp_path, clock=lambda: now)
 
     with serving(server) as address:
         assert source(address).closing_snapshot(date(2026, 5, 1)).source == name

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from pipeline.errors import CensusError, MonthNotServedError, UnusableSnapshotError
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.snapshots import months_to_read
@@ -24,7 +23,7 @@ def dumps(folder, *names, **options):
             pl.DataFrame({"id": [f"maker/{name}"]}).write_parquet(folder / name)
         else:
             (folder / name).write_text(f'{{"id": "maker/{name}"}}\n')
-    return FolderSource(folder, AccountDirectory(folder / "accounts.parquet"), **options)
+    return FolderSource(folder, **options)
 
 
 def names_read(snapshot):
@@ -124,10 +123,10 @@ def test_what_cannot_be_one_dump_is_refused_by_name(tmp_path, case):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CensusError, match="does not exist: set `snapshots` or CENSUS_SNAPSHOTS"):
-        FolderSource(tmp_path / "nowhere", AccountDirectory(tmp_path / "x")).months()
+        FolderSource(tmp_path / "nowhere").months()
     dumps(tmp_path, "2026-05-31.parquet")
     with pytest.raises(CensusError, match="is a file: set `snapshots` or CENSUS_SNAPSHOTS"):
-        FolderSource(tmp_path / "2026-05-31.parquet", AccountDirectory(tmp_path / "x")).months()
+        FolderSource(tmp_path / "2026-05-31.parquet").months()
 
 
 def test_what_looks_like_a_dump_and_is_none_is_told_with_the_month(tmp_path):
@@ -167,8 +166,8 @@ def test_a_month_without_a_dump_near_its_close_is_refused_with_the_nearest_and_t
 
 
 def test_a_series_with_gaps_is_read_around_them(tmp_path):
-    source = dumps(tmp_path, "2019-03-31.parquet", *(f"2026-0{month}-28T23-00.parquet" for month in (1, 2, 4, 5)))
-    source = FolderSource(source.folder, source.directory, timedelta(days=5))
+    days = [f"2026-0{month}-28T23-00.parquet" for month in (1, 2, 4, 5)]
+    source = dumps(tmp_path, "2019-03-31.parquet", *days, tolerance=timedelta(days=5))
     held = [date(2026, month, 1) for month in (1, 2, 4, 5)]
     assert months_to_read(source, None, None) == held
     assert months_to_read(source, held[1], held[3]) == held[1:]

@@ -30,8 +30,7 @@ def source_at(hub, tmp_path):
     """The source as it is at a time, all over one cache."""
 
     def at(now, told=lambda _: None):
-        directory = AccountDirectory(tmp_path / "accounts.parquet")
-        return HubSource(HubClient(hub.endpoint), tmp_path / "hub", directory, tell=told, clock=lambda: now)
+        return HubSource(HubClient(hub.endpoint), tmp_path / "hub", tell=told, clock=lambda: now)
 
     return at
 
@@ -76,10 +75,11 @@ def test_a_crawl_that_was_finished_can_be_read_again_later(source_at, hub):
     assert again.rows.collect().equals(first.rows.collect())
 
 
-def test_accounts_are_asked_of_the_hub_and_remembered(source_at, hub):
-    assert source_at(SOON_AFTER).accounts(["Qwen"])["account_type"].to_list() == ["organization"]
+def test_accounts_are_asked_of_the_hub_and_remembered(source_at, hub, tmp_path):
+    directory = AccountDirectory(tmp_path / "accounts.parquet")
+    assert source_at(SOON_AFTER).accounts(["Qwen"], directory)["account_type"].to_list() == ["organization"]
     asked = len(hub.requests)
-    source_at(SOON_AFTER).accounts(["Qwen"])
+    source_at(SOON_AFTER).accounts(["Qwen"], directory)
     assert len(hub.requests) == asked
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from pipeline.errors import MonthNotServedError
 from pipeline.months import closing_of
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.weekly import WeeklySource
 from synthetic_hub.datasets import WEEKLY_REPOSITORY
@@ -14,8 +13,7 @@ from synthetic_hub.datasets import WEEKLY_REPOSITORY
 
 @pytest.fixture
 def source(hub_of, tmp_path):
-    directory = AccountDirectory(tmp_path / "accounts")
-    return WeeklySource(HubClient(hub_of().endpoint), tmp_path, directory, repository=WEEKLY_REPOSITORY)
+    return WeeklySource(HubClient(hub_of().endpoint), tmp_path, repository=WEEKLY_REPOSITORY)
 
 
 @pytest.mark.parametrize("month", [date(2024, 10, 1), date(2025, 2, 1), date(2025, 6, 1)])

@@ -20,7 +20,6 @@ from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
 from pipeline.months import months_between
 from pipeline.reference.incidents import flagged_models
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub_stats import HubStatsSource
 from synthetic_hub.datasets import ARCHIVE_REPOSITORY
@@ -51,8 +50,7 @@ def backfilled(lake, source, months):
 
 
 def archive_of(hub, folder):
-    directory = AccountDirectory(folder / "accounts")
-    return HubStatsSource(HubClient(hub.endpoint), folder / "cache", directory, repository=ARCHIVE_REPOSITORY)
+    return HubStatsSource(HubClient(hub.endpoint), folder / "cache", repository=ARCHIVE_REPOSITORY)
 
 
 @pytest.fixture(scope="module")

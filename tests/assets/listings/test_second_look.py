@@ -14,7 +14,6 @@ from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.lake.store import Lake
 from pipeline.months import closing_of, previous_month
 from pipeline.orchestration.resources import LakeResource
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub import HubSource
 from synthetic_hub.incidents import CounterIncident, DailyCounters
@@ -42,8 +41,7 @@ def readings(frozen, tmp_path_factory):
 
     def at(when, act, cache="looked"):
         with LocalHub(frozen, as_of=when) as hub:
-            directory = AccountDirectory(folder / "accounts.parquet")
-            return act(HubSource(HubClient(hub.endpoint), folder / cache, directory, clock=lambda: when))
+            return act(HubSource(HubClient(hub.endpoint), folder / cache, clock=lambda: when))
 
     def read(source):
         found = read_boundary(SEPTEMBER, snapshot_rows(source.closing_snapshot(SEPTEMBER), SEPTEMBER), source)
