@@ -13,6 +13,7 @@ from assets.attribution.registry_review import compare_maps
 from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.reference.other_map import CountryMap
 from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
+from tests.assets.rows import rows_of
 
 AUGUST = date(2025, 8, 1)
 IDS = st.sampled_from("abcdefgh")
@@ -64,10 +65,6 @@ def texts(columns, rows):
     return pl.LazyFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
-def registry_of(rows):
-    return pl.LazyFrame([dict.fromkeys(ORGANIZATIONS.schema) | row for row in rows], schema=ORGANIZATIONS.schema)
-
-
 @given(st.lists(IDS, max_size=12), REGISTRY, st.lists(IDS, unique=True))
 @settings(max_examples=50)
 def test_every_model_has_one_developer_and_a_country_only_by_the_registry(namespaces, registry, persons):
@@ -76,7 +73,7 @@ def test_every_model_has_one_developer_and_a_country_only_by_the_registry(namesp
     canonical = texts(("model_id", "organization", "country", "kind"), [])
     accounts = texts(("namespace", "account_type"), [(namespace, "person") for namespace in persons])
     found = attribute(
-        models, AUGUST, registry=registry_of(registry), canonical_models=canonical, accounts=accounts
+        models, AUGUST, registry=rows_of(ORGANIZATIONS, registry), canonical_models=canonical, accounts=accounts
     ).collect()
     country = {row["namespace"]: row["country"] for row in registry}
     expected = [country.get(name, "unaffiliated" if name in persons else "unmapped") for name in namespaces]
@@ -89,11 +86,11 @@ def test_two_maps_are_compared_namespace_by_namespace_once_each(registry, other)
     rows = [{"namespace": name, "country": country} for name, country in other if country]
     theirs = CountryMap(
         "theirs",
-        registry_of(rows).collect(),
+        rows_of(ORGANIZATIONS, rows).collect(),
         pl.DataFrame(),
         pl.DataFrame({"group": ["eu"], "country": ["FR"]}),
         tuple(name for name, country in other if not country),
     )
-    found = compare_maps(registry_of(registry), theirs)
+    found = compare_maps(rows_of(ORGANIZATIONS, registry), theirs)
     assert found["namespace"].is_unique().all()
     assert set(found["namespace"]) >= {name for name, _ in other}

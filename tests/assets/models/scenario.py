@@ -3,8 +3,6 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import polars as pl
-
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
@@ -13,6 +11,7 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS, models_of
 from pipeline.schema.declaration import conform
+from tests.assets.rows import rows_of
 
 AUGUST = date(2025, 8, 1)
 USUAL = {
@@ -33,12 +32,6 @@ USUAL = {
 def on(day, month=8):
     """Created on that day of 2025."""
     return {"created_at": datetime(2025, month, day, 12, tzinfo=UTC)}
-
-
-def rows_of(table, rows):
-    """Rows of a table in which what is not said is absent, in the order of its key."""
-    known = [{name: row.get(name) for name in table.schema} for row in rows]
-    return pl.LazyFrame(known, schema=table.schema).sort(table.key)
 
 
 def models(*repositories, opened_at=None):

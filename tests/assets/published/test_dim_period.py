@@ -4,7 +4,6 @@ from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.listings.reconciliation import MONTH_RECONCILIATION
 from assets.published.dim_month import DIM_MONTH, DIM_PERIOD
 from pipeline.months import add_months, in_words, months_between
+from tests.assets.rows import rows_of
 
 A_MONTH = st.fixed_dictionaries(
     {
@@ -33,10 +33,7 @@ class Months:
 
     def __init__(self, known):
         self.months = tuple(sorted(known))
-        rows = [
-            {name: (known[month] | {"month": month}).get(name) for name in DIM_MONTH.table.schema} for month in known
-        ]
-        self._rows = pl.LazyFrame(rows, schema=DIM_MONTH.table.schema)
+        self._rows = rows_of(DIM_MONTH.table, [row | {"month": month} for month, row in known.items()])
 
     def published(self, name):
         assert name == "dim_month"
@@ -99,8 +96,6 @@ def test_coverage_of_a_month_is_what_is_not_unmapped_of_what_was_downloaded(down
     of_tables = {MONTH_RECONCILIATION: [facts], ATTRIBUTION_COVERAGE: rows}
     months = SimpleNamespace(
         edition=SimpleNamespace(origin_rule="equal_parts"),
-        scan=lambda table: pl.LazyFrame(
-            [dict.fromkeys(table.schema) | row for row in of_tables[table]], schema=table.schema
-        ),
+        scan=lambda table: rows_of(table, of_tables[table]),
     )
     assert DIM_MONTH.make(months).collect()["coverage"].to_list() == [coverage]

@@ -13,13 +13,10 @@ from assets.published.organizations import organizations
 from assets.shares.family_shares import FAMILY_SHARES
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
+from tests.assets.rows import rows_of
 
 FIRST = date(2024, 8, 1)
 SHARES = CATALOGUE.published["country_shares"].table
-
-
-def rows_of(table, rows):
-    return pl.LazyFrame([dict.fromkeys(table.schema) | row for row in rows], schema=table.schema)
 
 
 def test_the_headline_is_the_uploaders_trailing_year_of_new_models_or_of_all_before_any_is_known_to_be_new():

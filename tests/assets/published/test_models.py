@@ -12,6 +12,7 @@ from assets.lineage.model_lineage import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.published.models import LISTED_SHARE, by_origin, by_uploader, listed_models, with_remainder
 from pipeline.schema.shares import POPULATION_NAMES, REMAINDER, downloads_column
+from tests.assets.rows import rows_of
 
 AUGUST = date(2025, 8, 1)
 DOWNLOADS = [downloads_column(population) for population in POPULATION_NAMES]
@@ -29,13 +30,8 @@ A_MODEL = st.fixed_dictionaries(
 MONTHS = st.lists(A_MODEL, min_size=1, max_size=15)
 
 
-def frame_of(table, rows):
-    known = [{name: row.get(name) for name in table.schema} for row in rows]
-    return pl.LazyFrame(known, schema=table.schema)
-
-
 def models_of(month):
-    return frame_of(
+    return rows_of(
         MODELS,
         [
             {"month": AUGUST, "hub_id": f"{number:03}", "model_id": f"a/{number:03}", "root_model_id": f"a/{number:03}"}
@@ -55,7 +51,7 @@ def origin_of(month):
             weights.append({"hub_id": f"{number:03}", "root_model_id": f"root/{root}", "weight": weight})
     owners = [{"root_model_id": f"root/{country}", "country": country} for country in COUNTRIES]
     return by_origin(
-        listed_models(models_of(month)), frame_of(ORIGIN_WEIGHTS, weights), frame_of(ROOT_ATTRIBUTION, owners)
+        listed_models(models_of(month)), rows_of(ORIGIN_WEIGHTS, weights), rows_of(ROOT_ATTRIBUTION, owners)
     ).collect()
 
 

@@ -15,6 +15,7 @@ from assets.shares.periods import share_periods
 from assets.shares.share_table import with_shares
 from pipeline.reference.countries import country_groups
 from pipeline.reference.other_map import VARIANTS
+from tests.assets.rows import rows_of
 
 JANUARY, FEBRUARY = date(2020, 1, 1), date(2020, 2, 1)
 SEATS = {"Lab": "HK", "Buyer": "US", "unmapped": "unmapped", "unaffiliated": "unaffiliated"}
@@ -31,10 +32,6 @@ def shares(dimension, *amounts):
     return with_shares(pl.DataFrame(rows, schema={name: ORGANIZATION_SHARES.schema[name] for name in rows[0]}))
 
 
-def registry(*rows):
-    return pl.LazyFrame([dict.fromkeys(ORGANIZATIONS.schema) | row for row in rows], schema=ORGANIZATIONS.schema)
-
-
 def lab(owner=None, announced=None, **more):
     facts = {"namespace": "lab", "organization": "Lab", "country": "HK", "legal_country": "KY"}
     owners = {"ultimate_owner_country": owner or "HK", "announced_owner_country": announced or owner or "HK"}
@@ -46,7 +43,7 @@ BUYER = {"namespace": "buyer", "organization": "Buyer", "country": "US", "ultima
 
 def under(variant, *rows, month=JANUARY):
     organizations = shares("organization", (month, "Lab", 6), (month, "Buyer", 3), (month, "unmapped", 1))
-    found = variant_shares(organizations.lazy(), registry(BUYER, *rows)).collect()
+    found = variant_shares(organizations.lazy(), rows_of(ORGANIZATIONS, [BUYER, *rows])).collect()
     return dict(found.filter(map_name=variant, period="month").select("member", "share").iter_rows())
 
 
@@ -80,7 +77,7 @@ AMOUNTS = st.lists(
 @given(AMOUNTS)
 def test_under_our_own_map_the_shares_are_those_of_countries_and_no_map_drops_downloads(amounts):
     organizations = shares("organization", *amounts)
-    found = variant_shares(organizations.lazy(), registry(BUYER, lab("US"))).collect()
+    found = variant_shares(organizations.lazy(), rows_of(ORGANIZATIONS, [BUYER, lab("US")])).collect()
     by_country = [(month, SEATS[member], downloads) for month, member, downloads in amounts]
     countries = share_periods(shares("country", *by_country).drop("country").lazy()).collect()
     columns = ["month", "period", "member", "downloads", "denominator", "share", "share_low", "share_high", "coverage"]

@@ -13,7 +13,7 @@ from assets.lineage.model_lineage import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.members import developers
 from assets.shares.share_table import member_shares
-from tests.assets.models.scenario import rows_of
+from tests.assets.rows import rows_of
 
 AUGUST = date(2025, 8, 1)
 COUNTRIES = ("CN", "US", "FR", "international", "unaffiliated", "unmapped")

@@ -14,7 +14,7 @@ from assets.shares.periods import share_periods
 from assets.shares.release_cadence import RELEASE_DAYS, release_cadence
 from pipeline.months import add_months
 from pipeline.schema.shares import PERIODS, POPULATION_NAMES
-from tests.assets.models.scenario import rows_of
+from tests.assets.rows import rows_of
 from tests.assets.shares.scenario import AUGUST, ROOTS, WORLDS, month_of, shares_in
 
 
