@@ -23,13 +23,12 @@ from pipeline.schema.declaration import DECIMAL, TIMESTAMP, Column, Table
 
 CASES = (*FLOW_CASES, "disappeared")
 NOT_BETWEEN_TWO = "not_between_two"
-_MEASURED = (
-    BASIS,
-    text("quality", "As in `listings/model_downloads`.", values=QUALITIES),
+_HOW = (BASIS, text("quality", "As in `listings/model_downloads`.", values=QUALITIES))
+_BETWEEN = (
     Column("opened_at", TIMESTAMP, "Observation at the month's opening.", "UTC", nullable=True),
     Column("closed_at", TIMESTAMP, "Observation at the month's close.", "UTC"),
-    number("days_observed", "Days between the two observations.", "days", nullable=True),
 )
+_DAYS = number("days_observed", "Days between the two observations.", "days", nullable=True)
 
 DOWNLOAD_RECONCILIATION = Table(
     group="listings",
@@ -42,9 +41,9 @@ DOWNLOAD_RECONCILIATION = Table(
         count("models", "Repositories in this case.", minimum=0),
         downloads("Downloads counted in the month's flow."),
         count("downloads_lost", "Downloads by which cumulative counters fell.", "downloads", minimum=0),
-        *_MEASURED[:2],
-        _MEASURED[4],
-        *_MEASURED[2:4],
+        *_HOW,
+        _DAYS,
+        *_BETWEEN,
         *PROVENANCE,
     ),
     key=("flow_case",),
@@ -59,7 +58,7 @@ def reconciled(
     counted = pl.len().cast(pl.Int64).alias("models")
     measured = downloads.group_by("flow_case").agg(counted, pl.col("downloads", "downloads_lost").sum())
     gone = opening.join(closing, on="hub_id", how="anti").select(pl.lit("disappeared").alias("flow_case"), counted)
-    stated = {name: getattr(basis, name) for name in ("month", *(column.name for column in _MEASURED))}
+    stated = {name: getattr(basis, name) for name in ("month", *(column.name for column in (*_HOW, *_BETWEEN, _DAYS)))}
     return (
         pl.LazyFrame({"flow_case": CASES}, schema={"flow_case": pl.String})
         .join(pl.concat([measured, gone], how="diagonal"), on="flow_case", how="left")
@@ -120,7 +119,9 @@ MONTH_RECONCILIATION = Table(
     ),
     columns=(
         MONTH,
-        *_MEASURED,
+        *_HOW,
+        *_BETWEEN,
+        _DAYS,
         number(
             "scaling", "The factor from what was observed to the month's downloads.", "factor", minimum=0.5, maximum=2
         ),
