@@ -72,31 +72,6 @@ COUNTRY = text(
     pattern=COUNTRY_PATTERN,
 )
 UPLOADER = (ORGANIZATION, COUNTRY)
-ULTIMATE_OWNER = text(
-    "ultimate_owner",
-    "The organisation's final owner, itself if nobody owns it; absent for persons and where it is not stated.",
-    nullable=True,
-)
-ULTIMATE_OWNER_COUNTRY = text(
-    "ultimate_owner_country", "The country of the ultimate owner's headquarters.", nullable=True
-)
-ANNOUNCED_OWNER_COUNTRY = text(
-    "announced_owner_country",
-    "The ultimate owner's country, with purchases counted from their announcement.",
-    nullable=True,
-)
-LEGAL_COUNTRY = text(
-    "legal_country", "The country where the organisation is registered; absent where it is not stated.", nullable=True
-)
-ROW_BASIS = text(
-    "basis", "How the headquarters are known: `read` (the evidence was opened and says so) or `well_known`."
-)
-ACCOUNT_BASIS = text(
-    "account_basis",
-    "How the account's owner is known: `read`, `own_name` (it has the organisation's name) or `well_known`; absent "
-    "where it is not stated.",
-    nullable=True,
-)
 DEVELOPER_KIND = text("kind", "What the developer is: company, university, community, individual, ...")
 BASIS = text(
     "basis",

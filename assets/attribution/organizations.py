@@ -29,17 +29,36 @@ ORGANIZATIONS = Table(
         Column("parent", pl.String, "The organisation that owns this one.", nullable=True),
         Column("valid_from", pl.Date, "First day on which the row holds; empty means no start date.", nullable=True),
         Column("valid_to", pl.Date, "First day on which it no longer holds; empty means current.", nullable=True),
-        columns.ULTIMATE_OWNER,
-        columns.ULTIMATE_OWNER_COUNTRY,
-        columns.ANNOUNCED_OWNER_COUNTRY,
-        columns.LEGAL_COUNTRY,
+        columns.text(
+            "ultimate_owner",
+            "The organisation's final owner, itself if nobody owns it; absent for persons and where it is not stated.",
+            nullable=True,
+        ),
+        columns.text("ultimate_owner_country", "The country of the ultimate owner's headquarters.", nullable=True),
+        columns.text(
+            "announced_owner_country",
+            "The ultimate owner's country, with purchases counted from their announcement.",
+            nullable=True,
+        ),
+        columns.text(
+            "legal_country",
+            "The country where the organisation is registered; absent where it is not stated.",
+            nullable=True,
+        ),
         Column(
             "evidence",
             pl.String,
             "The address that supports the row if it is `read`, else one where it can be checked.",
         ),
-        columns.ROW_BASIS,
-        columns.ACCOUNT_BASIS,
+        columns.text(
+            "basis", "How the headquarters are known: `read` (the evidence was opened and says so) or `well_known`."
+        ),
+        columns.text(
+            "account_basis",
+            "How the account's owner is known: `read`, `own_name` (it has the organisation's name) or `well_known`; "
+            "absent where it is not stated.",
+            nullable=True,
+        ),
         Column("checked_on", pl.Date, "The day on which the evidence was read.", nullable=True),
         Column("note", pl.String, "What a reader should know: disputes, changes, choices.", nullable=True),
     ),
