@@ -76,7 +76,7 @@ audit: $(VENV)/installer
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 format: $(VENV)/ready-to-test
 	$(BIN)/ruff check --fix .

@@ -45,11 +45,11 @@ def test_the_status_says_what_is_missing_and_why_a_month_is_held_back(asked, own
     assert "14 months, 2 with something wrong" in finished.stdout
 
 
-def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(census, own_sample, sample):
+def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(asked, unpublished, own_sample, sample):
     lake, before = Lake(str(own_sample / "lake")), lake_of(sample)
     untouched = {table: lake.path(table, AUGUST).stat().st_mtime_ns for table in (HUB_SNAPSHOTS, OPENING_COUNTERS)}
     (own_sample / "cache").unlink()
-    finished = census(own_sample, "run", "--from-step", "attribution", "--from", "2025-08", "--to", "2025-08")
+    finished = asked(own_sample, "run", "--from-step", "attribution", "--from", "2025-08", "--to", "2025-08")
     assert finished.returncode == 0, finished.stderr
     assert {table: lake.path(table, AUGUST).stat().st_mtime_ns for table in untouched} == untouched
     assert not (own_sample / "cache" / "sample").exists()
