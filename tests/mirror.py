@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ class Request:
     method: str
     path: str
     query: str
-    headers: dict[str, str]
+    headers: Message
     body: bytes
 
     @property
@@ -54,6 +55,11 @@ class Answer:
         return self.with_body(json.dumps(change(rows)).encode()) if isinstance(rows, list) else self
 
 
+def saying(content=b"", content_type="application/json", status=200):
+    """An answer of this body."""
+    return Answer(status, (), b"").with_body(content, content_type)
+
+
 @contextmanager
 def answering(answer_to):
     """The address of a server that answers each request with what the function makes of it."""
@@ -64,7 +70,7 @@ def answering(answer_to):
         def answer(self):
             path, _, query = self.path.partition("?")
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = answer_to(Request(self.command, path, query, dict(self.headers.items()), body))
+            answer = answer_to(Request(self.command, path, query, self.headers, body))
             time.sleep(answer.after_seconds)
             self.close_connection = answer.wire is not None or answer.sent < 1
             if answer.wire is not None:

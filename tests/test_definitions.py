@@ -68,14 +68,10 @@ def test_every_mart_says_whether_its_last_month_is_there_but_not_in_the_run_of_a
     assert LATEST_MONTH not in {key.name for key in of_a_month}
 
 
-def test_monthly_tables_are_partitioned_by_month_and_others_are_not():
-    for table in CATALOGUE.tables.values():
-        assert GRAPH.get(AssetKey([table.group, table.name])).partitions_def == (MONTHS if table.monthly else None)
-
-
-def test_monthly_assets_depend_on_the_same_month_only():
+def test_monthly_tables_are_partitioned_by_month_and_depend_on_the_same_month_only():
     for table in CATALOGUE.tables.values():
         node = GRAPH.get(AssetKey([table.group, table.name]))
+        assert node.partitions_def == (MONTHS if table.monthly else None)
         assert not node.partition_mappings, f"{table.path} looks at other months by a partition mapping"
 
 

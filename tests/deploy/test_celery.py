@@ -16,14 +16,9 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from pipeline.errors import TemporaryError
 from pipeline.orchestration.celery_runs import CensusCeleryRunLauncher
+from tests.end_to_end.sample import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """The services that `make ui` starts: the graph is served, a backfill makes one run a month, checks show by month."""
 
 import socket
-import threading
 import urllib.request
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from urllib.parse import quote
 
@@ -16,6 +14,7 @@ from pipeline.checks.declared import declared_checks
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from tests.end_to_end.sample import lake_of
+from tests.mirror import answering, saying
 
 MONTHS = ["2025-07-01", "2025-08-01"]
 BROWSED_MONTH = "2025-06-01"
@@ -71,25 +70,10 @@ STARTS_A_SENSOR = """mutation {startSensor(sensorSelector: {repositoryName: "__r
 def test_another_sites_page_cannot_change_anything_in_a_browser(services, page):
     """A page of another port posts a form to the UI, as any page on the web could."""
 
-    class Evil(BaseHTTPRequestHandler):
-        def do_GET(self):
-            attack = ATTACK.format(port=services.port, query=quote(STARTS_A_SENSOR)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(attack)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Evil)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        page.goto(f"http://127.0.0.1:{server.server_port}/")
+    attack = ATTACK.format(port=services.port, query=quote(STARTS_A_SENSOR)).encode()
+    with answering(lambda _: saying(attack, "text/html")) as evil:
+        page.goto(evil)
         expect(page.get_by_text("refused: the request comes from a page of another site")).to_be_visible()
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_second_ui_of_a_home_says_where_the_first_is_and_leaves_it_alone(services, asked):

@@ -10,8 +10,6 @@ import duckdb
 import pytest
 from playwright.sync_api import expect
 
-from tests.report.test_site import Page
-
 DESKTOP, TELEPHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 REPORT = "../report.html"
 DRAWN = """
@@ -269,12 +267,3 @@ def test_every_number_is_what_the_published_parquet_gives(site, sample):
             assert said
             assert set(said) <= known, path
     sys.stdout.write(f"numbers of the site recomputed in {time.monotonic() - began:.0f} s\n")
-
-
-def test_every_link_leads_somewhere_within_the_site(site):
-    for path in site.glob("*/*.html"):
-        for _, found in Page(path).elements:
-            address = found.get("href", "").partition("#")[0]
-            if address and not address.startswith("data:"):
-                assert (path.parent / address).resolve().is_relative_to(site.resolve())
-                assert (path.parent / address).is_file(), (path, address)

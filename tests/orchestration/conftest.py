@@ -1,5 +1,9 @@
 """A census home of the test's own, and its Dagster instance."""
 
+import os
+import shutil
+from unittest.mock import patch
+
 import dagster as dg
 import pytest
 
@@ -13,8 +17,19 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="session")
+def new_instance(tmp_path_factory):
+    """The folder of an instance that has seen nothing yet: making its databases takes longer than a small test."""
+    new = tmp_path_factory.mktemp("new")
+    with patch.dict(os.environ, {"CENSUS_HOME": str(new), "DAGSTER_HOME": ""}):
+        prepare_home()
+        dg.DagsterInstance.get().dispose()
+    return new / "dagster"
+
+
 @pytest.fixture
-def instance(home):
+def instance(home, new_instance):
+    shutil.copytree(new_instance, home / "dagster")
     prepare_home()
     with dg.DagsterInstance.get() as opened:
         yield opened

@@ -2,10 +2,9 @@
 
 import json
 import logging
-import threading
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from uuid import UUID
 
 import dagster as dg
@@ -28,43 +27,25 @@ from pipeline.orchestration.alerts import (
 from pipeline.orchestration.jobs import MONTHLY_CENSUS
 from pipeline.orchestration.partitions import MONTHS
 from pipeline.publish.manifest import MONTH_MANIFEST
+from tests.mirror import answering, saying
 
 MONTH = "2025-03-01"
 NOW = datetime(2025, 5, 10, tzinfo=UTC)
 
 
-class Receiver(ThreadingHTTPServer):
-    """A chat's incoming webhook on loopback: what it got, and how it answers: the statuses in turn, then 200."""
-
-    def __init__(self, *statuses):
-        super().__init__(("127.0.0.1", 0), Hook)
-        self.texts, self.statuses = [], list(statuses)
-        self.url = f"http://127.0.0.1:{self.server_port}/secret-path"
-
-
-class Hook(BaseHTTPRequestHandler):
-    def do_POST(self):
-        text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"]
-        status = self.server.statuses.pop(0) if self.server.statuses else 200
-        if status == 200:
-            self.server.texts.append(text)
-        self.send_response(status)
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 @contextmanager
 def receiving(*statuses):
-    with Receiver(*statuses) as receiver:
-        threading.Thread(target=receiver.serve_forever, daemon=True).start()
-        try:
-            yield receiver
-        finally:
-            receiver.shutdown()
+    """A chat's incoming webhook on loopback: what it got, and how it answers: the statuses in turn, then 200."""
+    texts, left = [], list(statuses)
+
+    def answer_to(request):
+        status = left.pop(0) if left else 200
+        if status == 200:
+            texts.append(json.loads(request.body)["text"])
+        return saying(status=status).with_header("Location", "/elsewhere")
+
+    with answering(answer_to) as address:
+        yield SimpleNamespace(texts=texts, url=f"{address}/secret-path")
 
 
 @pytest.fixture
@@ -76,8 +57,8 @@ def receiver(monkeypatch):
 
 
 @pytest.fixture
-def instance(tmp_path):
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 

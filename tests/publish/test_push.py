@@ -2,13 +2,12 @@
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cli.commands import census
+from tests.mirror import answering, saying
 
 
 class UploadStub:
@@ -16,37 +15,17 @@ class UploadStub:
 
     def __init__(self):
         self.files, self.tokens, self.commits = {}, set(), []
-        stub = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                stub.tokens.add(self.headers.get("Authorization"))
-                self._answer(stub.answer(self.path, body))
+    def answer_to(self, request):
+        self.tokens.add(request.headers.get("Authorization"))
+        path, body = request.path, request.body
+        return saying(json.dumps(self.taken(path, body) if request.method == "POST" else self.shown(path)).encode())
 
-            def do_GET(self):
-                stub.tokens.add(self.headers.get("Authorization"))
-                listed = [{"type": "file", "path": path, "size": 1, "oid": "0" * 40} for path in sorted(stub.files)]
-                self._answer(
-                    listed if "/tree/" in self.path else {"sha": "0" * 40, "id": "maker/census", "siblings": []}
-                )
+    def shown(self, path):
+        listed = [{"type": "file", "path": name, "size": 1, "oid": "0" * 40} for name in sorted(self.files)]
+        return listed if "/tree/" in path else {"sha": "0" * 40, "id": "maker/census", "siblings": []}
 
-            def _answer(self, value):
-                said = json.dumps(value).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            def log_message(self, *_):
-                """Says nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-
-    def answer(self, path, body):
+    def taken(self, path, body):
         if "/preupload/" in path:
             asked = json.loads(body)["files"]
             return {"files": [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False} for file in asked]}
@@ -61,16 +40,12 @@ class UploadStub:
             return {"commitUrl": f"{self.endpoint}/datasets/maker/census/commit/1", "commitOid": "1" * 40}
         return {"url": f"{self.endpoint}/datasets/maker/census", "name": "maker/census", "id": "maker/census"}
 
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
-
 
 @pytest.fixture
 def hub():
     stub = UploadStub()
-    yield stub
-    stub.stop()
+    with answering(stub.answer_to) as stub.endpoint:
+        yield stub
 
 
 @pytest.fixture

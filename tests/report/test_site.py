@@ -97,8 +97,9 @@ def figures_of(page):
 
 def test_every_link_leads_somewhere_within_the_site(site, hostile):
     for root in (site, hostile):
-        for path in pages_of(root):
-            for _, found in Page(path).elements:
+        pages = {path: Page(path) for path in pages_of(root)}
+        for path, page in pages.items():
+            for _, found in page.elements:
                 for name in {"href", "src"} & found.keys():
                     address, _, place = found[name].partition("#")
                     if found[name].startswith("data:"):
@@ -106,7 +107,7 @@ def test_every_link_leads_somewhere_within_the_site(site, hostile):
                     target = (path.parent / address).resolve() if address else path
                     assert target.is_relative_to(root), (path, found)
                     assert target.is_file(), (path, found)
-                    assert not place or place in Page(target).ids, (path, found)
+                    assert not place or place in pages[target].ids, (path, found)
 
 
 def test_there_is_a_page_for_every_figure_member_and_month(site):

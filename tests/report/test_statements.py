@@ -102,10 +102,11 @@ def expect_label(text, held):
 
 @given(some_months)
 @settings(max_examples=25)
-def test_the_headline_and_every_figure_state_the_months_that_they_hold(months):
+def test_the_headline_its_explanation_and_every_figure_state_the_months_that_they_hold(months):
     with TemporaryDirectory() as folder:
         publication(Path(folder), months)
         headline = read_headline(Path(folder), CATALOGUE.figures)
+        explained = {name: explain(Path(folder), Asked("country", code)) for code, name in COUNTRIES.items()}
         last = headline.definition.last_month
         complete = [month.month for month in months if is_complete_year(month.month, months)]
         assert last == max(complete or [month.month for month in months])
@@ -130,6 +131,13 @@ def test_the_headline_and_every_figure_state_the_months_that_they_hold(months):
         assert sum(member["downloads"] for member in printed["members"]) == whole
         assert [date.fromisoformat(f"{month}-01") for month in printed["months"]] == [month.month for month in held]
         assert printed["is_synthetic"] == any(month.is_synthetic for month in held)
+    stated = {member["name"]: member for member in headline.members}
+    for name, found in explained.items():
+        assert found.downloads == stated[name]["downloads"]
+        assert (found.share, found.share_low) == (stated[name]["share"], stated[name]["share_low"])
+        assert found.period.in_words() == first.views[0].period.in_words()
+        assert found.denominator == headline.definition.denominator
+        assert found.figure.population == headline.definition.population
 
 
 @given(some_months, st.data())
@@ -151,22 +159,6 @@ def test_an_explanation_states_the_months_of_its_period_and_adds_up_to_them(mont
     said = found.as_text(5).splitlines()[0]
     assert said.endswith(f"{downloads / whole:.2%} of all" if whole else NOTHING)
     assert (statement["Bounds"] == NOTHING) == (whole == 0)
-
-
-@given(some_months)
-@settings(max_examples=25)
-def test_headline_and_explanation_without_further_words_give_the_same_figure_to_the_last_digit(months):
-    with TemporaryDirectory() as folder:
-        publication(Path(folder), months)
-        headline = read_headline(Path(folder), CATALOGUE.figures)
-        stated = {member["name"]: member for member in headline.members}
-        for code, name in COUNTRIES.items():
-            explained = explain(Path(folder), Asked("country", code))
-            assert explained.downloads == stated[name]["downloads"]
-            assert (explained.share, explained.share_low) == (stated[name]["share"], stated[name]["share_low"])
-            assert explained.period.in_words() == headline.figures[0].views[0].period.in_words()
-            assert explained.denominator == headline.definition.denominator
-            assert explained.figure.population == headline.definition.population
 
 
 def test_figures_below_the_headline_repeat_of_its_terms_only_period_denominator_and_coverage(tmp_path):

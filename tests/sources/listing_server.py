@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode
 
-from tests.mirror import Answer, answering
+from tests.mirror import Answer, answering, saying
 
 BEGINNING = datetime(2023, 1, 1, tzinfo=UTC)
 
@@ -67,12 +67,12 @@ def serving(listing, body=None):
 
     def answer_to(request):
         if request.path != "/api/models":
-            return Answer(404, (("Content-Length", "0"),), b"")
+            return saying(status=404)
         query = parse_qs(request.query)
         try:
             records, cursor = listing.page(query)
         except ValueError:
-            return Answer(400, (("Content-Length", "0"),), b"")
+            return saying(status=400)
         sent = body or gzip.compress(json.dumps(records).encode())
         headers = {"Content-Encoding": "gzip", "Content-Length": str(len(sent))} | listing.headers
         if cursor is not None:

@@ -22,12 +22,19 @@ MODELS = [model(number) for number in range(5)]
 ROOT = Path(__file__).parents[2]
 
 
+def packed(size, wbits):
+    """What unpacks to so many bytes, made of one packed megabyte again and again."""
+    packer = zlib.compressobj(wbits=wbits)
+    first, more = (packer.compress(b" " * 2**20) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + more * (size // 2**20 - 1)
+
+
 def deflated(size):
-    return zlib.compress(b" " * size, 9)
+    return packed(size, zlib.MAX_WBITS)
 
 
 def zipped(size):
-    return gzip.compress(b" " * size)
+    return packed(size, zlib.MAX_WBITS | 16)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ BOUNDARIES = [datetime(2025, month, 1, tzinfo=UTC) for month in (4, 5, 7, 8, 9, 
 """Of all days of the week but two. June's is left out: worlds with pathologies have their roll-back by it."""
 DAY = timedelta(days=1)
 WITHIN_TOLERANCE = range(-3, 4)
+REGISTRY = read_registry().organizations.lazy().unique("namespace").select("namespace", "organization", "country")
 STATE_OF = {"half_freeze": "frozen", "full_freeze": "frozen", "roll_back": "rolled_back", "half_rate": "slowed"}
 
 
@@ -59,13 +60,12 @@ def read(world, boundary, days=WITHIN_TOLERANCE):
 
 def errors(shown, world, boundary, days):
     """How far the downloads of countries and organisations until the boundary are from those of the world, summed."""
-    registry = read_registry().organizations.lazy().unique("namespace").select("namespace", "organization", "country")
     truth = listing(world, boundary).select("hub_id", true="downloads_all_time")
     found = (
         read(shown, boundary, days)
         .counters.join(truth, on="hub_id")
         .with_columns(namespace=pl.col("model_id").str.extract("^([^/]+)/"))
-        .join(registry, on="namespace", how="left")
+        .join(REGISTRY, on="namespace", how="left")
         .with_columns(pl.coalesce("organization", "namespace"), pl.col("country").fill_null("unmapped"))
         .with_columns(off=(pl.col("counter") - pl.col("true")).cast(pl.Float64))
         .collect()
