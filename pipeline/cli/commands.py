@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -228,11 +229,12 @@ def push(repository: str, upload: bool) -> None:  # noqa: FBT001
     client, published = HubClient(token=os.environ.get("HF_TOKEN")), settings.published_folder()
     with folder_for_the_hub(published) as folder:
         version, files = PublishedFolder(published).current(), [path for path in folder.rglob("*") if path.is_file()]
+        sizes: Counter[Path] = Counter()
         for path in sorted(files):
-            click.echo(f"{path.stat().st_size:>12,}  {path.relative_to(folder)}")
-        total = (
-            f"{counted(len(files), 'file')}, {sum(path.stat().st_size for path in files):,} bytes, version {version}"
-        )
+            sizes[Path(*path.relative_to(folder).parts[:2])] += path.stat().st_size
+        for path, size in sizes.items():  # of the pages, which are thousands, their folders
+            click.echo(f"{size:>12,}  {path}")
+        total = f"{counted(len(files), 'file')}, {sizes.total():,} bytes, version {version}"
         if upload:
             click.echo(f"uploaded {total}: {client.upload_dataset(repository, folder, f'Publish version {version}')}")
         else:

@@ -69,7 +69,7 @@ def push(hub, tmp_path, monkeypatch):
 def test_a_push_is_dry_by_default(hub, push):
     finished = push()
     assert finished.exit_code == 0, finished.output
-    for path in ("country_shares/all.parquet", "README.md", "site/countries/cn.html"):
+    for path in ("country_shares/all.parquet", "README.md", "site/countries"):
         assert f"  {path}\n" in finished.output
     assert f"would go to dataset maker/census on {hub.endpoint}" in finished.output
     assert not hub.tokens
