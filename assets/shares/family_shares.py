@@ -341,7 +341,7 @@ FAMILY_PAGES = MemberPages(
                 {_WITH_BOUNDS}
                 select month, 'New derivatives' as counted, share_of_new_derivatives as share, share as share_low,
                   share + unmapped / nullif(whole, 0) as share_high, new_derivatives as new,
-                  new_derivatives_in_all as denominator, 1 - unmapped / nullif(whole, 0) as coverage
+                  new_derivatives_in_all as denominator, 1 - unmapped / nullif(whole, 0) as coverage, '' as basis
                 from families where family = $member order by month
             """,  # noqa: S608 - declared words
             columns=(IN_MONTH, SHARE, Shown("share_high", "at most", "share"), NEW_SHOWN, OF_ALL),

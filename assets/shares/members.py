@@ -142,7 +142,7 @@ def _by_month(table: str, noun: str) -> Figure:
         place=1,
         sql=f"""
             select month, case attribution when 'uploader' then 'By uploader' else 'By origin' end as counted,
-              share, share_low, share_high, downloads, models, denominator, coverage
+              share, share_low, share_high, downloads, models, denominator, coverage, basis
             from {table} where "period" = 'month' and population = $population and member = $member
             order by counted desc, month
         """,  # noqa: S608 - declared words

@@ -43,21 +43,24 @@ LEVELS = {
 MOVED = "(organisations that moved to or from another country in the period)"
 """An organisation's downloads are those of the country where it was last."""
 
-RULES = {
-    "registry": "the reviewed registry has the namespace",
-    "canonical_models": "the reviewed list of models without a namespace",
-    "account": "the Hub says that it is a person's account",
-    "unmapped": "an organisation that is not in the registry",
-    REMAINDER: "models outside the 99.9% that are listed one by one",
-}
-BOUNDARIES = {
-    "measured": "the counters were observed at the month's boundaries",
-    "interpolated": "between observations on both sides of a boundary",
-    "bridged_freeze": "over observations in which counters stood still",
-    "bridged_rollback": "over observations in which counters had fallen",
-    "nearest": "from the nearest observation, scaled by days",
-    "not_between_two": "not from counters at both boundaries",
-    REMAINDER: RULES[REMAINDER],
+_UNLISTED = "models outside the 99.9% that are listed one by one"
+MEANINGS = {
+    "rules": {
+        "registry": "the reviewed registry has the namespace",
+        "canonical_models": "the reviewed list of models without a namespace",
+        "account": "the Hub says that it is a person's account",
+        "unmapped": "an organisation that is not in the registry",
+        REMAINDER: _UNLISTED,
+    },
+    "boundaries": {
+        "measured": "the counters were observed at the month's boundaries",
+        "interpolated": "between observations on both sides of a boundary",
+        "bridged_freeze": "over observations in which counters stood still",
+        "bridged_rollback": "over observations in which counters had fallen",
+        "nearest": "from the nearest observation, scaled by days",
+        "not_between_two": "not from counters at both boundaries",
+        REMAINDER: _UNLISTED,
+    },
 }
 FACTS = {"uploader": "model_month", "origin": "model_origin_month"}
 SUM_WITHIN = 0.01
@@ -325,10 +328,8 @@ def _part(downloads: float, whole: float) -> str:
 
 def _named(level: str, row: Row) -> str:
     name = plain(row["name"])
-    if level == "rules":
-        return f"{name}: {RULES.get(name, '')}"
-    if level == "boundaries":
-        return f"{name}: {BOUNDARIES.get(name, '')}"
+    if level in MEANINGS:
+        return f"{name}: {MEANINGS[level].get(name, '')}"
     if level == "models" and name != REMAINDER:
         applied = f": {plain(row['registry_row'])}" if row["registry_row"] else ""
         return f"{name}  of {plain(row['organization'])}, family {plain(row['family'])}, {row['method']}{applied}"

@@ -122,7 +122,7 @@ def templates(**known: Any) -> jinja2.Environment:
         "finding_of": lambda chart, rows: f"As measured: {charts.in_words(chart, rows, charts.TOLD_FIRST)}",
         "in_words": in_words,
         "revisions": lru_cache(maxsize=64)(_revisions),
-        "spec": lambda view: Markup(json.dumps(view.spec, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
+        "spec": _spec,
         "style": Markup((TEMPLATES / STYLE).read_text(encoding="utf-8")),  # noqa: S704 - ours
         "class_of": _class_of,
         "table_rows": _table_rows,
@@ -136,6 +136,15 @@ def _class_of(shown: Shown) -> Markup:
     """The class of a column's cells; numbers, which are most of a table, have none."""
     named = "text" if shown.kind in ("country", "member") else shown.kind
     return Markup(f' class="{named}"' if shown.kind in TEXTS else "")  # noqa: S704 - declared words
+
+
+def _spec(view: View) -> Markup:
+    """The chart as scripts read it: of its points first the names of what they have, once for all of them."""
+    data = view.spec["datasets"]
+    names = list(dict.fromkeys(name for point in data["points"] for name in point))
+    points = [names, *([point.get(name) for name in names] for point in data["points"])]
+    text = json.dumps(view.spec | {"datasets": data | {"points": points}}, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no markup can begin in it
 
 
 def _revisions(period: Period) -> Markup:
@@ -153,7 +162,7 @@ def _table_rows(columns: Sequence[Shown], rows: Sequence[Row], links: Mapping[st
         if value is None:
             return '<span class="absent">none</span>'
         text = in_html(written(value, shown.kind))
-        if shown.kind in TEXTS and shown.kind != "month":
+        if not text.isascii():
             text = f"<bdi>{text}</bdi>"
         if shown.kind not in ("country", "text") or value not in links or value in linked:
             return text
@@ -258,8 +267,13 @@ class Site:
     def _member(self, pages: MemberPages, member: Row, figures: Sequence[ReadFigure]) -> None:
         name, stem = member["member"], f"{pages.kind}/{file_name(member['key'])}"
         share = Measured(name, self._period(), *(member[column] for column in ("share", "share_low", "share_high")))
-        change = _latest_change(figures[0].views[0], name)
-        self._of_members(stem, name, pages.kind, ([self._of_member(pages, share)], [change] if change else []), figures)
+        view = figures[0].views[0]
+        found = _by_month((row for row in view.rows if row["counted"] == view.rows[0]["counted"]), "month", name)
+        last_two = [
+            found.get((month, name)) for month in (view.period.months[-1], previous_month(view.period.months[-1]))
+        ]
+        changes = [change_of(now, before) for now, before in [last_two] if now and before]
+        self._of_members(stem, name, pages.kind, ([self._of_member(pages, share)], changes), figures)
 
     def _period(self) -> str:
         of = self._definition
@@ -289,14 +303,7 @@ class Site:
         finding: list[str] = []
         changes: list[str] = []
         for view, period, earlier in zip(read.views, ("month", self._definition.period), (-1, -12), strict=True):
-            found = {
-                (row["month"], row["member"]): Measured(
-                    row["member"],
-                    in_period(period, row["month"], 12, is_complete=True),
-                    *(row[column] for column in ("share", "share_low", "share_high", "basis")),
-                )
-                for row in view.rows
-            }
+            found = _by_month(view.rows, period)
             last = max((month for month, _ in found), default=None)
             now = [found[last, name] for name in names if last and (last, name) in found]
             if last and len(now) == len(names):
@@ -470,16 +477,14 @@ def file_name(name: str, digits: int = 8) -> str:
     return "-".join(part for part in (readable, digest) if part)
 
 
-def _latest_change(view: View, name: str) -> str:
-    """How the member's share changed in the last month, by the first figure of its page."""
-    facts = {facts.month: facts for facts in view.period.held}
-    counted_alike = [row for row in view.rows if row["counted"] == view.rows[0]["counted"]]
-    last = max(facts, default=None)
-    found = {
-        row["month"]: Measured(
-            name, in_month(row["month"]), row["share"], row["share_low"], row["share_high"], facts[row["month"]].basis
+def _by_month(rows: Iterable[Row], period: str, name: str = "") -> dict[tuple[date, str], Measured]:
+    """Members' shares of the periods that end with each month; the rows of one member need not name it."""
+    return {
+        (row["month"], name or row["member"]): Measured(
+            name or row["member"],
+            in_period(period, row["month"], 12, is_complete=True),
+            *(row[column] for column in ("share", "share_low", "share_high", "basis")),
         )
-        for row in counted_alike
-        if last and row["month"] in (last, previous_month(last)) and None not in (row["share"], row["share_high"])
+        for row in rows
+        if row["share"] is not None and row["share_high"] is not None
     }
-    return change_of(found[last], found[previous_month(last)]) if last and len(found) == 2 else ""

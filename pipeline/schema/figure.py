@@ -104,7 +104,7 @@ class MemberPages:
 
     `members` gives a row for each member that has a page, the largest first: `member`, `share`, `share_low` and
     `share_high` in the headline's period, and what else `columns` show in the list of them. The first figure states the
-    same shares of each month, by uploader first, in rows with a column `counted`: the page says how they changed.
+    same shares of each month, by uploader first, in rows with `counted` and `basis`: the page says how they changed.
     """
 
     kind: str

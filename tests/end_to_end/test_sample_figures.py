@@ -186,6 +186,6 @@ def test_published_figures_are_set_beside_ours_and_labelled_synthetic(asked, sam
     printed = asked(sample[0], "compare-published").stdout
     assert "SYNTHETIC" in printed
     for figure_ in published_figures():
-        assert figure_.subject in printed
+        assert figure_["subject"] in printed
     [china] = [line for line in printed.splitlines() if line.startswith("Share of downloads: China") and "17.1" in line]
     assert "17.10" in china.split("17.1 ", 1)[1]

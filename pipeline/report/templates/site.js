@@ -51,7 +51,9 @@
     const draw = async () => {
       if (!chart.clientWidth || chart.clientWidth === width) return;
       width = chart.clientWidth;
-      const spec = JSON.parse(text), place = element("div");
+      const spec = JSON.parse(text), place = element("div"), [names, ...points] = spec.datasets.points;
+      spec.datasets.points = points.map(point =>
+        Object.fromEntries(names.map((name, at) => [name, point[at]]).filter(([, value]) => value !== null)));
       if (spec.projection) spec.datasets.world = window.censusWorld;
       if (spec.facet) {
         spec.columns = Math.max(2, Math.min(3, Math.floor((width - 30) / 208)));
