@@ -25,6 +25,7 @@ READINGS = {
     "a format": ("numeric_format", {"numeric_format": "gguf", "relation": "quantized"}, "gguf"),
     "quantised, nobody says how": ("numeric_format", {"relation": "quantized"}, "quantized_otherwise"),
     "nothing says that it is quantised": ("numeric_format", {}, "full"),
+    "an unknown relation says nothing of a format": ("numeric_format", {"relation": "unknown"}, "full"),
     "experts": ("architecture", {"is_mixture_of_experts": True}, "mixture_of_experts"),
     "no sign of experts": ("architecture", {}, "dense"),
     "an original": ("derivation", {}, "original"),
