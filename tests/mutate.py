@@ -99,7 +99,7 @@ def mutants_of(path, chance):
 
 
 def meaning_of(source):
-    """What a module does but for annotations and how figures are drawn; nothing where it cannot be read any more."""
+    """What a module does but for annotations, frozen classes and how figures are drawn; nothing if it is no Python."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -108,8 +108,10 @@ def meaning_of(source):
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, ast.Constant(None))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "").lower().endswith(("figure", "chart", "shown")):
-            node.keywords = [one for one in node.keywords if one.arg in {"sql", "over"}]
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "id", "").lower()
+            kept = {"sql", "over", "members"} if re.search("figure|chart|shown|pages", called) else None
+            node.keywords = [one for one in node.keywords if one.arg != "frozen" and (kept is None or one.arg in kept)]
     return ast.dump(tree)
 
 

@@ -126,6 +126,12 @@ def test_a_person_sees_what_a_command_ran_and_what_the_launchpad_takes(services,
     expect(page.get_by_text("Warns when the last month is missing a day after it closed.").first).to_be_visible()
     expect(page.get_by_text("Passed").first).to_be_visible()
 
+    page.goto("/assets/published/tables/dim_definition?view=overview")
+    expect(page.get_by_text("first_rows")).to_be_visible()
+    expect(
+        page.get_by_text("Downloads of a derivative belong to the models that it goes back to").first
+    ).to_be_visible()
+
     page.goto("/locations/open-model-census/jobs/publish/playground")
     page.locator(".cm-content, .CodeMirror").first.click()
     page.keyboard.press("Control+A")
