@@ -232,7 +232,7 @@ def pytest_over(places, plugin):
 def modules_of(places):
     """The modules that compute or state something: no commands and no wiring of assets."""
     found = [path for place in places for path in sorted((ROOT / place).rglob("*.py")) or [ROOT / place]]
-    return [path for path in found if not re.search("__init__|^asset$|publication|_command", path.stem)]
+    return [path for path in found if not re.search("__init__|_command|assets/published/publication", path.as_posix())]
 
 
 def main():
