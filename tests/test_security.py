@@ -13,34 +13,28 @@ from synthetic_hub.world import WorldFiles, WorldSettings
 ROOT = Path(__file__).parents[1]
 
 SECRETS = {
-    "a token of the Hub": r"\bhf_[A-Za-z0-9]{30,}\b",
-    "a token of GitHub": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,})\b",
-    "a key of AWS": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "a key of Google": r"\bAIza[0-9A-Za-z_-]{35}\b",
-    "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
-    "a webhook": r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/\w+",
-    "a signed token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
-    "a password in an address": r"\b[a-z][a-z0-9+]*://[^\s/:@'\"{}$]+:(?!\$|\.{3}@)[^\s/@'\"{}$]{3,}@(?!hub\.invalid)",
+    "a token of the Hub": (r"\bhf_[A-Za-z0-9]{30,}\b", "hf_" + "A" * 34),
+    "a token of GitHub": (r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,})\b", "ghp_" + "a" * 36),
+    "a key of AWS": (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", "AKIA" + "A" * 16),
+    "a key of Google": (r"\bAIza[0-9A-Za-z_-]{35}\b", "AIza" + "a" * 35),
+    "a private key": (r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----", "-----BEGIN RSA " + "PRIVATE KEY-----"),
+    "a webhook": (r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/\w+", "hooks.slack.com/services/" + "T0/B0/x"),
+    "a signed token": (r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}", ".".join(["eyJ" + "a" * 10] * 2 + ["a" * 10])),
+    "a password in an address": (
+        r"\b[a-z][a-z0-9+]*://[^\s/:@'\"{}$]+:(?!\$|\.{3}@)[^\s/@'\"{}$]{3,}@(?!hub\.invalid)",
+        "https://" + "someone:" + "secret@example.com",
+    ),
 }
-PLANTED = {
-    "a token of the Hub": "hf_" + "A" * 34,
-    "a token of GitHub": "ghp_" + "a" * 36,
-    "a key of AWS": "AKIA" + "A" * 16,
-    "a key of Google": "AIza" + "a" * 35,
-    "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
-    "a webhook": "hooks.slack.com/services/" + "T0/B0/x",
-    "a signed token": ".".join(["eyJ" + "a" * 10, "eyJ" + "a" * 10, "a" * 10]),
-    "a password in an address": "https://" + "someone:" + "secret@example.com",
-}
+"""By kind: the pattern that finds it, and one that was made up."""
 
 
 def secrets_in(text):
-    return [kind for kind, pattern in SECRETS.items() if re.search(pattern, text)]
+    return [kind for kind, (pattern, _) in SECRETS.items() if re.search(pattern, text)]
 
 
 @pytest.mark.parametrize("kind", SECRETS)
 def test_a_secret_is_recognised(kind):
-    assert secrets_in(f"value = '{PLANTED[kind]}'") == [kind]
+    assert secrets_in(f"value = '{SECRETS[kind][1]}'") == [kind]
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="what is tracked is known in a clone alone")

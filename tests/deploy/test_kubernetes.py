@@ -67,19 +67,22 @@ def pod(month_job):
     return month_job.spec.template.spec
 
 
-def test_a_month_is_one_job_with_one_pod_that_is_not_started_twice(month_job, pod):
+@pytest.fixture
+def container(pod):
+    [only] = pod.containers
+    return only
+
+
+def test_a_month_is_one_job_with_one_pod_that_is_not_started_twice(month_job, pod, container):
     assert month_job.spec.backoff_limit == 0
     assert pod.restart_policy == "Never"
-    [container] = pod.containers
     assert container.args[:3] == ["dagster", "api", "execute_run"]
     assert "pipeline.definitions" in container.args[-1]
 
 
-def test_a_months_pod_has_the_memory_that_a_whole_month_was_measured_to_need(pod):
-    [container] = pod.containers
-    resources = container.resources
-    assert resources.requests["memory"] == "5Gi"
-    assert resources.limits["memory"] == "10Gi"
+def test_a_months_pod_has_the_memory_that_a_whole_month_was_measured_to_need(container):
+    assert container.resources.requests["memory"] == "5Gi"
+    assert container.resources.limits["memory"] == "10Gi"
     peak = next(
         line.split("|")[7]
         for line in (DEPLOY.parent / "docs" / "performance.md").read_text().splitlines()
@@ -88,8 +91,7 @@ def test_a_months_pod_has_the_memory_that_a_whole_month_was_measured_to_need(pod
     assert float(peak) < 5
 
 
-def test_a_months_pod_runs_as_nobody_in_particular_with_a_home_of_its_own(pod):
-    [container] = pod.containers
+def test_a_months_pod_runs_as_nobody_in_particular_with_a_home_of_its_own(pod, container):
     assert pod.security_context.run_as_user == 10001
     assert pod.security_context.run_as_non_root
     assert container.security_context.allow_privilege_escalation is False
@@ -100,8 +102,7 @@ def test_a_months_pod_runs_as_nobody_in_particular_with_a_home_of_its_own(pod):
     assert home.empty_dir
 
 
-def test_what_a_months_pod_refers_to_is_made_by_the_manifests_or_asked_of_the_operator(pod):
-    [container] = pod.containers
+def test_what_a_months_pod_refers_to_is_made_by_the_manifests_or_asked_of_the_operator(pod, container):
     maps = {generated["name"] for generated in KUSTOMIZATION["configMapGenerator"]}
     assert {source.config_map_ref.name for source in container.env_from if source.config_map_ref} <= maps
     assert {volume.config_map.name for volume in pod.volumes if volume.config_map} <= maps
