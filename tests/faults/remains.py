@@ -1,11 +1,14 @@
-"""What is on disk of a month and of a publication, to be held to what an undisturbed run leaves."""
+"""What is on disk of a month and of a publication, held to what an undisturbed run leaves, and disks that are bad."""
 
 import os
+import subprocess
 import time
+from contextlib import contextmanager
 from datetime import date
 
 import duckdb
 import polars as pl
+import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
@@ -25,6 +28,30 @@ def while_time_is_left():
     while number == 0 or time.monotonic() < ends:
         yield number
         number += 1
+
+
+@contextmanager
+def file_system(folder, options):
+    """A file system of its own at `folder`, with what the folder held."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    kept = folder.with_name(f"{folder.name}-kept")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.rename(kept)
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("root may not mount a file system here")
+    try:
+        subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
+        subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+        yield
+        subprocess.run(["mount", "-o", "remount,rw,size=1g", folder], check=True)
+        subprocess.run(["cp", "-a", f"{folder}/.", kept], check=True)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+        kept.rename(folder)
 
 
 def digests_of(home):

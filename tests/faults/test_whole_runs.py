@@ -3,43 +3,15 @@
 The long form, by `make test-faults`.
 """
 
-import os
-import subprocess
-from contextlib import contextmanager
-
 import pytest
 
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.verify import verify
-from tests.faults.remains import MONTH, differing, digests_of, published_content, torn_files
+from tests.faults.remains import MONTH, differing, digests_of, file_system, published_content, torn_files
 
 pytestmark = pytest.mark.faults
-
-
-@contextmanager
-def file_system(folder, options):
-    """A file system of its own at `folder`, with what the folder held."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a file system")
-    kept = folder.with_name(f"{folder.name}-kept")
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.rename(kept)
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("root may not mount a file system here")
-    try:
-        subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
-        subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
-        yield
-        subprocess.run(["mount", "-o", "remount,rw,size=1g", folder], check=True)
-        subprocess.run(["cp", "-a", f"{folder}/.", kept], check=True)
-    finally:
-        subprocess.run(["umount", folder], check=True)
-        folder.rmdir()
-        kept.rename(folder)
 
 
 def made_and_published(worker):
