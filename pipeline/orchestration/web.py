@@ -58,9 +58,8 @@ class OwnPagesOnly:
         is_link = method in PAGES and asked.headers.get("sec-fetch-dest") == "document"
         if asked.headers.get("host", "") not in self._hosts:
             return f"the UI is known as {', '.join(sorted(self._hosts))}"
-        if origin is not None and urlsplit(origin).netloc not in self._hosts:
-            return "the request comes from a page of another site"
-        if from_a_page not in {"none", "same-origin"} and not is_link:
+        is_of_another_site = origin is not None and urlsplit(origin).netloc not in self._hosts
+        if is_of_another_site or (from_a_page not in {"none", "same-origin"} and not is_link):
             return "the request comes from a page of another site"
         if asked.url.path.endswith("/graphql") and "query" in asked.query_params:
             return "a query is asked as JSON, not in the address"
