@@ -6,19 +6,19 @@ whole or absent without any renaming.
 """
 
 import functools
+import inspect
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from polars.exceptions import PolarsError
 from upath import UPath
 
 from pipeline.atomic_file import replacing
 from pipeline.digest import ALGORITHM, digest_of
 from pipeline.errors import CensusError, storage_trouble
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+Place = TypeVar("Place")
 
 S3_PROTOCOLS = frozenset({"s3", "s3a"})
 S3_OPTIONS: dict[str, Any] = {
@@ -74,32 +74,30 @@ def stated_digest(path: UPath) -> str | None:
     return path.fs.metadata(path.path).get(ALGORITHM) if path.protocol in S3_PROTOCOLS else None
 
 
-def in_words(method: Method) -> Method:
-    """The method of something with a `url`, with an object store's refusals as one sentence that names the URL."""
+def in_words(place: type[Place]) -> type[Place]:
+    """The class of something with a `url`: its methods say in one sentence what the object store there refuses."""
 
-    @functools.wraps(method)
-    def call(place: Any, /, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(place, *args, **kwargs)
-        except _errors_of_clients() as error:
-            trouble = refusal(place.url, error)
-            if trouble is None:
+    def told(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(self, *args, **kwargs)
+            except CensusError:
                 raise
-            raise CensusError(trouble) from error
+            except Exception as error:
+                if trouble := refusal(self.url, error):
+                    raise CensusError(trouble) from error
+                raise
 
-    return call  # type: ignore[return-value]
+        return call
+
+    for name, method in list(vars(place).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(place, name, told(method))
+    return place
 
 
 def refusal(url: str, error: BaseException) -> str | None:
     """What an object store's error means for what is kept at the URL; None for other errors and other places."""
     trouble = storage_trouble(error) if url.split("://", 1)[0] in S3_PROTOCOLS else None
     return trouble and f"{url}: {trouble}"
-
-
-def _errors_of_clients() -> tuple[type[Exception], ...]:
-    """What is raised by files, by Polars and, where it is installed, by the client of S3."""
-    try:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - an optional package, needed for failures alone
-    except ImportError:
-        return (OSError, PolarsError)
-    return (OSError, PolarsError, BotoCoreError)

@@ -48,6 +48,7 @@ class StoredFile:
     bytes: int
 
 
+@in_words
 @dataclass(frozen=True)
 class Lake:
     """The lake at `url` (`file://`, `s3://`, `memory://`, ... or a plain folder)."""
@@ -61,19 +62,16 @@ class Lake:
         of_month = [f"month={month.isoformat()}"] if table.monthly and month else []
         return located(self.url).joinpath(table.group, table.name, *of_month, "part-0.parquet")
 
-    @in_words
     def holds(self, table: Table, month: date | None = None) -> bool:
         """Whether the table's month is there."""
         return self.path(table, month).exists()
 
-    @in_words
     def months(self, table: Table) -> list[date]:
         """The months that the lake holds of the table, in order."""
         folder = located(self.url) / table.group / table.name
         names = (re.search(r"/month=(\d{4}-\d{2}-01)/part-0\.parquet$", name) for name in folder.fs.find(folder.path))
         return sorted(date.fromisoformat(name[1]) for name in names if name)
 
-    @in_words
     def scan(self, table: Table, month: date | None = None) -> pl.LazyFrame:
         """The table's month as a lazy frame; only the columns that a query needs are read.
 
@@ -92,12 +90,10 @@ class Lake:
             raise CensusError(f"{table.path} {OF_ANOTHER_VERSION}: {again}")
         return stored.set_sorted(*table.key) if len(table.key) == 1 else stored
 
-    @in_words
     def is_of_this_version(self, table: Table, month: date | None = None) -> bool:
         """Whether the table's month is stored in the columns that are declared."""
         return _scan(self.path(table, month)).collect_schema() == table.schema
 
-    @in_words
     def write(
         self,
         table: Table,
@@ -123,24 +119,20 @@ class Lake:
             upload(Path(stored.path), path)
         return StoredFile(str(path), stored.rows, stored.bytes)
 
-    @in_words
     def stored(self, table: Table, month: date | None = None) -> StoredFile:
         """What is kept of the table's month, by its footer."""
         path = self.path(table, month)
         rows = self.scan(table, month).select(pl.len()).collect().item()
         return StoredFile(str(path), rows, path.stat().st_size)
 
-    @in_words
     def modified(self, table: Table, month: date | None = None) -> datetime:
         """When the table's month was written."""
         return datetime.fromtimestamp(self.path(table, month).stat().st_mtime, UTC)
 
-    @in_words
     def digest(self, table: Table, month: date | None = None) -> str:
         """SHA-256 of the table's month as it is stored."""
         return digest_of(self.path(table, month))
 
-    @in_words
     def state(self, table: Table, month: date | None = None) -> str | None:
         """The size, time and place of the table's month in one word, another once it was written anew.
 
@@ -151,7 +143,6 @@ class Lake:
         except FileNotFoundError:
             return None
 
-    @in_words
     def digest_while_unchanged(self, table: Table, month: date | None = None) -> str:
         """As `digest`, but read once by a process for as long as the file's size, time and place stay as they are.
 
@@ -160,7 +151,6 @@ class Lake:
         path = self.path(table, month)
         return stated_digest(path) or _digest_of_state(path, _state(path))
 
-    @in_words
     def provenance(self, table: Table, month: date | None = None) -> Provenance | None:
         """What the table's month was made from, as its file says; None where it says nothing.
 
