@@ -41,16 +41,12 @@ class LakeFrames:
     month: date | None
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """The named table (`group/name`) in the month under check, or whole if it has no months."""
+        """See `TableFrames`."""
         declared = self.tables[table]
         return self.lake.scan(declared, self.month if declared.monthly else None)
 
     def scan_previous(self, table: str) -> pl.LazyFrame:
-        """The named table in the month before.
-
-        Raises:
-            MonthAbsentError: the lake does not hold it.
-        """
+        """See `TableFrames`."""
         before = previous_month(cast("date", self.month))
         if not self.lake.holds(self.tables[table], before):
             raise MonthAbsentError(before)

@@ -4,8 +4,6 @@ What the checks count is validated again, with a number for each constraint, and
 Expectations' own renderer.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -58,7 +56,7 @@ def _numbers(result: Result) -> Iterator[tuple[str, tuple[Any, Bounds]]]:
         yield f"{count['column']} {count['constraint']}", (count["failed"], Bounds(maximum=0))
 
 
-def _page(report: ExpectationSuiteValidationResult) -> str:
+def _page(report: "ExpectationSuiteValidationResult") -> str:
     from great_expectations.render.renderer.page_renderer import (  # noqa: PLC0415 - seconds to import
         ValidationResultsPageRenderer,
     )

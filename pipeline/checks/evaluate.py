@@ -5,8 +5,6 @@ pass over it), and Great Expectations validates these numbers. It is imported in
 takes seconds and memory that only a running check should pay. Its context is ephemeral: nothing is stored or sent.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os
@@ -236,7 +234,7 @@ def _cell(value: object) -> Cell:
             return inert(str(value))
 
 
-def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValidationResult:
+def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> "ExpectationSuiteValidationResult":
     """Great Expectations' report on numbers and the bounds that they must lie in, by name."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     # Some of its modules set the level of their own loggers, so that only the switch for all of them is heard.
@@ -264,7 +262,7 @@ def validate(numbers: Mapping[str, tuple[Any, Bounds]]) -> ExpectationSuiteValid
 
 
 @cache
-def _rows() -> BatchDefinition[Any]:
+def _rows() -> "BatchDefinition[Any]":
     """What a frame is handed to. One for the process: each context made costs more than most validations.
 
     It holds on to the last frame only, since every frame is the same batch to it.

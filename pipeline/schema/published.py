@@ -1,7 +1,5 @@
 """Tables that readers see: made from the published months when the census is published."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -46,13 +44,13 @@ class PublishedMonths(Protocol):
         """The publication that is made."""
 
     @property
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> "Catalogue":
         """Everything that is declared: for tables about the others."""
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """A table of the lake in all these months; whole, where it has no months."""
 
-    def each(self) -> Iterator[PublishedMonths]:
+    def each(self) -> "Iterator[PublishedMonths]":
         """Each month by itself, in order."""
 
     def published(self, name: str) -> pl.LazyFrame:
