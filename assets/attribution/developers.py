@@ -3,8 +3,6 @@
 The policy is `docs/methodology.md`, section "Who made it".
 """
 
-from __future__ import annotations
-
 from datetime import date
 
 import polars as pl

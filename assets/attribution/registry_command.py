@@ -1,7 +1,5 @@
 """`census registry`: checks the registry, covers listings with it, holds it against other maps, draws from it."""
 
-from __future__ import annotations
-
 import random
 import sys
 from collections.abc import Iterable, Iterator

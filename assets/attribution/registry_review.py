@@ -1,7 +1,5 @@
 """Holding the registry against what is downloaded, and against other maps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 

@@ -1,7 +1,5 @@
 """What countries, and the members that stand beside them, are called, and which countries form groups."""
 
-from __future__ import annotations
-
 import polars as pl
 import pycountry
 

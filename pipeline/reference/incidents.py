@@ -1,7 +1,5 @@
 """Reviewed facts about months: what went wrong upstream, which totals are plausible, what is not people's use."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path

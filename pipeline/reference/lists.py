@@ -1,7 +1,5 @@
 """The reviewed lists: facts that a person edits, as files beside this one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

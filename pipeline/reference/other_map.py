@@ -1,7 +1,5 @@
 """Other maps from namespaces to countries, to hold ours against: declared variants of ours, registries, other lists."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

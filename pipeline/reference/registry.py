@@ -3,8 +3,6 @@
 The map has a row for each account and period in which nothing about it changed.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

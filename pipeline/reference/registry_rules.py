@@ -1,7 +1,5 @@
 """The registry's vocabulary, and what makes it sound: the rules of its rows, of its files, and between the files."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ points at, and lets members be chosen. Names are data of a chart, never part of 
 would turn the direction of text is written out.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from bisect import bisect

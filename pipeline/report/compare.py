@@ -1,7 +1,5 @@
 """Ours beside what others published: each known figure, what we have for the same definition, what differs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path

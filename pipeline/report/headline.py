@@ -1,7 +1,5 @@
 """The headline: countries' shares of the downloads of new models over a year, and the figures printed below it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Figures as pictures: of a publication, and of a table's month as it is made, before anything is published."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A folder of pages on loopback, to be looked at from this machine alone."""
 
-from __future__ import annotations
-
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path

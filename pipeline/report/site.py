@@ -8,8 +8,6 @@ Pages name each other by relative addresses, so the site opens from a folder. Th
 the charts are drawn anew as wide as there is space, say their values, and let members be chosen.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

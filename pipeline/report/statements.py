@@ -1,7 +1,5 @@
 """What is said of a figure: the months of its period, what they were measured from, and what the terms mean."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
