@@ -29,13 +29,13 @@ from pipeline.report.figures import SITE
 IN_A_VERSION = re.compile(rf"/versions/({VERSION})/(.+)")
 
 
+@in_words
 @dataclass(frozen=True)
 class StoreCopy:
     """The copy at `url` (`s3://`, ... or a plain folder)."""
 
     url: str
 
-    @in_words
     def take(self, folder: Path) -> str:
         """Copies the version that is current in the published folder and makes it current here; its name.
 
@@ -67,13 +67,11 @@ class StoreCopy:
                 removed.fs.rm(removed.path, recursive=True)
         return version
 
-    @in_words
     def current(self) -> str | None:
         """The name of the current version; None where nothing was copied yet."""
         pointer = located(self.url) / "current"
         return pointer.read_text().strip() if pointer.exists() else None
 
-    @in_words
     def versions(self) -> list[str]:
         """The versions that are there, whole, the latest first."""
         return sorted((version for version, names in self._names().items() if OF_THE_VERSION in names), reverse=True)
