@@ -257,7 +257,7 @@ STEPS = st.lists(st.tuples(st.integers(1, 20 * 3600), st.integers(0, 10**9)), mi
 
 
 @given(STEPS, st.integers(-3 * 86_400, 0))
-def test_the_counter_lies_between_those_around_it_and_flows_add_up_to_the_growth(steps, start):
+def test_the_counter_lies_between_those_around_it(steps, start):
     at, counter, counters = CLOSING + timedelta(seconds=start), 0, {}
     for seconds, growth in steps:
         at, counter = at + timedelta(seconds=seconds), counter + growth
@@ -269,8 +269,6 @@ def test_the_counter_lies_between_those_around_it_and_flows_add_up_to_the_growth
     if before and after:
         assert max(before) <= found["counter"] <= min(after)
         assert found["boundary"] in (*READ_FROM_SEVERAL, "measured")
-        first, last = min(before), max(after)
-        assert (found["counter"] - first) + (last - found["counter"]) == last - first
     else:
         assert (found["counter"], found["counted_at"]) == (counters[nearest], nearest)
 
