@@ -213,7 +213,8 @@ def derive(snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyF
     outcomes = found.with_columns(outcome=_outcome())
     counted = outcomes.group_by("evidence", "outcome").agg(month, references=pl.len().cast(pl.Int64))
     edges = _with_relations(outcomes, words).sort("child", maintain_order=True)
-    edges = edges.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int32).over("child"))
+    row, is_first = pl.int_range(pl.len(), dtype=pl.Int32), pl.col("child").ne_missing(pl.col("child").shift())
+    edges = edges.with_columns(position=row - pl.when(is_first).then(row).forward_fill())
     repositories = pl.concat([listed, pl.DataFrame({"model_id": unlisted})], how="diagonal", rechunk=True)
     return Derived(
         _named(edges, repositories).with_columns(month),
@@ -245,7 +246,7 @@ def _with_relations(outcomes: pl.DataFrame, words: dict[str, str]) -> pl.DataFra
     is_vague, own = pl.col("relation") == "unknown", pl.struct("relation", "relation_declared")
     stated = (
         outcomes.filter(pl.col("parent").is_not_null())
-        .join(edges.filter(is_vague), on="child", how="semi", maintain_order="left")
+        .join(edges.filter(is_vague).select("child"), on="child", how="semi", maintain_order="left")
         .with_columns(relation)
         .filter(~is_vague)
         .select("child", "parent", stated=own)
