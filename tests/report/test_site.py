@@ -33,12 +33,9 @@ MONTHS = [
 ]
 
 
-def built(folder, tables=None):
+def built(folder, fill=lambda folder: publication(folder, MONTHS)):
     folder.mkdir()
-    if tables is None:
-        publication(folder, MONTHS)
-    else:
-        write(folder, tables)
+    fill(folder)
     write_pages(folder, CATALOGUE)
     return folder / "site"
 
@@ -50,7 +47,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    return built(tmp_path_factory.mktemp("hostile") / "published", [*published(is_synthetic=True), *facts()])
+    tables = [*published(is_synthetic=True), *facts()]
+    return built(tmp_path_factory.mktemp("hostile") / "published", lambda folder: write(folder, tables))
 
 
 class Page(HTMLParser):
@@ -124,14 +122,16 @@ def of_a_year(folder, last_of_us):
         Month(add_months(date(2025, 8, 1), -back), {"CN": 800, "US": last_of_us if not back else 100, "unmapped": 50})
         for back in reversed(range(24))
     ]
-    folder.mkdir()
-    publication(folder, months)
-    write_pages(folder, CATALOGUE)
-    return folder / "site" / "compare"
+    return built(folder, lambda folder: publication(folder, months))
 
 
-def test_two_members_stand_beside_each_other_in_months_and_in_complete_years(tmp_path):
-    pages = of_a_year(tmp_path / "published", 100)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    return of_a_year(tmp_path_factory.mktemp("measured") / "published", 100)
+
+
+def test_two_members_stand_beside_each_other_in_months_and_in_complete_years(measured):
+    pages = measured / "compare"
     assert {path.name for path in pages.glob("countries-*.html")} == {"countries-cn-us.html"}
     text = unescape((pages / "countries-cn-us.html").read_text())
     assert "Models published from China took 84.2% of the downloads of new models in the year to August 2025" in text
@@ -146,7 +146,7 @@ def test_two_members_stand_beside_each_other_in_months_and_in_complete_years(tmp
 
 def test_a_comparison_of_what_may_be_equal_names_nobody_ahead(tmp_path):
     pages = of_a_year(tmp_path / "published", 8000)
-    text = unescape((pages / "countries-cn-us.html").read_text())
+    text = unescape((pages / "compare" / "countries-cn-us.html").read_text())
     assert "Which of the two is ahead is open" in text
 
 
@@ -172,9 +172,8 @@ def test_every_page_says_that_it_is_synthetic_and_how_to_cite_it(site):
         assert "CSL-JSON" in text
 
 
-def test_what_is_measured_is_nowhere_called_synthetic(tmp_path):
-    root = built(tmp_path / "published", published(is_synthetic=False))
-    for path in pages_of(root):
+def test_what_is_measured_is_nowhere_called_synthetic(measured):
+    for path in pages_of(measured):
         without_sql = re.sub(r"<(pre|script).*?</\1>", "", path.read_text(), flags=re.DOTALL)
         assert "synthetic" not in without_sql.lower(), path
 
