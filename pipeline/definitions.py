@@ -25,7 +25,7 @@ from pipeline.orchestration.resources import (
     check_thresholds,
     snapshot_source,
 )
-from pipeline.orchestration.table_assets import CatalogueAssets, asset_key, pool_of
+from pipeline.orchestration.table_assets import CatalogueAssets, pool_of
 from pipeline.schema.catalogue import catalogue_of, declared_in
 
 CATALOGUE = catalogue_of(assets)
@@ -39,12 +39,7 @@ COMMANDS = {
 """The commands of the census itself, by name; those of the machine are in `pipeline.cli`."""
 
 _of_every_table = [made for declared in declared_in(CatalogueAssets, assets) for made in declared.build(CATALOGUE)]
-_table_checks = [
-    build_asset_checks(
-        table, asset_key(table), MONTHS if table.monthly else None, tables=CATALOGUE.tables, pool_of=pool_of
-    )
-    for table in CATALOGUE.tables.values()
-]
+_table_checks = [build_asset_checks(table, MONTHS, CATALOGUE.tables, pool_of) for table in CATALOGUE.tables.values()]
 _freshness = freshness(CATALOGUE)
 if _components := sorted(Path(assets.__path__[0]).rglob("defs.yaml")):
     raise CensusError(

@@ -55,9 +55,7 @@ class LakeFrames:
 
 def build_asset_checks(
     table: Table,
-    asset_key: dg.AssetKey,
-    partitions_def: dg.PartitionsDefinition[str] | None,
-    *,
+    months: dg.PartitionsDefinition[str],
     tables: Mapping[str, Table],
     pool_of: Callable[[list[Table]], str | None] = lambda _: None,
 ) -> dg.AssetChecksDefinition:
@@ -65,14 +63,15 @@ def build_asset_checks(
 
     The checks wait for the assets that their rules look at, and read the lake through the resource `lake`. Where the
     resource `check_thresholds` sets a threshold, its check states what was declared as well.
-    `partitions_def` is the asset's own; `tables` are those that rules may name, by path; `pool_of` names the pool
-    of a step that reads tables.
+    `months` are the partitions of monthly assets; `tables` are those that rules may name, by path; `pool_of` names the
+    pool of a step that reads tables.
 
     Raises:
         ValueError: something that the table declares cannot be checked.
     """
     checks = declared_checks(table)
     declared = {check.name: check.expected for check in checks}
+    asset_key, partitions_def = dg.AssetKey(table.path.split("/")), months if table.monthly else None
     read = tables_read(table, tables)
     looked_at = [dg.AssetKey(other.path.split("/")) for other in read]
     seen_by_rules = {**tables, table.path: table}

@@ -97,7 +97,7 @@ def run(table, likes, *others, thresholds=None):
     tables = {one.path: one for one in (table, *(other for other, _ in others))}
     assets = [writes(table, lake, likes, made), follows(table, made)]
     assets += [writes(other, lake, other_likes, made) for other, other_likes in others]
-    checks = build_asset_checks(table, dg.AssetKey(table.path.split("/")), MONTHS, tables=tables)
+    checks = build_asset_checks(table, MONTHS, tables)
     result = materialize(lake, assets, [checks], thresholds=thresholds)
     return result, made, {one.check_name: one for one in result.get_asset_check_evaluations()}
 
@@ -271,7 +271,7 @@ def test_a_rule_over_a_table_that_the_lake_lacks_fails_by_itself():
     table = a_table("models", COVERED)
     lake, made = LakeInMemory(), []
     others = {"listings/others": a_table("others")}
-    checks = build_asset_checks(table, dg.AssetKey(["listings", "models"]), MONTHS, tables=others)
+    checks = build_asset_checks(table, MONTHS, others)
     result = materialize(lake, [writes(table, lake, 1, made)], [checks])
     failures = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert [one.check_name for one in failures] == ["covered"]
@@ -282,7 +282,7 @@ def test_a_single_check_can_be_selected():
     table = a_table("models", FEW_LIKES)
     lake, made = LakeInMemory(), []
     key = dg.AssetKey(["listings", "models"])
-    checks = build_asset_checks(table, key, MONTHS, tables={})
+    checks = build_asset_checks(table, MONTHS, {})
     one = dg.AssetSelection.checks(dg.AssetCheckKey(key, "as_declared"))
     selection = dg.AssetSelection.assets(key).without_checks() | one
     result = materialize(lake, [writes(table, lake, 1, made)], [checks], selection)
@@ -292,7 +292,7 @@ def test_a_single_check_can_be_selected():
 def test_a_table_without_months_is_checked_whole():
     table = a_table("registry", monthly=False)
     lake, made = LakeInMemory(), []
-    checks = build_asset_checks(table, dg.AssetKey(["listings", "registry"]), None, tables={})
+    checks = build_asset_checks(table, MONTHS, {})
     result = dg.materialize(
         [writes(table, lake, 1, made), checks],
         resources={"lake": lake, "check_thresholds": {}},
@@ -304,7 +304,7 @@ def test_a_table_without_months_is_checked_whole():
 
 def test_critical_checks_block_and_warnings_do_not():
     table = a_table("models", FEW_LIKES)
-    specs = build_asset_checks(table, dg.AssetKey("models"), MONTHS, tables={}).check_specs
+    specs = build_asset_checks(table, MONTHS, {}).check_specs
     assert {spec.name: spec.blocking for spec in specs} == {"as_declared": True, "liked": False}
     assert {spec.partitions_def for spec in specs} == {MONTHS}
 
@@ -312,7 +312,7 @@ def test_critical_checks_block_and_warnings_do_not():
 def test_building_checks_silences_the_preview_of_partitions_only():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        build_asset_checks(a_table("models"), dg.AssetKey("models"), MONTHS, tables={})
+        build_asset_checks(a_table("models"), MONTHS, {})
     with pytest.warns(dg.PreviewWarning, match="partitions_def on an AssetCheckSpec"):
         dg.AssetCheckSpec("another", asset="models", partitions_def=MONTHS)
 
@@ -325,8 +325,7 @@ from pipeline.checks.asset_checks import build_asset_checks, changes_judged_agai
 from pipeline.definitions import CATALOGUE
 months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 for table in CATALOGUE.tables.values():
-    key = dg.AssetKey(table.path.split("/"))
-    build_asset_checks(table, key, months if table.monthly else None, tables=CATALOGUE.tables)
+    build_asset_checks(table, months, CATALOGUE.tables)
 print({"great_expectations", "pandas"} & set(sys.modules))
 """
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -4,7 +4,6 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import dagster as dg
 import polars as pl
 import pytest
 
@@ -13,8 +12,7 @@ from assets.listings.boundary_counters import OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.published.about import CENSUS
-from pipeline.checks.asset_checks import build_asset_checks
-from pipeline.definitions import CATALOGUE as DECLARED
+from pipeline.checks.declared import declared_checks
 from pipeline.errors import CensusError
 from pipeline.lake.provenance import Provenance
 from pipeline.publish.export import LakeMonths
@@ -144,12 +142,8 @@ def test_a_publication_says_of_each_month_what_was_checked_and_by_how_many_block
     found = CENSUS.make(LakeMonths(august, CATALOGUE, (JULY, AUGUST), edition, tmp_path)).collect()
     of_months = [(JULY, "weekly", "r1", len(CATALOGUE.monthly)), (AUGUST, "s", "r1", len(CATALOGUE.monthly))]
     assert found.select("month", "source", "source_revision", "tables_checked").rows() == of_months
-    blocking = [
-        spec
-        for table in CATALOGUE.monthly
-        for spec in build_asset_checks(table, dg.AssetKey(table.name), None, tables=DECLARED.tables).check_specs
-        if spec.blocking
-    ]
+    checks = [check for table in CATALOGUE.monthly for check in declared_checks(table)]
+    blocking = [check for check in checks if check.severity == "critical"]
     assert set(found["checks_passed"]) == {len(blocking)}
     assert found["checked_at"].to_list() == [august.modified(MONTH_MANIFEST, month) for month in (JULY, AUGUST)]
 
