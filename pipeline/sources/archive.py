@@ -40,7 +40,7 @@ NEIGHBOUR_WITHIN = timedelta(days=10)
 
 
 @dataclass(frozen=True)
-class Edition:
+class Copy:
     """One copy of the listing in an archive: a file at a commit, observed between two times (often the same).
 
     `revision` is what pins it, for the record.
@@ -75,11 +75,11 @@ class ArchiveSource(SnapshotSource):
         return cls(client, cache / cls.name, choice.tolerance, kept)
 
     @abstractmethod
-    def list_editions(self) -> list[Edition]:
+    def list_copies(self) -> list[Copy]:
         """Every copy, oldest first."""
 
     @abstractmethod
-    def observed_at(self, edition: Edition) -> datetime:
+    def observed_at(self, copy: Copy) -> datetime:
         """When the copy's content was observed."""
 
     @property
@@ -89,28 +89,28 @@ class ArchiveSource(SnapshotSource):
 
     def months(self) -> list[date]:
         """Every month with a copy within tolerance of its close; whether it is usable shows when it is read."""
-        if not self.editions:
+        if not self.copies:
             return []
-        first, last = (self.editions[place].earliest.date().replace(day=1) for place in (0, -1))
+        first, last = (self.copies[place].earliest.date().replace(day=1) for place in (0, -1))
         return [month for month in months_between(add_months(first, -1), last) if self._near(month)]
 
     def closing_snapshot(self, month: date) -> Snapshot:
         """The usable copy nearest to the month's close; see `SnapshotSource`."""
         refused: list[str] = []
-        for observed_at, edition in self._candidates(month):
-            reason = self._unusable(edition)
+        for observed_at, copy in self._candidates(month):
+            reason = self._unusable(copy)
             if reason is None:
-                observed = read_parquet([self._download(edition)])
-                notes = observed.notes(f"{self.repository} at {edition.commit[:8]}")
+                observed = read_parquet([self._download(copy)])
+                notes = observed.notes(f"{self.repository} at {copy.commit[:8]}")
                 if refused:
                     notes["refused"] = "; ".join(refused)
                 source = self.recorded_as(is_synthetic=self.is_synthetic)
-                return Snapshot(observed.rows, observed_at, source, edition.revision, notes)
+                return Snapshot(observed.rows, observed_at, source, copy.revision, notes)
             refused.append(f"{observed_at:%Y-%m-%d %H:%M} {reason}")
         if refused:
             found = f"the revisions near it are unusable ({'; '.join(refused)})"
-        elif self.editions:
-            found = f"it reaches from {self.editions[0].earliest:%Y-%m-%d} to {self.editions[-1].latest:%Y-%m-%d}"
+        elif self.copies:
+            found = f"it reaches from {self.copies[0].earliest:%Y-%m-%d} to {self.copies[-1].latest:%Y-%m-%d}"
         else:
             found = "it has no revisions at all"
         raise MonthNotServedError(
@@ -120,46 +120,46 @@ class ArchiveSource(SnapshotSource):
 
     def counters_around(self, month: date, snapshot_revision: str) -> Iterator[CounterObservation]:
         """See `SnapshotSource`; of each copy only the columns are read that it takes."""
-        for observed_at, edition in self._candidates(month):
-            if edition.revision != snapshot_revision and self._unusable(edition) is None:
+        for observed_at, copy in self._candidates(month):
+            if copy.revision != snapshot_revision and self._unusable(copy) is None:
                 table = self.client.read_columns(
-                    self.repository, edition.path, edition.commit, ("_id", "id", "downloadsAllTime")
+                    self.repository, copy.path, copy.commit, ("_id", "id", "downloadsAllTime")
                 )
                 yield CounterObservation(counters_in(table).select(COUNTER_COLUMNS), observed_at)
 
-    def _near(self, month: date) -> list[Edition]:
+    def _near(self, month: date) -> list[Copy]:
         """Copies that may have been observed within tolerance of the month's close."""
         first, last = closing_of(month) - self.tolerance, closing_of(month) + self.tolerance
-        return [edition for edition in self.editions if edition.earliest <= last and first <= edition.latest]
+        return [copy for copy in self.copies if copy.earliest <= last and first <= copy.latest]
 
-    def _candidates(self, month: date) -> list[tuple[datetime, Edition]]:
+    def _candidates(self, month: date) -> list[tuple[datetime, Copy]]:
         """Copies observed within tolerance of the month's close, nearest first; of two as near, the earlier."""
-        observed = [(self.observed_at(edition), edition) for edition in self._near(month)]
+        observed = [(self.observed_at(copy), copy) for copy in self._near(month)]
         within = [found for found in observed if distance_from_closing(month, found[0]) <= self.tolerance]
         return sorted(within, key=lambda found: (distance_from_closing(month, found[0]), found[0], found[1].earliest))
 
-    def _unusable(self, edition: Edition) -> str | None:
+    def _unusable(self, copy: Copy) -> str | None:
         """Why the copy must not be used, or None where it may."""
-        place, file = self.editions.index(edition), self._inspect(edition)
-        before, after = self.editions[max(place - 1, 0) : place], self.editions[place + 1 : place + 2]
+        place, file = self.copies.index(copy), self._inspect(copy)
+        before, after = self.copies[max(place - 1, 0) : place], self.copies[place + 1 : place + 2]
         if any(file.content_id == self._inspect(earlier).content_id for earlier in before):
             return "is a stale copy of the revision before it"
-        near = [*before, *(later for later in after if later.earliest - edition.earliest <= NEIGHBOUR_WITHIN)]
+        near = [*before, *(later for later in after if later.earliest - copy.earliest <= NEIGHBOUR_WITHIN)]
         most = max((self._inspect(neighbour).rows for neighbour in near), default=0)
         if file.rows < 0.95 * most:  # the Hub does not lose 5 % of its repositories in days
             return f"is partial ({file.rows:,} of about {most:,} rows)"
         return None
 
-    def _inspect(self, edition: Edition) -> RemoteFile:
-        if edition.revision not in self._inspected:
-            found = self.client.inspect_parquet(self.repository, edition.path, edition.commit)
-            self._inspected[edition.revision] = found
-        return self._inspected[edition.revision]
+    def _inspect(self, copy: Copy) -> RemoteFile:
+        if copy.revision not in self._inspected:
+            found = self.client.inspect_parquet(self.repository, copy.path, copy.commit)
+            self._inspected[copy.revision] = found
+        return self._inspected[copy.revision]
 
-    def _download(self, edition: Edition) -> Path:
+    def _download(self, copy: Copy) -> Path:
         """The copy's file, in a folder of its own; those that were not used for longer than `keep` are removed."""
         files = self.cache / "files"
-        own = files / edition.revision.replace("/", "-")
+        own = files / copy.revision.replace("/", "-")
         own.mkdir(parents=True, exist_ok=True)
         own.touch()
         unused_for = self.keep.total_seconds() if self.keep is not None else math.inf
@@ -167,28 +167,28 @@ class ArchiveSource(SnapshotSource):
             if folder != own and time.time() - folder.stat().st_mtime > unused_for:
                 shutil.rmtree(folder, ignore_errors=True)
         try:
-            return self.client.download(self.repository, edition.path, edition.commit, own, self._inspect(edition))
+            return self.client.download(self.repository, copy.path, copy.commit, own, self._inspect(copy))
         except UnusableSnapshotError:
             shutil.rmtree(own)
             raise
 
     @cached_property
-    def editions(self) -> list[Edition]:
+    def copies(self) -> list[Copy]:
         """The archive's copies, oldest first."""
         return [
-            Edition(**edition | {time: datetime.fromisoformat(edition[time]) for time in ("earliest", "latest")})
-            for edition in self._kept()["editions"]
+            Copy(**copy | {time: datetime.fromisoformat(copy[time]) for time in ("earliest", "latest")})
+            for copy in self._kept()["copies"]
         ]
 
     def _kept(self) -> dict[str, Any]:
         """The copies, and whether the Hub that keeps them is synthetic; asked once, then kept for an hour."""
         self.cache.mkdir(parents=True, exist_ok=True)
-        kept = self.cache / "archive.json"
+        kept = self.cache / "copies.json"
         with FileLock(f"{kept}.lock"):
             if not kept.exists() or time.time() - kept.stat().st_mtime > 3600:
-                editions = [asdict(edition) for edition in self.list_editions()]
-                found = {"is_synthetic": self.client.is_synthetic, "editions": editions}
-                if not editions:
+                copies = [asdict(copy) for copy in self.list_copies()]
+                found = {"is_synthetic": self.client.is_synthetic, "copies": copies}
+                if not copies:
                     return found
                 write_atomically(kept, json.dumps(found, default=datetime.isoformat).encode())
             listed: dict[str, Any] = json.loads(kept.read_text())

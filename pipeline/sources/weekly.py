@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pipeline.sources.archive import ArchiveSource, Edition
+from pipeline.sources.archive import ArchiveSource, Copy
 from pipeline.sources.records import newest_creation
 
 
@@ -19,17 +19,17 @@ class WeeklySource(ArchiveSource):
     remedy = "choose other months, or read what is missing from source hub_stats"
     repository: str = "hfmlsoc/hub_weekly_snapshots"
 
-    def list_editions(self) -> list[Edition]:
+    def list_copies(self) -> list[Copy]:
         """Every week's file as of the newest commit, oldest first."""
         commit, paths = self.client.dataset_files(self.repository)
-        editions = []
+        copies = []
         for path in paths:
             if match := re.fullmatch(rf"models/(\d{{4}}-\d{{2}}-\d{{2}})/{re.escape(self.file)}", path):
                 starts = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
-                editions.append(Edition(commit, path, starts, starts + timedelta(days=7), f"{commit}/{path}"))
-        return sorted(editions, key=lambda edition: edition.earliest)
+                copies.append(Copy(commit, path, starts, starts + timedelta(days=7), f"{commit}/{path}"))
+        return sorted(copies, key=lambda copy: copy.earliest)
 
-    def observed_at(self, edition: Edition) -> datetime:
+    def observed_at(self, copy: Copy) -> datetime:
         """The creation of the newest repository in the file; the week's start where no creation is told."""
-        created = self.client.read_columns(self.repository, edition.path, edition.commit, ["createdAt"])
-        return newest_creation(created) or edition.earliest
+        created = self.client.read_columns(self.repository, copy.path, copy.commit, ["createdAt"])
+        return newest_creation(created) or copy.earliest

@@ -146,7 +146,7 @@ def test_a_file_longer_than_its_listing_announces_is_refused_and_nothing_of_it_i
     ):
         source.closing_snapshot(date(2025, 3, 1))
     assert not list(tmp_path.glob("files/*"))
-    [*_, edition] = source.editions
+    [*_, copy] = source.copies
     monkeypatch.setattr("pipeline.sources.client.LARGEST_FILE_BYTES", 1_000)
     with pytest.raises(UnusableSnapshotError, match="longer than the 1,000 bytes"):
-        client.download(ARCHIVE_REPOSITORY, edition.path, edition.commit, tmp_path / "unannounced")
+        client.download(ARCHIVE_REPOSITORY, copy.path, copy.commit, tmp_path / "unannounced")
