@@ -59,3 +59,14 @@ def results(table, rows, before=None):
 def result_of(statement, rows, before=None):
     """The result of a rule or a measure over these models."""
     return results(models_table(statement), rows, before)[statement.name]
+
+
+def checked(table, rows):
+    """The result of the check of columns over the table's rows."""
+    [result] = evaluate(table, FramesInMemory({table.path: rows}, {}), {"as_declared"})
+    return result
+
+
+def broken(result):
+    """The constraints that rows broke, and how many did."""
+    return {f"{one['column']} {one['constraint']}": one["failed"] for one in result.by_column if one["failed"]}

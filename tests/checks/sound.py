@@ -8,9 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.checks.declared import AS_DECLARED
-from pipeline.checks.evaluate import evaluate
 from pipeline.schema.declaration import Column, Table, conform
+from tests.checks.scenario import checked
 
 TEXTS = ("all", "US", "CN", "DE", "FR", "x/one", "x/two", *(f"{number:x}" * 64 for number in range(4)))
 
@@ -58,12 +57,6 @@ def _number(column: Column, dtype: pl.DataType, at: int) -> Any:
 
 def faults_of(table, frame):
     """What breaks a constraint of the table's columns or its key."""
-    rows = conform(frame.lazy(), table).collect()
-
-    class Frames:
-        def scan(self, _):
-            return rows.lazy()
-
-    [result] = evaluate(table, Frames(), {AS_DECLARED})
+    result = checked(table, conform(frame.lazy(), table).collect())
     assert result.error is None
     return [] if result.passed else [row for row in result.by_column if row["failed"]]

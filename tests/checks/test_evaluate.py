@@ -11,12 +11,22 @@ import pytest
 from pipeline.checks.evaluate import evaluate
 from pipeline.checks.rules import mostly, mostly_unique, none_where
 from pipeline.schema.declaration import Column, Measure, Rule
-from tests.checks.scenario import MODEL_ID, PATH, FramesInMemory, models, models_table, result_of, results
+from tests.checks.scenario import (
+    MODEL_ID,
+    PATH,
+    FramesInMemory,
+    broken,
+    checked,
+    models,
+    models_table,
+    result_of,
+    results,
+)
 
 
 def as_declared(rows, **declared):
     """The result of the check of columns over rows of the table."""
-    return results(models_table(**declared), rows)["as_declared"]
+    return checked(models_table(**declared), rows)
 
 
 def of_columns(*columns, **values):
@@ -24,11 +34,6 @@ def of_columns(*columns, **values):
     ids = [f"m{at:02}" for at in range(max(map(len, values.values())))]
     schema = {column.name: column.type for column in (MODEL_ID, *columns)}
     return as_declared(pl.DataFrame({"model_id": ids, **values}, schema=schema), columns=(MODEL_ID, *columns))
-
-
-def broken(result):
-    """The constraints that rows broke, and how many did."""
-    return {f"{one['column']} {one['constraint']}": one["failed"] for one in result.by_column if one["failed"]}
 
 
 def test_a_sound_table_passes_everything():

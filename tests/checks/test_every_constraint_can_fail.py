@@ -10,28 +10,12 @@ import polars as pl
 import pytest
 
 from pipeline.checks.declared import constraints_of
-from pipeline.checks.evaluate import evaluate
 from pipeline.definitions import CATALOGUE
 from pipeline.schema.declaration import Column, Table
+from tests.checks.scenario import broken, checked
 from tests.checks.sound import sound_rows
 
 TABLES = pytest.mark.parametrize("table", CATALOGUE.tables.values(), ids=lambda table: table.path)
-
-
-def checked(table: Table, rows: pl.DataFrame):
-    """The result of `as_declared` over the rows."""
-
-    class Frames:
-        def scan(self, _: str) -> pl.LazyFrame:
-            return rows.lazy()
-
-    [result] = evaluate(table, Frames(), {"as_declared"})
-    return result
-
-
-def broken(result) -> dict[str, int]:
-    counts = result.by_column
-    return {f"{one['column']} {one['constraint']}": one["failed"] for one in counts if one["failed"]}
 
 
 def breaking(table: Table) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pipeline.checks.evaluate import evaluate
 from pipeline.schema.declaration import Column, Table
+from tests.checks.scenario import checked
 
 NUMBERS = (-(2**53), -1, 0, 1, 2, 2**53)
 PATTERNS = (r"^a$", r"^[^/ ]+(/[^/ ]+)?$", r"^[a-z]+$", r"b", r"^$", r"[$]", r"a.b")
@@ -75,11 +75,7 @@ def as_expectations(table: Table) -> dict[str, Any]:
 def counts(table: Table, rows: list[dict]) -> dict[str, dict]:
     """What we count of each constraint that Great Expectations has, too: it knows no order of rows."""
 
-    class Frames:
-        def scan(self, _):
-            return pl.LazyFrame(rows, schema=table.schema)
-
-    [result] = evaluate(table, Frames())
+    result = checked(table, pl.DataFrame(rows, schema=table.schema))
     assert result.error is None
     named = {f"{one['column']} {one['constraint']}": dict(one) for one in result.by_column}
     return {said: one for said, one in named.items() if not said.endswith("are in order")}
