@@ -17,7 +17,8 @@ import polars as pl
 
 from assets.lineage.derivations import Derived, derive
 from assets.lineage.graph import UNITS, Graph, graph_of
-from assets.lineage.model_lineage import model_lineage, origin_weights
+from assets.lineage.model_lineage import model_lineage
+from assets.lineage.origin_weights import origin_weights
 from assets.listings.hub_snapshots import lineage_tags
 from benchmarks.stages import Peer, Stage
 from pipeline.reference.lists import relations, renames

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.listings.boundary_counters import CLOSING_COUNTERS, read_boundary
+from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import snapshot_rows
 from benchmarks.dumps import MONTH, daily_dumps, month_dumps
 from benchmarks.stages import Stage

@@ -19,9 +19,10 @@ import numpy as np
 import polars as pl
 
 from assets.listings.boundary import counters_at
-from assets.listings.boundary_counters import CLOSING_COUNTERS, OPENING_COUNTERS
+from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from benchmarks.lineage import SHAPES, snapshot
 from benchmarks.stages import Stage
 from pipeline.definitions import CATALOGUE, defs

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS, models_of
 from assets.shares.adoption import ADOPTION_MARKS, marks_of
 from assets.shares.attribute_shares import ATTRIBUTE_SHARES, DIMENSIONS, shares_by

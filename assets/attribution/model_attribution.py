@@ -8,7 +8,7 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.columns import COUNTRY_PATTERN, HUB_ID, MODEL_ID, MONTH, NAMESPACE
 from assets.expressions import namespace_of
 from assets.lineage.derivations import DERIVATIONS
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.checks.rules import all_found

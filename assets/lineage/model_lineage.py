@@ -1,18 +1,15 @@
-"""`lineage/model_lineage` and `origin_weights`, and the one step that makes all tables of the group `lineage`.
-
-The place of every repository in the derivation graph, and how each derivative is split over its roots.
-"""
+"""`lineage/model_lineage`: the place of every repository in the derivation graph, and the one step of the group."""
 
 import datetime as dt
-from decimal import Decimal
 
 import dagster as dg
 import polars as pl
 
-from assets.columns import HUB_ID, MODEL, MONTH, NAMESPACE, boolean, text
-from assets.expressions import namespace_of
-from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
-from assets.lineage.graph import UNITS, Graph, graph_of
+from assets.columns import MODEL, MONTH, boolean, text
+from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
+from assets.lineage.derivations import DERIVATIONS, derive
+from assets.lineage.graph import Graph, graph_of
+from assets.lineage.origin_weights import ORIGIN_RULE, ORIGIN_WEIGHTS, origin_weights
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from pipeline.checks.rules import rarely
 from pipeline.orchestration.display_metadata import metadata_table
@@ -22,71 +19,6 @@ from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import Column, Rule, Table, TableFrames
 from pipeline.settings import ORIGIN_RULES
-
-ORIGIN_RULE = text(
-    "origin_rule",
-    "How derivatives are split over their roots: `equal_parts`, `first_parent` or `majority`.",
-    values=ORIGIN_RULES,
-)
-
-ORIGIN_WEIGHTS = Table(
-    group="lineage",
-    name="origin_weights",
-    grain="derivative and root",
-    description=(
-        "How each derivative is split over the roots it descends from, by one rule for the whole month: a child gives "
-        "each parent an equal part, unless another rule was asked for. Weights are cut to 12 digits, and the rest goes "
-        "to the heaviest root, so that the weights of a derivative sum to 1 to the last digit. Repositories that are "
-        "roots themselves have no rows."
-    ),
-    columns=(
-        MONTH,
-        HUB_ID,
-        text("root_model_id", "The root."),
-        text("root_hub_id", "The root's `hub_id`; absent where it is not listed.", nullable=True),
-        NAMESPACE.optional("The root's namespace."),
-        Column(
-            "weight",
-            pl.Decimal(18, 12),
-            "The root's part of the derivative, exact to its last digit.",
-            "fraction",
-            minimum=1e-12,
-            maximum=1,
-        ),
-        ORIGIN_RULE,
-    ),
-    key=("hub_id", "root_model_id"),
-    may_be_empty=True,
-    rules=(
-        Rule(
-            "weights_sum_to_one",
-            "The weights of each derivative sum to 1, to the last digit.",
-            lambda frames: (
-                frames.scan("lineage/origin_weights")
-                .group_by("hub_id")
-                .agg(pl.col("weight").sum())
-                .filter(pl.col("weight") != 1)
-            ),
-        ),
-    ),
-)
-
-
-def origin_weights(graph: Graph, rule: str, month: dt.date | None) -> pl.DataFrame:
-    """Every derivative of the graph with its roots, by one of the rules in `graph.RULES`."""
-    split = graph.split(rule)
-    known = graph.repositories
-    roots = split.select(pl.col("root").unique())
-    named = roots.with_columns(known[roots["root"]]).with_columns(namespace=namespace_of(pl.col("model_id")))
-    return split.join(named, on="root", how="left", maintain_order="left").select(
-        known["hub_id"].gather(split["row"]),
-        "namespace",
-        month=pl.lit(month, pl.Date),
-        root_model_id="model_id",
-        root_hub_id="hub_id",
-        weight=pl.col("units") * pl.lit(1 / Decimal(UNITS)),
-        origin_rule=pl.lit(rule),
-    )
 
 
 def _wrong_roots(frames: TableFrames) -> pl.LazyFrame:

@@ -12,8 +12,9 @@ import polars as pl
 
 from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, boolean, count, downloads, number, text
 from assets.listings.boundary import BOUNDARIES, COUNTED, READ_FROM_SEVERAL
-from assets.listings.boundary_counters import BOUNDARY, CLOSING_COUNTERS, OPENING_COUNTERS
+from assets.listings.closing_counters import BOUNDARY, CLOSING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.errors import CensusError
 from pipeline.months import closing_of, days_in, opening_of, run_again
 from pipeline.orchestration.partitions import month_of

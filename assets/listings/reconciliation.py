@@ -11,9 +11,10 @@ import polars as pl
 
 from assets.columns import BASIS, MONTH, PROVENANCE, boolean, count, downloads, number, text
 from assets.listings.boundary import BOUNDARIES, READ_FROM_SEVERAL
-from assets.listings.boundary_counters import CLOSING_COUNTERS, OPENING_COUNTERS
+from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import FLOW_CASES, MODEL_DOWNLOADS, QUALITIES, MonthBasis, month_basis
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.checks.rules import none_where
 from pipeline.months import closing_of, days_in, opening_of
 from pipeline.orchestration.partitions import month_of

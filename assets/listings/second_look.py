@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets.listings.boundary import ALL_COHORTS
-from assets.listings.boundary_counters import CLOSING_COUNTERS, COUNTER_DAYS, STATE_OF
+from assets.listings.closing_counters import CLOSING_COUNTERS, COUNTER_DAYS, STATE_OF
 from pipeline.lake.store import Lake
 from pipeline.months import closing_of, previous_month
 from pipeline.orchestration import jobs

@@ -7,9 +7,9 @@ from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBU
 from assets.columns import MONTH, RELATIONS, UPLOADER, boolean
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
-from assets.listings.boundary_counters import OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models import attributes
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.lists import LISTS_OF_WORDS, attribute_words

@@ -1,4 +1,4 @@
-"""`coverage`, `dim_month` and `dim_period`: how the published months, and periods over them, were measured."""
+"""`dim_month` and `dim_period`: how the published months, and periods over them, were measured."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,105 +8,14 @@ import polars as pl
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
 from assets.columns import IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE, boolean, number, text
-from assets.expressions import ratio
-from assets.lineage.model_lineage import ORIGIN_RULE
-from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION, MONTH_RECONCILIATION
+from assets.lineage.origin_weights import ORIGIN_RULE
+from assets.listings.reconciliation import MONTH_RECONCILIATION
 from assets.shares.periods import OF_MONTH, Period, periods_over
 from pipeline.months import in_words
-from pipeline.schema.declaration import DECIMAL, Column
-from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
+from pipeline.schema.declaration import Column
+from pipeline.schema.figure import IN_MONTH, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 from pipeline.synthetic import is_synthetic_source
-
-
-def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
-    """The rows of `coverage` from both reconciliations of downloads and the coverage of attribution, of all months."""
-    came_to = (
-        pl.when(pl.col("method") == UNMAPPED)
-        .then(pl.lit(UNMAPPED))
-        .when(pl.col("kind") == "individual")
-        .then(pl.lit("unaffiliated"))
-        .otherwise(pl.lit("organization"))
-    )
-    aspects = {
-        "measurement": (reconciliation, pl.col("flow_case")),
-        "boundary": (boundaries, pl.col("boundary")),
-        "attribution": (attribution, pl.col("method")),
-        "attributed_to": (attribution, came_to),
-    }
-    sums = (
-        rows.group_by("month", aspect=pl.lit(aspect), member=member).agg(pl.col("models", "downloads").sum())
-        for aspect, (rows, member) in aspects.items()
-    )
-    total = pl.col("downloads").sum().over("month", "aspect")
-    return pl.concat(sums).with_columns(share_of_downloads=ratio(pl.col("downloads"), total))
-
-
-_MADE_FROM = (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION, ATTRIBUTION_COVERAGE)
-COVERAGE = PublishedTable(
-    whole_table(
-        name="coverage",
-        grain="month, aspect and member",
-        description=(
-            "The reconciliation of every month: how downloads were measured, and by which rule they were attributed."
-        ),
-        columns=(
-            MONTH,
-            text(
-                "aspect",
-                "`measurement` (members: flow cases), `boundary` (members: how counters at the boundaries are known), "
-                "`attribution` (members: methods) or `attributed_to` (members: `organization`, `unaffiliated`, "
-                "`unmapped`).",
-            ),
-            text("member", "The case, by its aspect."),
-            Column("models", pl.Int64, "Repositories.", "repositories"),
-            Column("downloads", DECIMAL, "Downloads in the month.", "downloads"),
-            number("share_of_downloads", "Share of the month's downloads.", "fraction"),
-        ),
-        key=("month", "aspect", "member"),
-    ),
-    lambda months: coverage(*map(months.scan, _MADE_FROM)),
-    references=OF_MONTH,
-)
-
-COVERAGE_FIGURE = Figure(
-    "coverage",
-    "Coverage",
-    "How much of each month's downloads is attributed to an organisation, to persons, or to nobody that the registry "
-    "knows; how they were measured: as the growth of a counter, or estimated from a 30-day counter; and how the "
-    "counters at the month's boundaries are known.",
-    table="coverage",
-    place=130,
-    sql="""
-        with measured as (
-          select month, member, share_of_downloads, coverage.downloads, coverage.models,
-            dim_month.downloads as denominator, dim_month.coverage
-          from coverage join dim_month using (month) where aspect = $aspect
-        )
-        select * from measured where denominator > 0
-        order by month, list_position(
-          ['organization', 'unaffiliated', 'unmapped', 'continued', 'estimated', 'created', 'late_arrival'], member
-        ) nulls last, member
-    """,
-    columns=(
-        IN_MONTH,
-        Shown("member", "what", "member"),
-        Shown("share_of_downloads", "share", "share"),
-        Shown("downloads", "downloads", "count"),
-        Shown("models", "models", "count"),
-    ),
-    chart=Chart("stack", "member", "share_of_downloads"),
-    over="months",
-    views={
-        "Attributed to": {"attribution": "uploader", "aspect": "attributed_to"},
-        "Measured as": {"attribution": "uploader", "aspect": "measurement"},
-        "At boundaries": {"attribution": "uploader", "aspect": "boundary"},
-    },
-    choice="What of",
-    population="all models",
-    denominator="downloads",
-    is_pictured=True,
-)
 
 IS_SYNTHETIC = boolean("is_synthetic", "Whether any of it is of a synthetic Hub, not of the real one.")
 QUALITY = text(

@@ -6,8 +6,8 @@ import polars as pl
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
 from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, count, text
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS
-from assets.listings.boundary_counters import BOUNDARY
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
+from assets.listings.closing_counters import BOUNDARY
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS

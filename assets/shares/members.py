@@ -3,7 +3,7 @@
 import polars as pl
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.share_table import FLAGS
 from pipeline.orchestration.table_assets import inputs

@@ -5,9 +5,9 @@ from datetime import date
 
 import polars as pl
 
-from assets.listings.boundary_counters import OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.listings.reconciliation import DOWNLOAD_RECONCILIATION, MONTH_RECONCILIATION
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake

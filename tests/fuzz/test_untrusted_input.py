@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
+from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
+from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS, origin_weights
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lists import relations, renames

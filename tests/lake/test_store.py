@@ -132,7 +132,7 @@ WRITING = """
 import datetime as dt, sys
 import polars as pl
 from pipeline.lake.store import Lake
-from assets.listings.boundary_counters import OPENING_COUNTERS
+from assets.listings.opening_counters import OPENING_COUNTERS
 
 rows = pl.scan_parquet(sys.argv[1])
 sources = pl.LazyFrame({"place": range(7), "source": [f"source {place}" for place in range(7)]})

@@ -8,9 +8,9 @@ import polars as pl
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
 from assets.attribution.organizations import ORGANIZATIONS
-from assets.listings.boundary_counters import OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.lake.provenance import Provenance
 from pipeline.publish.folder import PublishedFolder
 from pipeline.publish.manifest import MONTH_MANIFEST, finished_months, manifest_of

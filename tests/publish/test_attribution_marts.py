@@ -7,7 +7,7 @@ import polars as pl
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
-from assets.published.dim_month import coverage
+from assets.published.coverage import coverage
 from assets.published.organizations import accounts
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION
-from assets.listings.boundary_counters import OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.published.about import CENSUS
 from pipeline.checks.declared import declared_checks
 from pipeline.errors import CensusError

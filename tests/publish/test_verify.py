@@ -2,8 +2,8 @@
 
 import pytest
 
-from assets.listings.boundary_counters import OPENING_COUNTERS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.publish import verify as verification
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
 from pipeline.publish.verify import verify

@@ -4,9 +4,11 @@ import datetime as dt
 
 import polars as pl
 
-from assets.lineage.derivations import DERIVATION_RECONCILIATION, DERIVATIONS, derive
+from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
+from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
-from assets.lineage.model_lineage import MODEL_LINEAGE, ORIGIN_WEIGHTS, model_lineage, origin_weights
+from assets.lineage.model_lineage import MODEL_LINEAGE, model_lineage
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, lineage_tags
 from pipeline.schema.declaration import conform
 

@@ -5,7 +5,8 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS, lineage
+from assets.lineage.model_lineage import lineage
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake

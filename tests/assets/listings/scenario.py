@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 import polars as pl
 
 from assets.listings.boundary import counters_at
-from assets.listings.boundary_counters import CLOSING_COUNTERS, counters_at_opening
+from assets.listings.closing_counters import CLOSING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MonthBasis, downloads_of_models, month_basis
+from assets.listings.opening_counters import counters_at_opening
 from assets.listings.reconciliation import reconciled, whole_month
 from pipeline.months import closing_of, opening_of
 

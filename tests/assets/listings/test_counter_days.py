@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from assets.listings.boundary_counters import COUNTER_DAYS
+from assets.listings.closing_counters import COUNTER_DAYS
 
 NOT_FOUND = (date(2025, 10, 1), "known as frozen and not found")
 

@@ -7,15 +7,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.listings.boundary import COUNTED
-from assets.listings.boundary_counters import (
-    CLOSING_COUNTERS,
-    OPENING_COUNTERS,
-    closing_counters_before,
-    counters_at_opening,
-    read_boundary,
-)
+from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from assets.listings.model_downloads import MODEL_DOWNLOADS, downloads_of_models, month_basis
+from assets.listings.opening_counters import OPENING_COUNTERS, closing_counters_before, counters_at_opening
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.store import Lake
 from pipeline.months import months_between

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from assets.listings.boundary_counters import CLOSING_COUNTERS, closing_counters_before, read_boundary
+from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import snapshot_rows
+from assets.listings.opening_counters import closing_counters_before
 from pipeline.errors import MonthNotServedError
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from assets.listings import second_look as looking
-from assets.listings.boundary_counters import CLOSING_COUNTERS, COUNTER_DAYS, read_boundary
+from assets.listings.closing_counters import CLOSING_COUNTERS, COUNTER_DAYS, read_boundary
 from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.lake.store import Lake
 from pipeline.months import closing_of, previous_month

@@ -6,9 +6,9 @@ from decimal import Decimal
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
-from assets.listings.boundary_counters import OPENING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models.models import MODELS, models_of
 from pipeline.schema.declaration import conform
 from tests.assets.rows import rows_of

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.published.models import LISTED_SHARE, by_origin, by_uploader, listed_models, with_remainder
 from pipeline.schema.shares import POPULATION_NAMES, REMAINDER, downloads_column

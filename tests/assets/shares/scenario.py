@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
-from assets.lineage.model_lineage import ORIGIN_WEIGHTS
+from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.members import developers
 from assets.shares.share_table import member_shares

@@ -1,0 +1,77 @@
+"""`lineage/origin_weights`: how each derivative is split over the roots that it goes back to."""
+
+import datetime as dt
+from decimal import Decimal
+
+import polars as pl
+
+from assets.columns import HUB_ID, MONTH, NAMESPACE, text
+from assets.expressions import namespace_of
+from assets.lineage.graph import UNITS, Graph
+from pipeline.schema.declaration import Column, Rule, Table
+from pipeline.settings import ORIGIN_RULES
+
+ORIGIN_RULE = text(
+    "origin_rule",
+    "How derivatives are split over their roots: `equal_parts`, `first_parent` or `majority`.",
+    values=ORIGIN_RULES,
+)
+
+ORIGIN_WEIGHTS = Table(
+    group="lineage",
+    name="origin_weights",
+    grain="derivative and root",
+    description=(
+        "How each derivative is split over the roots it descends from, by one rule for the whole month: a child gives "
+        "each parent an equal part, unless another rule was asked for. Weights are cut to 12 digits, and the rest goes "
+        "to the heaviest root, so that the weights of a derivative sum to 1 to the last digit. Repositories that are "
+        "roots themselves have no rows."
+    ),
+    columns=(
+        MONTH,
+        HUB_ID,
+        text("root_model_id", "The root."),
+        text("root_hub_id", "The root's `hub_id`; absent where it is not listed.", nullable=True),
+        NAMESPACE.optional("The root's namespace."),
+        Column(
+            "weight",
+            pl.Decimal(18, 12),
+            "The root's part of the derivative, exact to its last digit.",
+            "fraction",
+            minimum=1e-12,
+            maximum=1,
+        ),
+        ORIGIN_RULE,
+    ),
+    key=("hub_id", "root_model_id"),
+    may_be_empty=True,
+    rules=(
+        Rule(
+            "weights_sum_to_one",
+            "The weights of each derivative sum to 1, to the last digit.",
+            lambda frames: (
+                frames.scan("lineage/origin_weights")
+                .group_by("hub_id")
+                .agg(pl.col("weight").sum())
+                .filter(pl.col("weight") != 1)
+            ),
+        ),
+    ),
+)
+
+
+def origin_weights(graph: Graph, rule: str, month: dt.date | None) -> pl.DataFrame:
+    """Every derivative of the graph with its roots, by one of the rules in `graph.RULES`."""
+    split = graph.split(rule)
+    known = graph.repositories
+    roots = split.select(pl.col("root").unique())
+    named = roots.with_columns(known[roots["root"]]).with_columns(namespace=namespace_of(pl.col("model_id")))
+    return split.join(named, on="root", how="left", maintain_order="left").select(
+        known["hub_id"].gather(split["row"]),
+        "namespace",
+        month=pl.lit(month, pl.Date),
+        root_model_id="model_id",
+        root_hub_id="hub_id",
+        weight=pl.col("units") * pl.lit(1 / Decimal(UNITS)),
+        origin_rule=pl.lit(rule),
+    )
