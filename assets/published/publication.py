@@ -12,7 +12,6 @@ from assets.published.about import recorded_results
 from pipeline import settings
 from pipeline.checks.asset_checks import changes_judged_again
 from pipeline.checks.thresholds import Thresholds
-from pipeline.databases import open_published
 from pipeline.errors import CensusError
 from pipeline.months import run_again
 from pipeline.orchestration.display_metadata import metadata_table
@@ -210,14 +209,13 @@ def _table_spec(found: PublishedTable) -> dg.AssetSpec:
 
 def _published_table(found: PublishedTable, made: Publication) -> dg.MaterializeResult[None]:
     pictures = [one for one in made.pictures if one.table in (found.name, found.entry_of)]
-    with open_published(settings.published_folder() / FILE_NAME) as connection:
-        first_rows = metadata_table(connection.table(found.name).limit(5).pl())
+    file = min((settings.published_folder() / "parquet" / found.name).glob("*.parquet"))
     return dg.MaterializeResult(
         asset_key=["published", "tables", found.name],
         metadata={
             "version": made.version,
             "dagster/row_count": made.rows[found.name],
-            "first_rows": first_rows,
+            "first_rows": metadata_table(pl.read_parquet(file, n_rows=5, glob=False)),
             **{one.key: dg.MetadataValue.md(one.as_markdown()) for one in pictures},
         },
     )
