@@ -35,11 +35,17 @@ def services(dagster_services, sample, tmp_path_factory):
         yield running
 
 
-def test_a_backfill_makes_one_green_run_a_month_to_the_same_bytes_and_one_publication(services, sample):
-    runs = services.launch_months(MONTHS)
+@pytest.fixture(scope="module")
+def backfill(services):
+    """The runs of two months that were launched together, and of the publication after them."""
+    return services.launch_months(MONTHS), services.publications()
+
+
+def test_a_backfill_makes_one_green_run_a_month_to_the_same_bytes_and_one_publication(services, backfill, sample):
+    runs, publications = backfill
     assert [run["status"] for run in runs] == ["SUCCESS"] * len(MONTHS)
     assert sorted(run["tags"]["dagster/partition"] for run in runs) == MONTHS
-    assert [publication["status"] for publication in services.publications()] == ["SUCCESS"]
+    assert [publication["status"] for publication in publications] == ["SUCCESS"]
     lake = Lake(str(services.home / "lake"))
     for month, table in product(map(date.fromisoformat, MONTHS), CATALOGUE.monthly):
         assert lake.digest(table, month) == lake_of(sample).digest(table, month), (table.path, month)
@@ -113,7 +119,7 @@ def launch_month(page, month):
     expect(launch).to_be_hidden()
 
 
-def test_a_person_sees_what_a_command_ran_and_what_the_launchpad_takes(services, page, asked, unpublished):
+def test_a_person_sees_what_a_command_ran_and_what_the_launchpad_takes(services, backfill, page, asked, unpublished):
     finished = asked(services.home, "run", "--from-step", "shares", "--from", "2025-07", "--to", "2025-07")
     assert finished.returncode == 0, finished.stderr
     [commanded, *_] = services.runs()
