@@ -179,8 +179,10 @@ def test_tables_of_one_month_that_do_not_belong_together_cannot_be_finished(augu
     ids=["as they meet", "opens elsewhere than the one before closes", "of another source", "by another registry"],
 )
 def test_a_month_that_does_not_fit_the_others_is_stale(august, july, stale):
+    make_month(august, JUNE, closed_by="r0")
     make_month(august, JULY, **july)
-    found = [(month, defect) for month, those in misfits(august, CATALOGUE, [JULY, AUGUST]).items() for defect in those]
+    misfitting = misfits(august, CATALOGUE, [JUNE, JULY, AUGUST])
+    found = [(month, defect) for month, those in misfitting.items() for defect in those]
     assert [month for month, _ in found] == [month for month, _ in stale]
     for (_, defect), (_, said) in zip(found, stale, strict=True):
         assert defect.is_stale

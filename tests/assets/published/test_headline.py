@@ -26,7 +26,7 @@ def test_the_headline_is_the_uploaders_trailing_year_of_new_models_or_of_all_bef
         {"month": month, "period": period, "population": population, "attribution": attribution, "member": "CN"}
         for month, populations in months.items()
         for population in populations
-        for period in ("month", "trailing_12_months")
+        for period in ("month", "trailing_12_months", "year_to_date", "cumulative")
         for attribution in ("uploader", "origin")
     ]
     found = headline_countries(rows_of(SHARES, rows)).select("month", "population", "country_name").collect()
