@@ -1,12 +1,13 @@
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from pipeline.checks.declared import checks_of_change, declared_checks, tables_read
-from pipeline.checks.rules import mostly_known
+from pipeline.checks.rules import mostly, mostly_known, rarely
 from pipeline.definitions import CATALOGUE
 from pipeline.schema.declaration import Column, Measure, Rule
 from tests.checks.scenario import models_table
@@ -58,6 +59,13 @@ def test_a_check_says_what_it_expects_and_what_follows():
     assert [
         check.description for check in declared_checks(models_table(mostly_known("listings/models", "likes", 0.95)))
     ][1] == ("Share of rows with a value in likes: must be at least 0.95. Warning: shown and alerted, stops nothing.")
+
+
+@pytest.mark.parametrize(("measure", "of_nothing"), [(mostly, 1.0), (rarely, 0.0)])
+def test_of_no_rows_every_one_holds_and_none_does_what_is_rare(measure, of_nothing):
+    empty = SimpleNamespace(scan=lambda _: pl.LazyFrame(schema={"likes": pl.Int64}))
+    share = measure("listings/models", "liked", "Likes.", pl.col("likes") > 0, 0.5).value(empty)
+    assert share.collect().item() == of_nothing
 
 
 def test_two_checks_of_one_name_are_refused():
