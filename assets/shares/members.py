@@ -177,6 +177,52 @@ def _comparison(table: str, of_member: Shown) -> Figure:
     )
 
 
+def _change_sql(table: str, column: str, noun: str) -> str:
+    """Of both months, the downloads of all models of each kind, and of those that changed most one by one."""
+    return f"""
+        with amounts as (
+          select hub_id, {column} as member, month = $month as is_last,
+            sum(case $population when 'new' then downloads_new else downloads end) as downloads
+          from model_month
+          where month in ($month, $month - interval 1 month) and hub_id <> '(all other models)' group by all
+        ), models as (
+          select hub_id, member, coalesce(sum(downloads) filter (is_last), 0) as now,
+            coalesce(sum(downloads) filter (not is_last), 0) as before,
+            sum(sum(downloads)) over (partition by hub_id) > now + before as is_elsewhere
+          from amounts group by hub_id, member
+        ), changed as (
+          select hub_id, before, now, case when before > 0 and now >= before then 'grew'
+              when before > 0 and now > 0 then 'fell'
+              when before > 0 then if(is_elsewhere, 'went to another {noun}', 'left')
+              else if(is_elsewhere, 'came from another {noun}', 'entered') end as what
+          from models where member = $member and now + before > 0
+        ), listed as (
+          select what, count(*) as models, sum(before) as before, sum(now) as now from changed group by what
+        ), stated as (
+          select coalesce(sum(downloads) filter (month = $month), 0) as now,
+            coalesce(sum(downloads) filter (month < $month), 0) as before
+          from {table} where "period" = 'month' and population = $population and attribution = 'uploader'
+            and member = $member and month in ($month, $month - interval 1 month)
+        ), parts as (
+          select *, 'all of them' as model, 0 as place from listed
+          union all by name
+          select 'not listed one by one' as what, 'all of them' as model, 0 as place,
+            stated.before - coalesce(sum(listed.before), 0) as before,
+            stated.now - coalesce(sum(listed.now), 0) as now
+          from stated left join listed on true group by stated.before, stated.now
+          union all by name
+          select what, model_id as model, 1 as models, before, now,
+            row_number() over (partition by what order by abs(now - before) desc, model_id) as place
+          from changed join dim_model using (hub_id) qualify place <= {DRIVERS_NAMED}
+        )
+        select what, model, models, parts.before, parts.now, parts.now - parts.before as change,
+          stated.now as denominator, max(abs(parts.now - parts.before)) over (partition by what) as size, place
+        from parts cross join stated
+        where parts.now <> parts.before and exists (from dim_month where month = $month - interval 1 month)
+        order by size desc, what, place
+    """  # noqa: S608 - declared words
+
+
 def _change(table: str, column: str, noun: str) -> Figure:
     """What made a member's downloads of the last month differ from the month before, adding up to the difference."""
     return Figure(
@@ -188,48 +234,7 @@ def _change(table: str, column: str, noun: str) -> Figure:
         "old.",
         table="model_month",
         place=2,
-        sql=f"""
-            with amounts as (
-              select hub_id, {column} as member, month = $month as is_last,
-                sum(case $population when 'new' then downloads_new else downloads end) as downloads
-              from model_month
-              where month in ($month, $month - interval 1 month) and hub_id <> '(all other models)' group by all
-            ), models as (
-              select hub_id, member, coalesce(sum(downloads) filter (is_last), 0) as now,
-                coalesce(sum(downloads) filter (not is_last), 0) as before,
-                sum(sum(downloads)) over (partition by hub_id) > now + before as is_elsewhere
-              from amounts group by hub_id, member
-            ), changed as (
-              select hub_id, before, now, case when before > 0 and now >= before then 'grew'
-                  when before > 0 and now > 0 then 'fell'
-                  when before > 0 then if(is_elsewhere, 'went to another {noun}', 'left')
-                  else if(is_elsewhere, 'came from another {noun}', 'entered') end as what
-              from models where member = $member and now + before > 0
-            ), listed as (
-              select what, count(*) as models, sum(before) as before, sum(now) as now from changed group by what
-            ), stated as (
-              select coalesce(sum(downloads) filter (month = $month), 0) as now,
-                coalesce(sum(downloads) filter (month < $month), 0) as before
-              from {table} where "period" = 'month' and population = $population and attribution = 'uploader'
-                and member = $member and month in ($month, $month - interval 1 month)
-            ), parts as (
-              select *, 'all of them' as model, 0 as place from listed
-              union all by name
-              select 'not listed one by one' as what, 'all of them' as model, 0 as place,
-                stated.before - coalesce(sum(listed.before), 0) as before,
-                stated.now - coalesce(sum(listed.now), 0) as now
-              from stated left join listed on true group by stated.before, stated.now
-              union all by name
-              select what, model_id as model, 1 as models, before, now,
-                row_number() over (partition by what order by abs(now - before) desc, model_id) as place
-              from changed join dim_model using (hub_id) qualify place <= {DRIVERS_NAMED}
-            )
-            select what, model, models, parts.before, parts.now, parts.now - parts.before as change,
-              stated.now as denominator, max(abs(parts.now - parts.before)) over (partition by what) as size, place
-            from parts cross join stated
-            where parts.now <> parts.before and exists (from dim_month where month = $month - interval 1 month)
-            order by size desc, what, place
-        """,  # noqa: S608 - declared words
+        sql=_change_sql(table, column, noun),
         columns=(
             Shown("what", "models that", "text"),
             Shown("model", "model", "text"),
