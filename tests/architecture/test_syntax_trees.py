@@ -1,4 +1,4 @@
-"""Who may know whom, read from the syntax trees."""
+"""Who may know whom, and how long a function may be, read from the syntax trees."""
 
 import ast
 import re
@@ -97,3 +97,10 @@ def test_great_expectations_is_imported_inside_functions_only():
         if isinstance(node, ast.Import | ast.ImportFrom) and "great_expectations" in ast.unparse(node)
     ]
     assert at_load == []
+
+
+@pytest.mark.parametrize("path", modules_under("assets", "pipeline", "synthetic_hub"), ids=lambda path: path.stem)
+def test_no_function_is_longer_than_sixty_lines(path):
+    nodes = ast.walk(ast.parse(path.read_text()))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert [one.name for one in functions if one.end_lineno - one.lineno + 1 > 60] == []
