@@ -57,13 +57,7 @@ PROVENANCE = (
     text("source", "The snapshot source that was read."),
     text("source_revision", "The exact state of the source: a commit, a crawl's id or a file's digest."),
 )
-DOWNLOADS_ALL_TIME = count(
-    "downloads_all_time",
-    "All downloads of the repository so far, as the Hub counts them.",
-    "downloads",
-    nullable=True,
-    minimum=0,
-)
+DOWNLOADS_ALL_TIME = count("downloads_all_time", "All downloads so far.", "downloads", nullable=True, minimum=0)
 ORGANIZATION = text("organization", "The organisation behind the namespace in that month.")
 COUNTRY = text(
     "country",
@@ -79,9 +73,7 @@ BASIS = text(
     "differ.",
     values=BASES,
 )
-RELATION = text(
-    "relation", "How the derivative was made: finetune, adapter, merge, quantized or unknown.", values=RELATIONS
-)
+RELATION = text("relation", "How it was made: finetune, adapter, merge, quantized or unknown.", values=RELATIONS)
 
 POPULATION = text(
     "population",
@@ -108,11 +100,7 @@ ATTRIBUTION = text(
     values=ATTRIBUTIONS,
 )
 DIMENSION = text("dimension", "What the members are, such as `country`, `organization` or `licence`.")
-WITHIN = text(
-    "within",
-    "Whose downloads are shared out: `all`, or those of one country by uploader.",
-    pattern=r"^(all|[A-Z]{2}|[a-z]+)$",
-)
+WITHIN = text("within", "Whose downloads: `all`, or of one country by uploader.", pattern=r"^(all|[A-Z]{2}|[a-z]+)$")
 DENOMINATOR = downloads("All downloads that are shared out.", "denominator")
 SHARE = fraction("share", "`downloads` / `denominator`.")
 OF_WHOLE = (DENOMINATOR, SHARE)

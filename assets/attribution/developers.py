@@ -8,29 +8,18 @@ from datetime import date
 import polars as pl
 
 from assets.attribution.organizations import current_rows
-from assets.columns import COUNTRY, DEVELOPER_KINDS, ORGANIZATION
+from assets.columns import COUNTRY, DEVELOPER_KINDS, ORGANIZATION, text
 from assets.expressions import holds_in_month, namespace_of
-from pipeline.schema.declaration import Column
 
 UNMAPPED = "unmapped"
 _STAND_FOR_MANY = ("unaffiliated", UNMAPPED)
 """Members that stand for many developers: two repositories of theirs are one developer's only in one namespace."""
 METHODS = ("registry", "canonical_models", "account", UNMAPPED)
-METHOD = Column(
-    "method",
-    pl.String,
-    "The rule that decided: `registry`, `canonical_models`, `account` (the Hub says it is a person's), or `unmapped`.",
-    values=METHODS,
-)
+METHOD = text("method", "Rule that decided: `registry`, `canonical_models`, `account` or `unmapped`.", values=METHODS)
 DEVELOPER = (
     ORGANIZATION,
     COUNTRY,
-    Column(
-        "kind",
-        pl.String,
-        "Kind of developer in the registry's words; `unmapped` where it has no row.",
-        values=(*DEVELOPER_KINDS, UNMAPPED),
-    ),
+    text("kind", "Kind of developer; `unmapped` where the registry has no row.", values=(*DEVELOPER_KINDS, UNMAPPED)),
 )
 """The columns that say who a developer is."""
 

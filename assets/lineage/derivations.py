@@ -38,12 +38,7 @@ DERIVATIONS = Table(
             "`rename`, `former_name` (the Hub resolves this name to another elsewhere), or not at all (`unlisted`).",
             values=FOUND_BY,
         ),
-        Column(
-            "position",
-            pl.Int32,
-            "Place among the child's parents in order of trust and declaration, from 0.",
-            minimum=0,
-        ),
+        Column("position", pl.Int32, "Place among the child's parents by trust and declaration, from 0.", minimum=0),
     ),
     key=("child_hub_id", "parent_model_id"),
     may_be_empty=True,

@@ -12,9 +12,7 @@ from pipeline.schema.declaration import Column, Rule, Table
 from pipeline.settings import ORIGIN_RULES
 
 ORIGIN_RULE = text(
-    "origin_rule",
-    "How derivatives are split over their roots: `equal_parts`, `first_parent` or `majority`.",
-    values=ORIGIN_RULES,
+    "origin_rule", "How derivatives are split: `equal_parts`, `first_parent` or `majority`.", values=ORIGIN_RULES
 )
 
 ORIGIN_WEIGHTS = Table(
@@ -33,14 +31,7 @@ ORIGIN_WEIGHTS = Table(
         text("root_model_id", "The root."),
         text("root_hub_id", "The root's `hub_id`; absent where it is not listed.", nullable=True),
         NAMESPACE.optional("The root's namespace."),
-        Column(
-            "weight",
-            pl.Decimal(18, 12),
-            "The root's part of the derivative, exact to its last digit.",
-            "fraction",
-            minimum=1e-12,
-            maximum=1,
-        ),
+        Column("weight", pl.Decimal(18, 12), "The root's exact part.", "fraction", minimum=1e-12, maximum=1),
         ORIGIN_RULE,
     ),
     key=("hub_id", "root_model_id"),

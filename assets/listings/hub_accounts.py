@@ -24,11 +24,7 @@ HUB_ACCOUNTS = Table(
     columns=(
         MONTH,
         NAMESPACE,
-        text(
-            "account_type",
-            "`person`, `organization`, or `unknown` where the Hub knows neither.",
-            values=("person", "organization", "unknown"),
-        ),
+        text("account_type", "As the Hub says, else `unknown`.", values=("person", "organization", "unknown")),
         Column("checked_on", pl.Date, "The day on which the Hub gave this answer.", nullable=True),
     ),
     key=("namespace",),

@@ -17,9 +17,7 @@ from pipeline.sources.snapshots import BASE_MODELS, Snapshot
 COUNTERS_COMPLETE_SINCE = datetime(2025, 2, 27, tzinfo=UTC)
 """Before, archives wrote 0 for cumulative counters that were not public yet."""
 
-IDENTIFIED_BY = text(
-    "identified_by", "What `hub_id` holds: `hub_id`, or `name` where the source has none.", values=("hub_id", "name")
-)
+IDENTIFIED_BY = text("identified_by", "What `hub_id` holds: an id, or a `name` without one.", values=("hub_id", "name"))
 
 BASE_MODEL_TAG = "base_model:"
 """How a tag begins that names a base model."""
@@ -28,32 +26,17 @@ LINEAGE_TAGS = (BASE_MODEL_TAG, "distil", "knowledge-distil", "model-distil")
 
 OBSERVATIONS = (
     CREATED_AT.optional(),
-    count(
-        "downloads_30d",
-        "Downloads in the 30 days before the observation, as the Hub counts them.",
-        "downloads",
-        nullable=True,
-        minimum=0,
-    ),
+    count("downloads_30d", "Downloads in the 30 days before the observation.", "downloads", nullable=True, minimum=0),
     DOWNLOADS_ALL_TIME.optional("All downloads of the repository so far; absent before 2025-02-26 in archives."),
     count("likes", "Likes at the observation.", "likes", nullable=True),
     text("pipeline_tag", "The task that the Hub shows for the model.", nullable=True),
     text("library_name", "The library that the Hub names for the model.", nullable=True),
     text("gated", "Whether access must be requested: `false`, `auto` or `manual`.", nullable=True),
     text("license", "The licence that tags or card declare.", nullable=True),
-    count(
-        "safetensors_parameters",
-        "Parameters counted in the safetensors files; overstates packed and duplicated weights.",
-        "parameters",
-        nullable=True,
-    ),
+    count("safetensors_parameters", "By the files; overstates packed or doubled weights.", "parameters", nullable=True),
     count("gguf_parameters", "Parameters stated by the GGUF header.", "parameters", nullable=True),
     Column("tags", pl.List(pl.String), "All tags, as the Hub lists them.", nullable=True),
-    text(
-        "base_model_relation",
-        "The relation that the Hub's `baseModels` or, failing that, the card states.",
-        nullable=True,
-    ),
+    text("base_model_relation", "The relation that `baseModels` or, failing that, the card states.", nullable=True),
     Column("base_models", BASE_MODELS, "The parents that the Hub's `baseModels` states.", nullable=True),
     Column("card_base_models", pl.List(pl.String), "`base_model` as the model card declares it.", nullable=True),
     Column(
@@ -80,12 +63,7 @@ HUB_SNAPSHOTS = Table(
         IDENTIFIED_BY,
         NAMESPACE.optional(),
         *OBSERVATIONS,
-        Column(
-            "lineage_tags",
-            pl.List(pl.String),
-            "The `tags` that name a base model or mention distillation, one in ten: lineage needs no others.",
-            nullable=True,
-        ),
+        Column("lineage_tags", pl.List(pl.String), "`tags` on base models or distillation, one in ten.", nullable=True),
         OBSERVED_AT,
         *PROVENANCE,
     ),

@@ -72,9 +72,7 @@ MODEL_DOWNLOADS = Table(
             "end); `estimated` (30-day counter).",
             values=FLOW_CASES,
         ),
-        count(
-            "downloads_lost", "By how much the cumulative counter fell (0 where it did not).", "downloads", minimum=0
-        ),
+        count("downloads_lost", "By how much the cumulative counter fell, else 0.", "downloads", minimum=0),
         BOUNDARY.optional(
             "How the counters at the two boundaries are known, the less certain of them; see "
             "`listings/closing_counters`. Absent where nothing is counted between two."

@@ -123,18 +123,12 @@ MONTH_RECONCILIATION = Table(
         *_HOW,
         *_BETWEEN,
         _DAYS,
-        number(
-            "scaling", "The factor from what was observed to the month's downloads.", "factor", minimum=0.5, maximum=2
-        ),
+        number("scaling", "Factor from the observed to the month's downloads.", "factor", minimum=0.5, maximum=2),
         count("models", "Repositories at the month's close."),
         count("models_renamed", "Repositories with another name than at the opening."),
         downloads("Downloads in the month."),
         number("downloads_a_day", "Average downloads per day of the month.", "downloads/day"),
-        number(
-            "downloads_by_30d_counter",
-            "What the 30-day counters at the close give for the month: their sum, times the month's days / 30.",
-            "downloads",
-        ),
+        number("downloads_by_30d_counter", "Sum of the 30-day counters at the close, times days / 30.", "downloads"),
         number(
             "ratio_to_30d_counter",
             "`downloads` / `downloads_by_30d_counter`; the Hub's two counters differ by 3 to 9 %.",
@@ -145,17 +139,9 @@ MONTH_RECONCILIATION = Table(
         Column("downloads_flagged", DECIMAL, "Downloads of flagged repositories, included in the total.", "downloads"),
         number("plausible_low", "Lowest plausible downloads a day.", "downloads/day", nullable=True),
         number("plausible_high", "Highest plausible downloads a day.", "downloads/day", nullable=True),
-        boolean(
-            "is_plausible",
-            "Whether daily downloads match independent estimates; absent where there are none.",
-            nullable=True,
-        ),
+        boolean("is_plausible", "Whether daily downloads match independent estimates, if any.", nullable=True),
         text("incidents", "Known incidents upstream between the two observations, by `; `.", nullable=True),
-        text(
-            "incidents_at_observation",
-            "Known incidents that spoilt counters on the day of an observation, by `; `.",
-            nullable=True,
-        ),
+        text("incidents_at_observation", "Incidents that spoilt counters as they were observed.", nullable=True),
         *PROVENANCE,
     ),
     key=("month",),

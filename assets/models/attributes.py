@@ -19,13 +19,7 @@ NUMERIC_FORMATS = ("gguf", "mlx", "4_bit_and_below", "8_bit")
 COLUMNS = (
     Column("licence", pl.Enum(LICENCES), "Class of the declared licence, by `reference/licences.csv`."),
     Column("modality", pl.Enum(MODALITIES), "What goes in and comes out, by the Hub's task and `modalities.csv`."),
-    count(
-        "parameters",
-        "Size as corrected by `reference/model_sizes.csv`, else as safetensors, GGUF or the name state it.",
-        "parameters",
-        nullable=True,
-        minimum=1,
-    ),
+    count("parameters", "As corrected, else by safetensors, GGUF or name.", "parameters", nullable=True, minimum=1),
     Column("numeric_format", pl.Enum(NUMERIC_FORMATS), "Format that name, tags or files state.", nullable=True),
     boolean("is_mixture_of_experts", "Whether name or tags say so; false is no proof."),
     boolean("names_training_data", "Whether a tag names a data set."),

@@ -23,12 +23,7 @@ QUALITY = text(
     "`exact`: 95 % of the counters at both boundaries are known within 36 hours of them; `scaled`: fewer; `estimated`: "
     "from 30-day counters; `mixed` in a period whose months differ.",
 )
-_COVERAGE = number(
-    "coverage",
-    "Part of the downloads that is attributed (not unmapped); empty where nothing was downloaded.",
-    "fraction",
-    nullable=True,
-)
+_COVERAGE = number("coverage", "Attributed part of the downloads; absent without any.", "fraction", nullable=True)
 
 
 def _months(months: PublishedMonths) -> pl.LazyFrame:

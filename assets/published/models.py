@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.attribution.developers import METHOD
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
-from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, count, text
+from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, count, downloads, text
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.listings.closing_counters import BOUNDARY
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
@@ -15,7 +16,7 @@ from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.members import by_root
 from assets.shares.periods import OF_COUNTRY, OF_DEVELOPER, OF_MONTH, OF_ORGANIZATION
 from assets.shares.share_table import FLAGS, belongs
-from pipeline.schema.declaration import DECIMAL, Column, Table
+from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
 from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS, REMAINDER, downloads_column
@@ -23,23 +24,10 @@ from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS, REMAINDER, dow
 LISTED_SHARE = 0.999
 """The models of a month that are listed one by one make up at least this part of its downloads."""
 _DOWNLOADS_BY_POPULATION = tuple(
-    Column(
-        downloads_column(population),
-        DECIMAL,
-        "Downloads in the month."
-        if population == "all"
-        else f"The part of `downloads` that belongs to population `{population}`, as in the share tables.",
-        "downloads",
-    )
+    downloads(f"Downloads in the month, of population `{population}`.", downloads_column(population))
     for population in POPULATION_NAMES
 )
 _MODELS = count("models", "Repositories that the row stands for: 1, or the remainder's.", "repositories")
-_METHOD = text(
-    "method",
-    "The rule of attribution that decided: `registry`, `canonical_models`, `account` or `unmapped`; absent in the "
-    "remainder.",
-    nullable=True,
-)
 _REMAINDER_WARNING = (
     "Rows with `hub_id` = `(all other models)` hold all other models of their country; with them the rows of a month "
     "add up to its downloads."
@@ -141,7 +129,7 @@ MODEL_MONTH = PublishedTable(
             text("organization", "The uploader's organisation; absent in the remainder.", nullable=True),
             COUNTRY,
             text("kind", "Kind of developer; absent in the remainder.", nullable=True),
-            _METHOD,
+            METHOD.optional(),
             text("registry_row", "The registry's row that was applied, if any.", nullable=True),
             text("family", "The primary root of the model; absent in the remainder.", nullable=True),
             BOUNDARY,
@@ -171,7 +159,7 @@ MODEL_ORIGIN_MONTH = PublishedTable(
             text("family", "The root; the model itself if it is one; `(all other models)` in the remainder."),
             text("root_organization", "The root's organisation; absent in the remainder.", nullable=True),
             replace(COUNTRY, name="root_country", meaning=f"The root's country, not the uploader's. {COUNTRY.meaning}"),
-            _METHOD,
+            METHOD.optional(),
             ORIGIN_WEIGHTS.column("weight").optional("The root's part of the model; absent in the remainder."),
             BOUNDARY,
             _MODELS,
@@ -219,11 +207,7 @@ DIM_MODEL = PublishedTable(
             CREATED_AT.optional(),
             *(column for column in OBSERVATIONS if column.name in ("pipeline_tag", "library_name", "license")),
             Column("first_month", pl.Date, "The first month in which the model is listed one by one."),
-            Column(
-                "last_month",
-                pl.Date,
-                "The last month in which the model is listed one by one; the row says what it was then.",
-            ),
+            Column("last_month", pl.Date, "The last month in which it is listed; the row says what it was then."),
         ),
         key=("hub_id",),
         warnings=("Names are untrusted input: show them as text, never as markup.",),

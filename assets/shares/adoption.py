@@ -19,20 +19,9 @@ _OF_MODEL = (
     *MODEL,
     *UPLOADER,
     CREATED_AT,
-    text(
-        "size_band",
-        "Band of parameters, as in dimension `size_band` of `attribute_shares`; unknown sizes are left out.",
-        values=tuple(SIZE_BANDS),
-    ),
-    Column(
-        "months_after_creation", pl.Int32, "Whole calendar months since the month of creation.", "months", values=MARKS
-    ),
-    count(
-        "downloads_at_mark",
-        "The cumulative counter at the close of the month that is so many months after the month of creation.",
-        "downloads",
-        minimum=FEWEST_DOWNLOADS_AT_MARK,
-    ),
+    text("size_band", "Parameters, as in `attribute_shares`; unknown ones are left out.", values=tuple(SIZE_BANDS)),
+    Column("months_after_creation", pl.Int32, "Whole calendar months since that of creation.", "months", values=MARKS),
+    count("downloads_at_mark", "Cumulative downloads by then.", "downloads", minimum=FEWEST_DOWNLOADS_AT_MARK),
 )
 ADOPTION_MARKS = Table(
     group="shares",
@@ -81,10 +70,7 @@ PUBLISHED = PublishedTable(
             *_OF_MODEL,
             number("reference_downloads", "Median of the reference models' downloads.", "downloads"),
             Column(
-                "reference_models",
-                pl.Int32,
-                f"Models behind the reference, {REFERENCE_MODELS} where there are so many.",
-                "repositories",
+                "reference_models", pl.Int32, f"Models in the reference, at most {REFERENCE_MODELS}.", "repositories"
             ),
             number("relative_adoption", "`downloads_at_mark` / `reference_downloads`.", "ratio"),
             Column("rank", pl.Int32, "Place within the band and mark over the period, 1 for the most; ties share it."),

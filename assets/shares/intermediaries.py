@@ -4,13 +4,24 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import BASIS, DENOMINATOR, IN_POPULATION, NAMESPACE, SHARE, UPLOADER, count, downloads, fraction
+from assets.columns import (
+    BASIS,
+    DENOMINATOR,
+    IN_POPULATION,
+    NAMESPACE,
+    SHARE,
+    UPLOADER,
+    count,
+    downloads,
+    fraction,
+    text,
+)
 from assets.expressions import ratio
 from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, of_last_month, over_periods, sums_over_periods
 from assets.shares.share_table import FLAGS, by_population, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import Table
 from pipeline.schema.published import PublishedTable
 
 _WAYS = {
@@ -32,12 +43,7 @@ INTERMEDIARIES = Table(
         *IN_POPULATION,
         NAMESPACE,
         *UPLOADER,
-        Column(
-            "intermediary",
-            pl.String,
-            "What most of its repositories are: `re_uploader`, `quantizer`, `adapter_publisher`, or `mixed`.",
-            values=INTERMEDIARY_KINDS,
-        ),
+        text("intermediary", "`re_uploader`, `quantizer`, `adapter_publisher` or `mixed`.", values=INTERMEDIARY_KINDS),
         count("repositories", "Repositories of the namespace, in any population.", minimum=FEWEST_REPOSITORIES),
         *(fraction(way, f"Part of its repositories that are {meaning}.") for way, meaning in _WAYS.items()),
         downloads("Numerator: the namespace's downloads."),

@@ -16,6 +16,7 @@ from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
 from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
 
+_size = partial(number, unit="parameters", nullable=True)
 _SUMS = ("downloads", "denominator", "parameters_downloaded")
 MODEL_SIZES = Table(
     group="shares",
@@ -30,20 +31,8 @@ MODEL_SIZES = Table(
         replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
         downloads("Downloads of models of known size.", "denominator"),
         number("parameters_downloaded", "Numerator of the mean: sum of downloads times parameters.", "parameters"),
-        number(
-            "mean_parameters",
-            "`parameters_downloaded` / `denominator`.",
-            "parameters",
-            nullable=True,
-            minimum=0,
-            maximum=1e13,
-        ),
-        number(
-            "median_parameters",
-            "Half of the downloads are of models at most this large; of single months only, for medians do not add up.",
-            "parameters",
-            nullable=True,
-        ),
+        _size("mean_parameters", "`parameters_downloaded` / `denominator`.", minimum=0, maximum=1e13),
+        _size("median_parameters", "Half of the downloads are of models at most this large; of single months only."),
         fraction("coverage", "Part of all downloads whose model's size is known."),
         downloads("All downloads, those of models of unknown size included."),
         BASIS,

@@ -39,19 +39,9 @@ COLUMNS = (
         "share_of_attributed",
         "`downloads` / (`denominator` without what is not known and without `unaffiliated`); absent for these.",
     ).optional(),
-    fraction(
-        "share_low",
-        "Share if none of the downloads of members not known (`unmapped`, `unknown`, `none`) were this one's.",
-        maximum="share",
-    ),
-    fraction(
-        "share_high",
-        "Share if all of the downloads of members not known (`unmapped`, `unknown`, `none`) were this one's.",
-        minimum="share",
-    ),
-    Column(
-        "rank", pl.Int32, "Place by downloads among the members that share a denominator, 1 for the most; ties by name."
-    ),
+    fraction("share_low", "Share if none of the downloads of members not known were this one's.", maximum="share"),
+    fraction("share_high", "Share if all of the downloads of members not known were this one's.", minimum="share"),
+    Column("rank", pl.Int32, "Place by downloads among the members of a denominator, 1 for the most; ties by name."),
     fraction("coverage", "Part of the denominator whose member is known (not `unmapped`, `unknown` or `none`)."),
     BASIS,
 )
