@@ -8,14 +8,15 @@ from assets.columns import MONTH, count, text
 from assets.expressions import ratio
 from assets.lineage.references import PLACE
 from assets.listings.hub_snapshots import BASE_MODEL_TAG
-from pipeline.schema.declaration import Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import Measure, Table, TableFrames, rule
 
 OUTCOMES = ("edge", "duplicate", "self_reference", "local_path", "url", "malformed")
 OUTCOME = pl.Enum(OUTCOMES)
 
 
-def not_reconciled(frames: TableFrames) -> pl.LazyFrame:
-    """Places of declaration where the snapshot declares more or fewer references than were counted."""
+@rule()
+def every_reference_accounted(frames: TableFrames) -> pl.LazyFrame:
+    """Every declared reference is an edge or is counted with the reason why not."""
     is_declared = {
         "base_models": pl.col("base_models").explode().is_not_null(),
         "tags": pl.col("lineage_tags").explode().str.starts_with(BASE_MODEL_TAG),
@@ -31,6 +32,14 @@ def not_reconciled(frames: TableFrames) -> pl.LazyFrame:
         .join(counted, on="place", how="left")
         .filter(pl.col("declared") != pl.col("references").fill_null(0))
     )
+
+
+@rule()
+def edges_are_derivations(frames: TableFrames) -> pl.LazyFrame:
+    """There are as many derivations as references that became edges."""
+    edges = frames.scan("lineage/derivation_reconciliation").select(pl.col("references").filter(outcome="edge").sum())
+    derivations = frames.scan("lineage/derivations").select(derivations=pl.len())
+    return edges.join(derivations, how="cross").filter(pl.col("references") != pl.col("derivations"))
 
 
 def share_of_references(frames: TableFrames, outcomes: list[str]) -> pl.LazyFrame:
@@ -75,21 +84,5 @@ DERIVATION_RECONCILIATION = Table(
             ),
         )
     ),
-    rules=(
-        Rule(
-            "every_reference_accounted",
-            "Every declared reference is an edge or is counted with the reason why not.",
-            not_reconciled,
-        ),
-        Rule(
-            "edges_are_derivations",
-            "There are as many derivations as references that became edges.",
-            lambda frames: (
-                frames.scan("lineage/derivation_reconciliation")
-                .select(pl.col("references").filter(outcome="edge").sum())
-                .join(frames.scan("lineage/derivations").select(derivations=pl.len()), how="cross")
-                .filter(pl.col("references") != pl.col("derivations"))
-            ),
-        ),
-    ),
+    rules=(every_reference_accounted, edges_are_derivations),
 )

@@ -17,37 +17,48 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.lists import relations, renames
-from pipeline.schema.declaration import Column, Rule, Table, TableFrames
+from pipeline.schema.declaration import Column, Table, TableFrames, rule
 from pipeline.settings import ORIGIN_RULES
 
 
-def _wrong_roots(frames: TableFrames) -> pl.LazyFrame:
-    """Roots with weights that are none, and, unless the rule passes some over, roots without weights."""
+@rule()
+def roots_are_components_without_parents(frames: TableFrames) -> pl.LazyFrame:
+    """The roots are the parents that derive from nothing and one member of each cycle without parents outside."""
     edges, placed = frames.scan("lineage/derivations"), frames.scan("lineage/model_lineage")
     underived = edges.join(edges, left_on="parent_hub_id", right_on="child_hub_id", how="anti")
     of_cycles = placed.filter(pl.col("is_in_cycle") & (pl.col("depth_longest") == 0)).select("root_model_id")
     roots = pl.concat([underived.select(root_model_id="parent_model_id"), of_cycles]).unique()
     weighted = frames.scan("lineage/origin_weights").select("root_model_id", "origin_rule").unique()
-    rule = weighted.select(pl.col("origin_rule").first()).filter(origin_rule=ORIGIN_RULES[0])
+    is_by_all = weighted.select(pl.col("origin_rule").first()).filter(origin_rule=ORIGIN_RULES[0])
+    # A rule may pass roots over, but that by which the census is published does not.
     no_root = weighted.join(roots, on="root_model_id", how="anti")
-    not_weighted = roots.join(weighted, on="root_model_id", how="anti").join(rule, how="cross")
+    not_weighted = roots.join(weighted, on="root_model_id", how="anti").join(is_by_all, how="cross")
     return pl.concat([no_root, not_weighted])
 
 
-def _derived_roots(frames: TableFrames) -> pl.LazyFrame:
-    """Derivatives, outside of cycles, that are somebody's primary root."""
+@rule()
+def roots_have_no_parents(frames: TableFrames) -> pl.LazyFrame:
+    """A primary root derives from nothing, unless it stands for a cycle."""
     placed = frames.scan("lineage/model_lineage")
     derived = placed.filter(pl.col("is_derivative") & ~pl.col("is_in_cycle")).select("hub_id")
     return derived.join(placed, left_on="hub_id", right_on="root_hub_id", how="semi")
 
 
-def _not_as_declared(frames: TableFrames) -> pl.LazyFrame:
-    """Derivatives without a derivation, and the reverse."""
-    derivatives = frames.scan("lineage/model_lineage").filter(pl.col("is_derivative")).select("hub_id")
+@rule()
+def derivatives_as_declared(frames: TableFrames) -> pl.LazyFrame:
+    """A repository is a derivative exactly where it has a derivation."""
+    derivatives = frames.scan("lineage/model_lineage").filter("is_derivative").select("hub_id")
     declared = frames.scan("lineage/derivations").select(hub_id="child_hub_id").unique()
     return pl.concat(
         [derivatives.join(declared, on="hub_id", how="anti"), declared.join(derivatives, on="hub_id", how="anti")]
     )
+
+
+@rule()
+def every_derivative_weighted(frames: TableFrames) -> pl.LazyFrame:
+    """Every derivative has its weights."""
+    derivatives = frames.scan("lineage/model_lineage").filter("is_derivative").select("hub_id")
+    return derivatives.join(frames.scan("lineage/origin_weights"), on="hub_id", how="anti")
 
 
 MODEL_LINEAGE = Table(
@@ -92,32 +103,11 @@ MODEL_LINEAGE = Table(
         ),
     ),
     rules=(
-        Rule(
-            "roots_have_no_parents",
-            "A primary root derives from nothing, unless it stands for a cycle.",
-            _derived_roots,
-        ),
-        Rule(
-            "derivatives_as_declared",
-            "A repository is a derivative exactly where it has a derivation.",
-            _not_as_declared,
-        ),
+        roots_have_no_parents,
+        derivatives_as_declared,
         covers_snapshot("lineage/model_lineage", "every_model_placed"),
-        Rule(
-            "roots_are_components_without_parents",
-            "The roots are the parents that derive from nothing and one member of each cycle without parents outside.",
-            _wrong_roots,
-        ),
-        Rule(
-            "every_derivative_weighted",
-            "Every derivative has its weights.",
-            lambda frames: (
-                frames.scan("lineage/model_lineage")
-                .filter("is_derivative")
-                .select("hub_id")
-                .join(frames.scan("lineage/origin_weights"), on="hub_id", how="anti")
-            ),
-        ),
+        roots_are_components_without_parents,
+        every_derivative_weighted,
     ),
 )
 
@@ -156,14 +146,13 @@ def lineage(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, origin_rule: OriginRuleResource
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Declarations as edges, what became of each, every repository's place among them, and its weights over roots."""
-    rule = origin_rule.choice()
-    month = month_of(context)
+    chosen, month = origin_rule.choice(), month_of(context)
     derived = derive(snapshot, renames=renames(), relations=relations())
     graph = graph_of(derived.edges, derived.repositories)
     outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
     references = metadata_table(outcomes)
     context.add_output_metadata({"references": references}, output_name=DERIVATION_RECONCILIATION.name)
-    weights = origin_weights(graph, rule, month)
+    weights = origin_weights(graph, chosen, month)
     if not weights.is_empty():  # without derivatives a month is the same by every rule
-        context.add_output_metadata({"made_by": {ORIGIN_RULE.name: rule}}, output_name=ORIGIN_WEIGHTS.name)
+        context.add_output_metadata({"made_by": {ORIGIN_RULE.name: chosen}}, output_name=ORIGIN_WEIGHTS.name)
     return derived.derivations, derived.reconciliation, model_lineage(graph, month), weights

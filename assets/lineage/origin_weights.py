@@ -8,12 +8,20 @@ import polars as pl
 from assets.columns import HUB_ID, MONTH, NAMESPACE, text
 from assets.expressions import namespace_of
 from assets.lineage.graph import UNITS, Graph
-from pipeline.schema.declaration import Column, Rule, Table
+from pipeline.schema.declaration import Column, Table, TableFrames, rule
 from pipeline.settings import ORIGIN_RULES
 
 ORIGIN_RULE = text(
     "origin_rule", "How derivatives are split: `equal_parts`, `first_parent` or `majority`.", values=ORIGIN_RULES
 )
+
+
+@rule()
+def weights_sum_to_one(frames: TableFrames) -> pl.LazyFrame:
+    """The weights of each derivative sum to 1, to the last digit."""
+    sums = frames.scan("lineage/origin_weights").group_by("hub_id").agg(pl.col("weight").sum())
+    return sums.filter(pl.col("weight") != 1)
+
 
 ORIGIN_WEIGHTS = Table(
     group="lineage",
@@ -36,18 +44,7 @@ ORIGIN_WEIGHTS = Table(
     ),
     key=("hub_id", "root_model_id"),
     may_be_empty=True,
-    rules=(
-        Rule(
-            "weights_sum_to_one",
-            "The weights of each derivative sum to 1, to the last digit.",
-            lambda frames: (
-                frames.scan("lineage/origin_weights")
-                .group_by("hub_id")
-                .agg(pl.col("weight").sum())
-                .filter(pl.col("weight") != 1)
-            ),
-        ),
-    ),
+    rules=(weights_sum_to_one,),
 )
 
 

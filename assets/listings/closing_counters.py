@@ -18,7 +18,7 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
 from pipeline.orchestration.table_assets import inputs, table_assets
 from pipeline.reference.incidents import incidents_between
-from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
+from pipeline.schema.declaration import TIMESTAMP, Column, Table, TableFrames, rule
 from pipeline.sources.snapshots import SnapshotSource
 from pipeline.synthetic import is_synthetic
 
@@ -63,16 +63,15 @@ CLOSING_COUNTERS = Table(
 )
 
 
-def _otherwise_known(frames: TableFrames) -> pl.LazyFrame:
-    """Days that are found and not known, or known and not found, among those around the month's close.
-
-    Known are incidents of the whole Hub's counters that lie wholly among the days.
-    """
+@rule(severity="warning", quoted=("day", "said"))
+def incidents_known(frames: TableFrames) -> pl.LazyFrame:
+    """The days with frozen or rolled-back counters are those listed in incidents.csv."""
     rows: list[tuple[dt.date, str]] = []
     days = frames.scan("listings/counter_days").filter(cohort=ALL_COHORTS).collect()
     if days.height and not is_synthetic(days["source"][0]):
         of_struck = pl.col("state").is_in([*STATE_OF.values()])
         found = days.filter(of_struck).select(pl.col("observed_from", "observed_until").dt.date(), "state").rows()
+        # Only incidents that lie wholly among the days must have been seen.
         start, end = days.select(pl.col("observed_from").min(), pl.col("observed_until").max()).row(0)
         known = [
             (one.first_day, one.last_day, STATE_OF[one.kind])
@@ -116,15 +115,7 @@ COUNTER_DAYS = Table(
     ),
     key=("observed_from", "cohort"),
     may_be_empty=True,
-    rules=(
-        Rule(
-            "incidents_known",
-            "The days with frozen or rolled-back counters are those listed in incidents.csv.",
-            _otherwise_known,
-            severity="warning",
-            quoted=("day", "said"),
-        ),
-    ),
+    rules=(incidents_known,),
 )
 
 

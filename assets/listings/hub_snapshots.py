@@ -11,7 +11,7 @@ from pipeline.checks.rules import all_found, mostly, mostly_known, mostly_unique
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.declaration import Column, Rule, Table
+from pipeline.schema.declaration import Column, Rule, Table, TableFrames, rule
 from pipeline.sources.snapshots import BASE_MODELS, Snapshot
 
 COUNTERS_COMPLETE_SINCE = datetime(2025, 2, 27, tzinfo=UTC)
@@ -49,6 +49,23 @@ OBSERVATIONS = (
 )
 """What a snapshot source reports of one repository beside its id and name, before any interpretation."""
 
+
+@rule(severity="warning")
+def created_before_observed(frames: TableFrames) -> pl.LazyFrame:
+    """No repository was created after it was observed."""
+    late = frames.scan("listings/hub_snapshots").filter(pl.col("created_at") > pl.col("observed_at"))
+    return late.select("hub_id", "model_id", "created_at", "observed_at")
+
+
+@rule(severity="warning", quoted=("example", "values"))
+def values_readable(frames: TableFrames) -> pl.LazyFrame:
+    """No field holds a value that cannot be read."""
+    unreadable = pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False)
+    values = frames.scan("listings/hub_snapshots").select(unreadable)
+    by_field = values.group_by(pl.col("unreadable").str.extract("^([^:]*): ", 1).alias("field"))
+    return by_field.agg(pl.len().alias("values"), pl.col("unreadable").min().alias("example")).sort("field")
+
+
 HUB_SNAPSHOTS = Table(
     group="listings",
     name="hub_snapshots",
@@ -73,30 +90,8 @@ HUB_SNAPSHOTS = Table(
         "`downloads_30d` of several months must not be added up; use `listings/model_downloads`.",
     ),
     rules=(
-        Rule(
-            "created_before_observed",
-            "No repository was created after it was observed.",
-            lambda frames: (
-                frames.scan("listings/hub_snapshots")
-                .filter(pl.col("created_at") > pl.col("observed_at"))
-                .select("hub_id", "model_id", "created_at", "observed_at")
-            ),
-            severity="warning",
-        ),
-        Rule(
-            "values_readable",
-            "No field holds a value that cannot be read.",
-            lambda frames: (
-                frames.scan("listings/hub_snapshots")
-                .select(pl.col("unreadable").list.explode(keep_nulls=False, empty_as_null=False))
-                .with_columns(pl.col("unreadable").str.extract("^([^:]*): ", 1).alias("field"))
-                .group_by("field")
-                .agg(pl.len().alias("values"), pl.col("unreadable").min().alias("example"))
-                .sort("field")
-            ),
-            severity="warning",
-            quoted=("example", "values"),
-        ),
+        created_before_observed,
+        values_readable,
         mostly_unique("listings/hub_snapshots", "model_id"),
         none_where(
             "listings/hub_snapshots",

@@ -21,7 +21,7 @@ from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.incidents import WHOLE_NAMESPACE, flagged_models
 from pipeline.reference.lists import language_tasks
-from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import DECIMAL, Measure, Table, TableFrames, rule
 
 FEWEST_WITH_COUNTER = 0.95
 """With fewer repositories that carry the cumulative counter at both ends, the month uses the 30-day counter."""
@@ -40,6 +40,20 @@ FLOW_CASES = ("continued", "created", "late_arrival", "counter_reset", "not_coun
 
 def _share_of(case: str) -> Callable[[TableFrames], pl.LazyFrame]:
     return lambda frames: frames.scan("listings/model_downloads").select((pl.col("flow_case") == case).mean())
+
+
+@rule()
+def one_basis(frames: TableFrames) -> pl.LazyFrame:
+    """All rows of a month rest on the same counter."""
+    return frames.scan("listings/model_downloads").select(bases=pl.col("basis").n_unique()).filter(pl.first() > 1)
+
+
+@rule(quoted=("models",))
+def counters_moved(frames: TableFrames) -> pl.LazyFrame:
+    """At least one repository was downloaded. If none of ten or more was, the close is a copy of the opening."""
+    counted = frames.scan("listings/model_downloads").filter(pl.col("flow_case").is_in(["continued", "counter_reset"]))
+    moved = ((pl.col("downloads") > 0) | (pl.col("downloads_lost") > 0)).sum()
+    return counted.select(models=pl.len(), moved=moved).filter(pl.col("models") >= 10, pl.col("moved") == 0)
 
 
 MODEL_DOWNLOADS = Table(
@@ -88,27 +102,7 @@ MODEL_DOWNLOADS = Table(
     ),
     key=("hub_id",),
     warnings=("In months with basis `rolling_30d` the figures are estimates and no repository is left out.",),
-    rules=(
-        Rule(
-            "one_basis",
-            "All rows of a month rest on the same counter.",
-            lambda frames: (
-                frames.scan("listings/model_downloads").select(bases=pl.col("basis").n_unique()).filter(pl.first() > 1)
-            ),
-        ),
-        Rule(
-            "counters_moved",
-            "At least one repository was downloaded. If none of ten or more was, the close is a copy of the opening.",
-            lambda frames: (
-                frames.scan("listings/model_downloads")
-                .filter(pl.col("flow_case").is_in(["continued", "counter_reset"]))
-                .select(models=pl.len(), moved=((pl.col("downloads") > 0) | (pl.col("downloads_lost") > 0)).sum())
-                .filter(pl.col("models") >= 10, pl.col("moved") == 0)
-            ),
-            quoted=("models",),
-        ),
-        covers_snapshot("listings/model_downloads"),
-    ),
+    rules=(one_basis, counters_moved, covers_snapshot("listings/model_downloads")),
     measures=tuple(
         Measure(f"{case}_share", f"Share of repositories {whose}.", _share_of(case), maximum=0.05, severity="warning")
         for case, whose in (

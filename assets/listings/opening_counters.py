@@ -14,7 +14,7 @@ from pipeline.months import previous_month
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, SnapshotSourceResource
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import Measure, Table, TableFrames, rule
 from pipeline.sources.snapshots import SnapshotSource
 from pipeline.synthetic import MARK
 
@@ -36,6 +36,34 @@ def _gone(frames: TableFrames) -> pl.LazyFrame:
     return _with_presence(frames).select(models=pl.len(), gone=(~pl.col("is_there")).sum())
 
 
+@rule(quoted=("gone", "models"))
+def still_listed(frames: TableFrames) -> pl.LazyFrame:
+    """At least 95 % of the opening's repositories (CENSUS_FEWEST_STILL_LISTED), or all but two, are still listed.
+
+    With fewer at the close, the observation is cut off.
+    """
+    tolerated = (1 - settings.fewest_still_listed()) * pl.col("models")
+    return _gone(frames).filter(pl.col("gone") > pl.max_horizontal(tolerated, 2))
+
+
+@rule(quoted=("models", "model_id"))
+def no_stretch_gone(frames: TableFrames) -> pl.LazyFrame:
+    """No 1,000 repositories created one after the other are missing at the close: that would be a skipped page."""
+    presence = _with_presence(frames).with_columns(pl.col("is_there").rle_id().alias("stretch"))
+    gone = presence.filter(~pl.col("is_there")).group_by("stretch")
+    sizes = gone.agg(pl.len().alias("models"), pl.col("hub_id").first(), pl.col("model_id").first())
+    return sizes.filter(pl.col("models") >= STRETCH).sort("stretch")
+
+
+@rule(severity="warning", quoted=("matched_by_name",))
+def identity_unchanged(frames: TableFrames) -> pl.LazyFrame:
+    """Both observations identify repositories the same way. Those without an id in one are matched by name."""
+    closing = frames.scan("listings/hub_snapshots").select("hub_id", by_at_close="identified_by")
+    both = frames.scan("listings/opening_counters").join(closing, on="hub_id")
+    differing = both.filter(pl.col("identified_by") != pl.col("by_at_close")).group_by("identified_by")
+    return differing.agg(pl.len().alias("matched_by_name"))
+
+
 OPENING_COUNTERS = Table(
     group="listings",
     name="opening_counters",
@@ -48,45 +76,7 @@ OPENING_COUNTERS = Table(
     columns=COUNTERS,
     key=("hub_id",),
     may_be_empty=True,
-    rules=(
-        Rule(
-            "still_listed",
-            "At least 95 % of the opening's repositories (CENSUS_FEWEST_STILL_LISTED), or all but two, are listed at "
-            "the close. With fewer, the observation is cut off.",
-            lambda frames: _gone(frames).filter(
-                pl.col("gone") > pl.max_horizontal((1 - settings.fewest_still_listed()) * pl.col("models"), 2)
-            ),
-            quoted=("gone", "models"),
-        ),
-        Rule(
-            "no_stretch_gone",
-            "No 1,000 repositories created one after the other are missing at the close: that would be a skipped page.",
-            lambda frames: (
-                _with_presence(frames)
-                .with_columns(pl.col("is_there").rle_id().alias("stretch"))
-                .filter(~pl.col("is_there"))
-                .group_by("stretch")
-                .agg(pl.len().alias("models"), pl.col("hub_id").first(), pl.col("model_id").first())
-                .filter(pl.col("models") >= STRETCH)
-                .sort("stretch")
-            ),
-            quoted=("models", "model_id"),
-        ),
-        Rule(
-            "identity_unchanged",
-            "Both observations identify repositories the same way. Those without an id in one of them are matched by "
-            "name.",
-            lambda frames: (
-                frames.scan("listings/opening_counters")
-                .join(frames.scan("listings/hub_snapshots").select("hub_id", "identified_by"), on="hub_id")
-                .filter(pl.col("identified_by") != pl.col("identified_by_right"))
-                .group_by("identified_by")
-                .agg(pl.len().alias("matched_by_name"))
-            ),
-            severity="warning",
-            quoted=("matched_by_name",),
-        ),
-    ),
+    rules=(still_listed, no_stretch_gone, identity_unchanged),
     measures=(
         Measure(
             "gone_share",

@@ -13,7 +13,7 @@ from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models import attributes
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.lists import LISTS_OF_WORDS, attribute_words
-from pipeline.schema.declaration import TIMESTAMP, Column, Rule, Table, TableFrames
+from pipeline.schema.declaration import TIMESTAMP, Column, Table, TableFrames, rule
 
 RELATION = pl.Enum(RELATIONS)
 _MEASURED = (
@@ -51,7 +51,9 @@ def parents_by(relation: str) -> str:
     return f"{relation}_parents"
 
 
-def _downloads_kept(frames: TableFrames) -> pl.LazyFrame:
+@rule()
+def downloads_conserved(frames: TableFrames) -> pl.LazyFrame:
+    """The downloads are those of the month, to the last digit."""
     kept, measured = (
         frames.scan(table).select(pl.col("downloads").sum().alias(name))
         for table, name in (("models/models", "kept"), ("listings/model_downloads", "measured"))
@@ -92,10 +94,7 @@ MODELS = Table(
     ),
     key=("hub_id",),
     warnings=("Attributes are what uploaders declare: nobody checks them.",),
-    rules=(
-        covers_snapshot("models/models"),
-        Rule("downloads_conserved", "The downloads are those of the month, to the last digit.", _downloads_kept),
-    ),
+    rules=(covers_snapshot("models/models"), downloads_conserved),
 )
 
 

@@ -12,7 +12,7 @@ from assets.models.models import INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import published_shares
 from assets.shares.share_table import COLUMNS, FLAGS, GROUP, WHOLE, by_population, in_month, share_rules, with_shares
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import Rule, Table, TableFrames
+from pipeline.schema.declaration import Table, TableFrames, rule
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 
 
@@ -128,7 +128,9 @@ DIMENSIONS = (
 _GROUP = (*GROUP, "within")
 
 
-def _members_declared(frames: TableFrames) -> pl.LazyFrame:
+@rule()
+def members_declared(frames: TableFrames) -> pl.LazyFrame:
+    """Every member is one that its dimension declares."""
     declared = pl.LazyFrame(
         [(dimension.name, member) for dimension in DIMENSIONS for member in dimension.members],
         schema={"dimension": pl.String, "member": pl.String},
@@ -150,10 +152,7 @@ ATTRIBUTE_SHARES = Table(
         "Dimensions describe the same downloads, and countries the same as `all`: choose one of each before adding up.",
         "Attributes are what uploaders declare: nobody checks them.",
     ),
-    rules=(
-        *share_rules("shares/attribute_shares", _GROUP),
-        Rule("members_declared", "Every member is one that its dimension declares.", _members_declared),
-    ),
+    rules=(*share_rules("shares/attribute_shares", _GROUP), members_declared),
 )
 PUBLISHED = published_shares(ATTRIBUTE_SHARES, _GROUP)
 

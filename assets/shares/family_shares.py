@@ -14,7 +14,7 @@ from assets.models.models import parents_by
 from assets.shares.members import BY_ORIGIN, CHANGE, by_root
 from assets.shares.periods import OF_DEVELOPER, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames, rule
 from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
 from pipeline.schema.published import PublishedTable
 
@@ -90,7 +90,9 @@ def change_of_derivative_share(frames: TableFrames) -> pl.LazyFrame:
     return now.join(before, how="cross").select((pl.col("now") - pl.col("before")).abs().fill_null(0.0))
 
 
-def _relations_differ(frames: TableFrames) -> pl.LazyFrame:
+@rule()
+def relations_add_up(frames: TableFrames) -> pl.LazyFrame:
+    """A family's new derivatives are the sum over its relations."""
     of_relations = pl.sum_horizontal(f"new_{relation}" for relation in RELATIONS)
     return frames.scan("shares/family_shares").filter((of_relations - pl.col("new_derivatives")).abs() > 1e-6)
 
@@ -143,7 +145,7 @@ FAMILY_SHARES = Table(
             "level",
             "On each level the new derivatives of all families add up to those of the month.",
         ),
-        Rule("relations_add_up", "A family's new derivatives are the sum over its relations.", _relations_differ),
+        relations_add_up,
     ),
 )
 PUBLISHED = PublishedTable(FAMILY_SHARES, lambda months: months.scan(FAMILY_SHARES), {**OF_MONTH, **OF_DEVELOPER})

@@ -7,7 +7,7 @@ from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.share_table import FLAGS
 from pipeline.orchestration.table_assets import inputs
-from pipeline.schema.declaration import DECIMAL, Rule, TableFrames
+from pipeline.schema.declaration import DECIMAL, Rule, TableFrames, rule
 from pipeline.schema.figure import BOUNDED_SHARE, BY_MONTH_AND_YEAR, IN_MONTH, Chart, Figure, MemberPages, Shown
 from pipeline.schema.shares import ATTRIBUTIONS
 
@@ -56,13 +56,14 @@ def _divided(split: pl.LazyFrame) -> pl.LazyFrame:
 def developer_rules(dimension: str) -> tuple[Rule, ...]:
     """What holds for the share table of a dimension of developers beside what holds for all.
 
-    Uploader and origin share out the same downloads; and no major member's share jumped since the month before, or
-    else with the models that drive it. Months of different bases are not compared: a change of counter is no jump.
+    A jump is named with the models that drive it; between months of different bases there is none.
     """
     table = f"shares/{dimension}_shares"
     quoted = ("member", "share_before", "share", "driven_by")
 
-    def not_conserved(frames: TableFrames) -> pl.LazyFrame:
+    @rule()
+    def downloads_conserved(frames: TableFrames) -> pl.LazyFrame:
+        """Uploader and origin share out the same downloads."""
         sums = frames.scan(table).group_by("month", "period", "population", "dimension")
         amounts = (pl.col("downloads").filter(attribution=name).sum().alias(name) for name in ATTRIBUTIONS)
         return sums.agg(*amounts).filter(pl.col("uploader") != pl.col("origin"))
@@ -92,16 +93,8 @@ def developer_rules(dimension: str) -> tuple[Rule, ...]:
         )
         return jumped.join(drivers, on="member", how="left").select(quoted).sort("share", "member", descending=True)
 
-    return (
-        Rule("downloads_conserved", "Uploader and origin share out the same downloads.", not_conserved),
-        Rule(
-            "no_jumps",
-            f"No member above {MAJOR_SHARE:.0%} may change by a factor of {JUMP_FACTOR} from one month to the next.",
-            jumps,
-            severity="warning",
-            quoted=quoted,
-        ),
-    )
+    meaning = f"No member above {MAJOR_SHARE:.0%} may change by a factor of {JUMP_FACTOR} from one month to the next."
+    return downloads_conserved, Rule("no_jumps", meaning, jumps, "warning", quoted=quoted)
 
 
 def developer_pages(

@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_POPULATION, OF_WHOLE, count, downloads, fraction, text
 from assets.expressions import ratio
-from pipeline.schema.declaration import Column, Rule, Table, TableFrames
+from pipeline.schema.declaration import Column, Rule, Table, TableFrames, rule
 from pipeline.schema.shares import POPULATIONS, Population
 
 NOT_KNOWN = ("unmapped", "unknown", "none")
@@ -72,22 +72,23 @@ def share_table(
 
 
 def share_rules(table: str, group: Sequence[str] = GROUP) -> tuple[Rule, Rule]:
-    """Shares of every stated denominator sum to 1; that of population `all` is the sum of the month's downloads."""
+    """What holds of every share table; `group` states a denominator."""
 
-    def not_one(frames: TableFrames) -> pl.LazyFrame:
+    @rule()
+    def shares_sum_to_one(frames: TableFrames) -> pl.LazyFrame:
+        """The shares of each stated denominator sum to 1."""
         sums = frames.scan(table).group_by(group).agg(pl.col("share").sum(), pl.col("denominator").first())
         return sums.filter(((pl.col("share") - 1).abs() > 1e-9) & (pl.col("denominator") > 0))
 
-    def dropped(frames: TableFrames) -> pl.LazyFrame:
+    @rule()
+    def nothing_dropped(frames: TableFrames) -> pl.LazyFrame:
+        """The denominator holds every download of the month."""
         measured = frames.scan("listings/model_downloads").select(pl.col("downloads").sum().alias("measured"))
         whole = {"population": "all"} | ({"within": WHOLE} if "within" in group else {})
         stated = frames.scan(table).filter(**whole).select("attribution", "dimension", "denominator").unique()
         return stated.join(measured, how="cross").filter(pl.col("denominator") != pl.col("measured"))
 
-    return (
-        Rule("shares_sum_to_one", "The shares of each stated denominator sum to 1.", not_one),
-        Rule("nothing_dropped", "The denominator holds every download of the month.", dropped),
-    )
+    return shares_sum_to_one, nothing_dropped
 
 
 def belongs(population: Population) -> pl.Expr:

@@ -7,7 +7,7 @@ table (see `assets`), and how what is declared is checked (see `pipeline.checks`
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, TypeAlias
 
 import polars as pl
 
@@ -91,6 +91,9 @@ class TableFrames(Protocol):
         """
 
 
+Query: TypeAlias = Callable[[TableFrames], pl.LazyFrame]
+
+
 @dataclass(frozen=True)
 class Rule:
     """A statement about a whole set of rows, possibly over several tables.
@@ -101,10 +104,19 @@ class Rule:
 
     name: str
     meaning: str
-    violations: Callable[[TableFrames], pl.LazyFrame]
+    violations: Query
     severity: Severity = "critical"
     allowed: int = 0
     quoted: tuple[str, ...] = ()
+
+
+def rule(severity: Severity = "critical", quoted: tuple[str, ...] = ()) -> Callable[[Query], Rule]:
+    """Decorates the function that finds what breaks a rule: its name and its docstring are the rule's."""
+
+    def made(violations: Query) -> Rule:
+        return Rule(violations.__name__, " ".join(str(violations.__doc__).split()), violations, severity, quoted=quoted)
+
+    return made
 
 
 @dataclass(frozen=True)
@@ -116,11 +128,11 @@ class Measure:
 
     name: str
     meaning: str
-    value: Callable[[TableFrames], pl.LazyFrame]
+    value: Query
     minimum: float | None = None
     maximum: float | None = None
     severity: Severity = "critical"
-    offending: Callable[[TableFrames], pl.LazyFrame] | None = None
+    offending: Query | None = None
 
     def __post_init__(self) -> None:
         if self.minimum is None and self.maximum is None:
