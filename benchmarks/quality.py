@@ -23,8 +23,7 @@ MODELS_FILE = "models.parquet"
 TASKS = ("text-generation", "image-text-to-text", "text-to-image", "automatic-speech-recognition", "fill-mask")
 
 MODELS = Table(
-    group="benchmark",
-    name="models",
+    "benchmark/models",
     grain="model repository",
     description="Model repositories as the Hub lists them, made up.",
     columns=(

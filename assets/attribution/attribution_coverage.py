@@ -80,8 +80,7 @@ def _newly_large_unmapped(frames: TableFrames) -> pl.LazyFrame:
 
 
 ATTRIBUTION_COVERAGE = Table(
-    group="attribution",
-    name="attribution_coverage",
+    "attribution/attribution_coverage",
     grain="attribution method and developer kind",
     description="How much of the month each rule of attribution decides.",
     columns=(

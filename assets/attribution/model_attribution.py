@@ -18,8 +18,7 @@ from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 
 MODEL_ATTRIBUTION = Table(
-    group="attribution",
-    name="model_attribution",
+    "attribution/model_attribution",
     grain="public model repository at the month's close",
     description=(
         "The developer of each repository by its uploader: the registry's row for namespace and month; else the list "
@@ -47,8 +46,7 @@ MODEL_ATTRIBUTION = Table(
     ),
 )
 ROOT_ATTRIBUTION = Table(
-    group="attribution",
-    name="root_attribution",
+    "attribution/root_attribution",
     grain="root of a derivation graph, listed or not",
     description=(
         "The developer of each root that some repository derives from. A root that is deleted or private still has a "

@@ -11,8 +11,7 @@ from pipeline.reference.registry_rules import RULES
 from pipeline.schema.declaration import Column, Table
 
 ORGANIZATIONS = Table(
-    group="attribution",
-    name="organizations",
+    "attribution/organizations",
     grain="namespace and period of validity",
     description="The reviewed registry: which organisation stands behind a namespace, and where its headquarters are.",
     columns=(

@@ -50,8 +50,7 @@ def share_of_references(frames: TableFrames, outcomes: list[str]) -> pl.LazyFram
 
 
 DERIVATION_RECONCILIATION = Table(
-    group="lineage",
-    name="derivation_reconciliation",
+    "lineage/derivation_reconciliation",
     reviewed_lists=("relations.csv", "renames.csv"),
     grain="place of declaration and outcome",
     description="What became of every declared reference to a base model: an edge, or the reason why not.",

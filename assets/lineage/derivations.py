@@ -13,8 +13,7 @@ from pipeline.schema.declaration import Column, Table
 _RELATION = pl.Enum(RELATIONS)
 
 DERIVATIONS = Table(
-    group="lineage",
-    name="derivations",
+    "lineage/derivations",
     reviewed_lists=("relations.csv", "renames.csv"),
     grain="derivative and direct parent",
     description=(

@@ -62,8 +62,7 @@ def every_derivative_weighted(frames: TableFrames) -> pl.LazyFrame:
 
 
 MODEL_LINEAGE = Table(
-    group="lineage",
-    name="model_lineage",
+    "lineage/model_lineage",
     grain="public model repository at the month's close",
     description=(
         "Each repository's place in the derivation graph. Cycles count as one component, represented by its smallest "

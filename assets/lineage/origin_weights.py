@@ -24,8 +24,7 @@ def weights_sum_to_one(frames: TableFrames) -> pl.LazyFrame:
 
 
 ORIGIN_WEIGHTS = Table(
-    group="lineage",
-    name="origin_weights",
+    "lineage/origin_weights",
     grain="derivative and root",
     description=(
         "How each derivative is split over the roots it descends from, by one rule for the whole month: a child gives "

@@ -51,8 +51,7 @@ COUNTERS = (
 """The counter of a repository at a boundary, beside what the snapshot nearest to it says."""
 
 CLOSING_COUNTERS = Table(
-    group="listings",
-    name="closing_counters",
+    "listings/closing_counters",
     grain="public model repository at the month's close",
     description=(
         "The cumulative counters at the boundary that closes the month, read model by model from the observations on "
@@ -88,8 +87,7 @@ def _is_among(one: tuple[dt.date, dt.date, str], others: Sequence[tuple[dt.date,
 
 
 COUNTER_DAYS = Table(
-    group="listings",
-    name="counter_days",
+    "listings/counter_days",
     grain="stretch between two observations around the month's close, and cohort of creation",
     description=(
         "What the counters of busy models (2,000 downloads a day or more) did from one observation to the next around "

@@ -13,8 +13,7 @@ from pipeline.schema.declaration import Column, Table
 from pipeline.sources.accounts import AccountDirectory, most_downloaded_namespaces
 
 HUB_ACCOUNTS = Table(
-    group="listings",
-    name="hub_accounts",
+    "listings/hub_accounts",
     grain="namespace that was asked about",
     description=(
         "Whether a namespace is a person's account or an organisation's, as the Hub's account overviews say. The most "

@@ -67,8 +67,7 @@ def values_readable(frames: TableFrames) -> pl.LazyFrame:
 
 
 HUB_SNAPSHOTS = Table(
-    group="listings",
-    name="hub_snapshots",
+    "listings/hub_snapshots",
     grain="public model repository at the month's close",
     description=(
         "One observation of every public model repository, the usable one nearest to the boundary that closes the "

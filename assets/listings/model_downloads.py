@@ -57,8 +57,7 @@ def counters_moved(frames: TableFrames) -> pl.LazyFrame:
 
 
 MODEL_DOWNLOADS = Table(
-    group="listings",
-    name="model_downloads",
+    "listings/model_downloads",
     reviewed_lists=("flagged_models.csv", "language_tasks.csv"),
     grain="public model repository at the month's close",
     description=(

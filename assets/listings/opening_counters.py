@@ -65,8 +65,7 @@ def identity_unchanged(frames: TableFrames) -> pl.LazyFrame:
 
 
 OPENING_COUNTERS = Table(
-    group="listings",
-    name="opening_counters",
+    "listings/opening_counters",
     continues="listings/hub_snapshots",
     grain="public model repository at the month's opening",
     description=(

@@ -32,8 +32,7 @@ _BETWEEN = (
 _DAYS = number("days_observed", "Days between the two observations.", "days", nullable=True)
 
 DOWNLOAD_RECONCILIATION = Table(
-    group="listings",
-    name="download_reconciliation",
+    "listings/download_reconciliation",
     grain="flow case",
     description="How the month's repositories and downloads were measured, and how many could not be.",
     columns=(
@@ -85,8 +84,7 @@ def download_reconciliation(
 
 
 BOUNDARY_RECONCILIATION = Table(
-    group="listings",
-    name="boundary_reconciliation",
+    "listings/boundary_reconciliation",
     grain="way in which boundaries are known",
     description="Repositories and downloads of the month by how the counters at its boundaries are known.",
     columns=(
@@ -111,8 +109,7 @@ def boundary_reconciliation(measured: pl.LazyFrame) -> pl.LazyFrame:
 
 
 MONTH_RECONCILIATION = Table(
-    group="listings",
-    name="month_reconciliation",
+    "listings/month_reconciliation",
     grain="month",
     description=(
         "The month as a whole: between which observations it was measured and how far that was scaled, how its total "

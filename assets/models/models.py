@@ -62,8 +62,7 @@ def downloads_conserved(frames: TableFrames) -> pl.LazyFrame:
 
 
 MODELS = Table(
-    group="models",
-    name="models",
+    "models/models",
     reviewed_lists=LISTS_OF_WORDS,
     grain="public model repository at the month's close",
     description=(

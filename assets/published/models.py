@@ -116,8 +116,7 @@ def _model_origin_month(months: PublishedMonths) -> pl.LazyFrame:
 
 MODEL_MONTH = PublishedTable(
     Table(
-        group="published",
-        name="model_month",
+        "published/model_month",
         grain="month and model, with one row per country for all other models",
         description=(
             "Downloads of the models that make up 99.9 % of a month, each with its uploader's organisation and country "
@@ -146,8 +145,7 @@ MODEL_MONTH = PublishedTable(
 
 MODEL_ORIGIN_MONTH = PublishedTable(
     Table(
-        group="published",
-        name="model_origin_month",
+        "published/model_origin_month",
         grain="month, model and root, with one row per country for all other models",
         description=(
             "The models of `model_month` by origin: each derivative split over its roots by weight, every other model "

@@ -52,7 +52,7 @@ def variant_shares(organization_shares: pl.LazyFrame, registry: pl.LazyFrame) ->
 VARIANT_SHARES = PublishedTable(
     replace(
         over_periods(COUNTRY_SHARES),
-        name="variant_shares",
+        path="published/variant_shares",
         grain="month, period, population, attribution, map and country",
         description=(
             "Each country's part of the downloads under other maps than ours: where an organisation's owner is, in "

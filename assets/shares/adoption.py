@@ -24,8 +24,7 @@ _OF_MODEL = (
     count("downloads_at_mark", "Cumulative downloads by then.", "downloads", minimum=FEWEST_DOWNLOADS_AT_MARK),
 )
 ADOPTION_MARKS = Table(
-    group="shares",
-    name="adoption_marks",
+    "shares/adoption_marks",
     grain="repository that reached a mark in the month",
     description=(
         "How often models were downloaded 1, 3, 6 and 12 months after their month of creation, by the cumulative "

@@ -140,8 +140,7 @@ def members_declared(frames: TableFrames) -> pl.LazyFrame:
 
 
 ATTRIBUTE_SHARES = Table(
-    group="shares",
-    name="attribute_shares",
+    "shares/attribute_shares",
     grain="population, dimension, whole or country, and member",
     description="What the downloaded models are, one dimension after the other. "
     + " ".join(f"`{dimension.name}`: {dimension.meaning}." for dimension in DIMENSIONS),

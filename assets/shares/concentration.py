@@ -32,8 +32,7 @@ def _top(count: int) -> str:
 
 
 CONCENTRATION = Table(
-    group="shares",
-    name="concentration",
+    "shares/concentration",
     grain="population, attribution and dimension",
     description=(
         "How concentrated downloads are over models, organisations and countries. Members that are no organisation or "

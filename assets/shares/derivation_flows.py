@@ -21,8 +21,7 @@ from pipeline.schema.figure import SHARE, Chart, Shown
 from pipeline.schema.published import PublishedTable
 
 DERIVATION_FLOWS = Table(
-    group="shares",
-    name="derivation_flows",
+    "shares/derivation_flows",
     grain="country of the root and country of the derivative",
     description=(
         "Who builds on whom: derivatives by the country of the organisation behind their roots and the country of "

@@ -98,8 +98,7 @@ def relations_add_up(frames: TableFrames) -> pl.LazyFrame:
 
 
 FAMILY_SHARES = Table(
-    group="shares",
-    name="family_shares",
+    "shares/family_shares",
     grain="level and family",
     description=(
         "Families of models: a root with everything that derives from it, by root repository and by the organisation "

@@ -30,8 +30,7 @@ _WAYS = {
     "adapted": "adapters or merges of others' models",
 }
 INTERMEDIARIES = Table(
-    group="shares",
-    name="intermediaries",
+    "shares/intermediaries",
     grain="population and namespace that is an intermediary",
     description=(
         "Namespaces that mostly re-upload, quantise or adapt others' models, and their part of the downloads: at least "

@@ -19,8 +19,7 @@ from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS
 _size = partial(number, unit="parameters", nullable=True)
 _SUMS = ("downloads", "denominator", "parameters_downloaded")
 MODEL_SIZES = Table(
-    group="shares",
-    name="model_sizes",
+    "shares/model_sizes",
     grain="population and country, or all",
     description=(
         "How large the downloaded models are: mean and median parameters, each model weighted by its downloads. Models "

@@ -71,7 +71,7 @@ def over_periods(table: Table, further: Sequence[Column] = ()) -> Table:
     """The published form of a monthly table: its rows over every period."""
     return replace(
         table,
-        group="published",
+        path=f"published/{table.name}",
         grain=f"month, period, {table.grain}",
         columns=(*(IN_LONGER.get(column.name, column) for column in table.columns), *further),
         key=("month", *table.key),

@@ -17,8 +17,7 @@ from pipeline.schema.published import PublishedTable, whole_table
 
 _NEW = count("new_repositories", "First-party repositories created.", minimum=1)
 RELEASE_DAYS = Table(
-    group="shares",
-    name="release_days",
+    "shares/release_days",
     grain="organisation and day of release",
     description=(
         "On which days each developer created first-party repositories, those that derive from nothing or from the "

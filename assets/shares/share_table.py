@@ -58,16 +58,16 @@ def share_table(
     rules: Sequence[Rule] = (),
 ) -> Table:
     """The table `shares/<dimension>_shares` of a dimension by uploader, and by origin where its rows have both."""
+    path = f"shares/{dimension}_shares"
     columns = (replace(column, pattern=member_pattern) if column is MEMBER else column for column in COLUMNS)
     return Table(
-        group="shares",
-        name=f"{dimension}_shares",
+        path,
         grain=f"population, attribution and {dimension}",
         description=description,
         columns=(*columns, *further),
         key=("period", "population", "attribution", "dimension", "member"),
         warnings=("Shares are not additive: add `downloads` and `denominator`, divide last.",),
-        rules=(*share_rules(f"shares/{dimension}_shares"), *rules),
+        rules=(*share_rules(path), *rules),
     )
 
 

@@ -29,8 +29,7 @@ from pipeline.version import __version__
 ORIGIN_RULE = "origin_rule"
 """Under which name a month states by what rule its derivatives are split over their roots."""
 MONTH_MANIFEST = Table(
-    group="published",
-    name="month_manifest",
+    "published/month_manifest",
     grain="table of the month",
     description=(
         "The digest of each of the month's files, written only after every blocking check on them has passed. A month "

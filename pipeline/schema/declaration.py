@@ -143,13 +143,13 @@ class Measure:
 class Table:
     """A table of the census.
 
-    `grain` completes the sentence "one row per ..."; `key` is unique within a month (or within the table,
-    where `monthly` is false). Rows are stored sorted by `key`. `continues` names the table whose observation of the
-    month before must be this one's. `reviewed_lists` are the files of `pipeline/reference` that its step reads.
+    `path` is `group/name`: the lake's folder and, split at the slash, the asset key. `grain` completes the sentence
+    "one row per ..."; `key` is unique within a month (or within the table, where `monthly` is false). Rows are stored
+    sorted by `key`. `continues` names the table whose observation of the month before must be this one's.
+    `reviewed_lists` are the files of `pipeline/reference` that its step reads.
     """
 
-    group: str
-    name: str
+    path: str
     grain: str
     description: str
     columns: tuple[Column, ...]
@@ -175,9 +175,14 @@ class Table:
                 raise ValueError(f"table {self.path} bounds {column.name} by columns that it lacks: {sorted(unknown)}")
 
     @property
-    def path(self) -> str:
-        """`group/name`: the lake's folder and, split at the slash, the asset key."""
-        return f"{self.group}/{self.name}"
+    def group(self) -> str:
+        """The part of the census that it belongs to."""
+        return self.path.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """By which it is known within its group."""
+        return self.path.partition("/")[2]
 
     @property
     def statements(self) -> tuple[Rule | Measure, ...]:

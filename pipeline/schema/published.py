@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
@@ -13,8 +12,10 @@ from pipeline.schema.declaration import Table
 if TYPE_CHECKING:
     from pipeline.schema.catalogue import Catalogue
 
-whole_table = partial(Table, group="published", monthly=False)
-"""The declaration of a published table that is made of all months at once."""
+
+def whole_table(name: str, **declared: Any) -> Table:
+    """The declaration of a published table that is made of all months at once."""
+    return Table(f"published/{name}", monthly=False, **declared)
 
 
 @dataclass(frozen=True)

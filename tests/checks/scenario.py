@@ -34,8 +34,7 @@ class FramesInMemory:
 def models_table(*statements, columns=(MODEL_ID, LIKES), key=("model_id",), name="models", may_be_empty=True):
     """A table of models with likes, which may not be negative."""
     return Table(
-        group="listings",
-        name=name,
+        f"listings/{name}",
         grain="model",
         description="Models made up for a test.",
         columns=columns,

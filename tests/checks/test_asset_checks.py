@@ -41,8 +41,7 @@ class LakeInMemory:
 
 def a_table(name, *rules, monthly=True, fewest_likes=None, measures=()):
     return Table(
-        group="listings",
-        name=name,
+        f"listings/{name}",
         grain="model",
         description="Models made up for a test.",
         columns=(Column("model_id", pl.String, "Name."), Column("likes", pl.Int64, "Likes.", minimum=fewest_likes)),

@@ -12,8 +12,7 @@ from pipeline.schema.declaration import Column, Table
 
 AUGUST = date(2025, 8, 1)
 THINGS = Table(
-    "listings",
-    "things",
+    "listings/things",
     "thing",
     "Things.",
     (MONTH, HUB_ID, Column("downloads", pl.Int64, "Downloads.", "downloads", minimum=0)),
@@ -28,7 +27,7 @@ def test_a_page_of_great_expectations_states_each_expectation_and_whether_it_is_
     folder.mkdir()
     (folder / "of-the-month-before.html").touch()
     folder.with_name("data_docs.unfinished").mkdir()
-    shown = write_data_docs(lake, [replace(THINGS, name="not_there"), THINGS], AUGUST, folder)
+    shown = write_data_docs(lake, [replace(THINGS, path="listings/not_there"), THINGS], AUGUST, folder)
     assert shown == 9
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("data_docs")] == ["data_docs"]
     assert sorted(page.name for page in folder.iterdir()) == ["index.html", "listings-things.html"]

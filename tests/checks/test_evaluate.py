@@ -251,7 +251,7 @@ def test_evaluating_prints_nothing():
         from pipeline.checks.evaluate import evaluate
         from pipeline.schema.declaration import Column, Table
 
-        table = Table("listings", "models", "model", "Made up.", (Column("id", pl.String, "Id."),), ("id",))
+        table = Table("listings/models", "model", "Made up.", (Column("id", pl.String, "Id."),), ("id",))
 
         class Frames:
             def scan(self, path):

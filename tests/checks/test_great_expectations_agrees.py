@@ -36,7 +36,7 @@ def tables(draw) -> Table:
         Column("ratio", pl.Float64, "Number.", nullable=flags[5], minimum=least, maximum=most),
     )
     key = tuple(draw(st.permutations(["name", "whole", "other"]))[:2])
-    return Table("listings", "made_up", "row", "Made up.", columns, key, may_be_empty=True)
+    return Table("listings/made_up", "row", "Made up.", columns, key, may_be_empty=True)
 
 
 def as_expectations(table: Table) -> dict[str, Any]:

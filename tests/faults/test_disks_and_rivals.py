@@ -24,7 +24,7 @@ from pipeline.schema.declaration import Column, Table
 from tests.faults.remains import file_system
 
 AUGUST = date(2025, 8, 1)
-COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
+COUNTS = Table("listings/counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
 FEW, MANY = 10, 200_000
 
 

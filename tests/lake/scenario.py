@@ -8,7 +8,7 @@ from assets.columns import HUB_ID, MONTH
 from pipeline.schema.declaration import Column, Table
 
 AUGUST = date(2025, 8, 1)
-COUNTS = Table("listings", "counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
+COUNTS = Table("listings/counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
 
 
 def rows(*hub_ids, n=1):

@@ -18,7 +18,7 @@ from pipeline.lake.store import Lake
 from pipeline.schema.declaration import TIMESTAMP, Table
 from tests.lake.scenario import AUGUST, COUNTS, rows
 
-REGISTRY = Table("attribution", "registry", "name", "Names.", (HUB_ID,), ("hub_id",), monthly=False)
+REGISTRY = Table("attribution/registry", "name", "Names.", (HUB_ID,), ("hub_id",), monthly=False)
 
 
 @pytest.fixture(params=["folder", "file://", "memory://"])

@@ -32,7 +32,7 @@ def test_a_page_says_grain_description_warnings_and_every_column(made):
 
 
 def test_a_bar_in_a_meaning_does_not_break_the_table():
-    table = Table("g", "t", "thing", "Things.", (Column("a", pl.String, "This | that."),), ("a",), monthly=False)
+    table = Table("g/t", "thing", "Things.", (Column("a", pl.String, "This | that."),), ("a",), monthly=False)
     assert "| `a` | text |  | This \\| that. |" in pages({"t": PublishedTable(table, lambda _: pl.LazyFrame())})["t.md"]
 
 

@@ -17,8 +17,7 @@ from pipeline.schema.published import Edition, PublishedTable
 
 AUGUST = date(2025, 8, 1)
 COUNTS = Table(
-    "listings",
-    "counts",
+    "listings/counts",
     "model",
     "What's counted.",
     (

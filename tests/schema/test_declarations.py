@@ -68,11 +68,11 @@ def test_a_manifest_is_of_every_monthly_table_but_itself():
 )
 def test_a_table_has_its_key_each_column_once_and_what_bounds_it(columns, problem):
     with pytest.raises(ValueError, match=problem):
-        Table("g", "t", "thing", "Things.", columns, key=("hub_id",))
+        Table("g/t", "thing", "Things.", columns, key=("hub_id",))
 
 
 def test_a_frame_is_brought_to_the_declared_columns_types_and_order_and_refused_without_one_of_them():
-    table = Table("g", "t", "thing", "Things.", (HUB_ID, Column("n", pl.Int64, "N.")), key=("hub_id",), monthly=False)
+    table = Table("g/t", "thing", "Things.", (HUB_ID, Column("n", pl.Int64, "N.")), key=("hub_id",), monthly=False)
     frame = pl.LazyFrame({"extra": [0, 0], "n": pl.Series([2, 1], dtype=pl.Int8), "hub_id": ["b", "a"]})
     assert conform(frame, table).collect().to_dict(as_series=False) == {"hub_id": ["a", "b"], "n": [1, 2]}
     with pytest.raises(ValueError, match=r"g/t cannot be written without its declared columns \['n'\]"):
