@@ -4,11 +4,10 @@ import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.attribution.developers import UNMAPPED
-from assets.columns import MONTH, number, text
+from assets.columns import MONTH, text
 from assets.expressions import ratio
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
 from assets.shares.periods import OF_MONTH
-from pipeline.schema.declaration import DECIMAL, Column
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable, whole_table
 
@@ -53,9 +52,7 @@ COVERAGE = PublishedTable(
                 "`unmapped`).",
             ),
             text("member", "The case, by its aspect."),
-            Column("models", pl.Int64, "Repositories.", "repositories"),
-            Column("downloads", DECIMAL, "Downloads in the month.", "downloads"),
-            number("share_of_downloads", "Share of the month's downloads.", "fraction"),
+            *map(ATTRIBUTION_COVERAGE.column, ("models", "downloads", "share_of_downloads")),
         ),
         key=("month", "aspect", "member"),
     ),

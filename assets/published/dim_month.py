@@ -152,7 +152,6 @@ MONTHS_FIGURE = Figure(
         Shown("source", "source", "text"),
         Shown("source_revision", "revision", "code"),
     ),
-    chart=None,
     over="months",
     population="all models",
     denominator="downloads",

@@ -358,7 +358,6 @@ FAMILY_PAGES = MemberPages(
                 group by family having new > 0 order by new desc, family limit 10
             """,
             columns=(Shown("family", "model", "text"), NEW_SHOWN, SHARE),
-            chart=None,
         ),
         _figure_by_month(
             "change",
@@ -386,7 +385,6 @@ FAMILY_PAGES = MemberPages(
                 Shown("model", "model", "text"),
                 *(replace(shown, kind="number") for shown in CHANGE),
             ),
-            chart=None,
             coverage="every declared derivative",
             if_empty="No values: the month before is not published, or nothing changed.",
         ),

@@ -1,21 +1,8 @@
 """`shares/intermediaries`: namespaces that mostly hand on others' models, and their part of the downloads."""
 
-from dataclasses import replace
-
 import polars as pl
 
-from assets.columns import (
-    BASIS,
-    DENOMINATOR,
-    IN_POPULATION,
-    NAMESPACE,
-    SHARE,
-    UPLOADER,
-    count,
-    downloads,
-    fraction,
-    text,
-)
+from assets.columns import BASIS, IN_POPULATION, NAMESPACE, OF_WHOLE, UPLOADER, count, downloads, fraction, text
 from assets.expressions import ratio
 from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, of_last_month, over_periods, sums_over_periods
@@ -46,8 +33,7 @@ INTERMEDIARIES = Table(
         count("repositories", "Repositories of the namespace, in any population.", minimum=FEWEST_REPOSITORIES),
         *(fraction(way, f"Part of its repositories that are {meaning}.") for way, meaning in _WAYS.items()),
         downloads("Numerator: the namespace's downloads."),
-        replace(DENOMINATOR, meaning="All downloads of the population."),
-        SHARE,
+        *OF_WHOLE,
         fraction("coverage", "Part of the denominator by repositories whose namespace is known."),
         BASIS,
     ),

@@ -234,7 +234,6 @@ def _change(table: str, column: str, noun: str) -> Figure:
             Shown("models", "models", "count"),
             *CHANGE,
         ),
-        chart=None,
         over="months",
         denominator=f"downloads of the {noun} in the last month",
         coverage=f"every model of the {noun}",

@@ -107,7 +107,6 @@ ORGANIZATION_PAGES = developer_pages(
             where of_models.downloads > 0 and denominator > 0 order by downloads desc, model_id limit 10
         """,
         columns=(Shown("model_id", "model", "text"), SHARE, AMOUNTS[0]),
-        chart=None,
         denominator="downloads of the organisation",
         coverage="every model of the organisation",
     ),

@@ -76,7 +76,7 @@ class Figure:
     """Figures are read in the order of their places."""
     sql: str
     columns: tuple[Shown, ...]
-    chart: Chart | None
+    chart: Chart | None = None
     over: Literal["period", "months"] = "period"
     views: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: UPLOADER)
     choice: str = "Attribution"
