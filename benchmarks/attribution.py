@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.attribution.developers import attribute
+from assets.attribution.model_attribution import attribute
 from benchmarks.stages import Stage
 from pipeline.reference.registry import read_registry
 

@@ -3,8 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.attribution.developers import DEVELOPER, METHOD, UNMAPPED
-from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.model_attribution import DEVELOPER, METHOD, MODEL_ATTRIBUTION, UNMAPPED
 from assets.columns import MONTH
 from assets.expressions import ratio
 from assets.listings.model_downloads import MODEL_DOWNLOADS

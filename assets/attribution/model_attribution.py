@@ -1,21 +1,33 @@
-"""`attribution/model_attribution` and `attribution/root_attribution`: the developers of repositories and of roots."""
+"""`attribution/model_attribution` and `attribution/root_attribution`: the developers of repositories and of roots.
+
+The policy is `docs/methodology.md`, section "Who made it".
+"""
+
+from datetime import date
 
 import dagster as dg
 import polars as pl
 
-from assets.attribution.developers import DEVELOPER, METHOD, attribute
-from assets.attribution.organizations import ORGANIZATIONS
-from assets.columns import COUNTRY_PATTERN, HUB_ID, MODEL_ID, MONTH, NAMESPACE
-from assets.expressions import namespace_of
+from assets.attribution.organizations import ORGANIZATIONS, current_rows
+from assets.columns import COUNTRY_PATTERN, DEVELOPER_KINDS, MODEL, MONTH, NAMESPACE, UPLOADER, text
+from assets.expressions import holds_in_month, namespace_of
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.listings.hub_accounts import HUB_ACCOUNTS
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from pipeline.checks.rules import all_found
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import RegistryResource
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.schema.declaration import Column, Table
+from pipeline.schema.declaration import Table
+
+UNMAPPED = "unmapped"
+METHODS = ("registry", "canonical_models", "account", UNMAPPED)
+METHOD = text("method", "Rule that decided: `registry`, `canonical_models`, `account` or `unmapped`.", values=METHODS)
+DEVELOPER = (
+    *UPLOADER,
+    text("kind", "Kind of developer; `unmapped` where the registry has no row.", values=(*DEVELOPER_KINDS, UNMAPPED)),
+)
+"""The columns that say who a developer is."""
 
 MODEL_ATTRIBUTION = Table(
     "attribution/model_attribution",
@@ -26,24 +38,16 @@ MODEL_ATTRIBUTION = Table(
     ),
     columns=(
         MONTH,
-        HUB_ID,
-        MODEL_ID,
+        *MODEL,
         NAMESPACE.optional(),
         *DEVELOPER,
-        Column("organization_today", pl.String, "The organisation by the registry's latest row."),
-        Column("country_today", pl.String, "The country by the registry's latest row.", pattern=COUNTRY_PATTERN),
+        text("organization_today", "The organisation by the registry's latest row."),
+        text("country_today", "The country by the registry's latest row.", pattern=COUNTRY_PATTERN),
         METHOD,
-        Column("registry_row", pl.String, "The row applied: namespace (or model) and `valid_from`.", nullable=True),
+        text("registry_row", "The row applied: namespace (or model) and `valid_from`.", nullable=True),
     ),
     key=("hub_id",),
-    rules=(
-        all_found(
-            "every_model_attributed_once",
-            "Every repository of the snapshot has exactly one attribution.",
-            "listings/hub_snapshots.hub_id",
-            among="attribution/model_attribution.hub_id",
-        ),
-    ),
+    rules=(covers_snapshot("attribution/model_attribution", "every_model_attributed_once"),),
 )
 ROOT_ATTRIBUTION = Table(
     "attribution/root_attribution",
@@ -54,7 +58,7 @@ ROOT_ATTRIBUTION = Table(
     ),
     columns=(
         MONTH,
-        Column("root_model_id", pl.String, "The root's name."),
+        text("root_model_id", "The root's name."),
         NAMESPACE.optional(),
         *DEVELOPER,
         METHOD,
@@ -62,6 +66,72 @@ ROOT_ATTRIBUTION = Table(
     key=("root_model_id",),
     may_be_empty=True,
 )
+
+
+def attribute(
+    models: pl.LazyFrame,
+    month: date,
+    *,
+    registry: pl.LazyFrame,
+    canonical_models: pl.LazyFrame,
+    accounts: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """The developer of each model in a month.
+
+    `models` has `model_id` and `namespace` (null for names without one) and keeps its other columns. In this order: the
+    registry's row that is valid on the month's first day; the list of models without a namespace; a person's account is
+    `unaffiliated`; everything else is `unmapped`. A registry row of kind `individual` is `unaffiliated` too: no country
+    is assigned to persons.
+
+    Returns:
+        `models` with `organization`, `country`, `kind`, `organization_today`, `country_today`, `method` and
+        `registry_row`.
+    """
+    valid = registry.with_columns(pl.lit(month).alias("month")).filter(holds_in_month())
+    in_month = _known(valid, canonical_models, accounts)
+    today = _known(current_rows(registry), canonical_models, accounts).select(
+        "developer", pl.col("organization", "country").name.suffix("_today")
+    )
+    known = in_month.join(today, on="developer", how="full", coalesce=True)
+    decided = known.collect_schema().names()
+    # One name for who is to be decided about: the namespace, or the model that has none (marked by a slash).
+    developer = pl.coalesce("namespace", pl.concat_str(pl.lit("/"), "model_id")).alias("developer")
+    return (
+        models.with_columns(developer)
+        .join(known, on="developer", how="left")
+        .with_columns(pl.col(name).fill_null(UNMAPPED) for name in decided if name not in {"developer", "registry_row"})
+        .drop("developer")
+    )
+
+
+def _known(registry: pl.LazyFrame, canonical_models: pl.LazyFrame, accounts: pl.LazyFrame) -> pl.LazyFrame:
+    """What the rules say of each developer that any of them knows: some ten thousands, where models are millions."""
+    by_registry = registry.with_columns(pl.col("namespace").alias("developer"), pl.lit("registry").alias("method"))
+    by_name = canonical_models.with_columns(
+        pl.concat_str(pl.lit("/"), "model_id").alias("developer"), pl.lit("canonical_models").alias("method")
+    )
+    persons = accounts.filter(pl.col("account_type") == "person").select(
+        pl.col("namespace").alias("developer"), pl.lit("account").alias("method"), pl.lit("individual").alias("kind")
+    )
+    is_person = pl.col("kind") == "individual"
+    stated = pl.concat([by_registry, by_name, persons], how="diagonal")
+    # Whoever is in the registry is what it says, whatever the Hub says of the account.
+    return stated.select(
+        "developer",
+        *(
+            pl.when(is_person).then(pl.lit("unaffiliated")).otherwise(name).alias(name)
+            for name in ("organization", "country")
+        ),
+        "kind",
+        "method",
+        registry_row(pl.coalesce("namespace", "model_id")),
+    ).unique("developer", keep="first", maintain_order=True)
+
+
+def registry_row(name: pl.Expr) -> pl.Expr:
+    """How a row of the registry is named where it is applied: `Qwen since 2025-01-01`, `Qwen, no start date`."""
+    since = pl.lit(" since ") + pl.col("valid_from").cast(pl.String)
+    return pl.concat_str(name, since.fill_null(", no start date")).alias("registry_row")
 
 
 def all_roots(weights: pl.LazyFrame, derivations: pl.LazyFrame) -> pl.LazyFrame:

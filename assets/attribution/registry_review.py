@@ -5,8 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.attribution.developers import UNMAPPED, attribute, registry_row
-from assets.attribution.model_attribution import MODEL_ATTRIBUTION
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION, UNMAPPED, attribute, registry_row
 from assets.attribution.organizations import current_rows
 from assets.expressions import ratio
 from assets.listings.hub_accounts import HUB_ACCOUNTS

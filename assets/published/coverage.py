@@ -3,7 +3,7 @@
 import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
-from assets.attribution.developers import UNMAPPED
+from assets.attribution.model_attribution import UNMAPPED
 from assets.columns import MONTH, text
 from assets.expressions import ratio
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
-from assets.attribution.developers import UNMAPPED
+from assets.attribution.model_attribution import UNMAPPED
 from assets.columns import IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE, boolean, number, text
 from assets.lineage.origin_weights import ORIGIN_RULE
 from assets.listings.reconciliation import MONTH_RECONCILIATION

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.attribution.developers import METHOD
-from assets.attribution.model_attribution import ROOT_ATTRIBUTION
+from assets.attribution.model_attribution import METHOD, ROOT_ATTRIBUTION
 from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, count, downloads, text
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.listings.closing_counters import BOUNDARY

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.attribution.developers import attribute, first_party
-from assets.attribution.model_attribution import MODEL_ATTRIBUTION, all_roots
+from assets.attribution.model_attribution import MODEL_ATTRIBUTION, all_roots, attribute
 from assets.attribution.organizations import ORGANIZATIONS
+from assets.models.models import first_party
 from pipeline.reference.registry import read_registry
 from tests.assets.lineage.scenarios import lineage_of, snapshot
 from tests.checks.sound import faults_of

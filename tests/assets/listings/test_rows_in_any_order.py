@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from assets.attribution.developers import attribute
+from assets.attribution.model_attribution import attribute
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.registry_review import compare_maps
 from assets.listings.hub_snapshots import snapshot_rows
