@@ -46,7 +46,7 @@ BASES = ("all_time_delta", "rolling_30d")
 RELATIONS = ("finetune", "adapter", "merge", "quantized", "unknown")
 COUNTRY_PATTERN = r"^([A-Z]{2}|international|unaffiliated|unmapped)$"
 
-MONTH = Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day.")
+MONTH = Column("month", pl.Date, "The calendar month (UTC), by its first day.", refers_to="dim_month")
 HUB_ID = text("hub_id", "The Hub's immutable id of the repository, or its name where the source has no ids.")
 MODEL_ID = text("model_id", "The repository's name when the month was observed, `namespace/name`.")
 MODEL = (HUB_ID, MODEL_ID)
@@ -58,12 +58,13 @@ PROVENANCE = (
     text("source_revision", "The exact state of the source: a commit, a crawl's id or a file's digest."),
 )
 DOWNLOADS_ALL_TIME = count("downloads_all_time", "All downloads so far.", "downloads", nullable=True, minimum=0)
-ORGANIZATION = text("organization", "The organisation behind the namespace in that month.")
+ORGANIZATION = text("organization", "The organisation behind the namespace then.", refers_to="dim_organization")
 COUNTRY = text(
     "country",
     "ISO 3166-1 alpha-2 code of the organisation's headquarters, or one of the members that are not countries: "
     "`international`, `unaffiliated` (a person's account), `unmapped` (an organisation not in the registry).",
     pattern=COUNTRY_PATTERN,
+    refers_to="dim_country",
 )
 UPLOADER = (ORGANIZATION, COUNTRY)
 DEVELOPER_KIND = text("kind", "What the developer is: company, university, community, individual, ...")
@@ -85,6 +86,7 @@ PERIOD = text(
     "`month`, `trailing_12_months`, `year_to_date` or `cumulative` (since the first published month), ending with "
     "`month`.",
     values=("month",),
+    refers_to="dim_period",
 )
 MONTHS_IN_PERIOD = Column("months_in_period", pl.Int32, "Months that the period really holds.", "months")
 IS_COMPLETE = boolean("is_complete", "Whether the period holds every month that its name promises.")

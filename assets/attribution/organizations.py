@@ -1,5 +1,7 @@
 """`attribution/organizations`: the reviewed registry as the census reads it."""
 
+from functools import partial
+
 import dagster as dg
 import polars as pl
 
@@ -10,6 +12,7 @@ from pipeline.orchestration.table_assets import table_asset
 from pipeline.reference.registry_rules import RULES
 from pipeline.schema.declaration import Column, Table
 
+_country = partial(text, nullable=True, refers_to="dim_country")
 ORGANIZATIONS = Table(
     "attribution/organizations",
     grain="namespace and period of validity",
@@ -23,9 +26,9 @@ ORGANIZATIONS = Table(
         Column("valid_from", pl.Date, "First day on which the row holds; empty means no start date.", nullable=True),
         Column("valid_to", pl.Date, "First day on which it no longer holds; empty means current.", nullable=True),
         text("ultimate_owner", "The final owner, itself if nobody owns it; absent where not stated.", nullable=True),
-        text("ultimate_owner_country", "The country of the ultimate owner's headquarters.", nullable=True),
-        text("announced_owner_country", "The ultimate owner's country, counting announced purchases.", nullable=True),
-        text("legal_country", "Where it is registered; absent where that is not stated.", nullable=True),
+        _country("ultimate_owner_country", "The country of the ultimate owner's headquarters."),
+        _country("announced_owner_country", "The ultimate owner's country, counting announced purchases."),
+        _country("legal_country", "Where it is registered; absent where that is not stated."),
         text("evidence", "The address that supports the row if it is `read`, else one where it can be checked."),
         text("basis", "How the headquarters are known: `read` (the evidence says so) or `well_known`."),
         text("account_basis", "How the account's owner is known: as `basis`, or by its `own_name`.", nullable=True),

@@ -12,7 +12,6 @@ import polars as pl
 
 from assets.columns import MONTH, PROVENANCE, boolean, count, text
 from assets.published.headline import DEFINITION, DEFINITION_OF_FAMILIES
-from assets.shares.periods import OF_MONTH
 from assets.shares.share_table import COLUMNS
 from pipeline.checks.asset_checks import check_keys, last_evaluations
 from pipeline.checks.declared import declared_checks
@@ -65,7 +64,6 @@ CENSUS = PublishedTable(
         key=("month",),
     ),
     _census,
-    references=OF_MONTH,
 )
 
 
@@ -166,7 +164,7 @@ CHECK_RESULTS = PublishedTable(
         columns=(
             MONTH,
             text("table_name", "The table that was checked, `group/name`."),
-            text("check_name", "The check."),
+            text("check_name", "The check.", refers_to="data_checks"),
             boolean("passed", "Whether it passed; a check that could not be judged counts as passed."),
             text("severity", "`critical` stops publication, `warning` is shown."),
             boolean("was_judged", "False where the month to compare with is missing."),
@@ -179,7 +177,6 @@ CHECK_RESULTS = PublishedTable(
         warnings=("A publication holds no month with a failed critical check: those that failed here are warnings.",),
     ),
     _of_months,
-    {**OF_MONTH, "check_name": ("data_checks", "check_name")},
 )
 
 

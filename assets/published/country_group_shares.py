@@ -5,7 +5,7 @@ import polars as pl
 from assets.columns import ATTRIBUTION, DIMENSION, IN_LONGER_PERIODS, OF_WHOLE, POPULATION, downloads, fraction, text
 from assets.expressions import holds_in_month, ratio
 from assets.shares.country_shares import COUNTRY_SHARES
-from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
+from assets.shares.periods import over_periods, sums_over_periods
 from assets.shares.share_table import NOBODY, NOT_KNOWN
 from pipeline.reference.countries import country_groups
 from pipeline.schema.figure import BOUNDED_SHARE, Chart, Figure, Shown
@@ -72,7 +72,6 @@ COUNTRY_GROUP_SHARES = PublishedTable(
         ),
     ),
     lambda months: country_group_shares(months.scan(COUNTRY_SHARES), country_groups().lazy()),
-    references=OF_PERIOD,
 )
 
 COUNTRY_GROUPS_FIGURE = Figure(

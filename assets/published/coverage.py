@@ -7,7 +7,6 @@ from assets.attribution.model_attribution import UNMAPPED
 from assets.columns import MONTH, text
 from assets.expressions import ratio
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
-from assets.shares.periods import OF_MONTH
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable, whole_table
 
@@ -57,7 +56,6 @@ COVERAGE = PublishedTable(
         key=("month", "aspect", "member"),
     ),
     lambda months: coverage(*map(months.scan, _MADE_FROM)),
-    references=OF_MONTH,
 )
 
 COVERAGE_FIGURE = Figure(

@@ -10,7 +10,7 @@ from assets.attribution.model_attribution import UNMAPPED
 from assets.columns import IN_LONGER, IS_COMPLETE, MONTH, MONTHS_IN_PERIOD, PROVENANCE, boolean, number, text
 from assets.lineage.origin_weights import ORIGIN_RULE
 from assets.listings.reconciliation import MONTH_RECONCILIATION
-from assets.shares.periods import OF_MONTH, Period, periods_over
+from assets.shares.periods import Period, periods_over
 from pipeline.months import in_words
 from pipeline.schema.declaration import Column
 from pipeline.schema.figure import IN_MONTH, Figure, Shown
@@ -122,7 +122,6 @@ DIM_PERIOD = PublishedTable(
         warnings=("The months of a period are those of `dim_month` from `first_month` to `month`.",),
     ),
     _periods,
-    references=OF_MONTH,
     shown={
         **{name: name for name in ("quality", "source", "is_synthetic", "incidents")},
         "months_held": "months",

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH, number, text
+from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH, ORGANIZATION, number
 from assets.expressions import ratio
 from assets.published.organizations import COUNTRY_NAME, IS_COUNTRY, with_country_names
 from assets.shares.family_shares import FAMILY_SHARES
-from assets.shares.periods import CHANGES, OF_DEVELOPER, OF_PERIOD, TRAILING, in_trailing_periods, share_periods
+from assets.shares.periods import CHANGES, TRAILING, in_trailing_periods, share_periods
 from assets.shares.share_table import COLUMNS, with_shares
 from pipeline.schema.declaration import DECIMAL, Column
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
@@ -83,7 +83,6 @@ def _entry(
     member: str, description: str, own: tuple[Column, ...], make: Callable[[PublishedMonths], pl.LazyFrame]
 ) -> PublishedTable:
     """The entry table of a member: what it is of, its own columns, names, and how sure the share is."""
-    names = [column.name for column in own]
     return PublishedTable(
         whole_table(
             name=f"headline_{member}",
@@ -98,13 +97,12 @@ def _entry(
             warnings=(_WARNING,),
         ),
         make,
-        {**OF_PERIOD, **{name: OF_DEVELOPER[name] for name in ("country", "organization") if name in names}},
         entry_of=f"{member}_shares",
     )
 
 
 _OF_DEFINITION = tuple(_STATED[name] for name in ("population", "attribution"))
-_ORGANIZATION = text("organization", "The organisation; `unmapped` and `unaffiliated` are members too.")
+_ORGANIZATION = replace(ORGANIZATION, meaning="The organisation; `unmapped` and `unaffiliated` are members too.")
 _SEAT = replace(COUNTRY, meaning=f"Where the organisation is, in the last month that it is in. {COUNTRY.meaning}")
 HEADLINE_COUNTRY = _entry(
     "country",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 
 from assets.attribution.model_attribution import METHOD, ROOT_ATTRIBUTION
-from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, count, downloads, text
+from assets.columns import COUNTRY, CREATED_AT, HUB_ID, MODEL, MONTH, NAMESPACE, ORGANIZATION, count, downloads, text
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.listings.closing_counters import BOUNDARY
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, OBSERVATIONS
@@ -13,7 +13,6 @@ from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.members import by_root
-from assets.shares.periods import OF_COUNTRY, OF_DEVELOPER, OF_MONTH, OF_ORGANIZATION
 from assets.shares.share_table import FLAGS, belongs
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
@@ -31,7 +30,7 @@ _REMAINDER_WARNING = (
     "Rows with `hub_id` = `(all other models)` hold all other models of their country; with them the rows of a month "
     "add up to its downloads."
 )
-_REFERENCES = {**OF_MONTH, "hub_id": ("dim_model", "hub_id")}
+_LISTED_ID = replace(HUB_ID, refers_to="dim_model")
 
 
 def listed_models(models: pl.LazyFrame) -> pl.LazyFrame:
@@ -123,8 +122,8 @@ MODEL_MONTH = PublishedTable(
         ),
         columns=(
             MONTH,
-            HUB_ID,
-            text("organization", "The uploader's organisation; absent in the remainder.", nullable=True),
+            _LISTED_ID,
+            ORGANIZATION.optional("The uploader's organisation; absent in the remainder."),
             COUNTRY,
             text("kind", "Kind of developer; absent in the remainder.", nullable=True),
             METHOD.optional(),
@@ -138,7 +137,6 @@ MODEL_MONTH = PublishedTable(
         warnings=(_REMAINDER_WARNING,),
     ),
     _model_month,
-    {**_REFERENCES, **OF_DEVELOPER},
     adds_up_to={"downloads": (MODEL_DOWNLOADS, "downloads")},
 )
 
@@ -152,9 +150,9 @@ MODEL_ORIGIN_MONTH = PublishedTable(
         ),
         columns=(
             MONTH,
-            HUB_ID,
+            _LISTED_ID,
             text("family", "The root; the model itself if it is one; `(all other models)` in the remainder."),
-            text("root_organization", "The root's organisation; absent in the remainder.", nullable=True),
+            replace(ORGANIZATION.optional("The root's; absent in the remainder."), name="root_organization"),
             replace(COUNTRY, name="root_country", meaning=f"The root's country, not the uploader's. {COUNTRY.meaning}"),
             METHOD.optional(),
             ORIGIN_WEIGHTS.column("weight").optional("The root's part of the model; absent in the remainder."),
@@ -166,7 +164,6 @@ MODEL_ORIGIN_MONTH = PublishedTable(
         warnings=(_REMAINDER_WARNING, "The same downloads as in `model_month`: never add the two up."),
     ),
     _model_origin_month,
-    {**_REFERENCES, "root_organization": OF_ORGANIZATION, "root_country": OF_COUNTRY},
     adds_up_to={"downloads": (MODEL_DOWNLOADS, "downloads")},
 )
 

@@ -6,7 +6,6 @@ import polars as pl
 
 from assets.attribution.organizations import ORGANIZATIONS, current_rows
 from assets.columns import COUNTRY, DEVELOPER_KIND, MEMBERS_NOT_COUNTRIES, NAMESPACE, ORGANIZATION, boolean, count, text
-from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION
 from pipeline.publish.sql import references_of
 from pipeline.reference.countries import country_name
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
@@ -59,8 +58,7 @@ DIM_ORGANIZATION = PublishedTable(
         ),
         key=("organization",),
     ),
-    lambda months: organizations(_named(months, *OF_ORGANIZATION), months.scan(ORGANIZATIONS)),
-    references={"country": OF_COUNTRY},
+    lambda months: organizations(_named(months, "dim_organization", "organization"), months.scan(ORGANIZATIONS)),
 )
 
 COUNTRY_NAME = text("country_name", "The country's usual English name, or that of a member that is none.")
@@ -83,7 +81,7 @@ DIM_COUNTRY = PublishedTable(
         columns=(COUNTRY, COUNTRY_NAME, IS_COUNTRY),
         key=("country",),
     ),
-    lambda months: with_country_names(_named(months, *OF_COUNTRY)),
+    lambda months: with_country_names(_named(months, "dim_country", "country")),
     label="country_name",
 )
 
@@ -108,8 +106,8 @@ DIM_ACCOUNT = PublishedTable(
             COUNTRY.optional(),
             *map(ORGANIZATIONS.column, ("kind", "valid_from", "valid_to")),
             boolean("is_current", "Whether the row still holds."),
-            text("organization_today", "The organisation by the namespace's latest row."),
-            text("country_today", "The country by the namespace's latest row.", nullable=True),
+            replace(ORGANIZATION, name="organization_today", meaning="The organisation by the latest row."),
+            replace(COUNTRY.optional("The country by the latest row."), name="country_today"),
             *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country", "announced_owner_country")),
             *map(ORGANIZATIONS.column, ("legal_country", "evidence", "basis", "account_basis")),
         ),
@@ -120,9 +118,4 @@ DIM_ACCOUNT = PublishedTable(
         ),
     ),
     lambda months: accounts(months.scan(ORGANIZATIONS)),
-    references={
-        **dict.fromkeys(("organization", "organization_today"), OF_ORGANIZATION),
-        **dict.fromkeys(("country", "country_today", "ultimate_owner_country"), OF_COUNTRY),
-        **dict.fromkeys(("announced_owner_country", "legal_country"), OF_COUNTRY),
-    },
 )

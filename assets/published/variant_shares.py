@@ -9,7 +9,7 @@ from assets.columns import text
 from assets.expressions import holds_in_month
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
-from assets.shares.periods import OF_COUNTRY, OF_PERIOD, over_periods, sums_over_periods
+from assets.shares.periods import over_periods, sums_over_periods
 from assets.shares.share_table import GROUP, with_shares
 from pipeline.reference.other_map import VARIANTS
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
@@ -62,7 +62,6 @@ VARIANT_SHARES = PublishedTable(
         key=("month", "period", "population", "attribution", "map_name", "dimension", "member"),
     ),
     lambda months: variant_shares(months.scan(ORGANIZATION_SHARES), months.scan(ORGANIZATIONS)),
-    references={**OF_PERIOD, "member": OF_COUNTRY},
 )
 
 VARIANTS_FIGURE = Figure(

@@ -5,7 +5,7 @@ import polars as pl
 from assets.columns import CREATED_AT, IN_LONGER_PERIODS, MODEL, MONTH, UPLOADER, count, number, text
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
-from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, in_trailing_periods
+from assets.shares.periods import in_trailing_periods
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable, whole_table
@@ -78,7 +78,6 @@ PUBLISHED = PublishedTable(
         warnings=("A period of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
     ),
     lambda months: adoption(months.scan(ADOPTION_MARKS)),
-    {**OF_PERIOD, **OF_DEVELOPER},
 )
 
 

@@ -10,7 +10,7 @@ from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
-from assets.shares.periods import OF_PERIOD, over_periods
+from assets.shares.periods import over_periods
 from assets.shares.share_table import FLAGS, GROUP, NOBODY, belongs, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
@@ -76,7 +76,6 @@ PUBLISHED = PublishedTable(
         months.published("country_shares"),
         months.published("organization_shares"),
     ),
-    OF_PERIOD,
 )
 
 

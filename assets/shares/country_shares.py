@@ -1,21 +1,23 @@
 """`shares/country_shares`: who holds which part of the downloads, country by country."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from assets.columns import COUNTRY_PATTERN
 from assets.shares.members import BY_ORIGIN, developer_pages, developer_rules, developers
-from assets.shares.periods import OF_COUNTRY, published_shares
-from assets.shares.share_table import member_shares, share_table
+from assets.shares.periods import published_shares
+from assets.shares.share_table import MEMBER, member_shares, share_table
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
 
 COUNTRY_SHARES = share_table(
     "country",
     "Each country's part of the month's downloads, by uploader and by origin, for every population.",
-    member_pattern=COUNTRY_PATTERN,
+    member=replace(MEMBER, pattern=COUNTRY_PATTERN, refers_to="dim_country"),
     rules=developer_rules("country"),
 )
-PUBLISHED = published_shares(COUNTRY_SHARES, references={"member": OF_COUNTRY})
+PUBLISHED = published_shares(COUNTRY_SHARES)
 
 
 @table_asset(COUNTRY_SHARES, ins=BY_ORIGIN)

@@ -14,7 +14,6 @@ from assets.shares.family_shares import (
     with_denominator,
 )
 from assets.shares.members import BY_ORIGIN
-from assets.shares.periods import OF_COUNTRY, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Table
 from pipeline.schema.figure import SHARE, Chart, Shown
@@ -46,11 +45,7 @@ DERIVATION_FLOWS = Table(
         ),
     ),
 )
-PUBLISHED = PublishedTable(
-    DERIVATION_FLOWS,
-    lambda months: months.scan(DERIVATION_FLOWS),
-    {**OF_MONTH, "base_country": OF_COUNTRY, "derivative_country": OF_COUNTRY},
-)
+PUBLISHED = PublishedTable(DERIVATION_FLOWS, lambda months: months.scan(DERIVATION_FLOWS))
 
 
 def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:

@@ -12,7 +12,6 @@ from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction
 from assets.expressions import ratio
 from assets.models.models import parents_by
 from assets.shares.members import BY_ORIGIN, CHANGE, by_root
-from assets.shares.periods import OF_DEVELOPER, OF_MONTH
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames, rule
 from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
@@ -110,7 +109,7 @@ FAMILY_SHARES = Table(
         MONTH,
         text("level", "`root_model` or `root_organization`.", values=("root_model", "root_organization")),
         text("family", "The root's `model_id`, or the root's organisation."),
-        text("organization", "The organisation behind the root."),
+        text("organization", "The organisation behind the root.", refers_to="dim_organization"),
         replace(COUNTRY, meaning="The country of that organisation, or a member that is no country."),
         COUNTS[0],
         *(
@@ -147,7 +146,7 @@ FAMILY_SHARES = Table(
         relations_add_up,
     ),
 )
-PUBLISHED = PublishedTable(FAMILY_SHARES, lambda months: months.scan(FAMILY_SHARES), {**OF_MONTH, **OF_DEVELOPER})
+PUBLISHED = PublishedTable(FAMILY_SHARES, lambda months: months.scan(FAMILY_SHARES))
 
 
 def families_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:

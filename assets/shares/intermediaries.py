@@ -5,7 +5,7 @@ import polars as pl
 from assets.columns import BASIS, IN_POPULATION, NAMESPACE, OF_WHOLE, UPLOADER, count, downloads, fraction, text
 from assets.expressions import ratio
 from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
-from assets.shares.periods import OF_DEVELOPER, OF_PERIOD, of_last_month, over_periods, sums_over_periods
+from assets.shares.periods import of_last_month, over_periods, sums_over_periods
 from assets.shares.share_table import FLAGS, by_population, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Table
@@ -66,7 +66,6 @@ def intermediary_periods(monthly: pl.LazyFrame, denominators: pl.LazyFrame) -> p
 PUBLISHED = PublishedTable(
     over_periods(INTERMEDIARIES),
     lambda months: intermediary_periods(months.scan(INTERMEDIARIES), months.published("country_shares")),
-    {**OF_PERIOD, **OF_DEVELOPER},
 )
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from assets.columns import BASIS, IN_POPULATION, WITHIN, downloads, fraction, number
 from assets.expressions import ratio
 from assets.models.models import MODELS
-from assets.shares.periods import OF_PERIOD, over_periods, sums_over_periods
+from assets.shares.periods import over_periods, sums_over_periods
 from assets.shares.share_table import FLAGS, WHOLE, belongs, by_population, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Table
@@ -47,7 +47,7 @@ def size_periods(monthly: pl.LazyFrame) -> pl.LazyFrame:
     return _with_means(sums_over_periods(monthly, ["population", "within"], [sums, of_month]))
 
 
-PUBLISHED = PublishedTable(over_periods(MODEL_SIZES), lambda months: size_periods(months.scan(MODEL_SIZES)), OF_PERIOD)
+PUBLISHED = PublishedTable(over_periods(MODEL_SIZES), lambda months: size_periods(months.scan(MODEL_SIZES)))
 
 
 def sizes_of(models: pl.LazyFrame) -> pl.DataFrame:

@@ -1,21 +1,24 @@
 """`shares/organization_shares`: who holds which part of the downloads, organisation by organisation."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from assets.columns import COUNTRY
 from assets.shares.members import BY_ORIGIN, developer_pages, developer_rules, developers
-from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, published_shares
-from assets.shares.share_table import member_shares, share_table
+from assets.shares.periods import published_shares
+from assets.shares.share_table import MEMBER, member_shares, share_table
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import AMOUNTS, BOTH_ATTRIBUTIONS, BOUNDED_SHARE, NO_ORIGIN, SHARE, Chart, Figure, Shown
 
 ORGANIZATION_SHARES = share_table(
     "organization",
     "Each organisation's part of the month's downloads, by uploader and by origin, for every population.",
+    member=replace(MEMBER, refers_to="dim_organization"),
     further=(COUNTRY,),
     rules=developer_rules("organization"),
 )
-PUBLISHED = published_shares(ORGANIZATION_SHARES, references={"member": OF_ORGANIZATION, "country": OF_COUNTRY})
+PUBLISHED = published_shares(ORGANIZATION_SHARES)
 
 
 def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 A period is the months that it holds: `dim_period` names them, and those that it lacks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -20,12 +20,6 @@ TRAILING = "trailing_12_months"
 TRAILING_MONTHS = 12
 AGO = {"month": 1, "year": 12}
 """With which earlier period a period is compared: so many months before."""
-OF_MONTH = {"month": ("dim_month", "month")}
-OF_PERIOD = {**OF_MONTH, "period": ("dim_period", "period")}
-OF_COUNTRY = ("dim_country", "country")
-OF_ORGANIZATION = ("dim_organization", "organization")
-"""What explains the columns of tables over months, periods, countries and organisations."""
-OF_DEVELOPER = {"organization": OF_ORGANIZATION, "country": OF_COUNTRY}
 
 
 def _changes_on(ago: str) -> tuple[Column, Column]:
@@ -149,11 +143,6 @@ def share_periods(monthly: pl.LazyFrame, group: Sequence[str] = GROUP) -> pl.Laz
     return rows.select(*columns, *(column.name for column in CHANGES))
 
 
-def published_shares(
-    table: Table, group: Sequence[str] = GROUP, references: Mapping[str, tuple[str, str]] | None = None
-) -> PublishedTable:
+def published_shares(table: Table, group: Sequence[str] = GROUP) -> PublishedTable:
     """A share table as it is published: over every period, with the changes on earlier ones."""
-    make = over_periods(table, CHANGES)
-    return PublishedTable(
-        make, lambda months: share_periods(months.scan(table), group), {**OF_PERIOD, **(references or {})}
-    )
+    return PublishedTable(over_periods(table, CHANGES), lambda months: share_periods(months.scan(table), group))

@@ -8,7 +8,7 @@ import polars as pl
 from assets.columns import IN_LONGER_PERIODS, MONTH, UPLOADER, count, fraction, number, text
 from assets.expressions import ratio
 from assets.models.models import MODELS
-from assets.shares.periods import OF_COUNTRY, OF_ORGANIZATION, OF_PERIOD, in_trailing_periods
+from assets.shares.periods import in_trailing_periods
 from assets.shares.share_table import NOBODY
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
@@ -77,7 +77,11 @@ PUBLISHED = PublishedTable(
         columns=(
             *IN_LONGER_PERIODS,
             text("dimension", "`organization` or `country`."),
-            text("member", "The organisation or the country; persons and unmapped ones are left out."),
+            text(
+                "member",
+                "The organisation or the country; persons and unmapped ones are left out.",
+                refers_to={"country": "dim_country", "organization": "dim_organization"},
+            ),
             _NEW,
             count("release_days", "Days on which at least one repository was created.", "days"),
             number("median_days_between", "Median from one release day to the next.", "days", nullable=True),
@@ -89,7 +93,6 @@ PUBLISHED = PublishedTable(
         warnings=RELEASE_DAYS.warnings,
     ),
     lambda months: release_cadence(months.scan(RELEASE_DAYS), months.months),
-    {**OF_PERIOD, "member": {"country": OF_COUNTRY, "organization": OF_ORGANIZATION}},
 )
 
 

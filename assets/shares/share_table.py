@@ -4,7 +4,6 @@ The method is `docs/methodology.md`, section "Shares".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 
 import polars as pl
@@ -22,7 +21,7 @@ WHOLE = "all"
 FLAGS = ("is_new", "is_language_model", "is_flagged")
 """The columns of `models/models` that decide the populations of a repository."""
 
-MEMBER = text("member", "The member of the dimension; those that stand for what is not known included.")
+MEMBER = text("member", "The member of the dimension; those that stand for what is not known included.", pattern=r"\S")
 COLUMNS = (
     *IN_POPULATION,
     ATTRIBUTION,
@@ -53,13 +52,13 @@ def share_table(
     dimension: str,
     description: str,
     *,
-    member_pattern: str = r"\S",
+    member: Column = MEMBER,
     further: Sequence[Column] = (),
     rules: Sequence[Rule] = (),
 ) -> Table:
     """The table `shares/<dimension>_shares` of a dimension by uploader, and by origin where its rows have both."""
     path = f"shares/{dimension}_shares"
-    columns = (replace(column, pattern=member_pattern) if column is MEMBER else column for column in COLUMNS)
+    columns = (member if column is MEMBER else column for column in COLUMNS)
     return Table(
         path,
         grain=f"population, attribution and {dimension}",

@@ -75,13 +75,16 @@ class Reference:
 
 
 def references_of(made: PublishedTable, published: Mapping[str, PublishedTable]) -> list[Reference]:
-    """The references of a published table, those by the most columns first, as they say the most of a row."""
+    """The references of a published table, those by the most columns first, as they say the most of a row.
+
+    The other columns of the target's key are matched by name.
+    """
     found = []
     for column, targets in made.references.items():
-        by_dimension = targets.items() if isinstance(targets, Mapping) else [(None, targets)]
-        for dimension, (name, target_column) in by_dimension:
-            further = [key for key in published[name].key if key != target_column and key in made.table.schema]
-            on = ((column, target_column), *((key, key) for key in further))
+        by_dimension = [(None, targets)] if isinstance(targets, str) else targets.items()
+        for dimension, name in by_dimension:
+            *further, explained = published[name].key
+            on = ((column, explained), *((key, key) for key in further if key in made.table.schema))
             found.append(Reference(column, published[name], on, dimension))
     return sorted(found, key=lambda reference: -len(reference.on))
 

@@ -4,7 +4,7 @@ What belongs here: the shape of a declaration and what follows from it alone. Wh
 table (see `assets`), and how what is declared is checked (see `pipeline.checks`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, Protocol, Self, TypeAlias
@@ -28,6 +28,9 @@ class Column:
     one of `values`, match `pattern` (in Rust's syntax, found anywhere unless it says `^` and `$`), and stand in one row
     only if it is `unique`. These constraints are critical and hold in every table that has the column; what is
     tolerated to a degree is a rule or a measure of the table.
+
+    `refers_to` is the published table that explains its values, by the last column of that table's key. Where rows of
+    several dimensions stand in one table, there is one for each `dimension`: `{"country": "dim_country", ...}`.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Column:
     values: tuple[str, ...] | tuple[int, ...] = ()
     pattern: str | None = None
     unique: bool = False
+    refers_to: str | Mapping[str, str] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         if problem := self._problem():

@@ -68,10 +68,6 @@ class PublishedTable:
     `make` returns its rows from the published months. Where the table itself is monthly, it is made month by month: it
     is given one month at a time, and each becomes a file.
 
-    `references` says which column of which published table explains the values of a column:
-    `{"country": ("dim_country", "country")}`. The other columns of a key are matched by name. Where rows of several
-    dimensions stand in one table, there is one for each `dimension`: `{"member": {"country": ("dim_country", ...)}}`.
-
     In a view of a table that refers to this one, `label` takes the place of the column that refers, which goes on as
     `<column>_code`, and `shown` are added: columns of this table by their names in the view.
 
@@ -82,7 +78,6 @@ class PublishedTable:
 
     table: Table
     make: Callable[[PublishedMonths], pl.LazyFrame]
-    references: Mapping[str, tuple[str, str] | Mapping[str, tuple[str, str]]] = field(default_factory=dict)
     label: str | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
     adds_up_to: Mapping[str, tuple[Table, str]] = field(default_factory=dict)
@@ -92,6 +87,12 @@ class PublishedTable:
     def name(self) -> str:
         """By which readers know it."""
         return self.table.name
+
+    @property
+    def references(self) -> Mapping[str, str | Mapping[str, str]]:
+        """By column the other published table, or that of each dimension, which explains its values."""
+        columns = {column.name: column.refers_to for column in self.table.columns if column.refers_to != self.name}
+        return {name: target for name, target in columns.items() if target}
 
     @property
     def key(self) -> tuple[str, ...]:
