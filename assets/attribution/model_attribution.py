@@ -81,11 +81,7 @@ def attribute(
     `models` has `model_id` and `namespace` (null for names without one) and keeps its other columns. In this order: the
     registry's row that is valid on the month's first day; the list of models without a namespace; a person's account is
     `unaffiliated`; everything else is `unmapped`. A registry row of kind `individual` is `unaffiliated` too: no country
-    is assigned to persons.
-
-    Returns:
-        `models` with `organization`, `country`, `kind`, `organization_today`, `country_today`, `method` and
-        `registry_row`.
+    is assigned to persons. By the registry's latest rows it adds `organization_today` and `country_today`.
     """
     valid = registry.with_columns(pl.lit(month).alias("month")).filter(holds_in_month())
     in_month = _known(valid, canonical_models, accounts)

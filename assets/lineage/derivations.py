@@ -97,12 +97,7 @@ class Derived:
 
 
 def derive(snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyFrame) -> Derived:
-    """A month's declarations as edges, and what became of each.
-
-    Args:
-        snapshot: rows of `listings/hub_snapshots`, all of one month.
-        renames: reviewed renames, columns `kind` (`namespace` or `repository`), `renamed_from`, `renamed_to`.
-        relations: reviewed words for relations, columns `declared` and `relation`.
+    """A month's declarations as edges, and what became of each, by the reviewed lists of `renames` and `relations`.
 
     Several references of one repository to one parent are one edge, with the evidence of the most trusted reference.
     The relation is the most trusted known one that is stated for the edge; failing that, for another parent of the

@@ -108,14 +108,9 @@ def read_family(lake: Lake, catalogue: Catalogue, model: str, month: date | None
 def descendants(edges: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
     """The head and all that derives from it, each once, level by level.
 
-    Args:
-        edges: derivations, with `key` and `parent_key` for the child and the parent.
-        head: one row with `key`, `hub_id` and `model_id`.
-
-    Returns:
-        `key`, `hub_id`, `model_id`, `level`, `parent_key` (what it hangs under), `relation` to that, and
-        `other_parents`. What has several parents hangs under the one nearest to the head, of equals under the one that
-        it declares first.
+    `edges` are derivations with `key` and `parent_key` for the child and the parent. What has several parents hangs
+    under the one nearest to the head, of equals under the one that it declares first: that is its `parent_key`, and
+    `relation` is to that one.
     """
     nobody = pl.lit(None, pl.String)
     parents = edges.group_by("key").agg((pl.len().cast(pl.Int64) - 1).alias("other_parents"))

@@ -43,13 +43,9 @@ _PLACEHOLDER = r"^(?i:none|null|nil|n/?a|unknown|tbd|todo)$"
 def read_references(listing: pl.DataFrame, relation_words: Collection[str]) -> pl.DataFrame:
     """Every reference of a listing: sorted by evidence in order of trust, then by child, then in the declarer's order.
 
-    Args:
-        listing: columns `base_models`, `base_model_relation`, `lineage_tags` and `card_base_models`, one row per
-            repository. Absent and empty lists declare nothing; an empty text is a reference, if a malformed one.
-        relation_words: the words that a typed tag may have before the parent's name, in lower case.
-
-    Returns:
-        `child` (the row of the repository), `evidence`, `declared`, `declared_hub_id` and `relation_declared`.
+    `listing` has a row per repository; absent and empty lists declare nothing, an empty text is a malformed reference.
+    Typed tags may have `relation_words` before the parent's name, in lower case. Of each reference it returns `child`
+    (the row of the repository), `evidence`, `declared`, `declared_hub_id` and `relation_declared`.
     """
     rows = listing.lazy().with_row_index("child")
     relation = pl.col("base_model_relation").alias("relation_declared")
@@ -132,15 +128,9 @@ def find_parents(
 ) -> tuple[pl.DataFrame, pl.Series]:
     """The references with their parents, and the names of the unlisted ones; see the module for how they are found.
 
-    Args:
-        references: as `read_references` returns them.
-        listing: columns `hub_id` and `model_id`, one row per repository, in the order of `hub_id`.
-        renames: columns `kind` (`namespace` or `repository`), `renamed_from` and `renamed_to`.
-
-    Returns:
-        The references, in their order, with `parent` (absent where a reference names none), `found_by` and `form` (of
-        what is found neither by id nor verbatim: see `read_names`); and the unlisted names, by their number
-        less the height of the listing.
+    `listing` has `hub_id` and `model_id`, one row per repository, in the order of `hub_id`. References keep their order
+    and gain `parent` (absent where a reference names none), `found_by` and `form` (of what is found neither by id nor
+    verbatim: see `read_names`). Unlisted names stand at their number less the height of the listing.
     """
     by_id = find(references["declared_hub_id"], listing["hub_id"])
     if listing["model_id"].hash().n_unique() < listing.height:
