@@ -103,14 +103,13 @@ def shares_under_both_maps(
     other: CountryMap, lake: Lake, months: Iterable[date], population: Population
 ) -> pl.DataFrame:
     """`member` with its downloads and share in the months under our map (`ours`, `our_share`) and the other."""
-    is_counted = pl.col(population.has) if population.has else pl.lit(value=True)
-    if not population.counts_flagged:
-        is_counted &= ~pl.col("is_flagged")
     tables = MODEL_DOWNLOADS, MODEL_ATTRIBUTION, HUB_ACCOUNTS
     monthly = []
     for month in months:
         downloads, attribution, accounts = (lake.scan(table, month) for table in tables)
-        monthly.append(downloads_under_both_maps(downloads.filter(is_counted), attribution, accounts, other, month))
+        monthly.append(
+            downloads_under_both_maps(downloads.filter(population.has_model()), attribution, accounts, other, month)
+        )
     sums = pl.concat(monthly).pivot("map", index="member", values="downloads", aggregate_function="sum").fill_null(0)
     ours, theirs = pl.col("ours"), pl.col("theirs")
     return sums.with_columns(our_share=ratio(ours, ours.sum()), their_share=ratio(theirs, theirs.sum()))

@@ -3,10 +3,10 @@
 import polars as pl
 
 from assets.columns import ATTRIBUTION, DIMENSION, IN_LONGER_PERIODS, OF_WHOLE, POPULATION, downloads, fraction, text
-from assets.expressions import holds_in_month, ratio
+from assets.expressions import holds_in_month
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.periods import over_periods, sums_over_periods
-from assets.shares.share_table import NOBODY, NOT_KNOWN
+from assets.shares.share_table import NOBODY, NOT_KNOWN, with_bounds
 from pipeline.reference.countries import country_groups
 from pipeline.schema.figure import BOUNDED_SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable, whole_table
@@ -33,15 +33,8 @@ def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> 
         .rename({"group": "member", "name": "group_name"})
     )
     amounts = pl.col("downloads", "denominator", "unknown", "attributed").sum()
-    unknown, denominator = pl.col("unknown"), pl.col("denominator")
-    return sums_over_periods(monthly, [*keys[2:], "member", "group_name", "kind"], [amounts]).with_columns(
-        dimension=pl.lit("country_group"),
-        share=ratio(amount, denominator),
-        share_of_attributed=ratio(amount, pl.col("attributed")),
-        share_low=ratio(amount, denominator),
-        share_high=ratio(amount + unknown, denominator),
-        coverage=1.0 - ratio(unknown, denominator),
-    )
+    sums = sums_over_periods(monthly, [*keys[2:], "member", "group_name", "kind"], [amounts])
+    return with_bounds(sums).with_columns(dimension=pl.lit("country_group"))
 
 
 COUNTRY_GROUP_SHARES = PublishedTable(

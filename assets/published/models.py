@@ -13,7 +13,7 @@ from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.members import by_root
-from assets.shares.share_table import FLAGS, belongs
+from assets.shares.share_table import FLAGS
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
@@ -51,7 +51,7 @@ def listed_models(models: pl.LazyFrame) -> pl.LazyFrame:
 def _in_populations() -> dict[str, pl.Expr]:
     """The part of `downloads` that belongs to each population, by the name of its column."""
     return {
-        downloads_column(population.name): pl.when(belongs(population)).then(pl.col("downloads")).otherwise(0)
+        downloads_column(population.name): pl.when(population.has_model()).then(pl.col("downloads")).otherwise(0)
         for population in POPULATIONS
     }
 

@@ -11,7 +11,7 @@ from assets.models.models import MODELS
 from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.periods import over_periods
-from assets.shares.share_table import FLAGS, GROUP, NOBODY, belongs, in_month
+from assets.shares.share_table import FLAGS, GROUP, NOBODY, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
@@ -89,7 +89,7 @@ def concentration_of_models(models: pl.LazyFrame) -> pl.DataFrame:
     """The rows over models, from `models/models`."""
     rising, amounts = models.select("downloads", *FLAGS).sort("downloads").collect(), _amounts(pl.col("downloads"))
     found = pl.concat(
-        rising.filter(belongs(population)).select(pl.lit(population.name).alias("population"), *amounts)
+        rising.filter(population.has_model()).select(pl.lit(population.name).alias("population"), *amounts)
         for population in POPULATIONS
     )
     stated = _indices(found).with_columns(dimension=pl.lit("model"), attribution=pl.lit("uploader"), coverage=1.0)

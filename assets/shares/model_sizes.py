@@ -9,7 +9,7 @@ from assets.columns import BASIS, IN_POPULATION, WITHIN, downloads, fraction, nu
 from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import over_periods, sums_over_periods
-from assets.shares.share_table import FLAGS, WHOLE, belongs, by_population, in_month
+from assets.shares.share_table import FLAGS, WHOLE, by_population, in_month
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import DECIMAL, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
@@ -75,7 +75,7 @@ def _sums_and_medians(rows: pl.LazyFrame, rising: pl.DataFrame, within: pl.Expr)
     reached = pl.col("downloads").cum_sum() * 2 >= pl.col("downloads").sum()
     median = pl.col("parameters").filter(reached).first().cast(pl.Float64)
     medians = pl.concat(
-        rising.filter(belongs(population))
+        rising.filter(population.has_model())
         .group_by(within.alias("within"))
         .agg(population=pl.lit(population.name), median_parameters=median)
         for population in POPULATIONS

@@ -5,14 +5,16 @@ The method is `docs/methodology.md`, section "Shares".
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import TypeVar
 
 import polars as pl
 
 from assets.columns import ATTRIBUTION, BASIS, DIMENSION, IN_POPULATION, OF_WHOLE, count, downloads, fraction, text
 from assets.expressions import ratio
 from pipeline.schema.declaration import Column, Rule, Table, TableFrames, rule
-from pipeline.schema.shares import POPULATIONS, Population
+from pipeline.schema.shares import POPULATIONS
 
+Frame = TypeVar("Frame", pl.LazyFrame, pl.DataFrame)
 NOT_KNOWN = ("unmapped", "unknown", "none")
 """Members that stand for what is not known or not declared, in whatever dimension."""
 NOBODY = (*NOT_KNOWN, "unaffiliated")
@@ -90,12 +92,6 @@ def share_rules(table: str, group: Sequence[str] = GROUP) -> tuple[Rule, Rule]:
     return shares_sum_to_one, nothing_dropped
 
 
-def belongs(population: Population) -> pl.Expr:
-    """Whether a repository is of the population, over `FLAGS`."""
-    holds = pl.col(population.has) if population.has else pl.lit(value=True)
-    return holds if population.counts_flagged else holds & ~pl.col("is_flagged")
-
-
 def by_population(
     rows: pl.LazyFrame, keys: Sequence[str] = (), amounts: Sequence[str] = ("downloads",)
 ) -> pl.DataFrame:
@@ -105,7 +101,7 @@ def by_population(
     """
     combinations = pl.LazyFrame(list(product([False, True], repeat=len(FLAGS))), schema=list(FLAGS), orient="row")
     memberships = pl.concat(
-        combinations.filter(belongs(population)).with_columns(pl.lit(population.name).alias("population"))
+        combinations.filter(population.has_model()).with_columns(pl.lit(population.name).alias("population"))
         for population in POPULATIONS
     )
     by_flags = rows.group_by(*FLAGS, *keys).agg(pl.col(amounts).sum(), pl.len().cast(pl.Int64).alias("models"))
@@ -143,8 +139,7 @@ def with_shares(totals: pl.DataFrame, group: Sequence[str] = GROUP) -> pl.DataFr
     Within a group the downloads of members not known (`NOT_KNOWN`) could all be, or none of them, any one member's:
     that gives the bounds. Where nothing was downloaded all shares are 0.
     """
-    downloads, is_unknown = pl.col("downloads"), pl.col("member").is_in(NOT_KNOWN)
-    is_attributed = ~pl.col("member").is_in(NOBODY)
+    downloads, member = pl.col("downloads"), pl.col("member")
 
     def in_group(counts: pl.Expr) -> pl.Expr:
         return pl.when(counts).then(downloads).otherwise(0).sum().over(group)
@@ -152,18 +147,20 @@ def with_shares(totals: pl.DataFrame, group: Sequence[str] = GROUP) -> pl.DataFr
     in_order = totals.sort(*group, "downloads", "member", descending=[*[False] * len(group), True, False])
     sums = in_order.with_columns(
         denominator=downloads.sum().over(group),
-        unknown=in_group(is_unknown),
-        attributed=in_group(is_attributed),
+        unknown=in_group(member.is_in(NOT_KNOWN)),
+        attributed=in_group(~member.is_in(NOBODY)),
         rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(group),
     )
-    whole, unknown, share = pl.col("denominator"), pl.col("unknown"), pl.col("share")
-    return (
-        sums.with_columns(share=ratio(downloads, whole))
-        .with_columns(
-            share_of_attributed=pl.when(is_attributed).then(ratio(downloads, pl.col("attributed"))),
-            share_low=pl.when(is_unknown).then(0.0).otherwise(share),
-            share_high=pl.when(is_unknown).then(share).otherwise(ratio(downloads + unknown, whole)),
-            coverage=1.0 - ratio(unknown, whole),
-        )
-        .drop("unknown", "attributed")
+    return with_bounds(sums).drop("unknown", "attributed")
+
+
+def with_bounds(sums: Frame) -> Frame:
+    """Adds shares, their bounds and coverage to `downloads` of `denominator`, `unknown` and `attributed` downloads."""
+    downloads, whole, unknown, share = map(pl.col, ("downloads", "denominator", "unknown", "share"))
+    is_unknown, is_attributed = pl.col("member").is_in(NOT_KNOWN), ~pl.col("member").is_in(NOBODY)
+    return sums.with_columns(share=ratio(downloads, whole)).with_columns(
+        share_of_attributed=pl.when(is_attributed).then(ratio(downloads, pl.col("attributed"))),
+        share_low=pl.when(is_unknown).then(0.0).otherwise(share),
+        share_high=pl.when(is_unknown).then(share).otherwise(ratio(downloads + unknown, whole)),
+        coverage=1.0 - ratio(unknown, whole),
     )

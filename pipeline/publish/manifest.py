@@ -36,7 +36,7 @@ MONTH_MANIFEST = Table(
         "is published if its manifest is there and matches the files."
     ),
     columns=(
-        Column("month", pl.Date, "The calendar month (UTC) that the row describes, by its first day."),
+        Column("month", pl.Date, "The calendar month (UTC), by its first day."),
         Column("table", pl.String, "The table, `group/name`."),
         Column("rows", pl.Int64, "Rows of the month.", "rows"),
         Column("bytes", pl.Int64, "Size of the month's file.", "bytes", minimum=1),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import polars as pl
+
 
 @dataclass(frozen=True)
 class Population:
@@ -12,6 +14,11 @@ class Population:
     has: str | None = None
     """The column that must hold, where one must."""
     counts_flagged: bool = True
+
+    def has_model(self) -> pl.Expr:
+        """Whether a repository is of it."""
+        holds = pl.col(self.has) if self.has else pl.lit(value=True)
+        return holds if self.counts_flagged else holds & ~pl.col("is_flagged")
 
 
 _WITH_FLAGGED = (
