@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 import polars as pl
 
 from pipeline.errors import CensusError
 from pipeline.months import parse_month
-from pipeline.reference.lists import FOLDER, read_list
+from pipeline.reference.lists import read_list
 
 AT_AN_OBSERVATION = ("roll_back", "freeze", "missing_counters")
 """Incidents that spoil a counter while they last: an observation on such a day is not what it seems."""
@@ -70,23 +69,22 @@ def plausible_downloads(month: date) -> tuple[float, float] | None:
     return a_day * (1 - PLAUSIBLE_WITHIN), a_day * (1 + PLAUSIBLE_WITHIN)
 
 
-def flagged_models(month: date, path: Path | None = None) -> list[str]:
+def flagged_models(month: date) -> list[str]:
     """The repositories whose downloads in the month are not people's use (test suites, bursts), by name or Hub id.
 
-    `namespace/*` stands for all of a namespace. A line of the reviewed list, by default of the one that comes with us,
-    holds from `first_month` to `last_month`, both included; an empty end is open.
+    `namespace/*` stands for all of a namespace. A line of the reviewed list holds from `first_month` to `last_month`,
+    both included; an empty end is open.
 
     Raises:
         CensusError: a line's month is not one.
     """
-    source = path or FOLDER / "flagged_models.csv"
-    lines = pl.read_csv(source, infer_schema=False, null_values=[""]).to_dicts()
-    return [line["repository"] for line in lines if _holds(line, month, source.name)]
+    return [line["repository"] for line in read_list("flagged_models.csv").to_dicts() if _holds(line, month)]
 
 
-def _holds(line: dict[str, str | None], month: date, file: str) -> bool:
+def _holds(line: dict[str, str | None], month: date) -> bool:
     try:
         first, last = (parse_month(text) if (text := line[end]) else None for end in ("first_month", "last_month"))
     except CensusError as error:
-        raise CensusError(f"{file} flags {line['repository']!r} in a month that does not exist: {error}") from error
+        flagged = f"flagged_models.csv flags {line['repository']!r}"
+        raise CensusError(f"{flagged} in a month that does not exist: {error}") from error
     return (first is None or first <= month) and (last is None or month <= last)

@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -46,10 +47,11 @@ def test_names_are_listed_once():
     assert len(tasks) == len(set(tasks))
 
 
-def flagged(tmp_path, month, *lines):
-    path = tmp_path / "flagged_models.csv"
-    path.write_text("repository,first_month,last_month,kind,evidence,basis,note\n" + "\n".join(lines))
-    return flagged_models(month, path)
+def flagged(folder, month, *lines):
+    header = "repository,first_month,last_month,kind,evidence,basis,note\n"
+    (folder / "flagged_models.csv").write_text(header + "\n".join(lines))
+    with patch("pipeline.reference.lists.FOLDER", folder):
+        return flagged_models(month)
 
 
 @pytest.mark.parametrize(("month", "holds"), [(8, False), (9, True), (10, True), (11, False)])
