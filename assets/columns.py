@@ -68,12 +68,7 @@ COUNTRY = text(
 )
 UPLOADER = (ORGANIZATION, COUNTRY)
 DEVELOPER_KIND = text("kind", "What the developer is: company, university, community, individual, ...")
-BASIS = text(
-    "basis",
-    "The counter that the downloads come from: `all_time_delta`, `rolling_30d`, or `mixed` in a period whose months "
-    "differ.",
-    values=BASES,
-)
+BASIS = text("basis", "The counter: `all_time_delta`, `rolling_30d`, or `mixed` over several months.", values=BASES)
 RELATION = text("relation", "How it was made: finetune, adapter, merge, quantized or unknown.", values=RELATIONS)
 
 POPULATION = text(
@@ -96,11 +91,7 @@ IN_LONGER = {"period": replace(PERIOD, values=PERIODS), "basis": replace(BASIS, 
 """What these columns are where rows are of longer periods too."""
 IN_LONGER_PERIODS = tuple(IN_LONGER.get(column.name, column) for column in IN_PERIOD)
 """The columns that say which period a row is of, whatever the period."""
-ATTRIBUTION = text(
-    "attribution",
-    "`uploader`: the account that published the repository; `origin`: the roots that it derives from.",
-    values=ATTRIBUTIONS,
-)
+ATTRIBUTION = text("attribution", "`uploader`: who published the repository; `origin`: its roots.", values=ATTRIBUTIONS)
 DIMENSION = text("dimension", "What the members are, such as `country`, `organization` or `licence`.")
 WITHIN = text("within", "Whose downloads: `all`, or of one country by uploader.", pattern=r"^(all|[A-Z]{2}|[a-z]+)$")
 DENOMINATOR = downloads("All downloads that are shared out.", "denominator")

@@ -39,13 +39,7 @@ OBSERVATIONS = (
     text("base_model_relation", "The relation that `baseModels` or, failing that, the card states.", nullable=True),
     Column("base_models", BASE_MODELS, "The parents that the Hub's `baseModels` states.", nullable=True),
     Column("card_base_models", pl.List(pl.String), "`base_model` as the model card declares it.", nullable=True),
-    Column(
-        "unreadable",
-        pl.List(pl.String),
-        "The fields that are there and cannot be read, as `field: value`, the value shortened. With more than 1 % of a "
-        "field's values unreadable, the source refuses the month.",
-        nullable=True,
-    ),
+    Column("unreadable", pl.List(pl.String), "What cannot be read, as `field: value`, shortened.", nullable=True),
 )
 """What a snapshot source reports of one repository beside its id and name, before any interpretation."""
 

@@ -72,12 +72,7 @@ MODEL_DOWNLOADS = Table(
         CREATED_AT.optional(),
         downloads("Downloads in the month."),
         BASIS,
-        text(
-            "quality",
-            "`exact` (95 % of the counters at both boundaries are known within 36 hours of them), `scaled`, or "
-            "`estimated` (30-day counter).",
-            values=QUALITIES,
-        ),
+        text("quality", "How well both boundaries are known, as `dim_month` explains.", values=QUALITIES),
         text(
             "flow_case",
             "`continued`; `created` in the month (previous counter 0); `late_arrival` (first seen, but created "
@@ -93,11 +88,7 @@ MODEL_DOWNLOADS = Table(
         number("age_days", "Age at the month's close.", "days", nullable=True),
         boolean("is_new", "At most 365 days old at the month's close; false where the age is unknown."),
         boolean("is_language_model", "A text or vision-language model, by its task on the Hub."),
-        boolean(
-            "is_flagged",
-            "Known in this month for downloads that are not people's use (test suites, bursts), by the reviewed list "
-            "of flagged models; they are counted, and left out of populations that say so.",
-        ),
+        boolean("is_flagged", "Known in this month, by the reviewed list, for downloads that are not people's use."),
     ),
     key=("hub_id",),
     warnings=("In months with basis `rolling_30d` the figures are estimates and no repository is left out.",),

@@ -89,11 +89,7 @@ BOUNDARY_RECONCILIATION = Table(
     description="Repositories and downloads of the month by how the counters at its boundaries are known.",
     columns=(
         MONTH,
-        text(
-            "boundary",
-            "As in `listings/model_downloads`; `not_between_two`: nothing is counted between two boundaries.",
-            values=(*BOUNDARIES, NOT_BETWEEN_TWO),
-        ),
+        text("boundary", "As in `listings/model_downloads`, or none.", values=(*BOUNDARIES, NOT_BETWEEN_TWO)),
         count("models", "Repositories.", minimum=0),
         downloads("Downloads of these repositories."),
     ),
@@ -126,12 +122,7 @@ MONTH_RECONCILIATION = Table(
         downloads("Downloads in the month."),
         number("downloads_a_day", "Average downloads per day of the month.", "downloads/day"),
         number("downloads_by_30d_counter", "Sum of the 30-day counters at the close, times days / 30.", "downloads"),
-        number(
-            "ratio_to_30d_counter",
-            "`downloads` / `downloads_by_30d_counter`; the Hub's two counters differ by 3 to 9 %.",
-            "fraction",
-            nullable=True,
-        ),
+        number("ratio_to_30d_counter", "`downloads` / `downloads_by_30d_counter`.", "fraction", nullable=True),
         count("models_flagged", "Repositories with flagged traffic."),
         Column("downloads_flagged", DECIMAL, "Downloads of flagged repositories, included in the total.", "downloads"),
         number("plausible_low", "Lowest plausible downloads a day.", "downloads/day", nullable=True),

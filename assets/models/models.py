@@ -36,16 +36,10 @@ _KINDS = {"re_uploader": "re_uploaded", "quantizer": "quantized", "adapter_publi
 INTERMEDIARY_KINDS = (*_KINDS, "mixed")
 
 REDISTRIBUTED_AS = Column(
-    "redistributed_as",
-    pl.Enum(tuple(_KINDS.values())),
-    "How the repository hands on another developer's model; absent where it does not.",
-    nullable=True,
+    "redistributed_as", pl.Enum(tuple(_KINDS.values())), "How it hands on another developer's model.", nullable=True
 )
 INTERMEDIARY = Column(
-    "intermediary",
-    pl.Enum(INTERMEDIARY_KINDS),
-    f"What the namespace is if more than half of its repositories, of {FEWEST_REPOSITORIES} or more, hand models on.",
-    nullable=True,
+    "intermediary", pl.Enum(INTERMEDIARY_KINDS), "What its namespace is, if it mostly hands on models.", nullable=True
 )
 
 

@@ -30,11 +30,7 @@ COLUMNS = (
     DIMENSION,
     MEMBER,
     downloads("Numerator: the member's downloads in the period."),
-    count(
-        "models",
-        "Repositories behind the numerator (by origin: those that derive from the member at least in part); in a "
-        "longer period, those of its last month.",
-    ),
+    count("models", "Repositories behind the numerator, by origin also in part; of a period, in its last month."),
     *OF_WHOLE,
     fraction(
         "share_of_attributed",
