@@ -52,10 +52,7 @@ MODEL_ATTRIBUTION = Table(
 ROOT_ATTRIBUTION = Table(
     "attribution/root_attribution",
     grain="root of a derivation graph, listed or not",
-    description=(
-        "The developer of each root that some repository derives from. A root that is deleted or private still has a "
-        "namespace, and so a developer."
-    ),
+    description="The developer of each root. A deleted or private one still has a namespace, and so a developer.",
     columns=(
         MONTH,
         text("root_model_id", "The root's name."),

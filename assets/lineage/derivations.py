@@ -16,10 +16,7 @@ DERIVATIONS = Table(
     "lineage/derivations",
     reviewed_lists=("relations.csv", "renames.csv"),
     grain="derivative and direct parent",
-    description=(
-        "Direct derivations as developers declare them: from the Hub's `baseModels`, typed tags, untyped tags and "
-        "model cards, in that order of trust. Parents are kept whether or not they are listed."
-    ),
+    description="Direct derivations as declared, in order of trust; parents are kept whether or not they are listed.",
     columns=(
         MONTH,
         text("child_hub_id", "The derivative, by `hub_id`."),

@@ -64,10 +64,7 @@ def every_derivative_weighted(frames: TableFrames) -> pl.LazyFrame:
 MODEL_LINEAGE = Table(
     "lineage/model_lineage",
     grain="public model repository at the month's close",
-    description=(
-        "Each repository's place in the derivation graph. Cycles count as one component, represented by its smallest "
-        "`model_id`."
-    ),
+    description="Each repository's place in the derivation graph; a cycle is one place, by its smallest `model_id`.",
     columns=(
         MONTH,
         *MODEL,

@@ -53,10 +53,7 @@ COUNTERS = (
 CLOSING_COUNTERS = Table(
     "listings/closing_counters",
     grain="public model repository at the month's close",
-    description=(
-        "The cumulative counters at the boundary that closes the month, read model by model from the observations on "
-        "both sides of it: days on which counters stood still or had fallen are bridged."
-    ),
+    description="The cumulative counters at the month's close, read from the observations on both sides of it.",
     columns=COUNTERS,
     key=("hub_id",),
 )

@@ -63,10 +63,7 @@ def values_readable(frames: TableFrames) -> pl.LazyFrame:
 HUB_SNAPSHOTS = Table(
     "listings/hub_snapshots",
     grain="public model repository at the month's close",
-    description=(
-        "One observation of every public model repository, the usable one nearest to the boundary that closes the "
-        "month. A month is whole or absent; its source and revision stand in every row."
-    ),
+    description="The usable observation nearest to the month's close. A month is whole or absent, of one source.",
     columns=(
         MONTH,
         *MODEL,

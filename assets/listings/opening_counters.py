@@ -68,10 +68,7 @@ OPENING_COUNTERS = Table(
     "listings/opening_counters",
     continues="listings/hub_snapshots",
     grain="public model repository at the month's opening",
-    description=(
-        "The counters at the boundary that opens the month: the closing counters of the month before if the lake holds "
-        "them, else the same observations from the source. Empty where the source does not reach back so far."
-    ),
+    description="The closing counters of the month before, from the lake or the source; empty where neither has them.",
     columns=COUNTERS,
     key=("hub_id",),
     may_be_empty=True,

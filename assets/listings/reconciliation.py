@@ -107,10 +107,7 @@ def boundary_reconciliation(measured: pl.LazyFrame) -> pl.LazyFrame:
 MONTH_RECONCILIATION = Table(
     "listings/month_reconciliation",
     grain="month",
-    description=(
-        "The month as a whole: between which observations it was measured and how far that was scaled, how its total "
-        "compares with the 30-day counters and with what others measured, and what went wrong upstream."
-    ),
+    description="How the month was measured, how its total compares with other counts, and what went wrong upstream.",
     columns=(
         MONTH,
         *_HOW,

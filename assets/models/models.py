@@ -62,10 +62,7 @@ MODELS = Table(
     "models/models",
     reviewed_lists=LISTS_OF_WORDS,
     grain="public model repository at the month's close",
-    description=(
-        "Everything that the marts ask of a repository: its downloads, the populations that it belongs to, its "
-        "developer, what it derives from, and what it is."
-    ),
+    description="Everything that marts ask: downloads, populations, developer, what it derives from, and what it is.",
     columns=(
         MONTH,
         *(MODEL_DOWNLOADS.column(name) for name in _MEASURED),

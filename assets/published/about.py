@@ -157,10 +157,7 @@ CHECK_RESULTS = PublishedTable(
     whole_table(
         name="check_results",
         grain="month, table of the chain and check",
-        description=(
-            "What each check found in each month, by its latest evaluation. What a check expects in full is in "
-            "`data_checks`. Empty where the publication was made without the record of the months' runs."
-        ),
+        description="What each check last found in each month, as far as the months' runs are on record.",
         columns=(
             MONTH,
             text("table_name", "The table that was checked, `group/name`."),

@@ -99,10 +99,7 @@ DIM_PERIOD = PublishedTable(
     whole_table(
         name="dim_period",
         grain="month and period that ends with it",
-        description=(
-            "Every period over the published months: which months it holds and which it lacks, and what they all are: "
-            "a period whose months differ says so."
-        ),
+        description="Every period: which months it holds and lacks, and what they are; where they differ it says so.",
         columns=(
             MONTH,
             IN_LONGER["period"],

@@ -116,10 +116,7 @@ MODEL_MONTH = PublishedTable(
     Table(
         "published/model_month",
         grain="month and model, with one row per country for all other models",
-        description=(
-            "Downloads of the models that make up 99.9 % of a month, each with its uploader's organisation and country "
-            "and the rule that says so; the remainder is one row per country."
-        ),
+        description="The models behind 99.9 % of a month's downloads, each with its uploader and by which rule.",
         columns=(
             MONTH,
             _LISTED_ID,
@@ -144,10 +141,7 @@ MODEL_ORIGIN_MONTH = PublishedTable(
     Table(
         "published/model_origin_month",
         grain="month, model and root, with one row per country for all other models",
-        description=(
-            "The models of `model_month` by origin: each derivative split over its roots by weight, every other model "
-            "wholly its uploader's; the remainder is one row per country."
-        ),
+        description="The models of `model_month` by origin: each derivative is split over its roots by weight.",
         columns=(
             MONTH,
             _LISTED_ID,
@@ -191,10 +185,7 @@ DIM_MODEL = PublishedTable(
     whole_table(
         name="dim_model",
         grain="model that is listed one by one in some month",
-        description=(
-            "The models behind 99.9 % of some month's downloads, as they were in the last month in which they were "
-            "among them, and one row that stands for all others."
-        ),
+        description="The models of `model_month`, as they were when last listed there, and one row for all others.",
         columns=(
             *MODEL,
             NAMESPACE.optional(),

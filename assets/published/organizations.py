@@ -44,10 +44,7 @@ DIM_ORGANIZATION = PublishedTable(
     whole_table(
         name="dim_organization",
         grain="organisation",
-        description=(
-            "Every organisation that a table names, as the registry has it today; `unmapped` and `unaffiliated` are "
-            "rows too. Its accounts, and where it was before, are in `dim_account`."
-        ),
+        description="Every organisation that a table names, as of today; its accounts and past are in `dim_account`.",
         columns=(
             text("organization", "The organisation, by the name that every table has."),
             COUNTRY.optional(f"Where it is today, or was last. {COUNTRY.meaning}"),
@@ -96,10 +93,7 @@ DIM_ACCOUNT = PublishedTable(
     whole_table(
         name="dim_account",
         grain="account and stretch of time in which nothing about it changed",
-        description=(
-            "The reviewed registry that the months were made with: whose each account is, and where that organisation "
-            "is. One row of each account is current."
-        ),
+        description="The reviewed registry that the months were made with; one row of each account is current.",
         columns=(
             replace(NAMESPACE, meaning="The account on the Hub."),
             replace(ORGANIZATION, meaning="The organisation whose account it is."),

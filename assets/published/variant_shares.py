@@ -54,10 +54,7 @@ VARIANT_SHARES = PublishedTable(
         over_periods(COUNTRY_SHARES),
         path="published/variant_shares",
         grain="month, period, population, attribution, map and country",
-        description=(
-            "Each country's part of the downloads under other maps than ours: where an organisation's owner is, in "
-            "whose register it is, and so on. `head_office` is `country_shares` again."
-        ),
+        description="Each country's part of the downloads under other maps; `head_office` is `country_shares` again.",
         columns=(*(column for column in over_periods(COUNTRY_SHARES).columns if column.name != "models"), MAP),
         key=("month", "period", "population", "attribution", "map_name", "dimension", "member"),
     ),

@@ -22,10 +22,7 @@ from pipeline.schema.published import PublishedTable
 DERIVATION_FLOWS = Table(
     "shares/derivation_flows",
     grain="country of the root and country of the derivative",
-    description=(
-        "Who builds on whom: derivatives by the country of the organisation behind their roots and the country of "
-        "their own developer. A derivative of several roots is split by its weights."
-    ),
+    description="Who builds on whom: derivatives by the country behind their roots and that of their own developer.",
     columns=(
         MONTH,
         replace(COUNTRY, name="base_country", meaning="Country behind the root, or a member that is no country."),

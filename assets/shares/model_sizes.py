@@ -21,10 +21,7 @@ _SUMS = ("downloads", "denominator", "parameters_downloaded")
 MODEL_SIZES = Table(
     "shares/model_sizes",
     grain="population and country, or all",
-    description=(
-        "How large the downloaded models are: mean and median parameters, each model weighted by its downloads. Models "
-        "of unknown size are left out of the means; `coverage` says what part of the downloads is known."
-    ),
+    description="Mean and median parameters of downloads; models of unknown size are left out, see `coverage`.",
     columns=(
         *IN_POPULATION,
         replace(WITHIN, meaning="Whose models: `all`, or those of one country by uploader."),
