@@ -51,10 +51,7 @@ def _change_in_attributed_share(frames: TableFrames) -> pl.LazyFrame:
 
 
 def unmapped_namespaces(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
-    """The namespaces that nothing is known of: `namespace`, `models`, `downloads` and `share_of_downloads`.
-
-    Models without a namespace stand for themselves.
-    """
+    """Namespaces, and models without one, of which nothing is known, with their models, downloads and share."""
     total = downloads.select(pl.col("downloads").sum().alias("total"))
     return (
         attribution.filter(pl.col("method") == UNMAPPED)

@@ -155,11 +155,7 @@ def _counted_at(counters: pl.LazyFrame, boundary: datetime) -> tuple[datetime | 
 def downloads_of_models(
     basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame, language_tasks: list[str], flagged: list[str]
 ) -> pl.LazyFrame:
-    """`listings/model_downloads`: one row per repository of the closing snapshot.
-
-    `language_tasks` are the Hub's tasks of text and vision-language models; `flagged` is the month's traffic that is
-    not people's use.
-    """
+    """`listings/model_downloads`: one row per repository of the closing snapshot, some of them `flagged`."""
     measured = _estimates(basis, closing) if basis.basis == "rolling_30d" else _flows(basis, closing, opening)
     age_days = (pl.lit(closing_of(basis.month)) - pl.col("created_at")).dt.total_microseconds() * DAYS_OF_A_MICROSECOND
     namespaces = [name.removesuffix(WHOLE_NAMESPACE) for name in flagged if name.endswith(WHOLE_NAMESPACE)]

@@ -183,10 +183,7 @@ def recorded_results(
     months: Sequence[date],
     later: Iterable[dg.AssetCheckEvaluation] = (),
 ) -> pl.DataFrame:
-    """The rows of `check_results` of these months, as far as Dagster has a record of their checks.
-
-    Evaluations of `later` count before those on record.
-    """
+    """The rows of `check_results` of these months, by what Dagster has on record and, before that, by `later`."""
     keys = check_keys(tables)
     known = {(month, key): one for month in months for key, one in last_evaluations(instance, keys, month).items()}
     known |= {(date.fromisoformat(str(one.partition)), one.asset_check_key): one for one in later}

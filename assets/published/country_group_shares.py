@@ -13,10 +13,7 @@ from pipeline.schema.published import PublishedTable, whole_table
 
 
 def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> pl.LazyFrame:
-    """The groups' shares over every period, from the months of `shares/country_shares`.
-
-    `groups` are memberships as `country_groups` has them: who is a member on a month's first day counts in the month.
-    """
+    """The groups' shares over every period: who is a member on a month's first day counts in the month."""
     keys = ["month", "basis", "population", "attribution"]
     rows = country_shares.select(*keys, "member", "downloads").collect().lazy()
     amount, member = pl.col("downloads"), pl.col("member")

@@ -34,10 +34,7 @@ _LISTED_ID = replace(HUB_ID, refers_to="dim_model")
 
 
 def listed_models(models: pl.LazyFrame) -> pl.LazyFrame:
-    """The most downloaded models that together make up 99.9 % of the month; models of equal downloads stay together.
-
-    `models` is `models/models`. Adds the downloads by population.
-    """
+    """The most downloaded models, with ties, that make up 99.9 % of the month, and their downloads by population."""
     amount = pl.col("downloads")
     is_needed = (amount.cum_sum() - amount).cast(pl.Float64) < LISTED_SHARE * amount.sum().cast(pl.Float64)
     least = models.select(amount.sort(descending=True)).filter(is_needed).select(least=amount.min())
@@ -62,10 +59,7 @@ def by_uploader(listed: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def by_origin(listed: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.LazyFrame:
-    """`model_origin_month` without the remainder: each listed model its roots' by weight, to the last digit.
-
-    `weights` and `roots` are `lineage/origin_weights` and `attribution/root_attribution`.
-    """
+    """`model_origin_month` without the remainder: each listed model its roots' by weight, to the last digit."""
     derivatives = listed.select("month", "hub_id", "downloads", "boundary", *FLAGS)
     split = (
         by_root(derivatives, weights, roots)

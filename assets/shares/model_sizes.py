@@ -48,10 +48,7 @@ PUBLISHED = PublishedTable(over_periods(MODEL_SIZES), lambda months: size_period
 
 
 def sizes_of(models: pl.LazyFrame) -> pl.DataFrame:
-    """Mean and median sizes of the month, in all and by country, from `models/models`.
-
-    The median is the smallest size at which half of the downloads of models of known size are reached.
-    """
+    """Mean and median sizes of the month, in all and by country, from `models/models`."""
     amount, parameters = pl.col("downloads"), pl.col("parameters")
     rows = models.select("downloads", *FLAGS, "parameters", "country").with_columns(
         denominator=pl.when(parameters.is_not_null()).then(amount).otherwise(0),
