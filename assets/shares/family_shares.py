@@ -11,7 +11,7 @@ import polars as pl
 from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction, number, text
 from assets.expressions import ratio
 from assets.models.models import parents_by
-from assets.shares.members import BY_ORIGIN, CHANGE, by_root
+from assets.shares.members import BY_ORIGIN, CHANGE, CHANGED, by_root
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames, rule
 from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
@@ -176,6 +176,7 @@ family_shares = table_asset(FAMILY_SHARES, ins=BY_ORIGIN)(families_of)
 
 NEW_SHOWN, OF_ALL = Shown("new", "new derivatives", "number"), Shown("denominator", "of all", "count")
 _ROOT = Shown("member", "organisation of the root", "text")
+_AT_MOST = Shown("share_high", "at most", "share")
 figure_of_derivatives = partial(
     Figure,
     table="family_shares",
@@ -286,7 +287,7 @@ FAMILY_PAGES = MemberPages(
         from summed
         qualify share >= 0.001 and member not in ('unaffiliated', 'unmapped') order by new desc, member
     """,  # noqa: S608 - declared words
-    columns=(_ROOT, SHARE, Shown("share_high", "at most", "share"), NEW_SHOWN),
+    columns=(_ROOT, SHARE, _AT_MOST, NEW_SHOWN),
     comparison=figure_of_derivatives(
         "comparison",
         "Month by month and year by year",
@@ -314,13 +315,7 @@ FAMILY_PAGES = MemberPages(
               coverage, '' as basis
             from bounded where list_contains($member, member) order by month, list_position($member, member)
         """,
-        columns=(
-            Shown("month", "last month", "month"),
-            _ROOT,
-            SHARE,
-            Shown("share_high", "at most", "share"),
-            NEW_SHOWN,
-        ),
+        columns=(Shown("month", "last month", "month"), _ROOT, SHARE, _AT_MOST, NEW_SHOWN),
         chart=Chart("together", "member", "share", marks_crossing=True),
         over="months",
         views=BY_MONTH_AND_YEAR,
@@ -344,7 +339,7 @@ FAMILY_PAGES = MemberPages(
                   new_derivatives_in_all as denominator, 1 - unmapped / nullif(whole, 0) as coverage, '' as basis
                 from families where family = $member order by month
             """,  # noqa: S608 - declared words
-            columns=(IN_MONTH, SHARE, Shown("share_high", "at most", "share"), NEW_SHOWN, OF_ALL),
+            columns=(IN_MONTH, SHARE, _AT_MOST, NEW_SHOWN, OF_ALL),
             chart=Chart("together", "counted", "share"),
         ),
         figure_of_derivatives(
@@ -379,11 +374,7 @@ FAMILY_PAGES = MemberPages(
                 where now <> before and exists (from dim_month where month = $month - interval 1 month)
                 order by size desc, model limit 10
             """,
-            columns=(
-                Shown("what", "models that", "text"),
-                Shown("model", "model", "text"),
-                *(replace(shown, kind="number") for shown in CHANGE),
-            ),
+            columns=(*CHANGED, *(replace(shown, kind="number") for shown in CHANGE)),
             coverage="every declared derivative",
             if_empty="No values: the month before is not published, or nothing changed.",
         ),

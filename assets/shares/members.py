@@ -16,6 +16,7 @@ BY_ORIGIN = inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION
 MAJOR_SHARE = 0.03
 JUMP_FACTOR = 1.5
 DRIVERS_NAMED = 5
+CHANGED = (Shown("what", "models that", "text"), Shown("model", "model", "text"))
 CHANGE = (Shown("before", "before", "count"), Shown("now", "now", "count"), Shown("change", "change", "count"))
 
 
@@ -228,12 +229,7 @@ def _change(table: str, column: str, noun: str) -> Figure:
         table="model_month",
         place=2,
         sql=_change_sql(table, column, noun),
-        columns=(
-            Shown("what", "models that", "text"),
-            Shown("model", "model", "text"),
-            Shown("models", "models", "count"),
-            *CHANGE,
-        ),
+        columns=(*CHANGED, Shown("models", "models", "count"), *CHANGE),
         over="months",
         denominator=f"downloads of the {noun} in the last month",
         coverage=f"every model of the {noun}",
