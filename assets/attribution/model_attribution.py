@@ -134,9 +134,8 @@ def all_roots(weights: pl.LazyFrame, derivations: pl.LazyFrame) -> pl.LazyFrame:
     """
     unlisted = derivations.filter(~pl.col("parent_listed")).select(pl.col("parent_model_id").alias("model_id")).unique()
     weighted = weights.select(pl.col("root_model_id").alias("model_id"), "namespace").unique()
-    return pl.concat([weighted, unlisted.with_columns(namespace_of(pl.col("model_id")).alias("namespace"))]).unique(
-        "model_id"
-    )
+    unlisted = unlisted.with_columns(namespace=namespace_of(pl.col("model_id")))
+    return pl.concat([weighted, unlisted]).unique("model_id")
 
 
 @table_asset(MODEL_ATTRIBUTION, ins=inputs(snapshot=HUB_SNAPSHOTS, accounts=HUB_ACCOUNTS), deps=[ORGANIZATIONS])

@@ -252,9 +252,7 @@ def _headline_under(maps: list[CountryMap], lake: Lake, last: date | None, popul
     The year ends with `last`, by default it is the latest complete one.
     """
     held = lake.months(MONTH_MANIFEST)
-    years = {
-        month: [other for other in months_between(add_months(month, -11), month) if other in held] for month in held
-    }
+    years = {month: [one for one in months_between(add_months(month, -11), month) if one in held] for month in held}
     last = last or max((month for month in held if len(years[month]) == 12), default=held[-1])
     if last not in held:
         raise CensusError(f"the lake lacks tables of {last:%Y-%m}: run it, or choose another month")
@@ -263,9 +261,7 @@ def _headline_under(maps: list[CountryMap], lake: Lake, last: date | None, popul
         {month: str(lake.scan(table, month).select(column).head(1).collect().item()) for month in months}
         for table, column in ((HUB_SNAPSHOTS, "source"), (MODEL_DOWNLOADS, "basis"))
     )
-    under = {
-        other.name: reviewing.shares_under_both_maps(other, lake, months, _POPULATIONS[population]) for other in maps
-    }
+    under = {one.name: reviewing.shares_under_both_maps(one, lake, months, _POPULATIONS[population]) for one in maps}
     first = under[maps[0].name]
     ours, theirs = (1.0 - sum(first.filter(member="unmapped")[f"{whose}_share"]) for whose in ("our", "their"))
     synthetic = label(is_synthetic=any(map(is_synthetic, sources.values())))

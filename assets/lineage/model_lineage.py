@@ -49,9 +49,7 @@ def derivatives_as_declared(frames: TableFrames) -> pl.LazyFrame:
     """A repository is a derivative exactly where it has a derivation."""
     derivatives = frames.scan("lineage/model_lineage").filter("is_derivative").select("hub_id")
     declared = frames.scan("lineage/derivations").select(hub_id="child_hub_id").unique()
-    return pl.concat(
-        [derivatives.join(declared, on="hub_id", how="anti"), declared.join(derivatives, on="hub_id", how="anti")]
-    )
+    return pl.concat([derivatives.join(declared, "hub_id", "anti"), declared.join(derivatives, "hub_id", "anti")])
 
 
 @rule()

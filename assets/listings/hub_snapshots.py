@@ -83,13 +83,7 @@ HUB_SNAPSHOTS = Table(
         created_before_observed,
         values_readable,
         mostly_unique("listings/hub_snapshots", "model_id"),
-        none_where(
-            "listings/hub_snapshots",
-            "likes_not_negative",
-            "No repository has fewer than 0 likes.",
-            pl.col("likes") < 0,
-            "warning",
-        ),
+        none_where("listings/hub_snapshots", "likes_not_negative", "No likes below 0.", pl.col("likes") < 0, "warning"),
     ),
     measures=(
         mostly(

@@ -12,7 +12,7 @@ from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models import attributes
 from pipeline.orchestration.table_assets import inputs, table_asset
-from pipeline.reference.lists import LISTS_OF_WORDS, attribute_words
+from pipeline.reference.lists import WORD_LISTS, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Table, TableFrames, rule
 
 RELATION = pl.Enum(RELATIONS)
@@ -60,7 +60,7 @@ def downloads_conserved(frames: TableFrames) -> pl.LazyFrame:
 
 MODELS = Table(
     "models/models",
-    reviewed_lists=LISTS_OF_WORDS,
+    reviewed_lists=WORD_LISTS,
     grain="public model repository at the month's close",
     description="Everything that marts ask: downloads, populations, developer, what it derives from, and what it is.",
     columns=(

@@ -122,9 +122,7 @@ HEADLINE_FAMILY = _entry(
     "family",
     f"Whose models others build on: each organisation's family of models, month by month. {DEFINITION_OF_FAMILIES}",
     (
-        replace(
-            _ORGANIZATION, meaning="The organisation behind the family's roots; `unmapped` and `unaffiliated` too."
-        ),
+        replace(_ORGANIZATION, meaning="The organisation behind the roots; `unmapped` and `unaffiliated` too."),
         _SEAT,
         COUNTRY_NAME,
         IS_COUNTRY,

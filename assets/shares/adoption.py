@@ -68,9 +68,7 @@ PUBLISHED = PublishedTable(
             *IN_LONGER_PERIODS,
             *_OF_MODEL,
             number("reference_downloads", "Median of the reference models' downloads.", "downloads"),
-            Column(
-                "reference_models", pl.Int32, f"Models in the reference, at most {REFERENCE_MODELS}.", "repositories"
-            ),
+            Column("reference_models", pl.Int32, f"Models behind it, at most {REFERENCE_MODELS}.", "repositories"),
             number("relative_adoption", "`downloads_at_mark` / `reference_downloads`.", "ratio"),
             Column("rank", pl.Int32, "Place within the band and mark over the period, 1 for the most; ties share it."),
         ),

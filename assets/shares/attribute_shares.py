@@ -103,9 +103,7 @@ DIMENSIONS = (
         (*COHORTS, "unknown"),
         pl.col("created_at").dt.year().clip(2022, 2059).cast(pl.String).fill_null("unknown"),
     ),
-    Dimension(
-        "developer_kind", "What the developer is, by the registry", (*DEVELOPER_KINDS, "unmapped"), pl.col("kind")
-    ),
+    Dimension("developer_kind", "Kind of developer, by the registry", (*DEVELOPER_KINDS, "unmapped"), pl.col("kind")),
     Dimension(
         "openness",
         "A proxy from tags alone: training data counts as declared where the repository names a data set; what cards "

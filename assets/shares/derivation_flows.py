@@ -25,21 +25,15 @@ DERIVATION_FLOWS = Table(
     description="Who builds on whom: derivatives by the country behind their roots and that of their own developer.",
     columns=(
         MONTH,
-        replace(COUNTRY, name="base_country", meaning="Country behind the root, or a member that is no country."),
-        replace(
-            COUNTRY,
-            name="derivative_country",
-            meaning="Country of the derivative's developer, or a member that is no country.",
-        ),
+        replace(COUNTRY, name="base_country", meaning="Country (or other member) behind the root."),
+        replace(COUNTRY, name="derivative_country", meaning="Country (or other member) of the derivative's developer."),
         *COUNTS,
         downloads("Downloads of the derivatives in the month."),
     ),
     key=("base_country", "derivative_country"),
     may_be_empty=True,
     rules=(
-        derivatives_conserved(
-            "shares/derivation_flows", "month", "The new derivatives of all flows add up to those of the month."
-        ),
+        derivatives_conserved("shares/derivation_flows", "month", "The flows add up to the month's new derivatives."),
     ),
 )
 PUBLISHED = PublishedTable(DERIVATION_FLOWS, lambda months: months.scan(DERIVATION_FLOWS))

@@ -11,13 +11,7 @@ import polars as pl
 from pipeline.digest import digest_of
 
 FOLDER = Path(str(files("pipeline.reference")))
-LISTS_OF_WORDS = (
-    "licences.csv",
-    "modalities.csv",
-    "numeric_formats.csv",
-    "expert_architectures.csv",
-    "model_sizes.csv",
-)
+WORD_LISTS = ("licences.csv", "modalities.csv", "numeric_formats.csv", "expert_architectures.csv", "model_sizes.csv")
 """What `attribute_words` reads."""
 
 
@@ -66,7 +60,7 @@ def language_tasks() -> list[str]:
 def attribute_words() -> AttributeWords:
     """Words for what models are: licences, modalities, numeric formats, architectures, sizes."""
     licences, modalities, formats, architectures, sizes = (
-        dict(read_list(name)[:, :2].iter_rows()) for name in LISTS_OF_WORDS
+        dict(read_list(name)[:, :2].iter_rows()) for name in WORD_LISTS
     )
     return AttributeWords(
         licences, modalities, formats, tuple(architectures), {name: int(size) for name, size in sizes.items()}
