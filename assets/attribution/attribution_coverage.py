@@ -60,9 +60,8 @@ def unmapped_namespaces(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> p
         .group_by("namespace")
         .agg(pl.len().alias("models"), pl.col("downloads").sum())
         .join(total, how="cross")
-        .select(
-            "namespace", "models", "downloads", ratio(pl.col("downloads"), pl.col("total")).alias("share_of_downloads")
-        )
+        .with_columns(share_of_downloads=ratio(pl.col("downloads"), pl.col("total")))
+        .drop("total")
     )
 
 

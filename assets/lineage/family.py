@@ -50,11 +50,6 @@ class Family:
     edges: pl.DataFrame
     parents: list[str]
 
-    @property
-    def is_synthetic(self) -> bool:
-        """Whether the month was invented."""
-        return is_synthetic(self.source)
-
 
 def read_family(lake: Lake, catalogue: Catalogue, model: str, month: date | None = None) -> Family:
     """The family of `model` in a month of the lake whose lineage is whole, published or not; by default the latest.
@@ -114,7 +109,7 @@ def descendants(edges: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
     """
     nobody = pl.lit(None, pl.String)
     parents = edges.group_by("key").agg((pl.len().cast(pl.Int64) - 1).alias("other_parents"))
-    level = head.select("key", "hub_id", "model_id", nobody.alias("parent_key"), nobody.alias("relation"), level=0)
+    level = head.select("key", nobody.alias("parent_key"), nobody.alias("relation"), "hub_id", "model_id", level=0)
     levels = []
     while not level.is_empty():
         levels.append(level)
@@ -124,12 +119,7 @@ def descendants(edges: pl.DataFrame, head: pl.DataFrame) -> pl.DataFrame:
             .sort("key", "position")
             .unique("key", keep="first", maintain_order=True)
             .select(
-                "key",
-                pl.col("child_hub_id").alias("hub_id"),
-                pl.col("child_model_id").alias("model_id"),
-                "parent_key",
-                "relation",
-                level=len(levels),
+                "key", "parent_key", "relation", hub_id="child_hub_id", model_id="child_model_id", level=len(levels)
             )
         )
     return pl.concat(levels).join(parents, on="key", how="left", maintain_order="left")
@@ -212,7 +202,7 @@ def as_json(family: Family, depth: int, _: int) -> str:
             "derives_from": family.parents,
             "month": f"{family.month:%Y-%m}",
             "source": family.source,
-            "is_synthetic": family.is_synthetic,
+            "is_synthetic": is_synthetic(family.source),
             "basis": family.basis,
             "attribution": "uploader",
             "family_members": family.members.height,
@@ -273,7 +263,7 @@ def family(model: str, month: date | None, depth: int, children: int, form: str)
 def _definition(family: Family) -> list[str]:
     members = family.members
     lines = [
-        f"{label(is_synthetic=family.is_synthetic)}What derives from {plain(members['model_id'][0])}",
+        f"{label(is_synthetic=is_synthetic(family.source))}What derives from {plain(members['model_id'][0])}",
         f"  month        {family.month:%Y-%m}",
         f"  family       {counted(members.height, 'repository', 'repositories')}, "
         f"{members['downloads'].sum():,.0f} downloads: each counted",

@@ -13,13 +13,8 @@ from pipeline.schema.published import PublishedTable, whole_table
 
 def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
     """The rows of `coverage` from both reconciliations of downloads and the coverage of attribution, of all months."""
-    came_to = (
-        pl.when(pl.col("method") == UNMAPPED)
-        .then(pl.lit(UNMAPPED))
-        .when(pl.col("kind") == "individual")
-        .then(pl.lit("unaffiliated"))
-        .otherwise(pl.lit("organization"))
-    )
+    not_organizations = {"individual": "unaffiliated", UNMAPPED: UNMAPPED}
+    came_to = pl.col("kind").replace_strict(not_organizations, default="organization", return_dtype=pl.String)
     aspects = {
         "measurement": (reconciliation, pl.col("flow_case")),
         "boundary": (boundaries, pl.col("boundary")),
