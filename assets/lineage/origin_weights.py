@@ -27,10 +27,8 @@ ORIGIN_WEIGHTS = Table(
     "lineage/origin_weights",
     grain="derivative and root",
     description=(
-        "How each derivative is split over the roots it descends from, by one rule for the whole month: a child gives "
-        "each parent an equal part, unless another rule was asked for. Weights are cut to 12 digits, and the rest goes "
-        "to the heaviest root, so that the weights of a derivative sum to 1 to the last digit. Repositories that are "
-        "roots themselves have no rows."
+        "How each derivative is split over the roots it descends from, by one rule for the whole month. Weights are "
+        "cut to 12 digits, and the rest goes to the heaviest root, so that they sum to 1. Roots have no rows."
     ),
     columns=(
         MONTH,

@@ -87,9 +87,8 @@ COUNTER_DAYS = Table(
     "listings/counter_days",
     grain="stretch between two observations around the month's close, and cohort of creation",
     description=(
-        "What the counters of busy models (2,000 downloads a day or more) did from one observation to the next around "
-        "the boundary that closes the month. Where a quarter of a cohort stands still or falls, counters were frozen "
-        "or rolled back. Empty where the source has fewer than three observations, or no model is busy."
+        "What the counters of busy models (2,000 downloads a day or more) did between observations around the month's "
+        "close. Empty where the source has fewer than three observations, or no model is busy."
     ),
     columns=(
         MONTH,

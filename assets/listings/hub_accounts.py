@@ -16,9 +16,8 @@ HUB_ACCOUNTS = Table(
     "listings/hub_accounts",
     grain="namespace that was asked about",
     description=(
-        "Whether a namespace is a person's account or an organisation's, as the Hub's account overviews say. The most "
-        "downloaded namespaces are asked about until 99 % of the month's downloads are known or the request budget "
-        "ends; answers are kept across months."
+        "Whether a namespace is a person's account or an organisation's, by the Hub. The most downloaded are asked "
+        "about until 99 % of the month's downloads are known or the request budget ends; answers are kept."
     ),
     columns=(
         MONTH,

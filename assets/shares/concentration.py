@@ -35,9 +35,8 @@ CONCENTRATION = Table(
     "shares/concentration",
     grain="population, attribution and dimension",
     description=(
-        "How concentrated downloads are over models, organisations and countries. Members that are no organisation or "
-        "country (`unmapped`, `unaffiliated`) are left out of both sums; `coverage` says what part that leaves. "
-        "`international` counts as one country."
+        "How concentrated downloads are. Members that are no organisation or country are left out of both sums; "
+        "`coverage` says what part that leaves. `international` counts as one country."
     ),
     columns=(
         *IN_POPULATION,

@@ -100,10 +100,8 @@ FAMILY_SHARES = Table(
     "shares/family_shares",
     grain="level and family",
     description=(
-        "Families of models: a root with everything that derives from it, by root repository and by the organisation "
-        "behind the root. A derivative of several roots counts in each family by its weight, so nothing is counted "
-        "twice. At the level of repositories only roots that have derivatives are families; at the level of "
-        "organisations everything is in one."
+        "Families of models: a root with all that derives from it, by root repository, where it has derivatives, and "
+        "by the organisation behind the root. A derivative of several roots counts in each family by its weight."
     ),
     columns=(
         MONTH,

@@ -21,8 +21,7 @@ RELEASE_DAYS = Table(
     grain="organisation and day of release",
     description=(
         "On which days each developer created first-party repositories, those that derive from nothing or from the "
-        "same organisation's models only, between the observations at the month's opening and close. From this follows "
-        "the cadence of releases."
+        "same organisation's models only, between the observations at the month's opening and close."
     ),
     columns=(
         MONTH,
