@@ -19,7 +19,7 @@ from pipeline.publish.manifest import MONTH_MANIFEST
 from pipeline.publish.sql import refers_to, type_names
 from pipeline.reference.countries import MEMBER_NAMES
 from pipeline.schema.declaration import TIMESTAMP, Column, Table
-from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+from pipeline.schema.published import PublishedMonths, published_table
 from pipeline.schema.shares import POPULATIONS
 from pipeline.version import SCHEMA_VERSION, __version__
 
@@ -43,27 +43,25 @@ def _census(months: PublishedMonths) -> pl.LazyFrame:
     )
 
 
-CENSUS = PublishedTable(
-    whole_table(
-        name="_census",
-        grain="published month",
-        description="What this version of the publication is: who made it, when, from what, and what was checked.",
-        columns=(
-            text("version", "The version of the publication; all its files carry the same."),
-            text("schema_version", "The version of the tables' shape; see the changelog."),
-            text("code_version", "Version of the distribution that made the publication."),
-            text("run_id", "Dagster's run that made it; absent outside of Dagster.", nullable=True),
-            Column("published_at", TIMESTAMP, "When the publication was made.", "UTC"),
-            MONTH,
-            *PROVENANCE,
-            text("month_code_version", "Version of the distribution that made the month."),
-            count("tables_checked", "Tables of the month that match its manifest.", "tables"),
-            count("checks_passed", "Blocking checks on the month's tables, all of which passed.", "checks"),
-            Column("checked_at", TIMESTAMP, "When the last check had passed and the month was finished.", "UTC"),
-        ),
-        key=("month",),
-    ),
+CENSUS = published_table(
+    "_census",
     _census,
+    grain="published month",
+    description="What this version of the publication is: who made it, when, from what, and what was checked.",
+    columns=(
+        text("version", "The version of the publication; all its files carry the same."),
+        text("schema_version", "The version of the tables' shape; see the changelog."),
+        text("code_version", "Version of the distribution that made the publication."),
+        text("run_id", "Dagster's run that made it; absent outside of Dagster.", nullable=True),
+        Column("published_at", TIMESTAMP, "When the publication was made.", "UTC"),
+        MONTH,
+        *PROVENANCE,
+        text("month_code_version", "Version of the distribution that made the month."),
+        count("tables_checked", "Tables of the month that match its manifest.", "tables"),
+        count("checks_passed", "Blocking checks on the month's tables, all of which passed.", "checks"),
+        Column("checked_at", TIMESTAMP, "When the last check had passed and the month was finished.", "UTC"),
+    ),
+    key=("month",),
 )
 
 
@@ -92,28 +90,26 @@ def _dictionary(months: PublishedMonths) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=DATA_DICTIONARY.table.schema)
 
 
-DATA_DICTIONARY = PublishedTable(
-    whole_table(
-        name="data_dictionary",
-        grain="published table and column",
-        description="Every column of every published table: type, unit, meaning, and the table's grain and key.",
-        columns=(
-            text("table_name", "The table."),
-            Column("position", pl.Int32, "The column's place in the table, from 0."),
-            text("column_name", "The column."),
-            text("type", "The column's type in the warehouse."),
-            text("unit", "The column's unit, where it has one.", nullable=True),
-            text("meaning", "What the column says."),
-            boolean("may_be_absent", "Whether a row may lack the value."),
-            boolean("is_key", "Whether the column is part of the table's key; no two rows have the same key."),
-            text("refers_to", "The table and column that explain its values, if any.", nullable=True),
-            text("grain", "What one row of the table is."),
-            text("table_description", "What the table is."),
-            text("warnings", "Common mistakes with the table.", nullable=True),
-        ),
-        key=("table_name", "column_name"),
-    ),
+DATA_DICTIONARY = published_table(
+    "data_dictionary",
     _dictionary,
+    grain="published table and column",
+    description="Every column of every published table: type, unit, meaning, and the table's grain and key.",
+    columns=(
+        text("table_name", "The table."),
+        Column("position", pl.Int32, "The column's place in the table, from 0."),
+        text("column_name", "The column."),
+        text("type", "The column's type in the warehouse."),
+        text("unit", "The column's unit, where it has one.", nullable=True),
+        text("meaning", "What the column says."),
+        boolean("may_be_absent", "Whether a row may lack the value."),
+        boolean("is_key", "Whether the column is part of the table's key; no two rows have the same key."),
+        text("refers_to", "The table and column that explain its values, if any.", nullable=True),
+        text("grain", "What one row of the table is."),
+        text("table_description", "What the table is."),
+        text("warnings", "Common mistakes with the table.", nullable=True),
+    ),
+    key=("table_name", "column_name"),
 )
 
 
@@ -126,22 +122,18 @@ def _checks(months: PublishedMonths) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=DATA_CHECKS.table.schema, orient="row")
 
 
-DATA_CHECKS = PublishedTable(
-    whole_table(
-        name="data_checks",
-        grain="table of the chain and check",
-        description=(
-            "Every check that a month's tables must pass before the month is published, and those that only warn."
-        ),
-        columns=(
-            text("table_name", "The table."),
-            text("check_name", "The check."),
-            text("severity", "`critical` stops publication, `warning` is shown."),
-            text("expected", "What is expected, in words."),
-        ),
-        key=("table_name", "check_name"),
-    ),
+DATA_CHECKS = published_table(
+    "data_checks",
     _checks,
+    grain="table of the chain and check",
+    description="Every check that a month's tables must pass before the month is published, and those that only warn.",
+    columns=(
+        text("table_name", "The table."),
+        text("check_name", "The check."),
+        text("severity", "`critical` stops publication, `warning` is shown."),
+        text("expected", "What is expected, in words."),
+    ),
+    key=("table_name", "check_name"),
 )
 
 
@@ -153,27 +145,25 @@ def _of_months(months: PublishedMonths) -> pl.LazyFrame:
     return in_months.join(declared, on=["table_name", "check_name"], how="semi")
 
 
-CHECK_RESULTS = PublishedTable(
-    whole_table(
-        name="check_results",
-        grain="month, table of the chain and check",
-        description="What each check last found in each month, as far as the months' runs are on record.",
-        columns=(
-            MONTH,
-            text("table_name", "The table that was checked, `group/name`."),
-            text("check_name", "The check.", refers_to="data_checks"),
-            boolean("passed", "Whether it passed; a check that could not be judged counts as passed."),
-            text("severity", "`critical` stops publication, `warning` is shown."),
-            boolean("was_judged", "False where the month to compare with is missing."),
-            text("observed", "What was found, in words."),
-            text("bounds", "What was expected, in words."),
-            count("rows", "Rows looked at; absent where none are counted.", "rows", nullable=True),
-            count("failed_rows", "Rows that failed; absent where none are counted.", "rows", nullable=True),
-        ),
-        key=("month", "table_name", "check_name"),
-        warnings=("A publication holds no month with a failed critical check: those that failed here are warnings.",),
-    ),
+CHECK_RESULTS = published_table(
+    "check_results",
     _of_months,
+    grain="month, table of the chain and check",
+    description="What each check last found in each month, as far as the months' runs are on record.",
+    columns=(
+        MONTH,
+        text("table_name", "The table that was checked, `group/name`."),
+        text("check_name", "The check.", refers_to="data_checks"),
+        boolean("passed", "Whether it passed; a check that could not be judged counts as passed."),
+        text("severity", "`critical` stops publication, `warning` is shown."),
+        boolean("was_judged", "False where the month to compare with is missing."),
+        text("observed", "What was found, in words."),
+        text("bounds", "What was expected, in words."),
+        count("rows", "Rows looked at; absent where none are counted.", "rows", nullable=True),
+        count("failed_rows", "Rows that failed; absent where none are counted.", "rows", nullable=True),
+    ),
+    key=("month", "table_name", "check_name"),
+    warnings=("A publication holds no month with a failed critical check: those that failed here are warnings.",),
 )
 
 
@@ -249,17 +239,15 @@ _MEANINGS = {
     "member": {member: f"{name}." for member, name in MEMBER_NAMES.items()},
 }
 _DEFINITIONS = [(term, value, meaning) for term, meanings in _MEANINGS.items() for value, meaning in meanings.items()]
-DIM_DEFINITION = PublishedTable(
-    whole_table(
-        name="dim_definition",
-        grain="term and value",
-        description="What the values of `period`, `population`, `attribution`, `basis` and other words mean.",
-        columns=(
-            text("term", "The column or group of tables that is explained."),
-            text("value", "The value, or the table's name."),
-            text("meaning", "What it means, in a sentence."),
-        ),
-        key=("term", "value"),
-    ),
+DIM_DEFINITION = published_table(
+    "dim_definition",
     lambda _: pl.LazyFrame(_DEFINITIONS, schema=["term", "value", "meaning"], orient="row"),
+    grain="term and value",
+    description="What the values of `period`, `population`, `attribution`, `basis` and other words mean.",
+    columns=(
+        text("term", "The column or group of tables that is explained."),
+        text("value", "The value, or the table's name."),
+        text("meaning", "What it means, in a sentence."),
+    ),
+    key=("term", "value"),
 )

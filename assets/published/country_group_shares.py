@@ -9,7 +9,7 @@ from assets.shares.periods import over_periods, sums_over_periods
 from assets.shares.share_table import NOBODY, NOT_KNOWN, with_bounds
 from pipeline.reference.countries import country_groups
 from pipeline.schema.figure import BOUNDED_SHARE, Chart, Figure, Shown
-from pipeline.schema.published import PublishedTable, whole_table
+from pipeline.schema.published import published_table
 
 
 def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> pl.LazyFrame:
@@ -34,34 +34,32 @@ def country_group_shares(country_shares: pl.LazyFrame, groups: pl.LazyFrame) -> 
     return with_bounds(sums).with_columns(dimension=pl.lit("country_group"))
 
 
-COUNTRY_GROUP_SHARES = PublishedTable(
-    whole_table(
-        name="country_group_shares",
-        grain="month, period, population, attribution and group of countries",
-        description="The share of downloads of unions, regions and income groups of countries.",
-        columns=(
-            *IN_LONGER_PERIODS,
-            POPULATION,
-            ATTRIBUTION,
-            DIMENSION,
-            text("member", "The group: `eu`, `africa`, `high_income` and so on."),
-            text("group_name", "The group's name."),
-            text("kind", "`union`, `region` or `income`.", values=("union", "region", "income")),
-            downloads("Numerator: the downloads of the countries that are members in the month."),
-            *OF_WHOLE,
-            fraction("share_of_attributed", "`downloads` / (`denominator` without `unmapped` and `unaffiliated`)."),
-            fraction("share_low", "Share if none of the unmapped downloads were the group's.", maximum="share"),
-            fraction("share_high", "Share if all of the unmapped downloads were the group's.", minimum="share"),
-            fraction("coverage", "Part of the denominator that is not `unmapped`."),
-            over_periods(COUNTRY_SHARES).column("basis"),
-        ),
-        key=("month", "period", "population", "attribution", "dimension", "member"),
-        warnings=(
-            "Groups overlap: a country may be in several, and the shares of all groups do not sum to 1.",
-            "Shares are not additive: add `downloads` and `denominator`, divide last.",
-        ),
-    ),
+COUNTRY_GROUP_SHARES = published_table(
+    "country_group_shares",
     lambda months: country_group_shares(months.scan(COUNTRY_SHARES), country_groups().lazy()),
+    grain="month, period, population, attribution and group of countries",
+    description="The share of downloads of unions, regions and income groups of countries.",
+    columns=(
+        *IN_LONGER_PERIODS,
+        POPULATION,
+        ATTRIBUTION,
+        DIMENSION,
+        text("member", "The group: `eu`, `africa`, `high_income` and so on."),
+        text("group_name", "The group's name."),
+        text("kind", "`union`, `region` or `income`.", values=("union", "region", "income")),
+        downloads("Numerator: the downloads of the countries that are members in the month."),
+        *OF_WHOLE,
+        fraction("share_of_attributed", "`downloads` / (`denominator` without `unmapped` and `unaffiliated`)."),
+        fraction("share_low", "Share if none of the unmapped downloads were the group's.", maximum="share"),
+        fraction("share_high", "Share if all of the unmapped downloads were the group's.", minimum="share"),
+        fraction("coverage", "Part of the denominator that is not `unmapped`."),
+        over_periods(COUNTRY_SHARES).column("basis"),
+    ),
+    key=("month", "period", "population", "attribution", "dimension", "member"),
+    warnings=(
+        "Groups overlap: a country may be in several, and the shares of all groups do not sum to 1.",
+        "Shares are not additive: add `downloads` and `denominator`, divide last.",
+    ),
 )
 
 COUNTRY_GROUPS_FIGURE = Figure(

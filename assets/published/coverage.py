@@ -8,7 +8,7 @@ from assets.columns import MONTH, text
 from assets.expressions import ratio
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
-from pipeline.schema.published import PublishedTable, whole_table
+from pipeline.schema.published import published_table
 
 
 def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
@@ -30,27 +30,23 @@ def coverage(reconciliation: pl.LazyFrame, boundaries: pl.LazyFrame, attribution
 
 
 _MADE_FROM = (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION, ATTRIBUTION_COVERAGE)
-COVERAGE = PublishedTable(
-    whole_table(
-        name="coverage",
-        grain="month, aspect and member",
-        description=(
-            "The reconciliation of every month: how downloads were measured, and by which rule they were attributed."
-        ),
-        columns=(
-            MONTH,
-            text(
-                "aspect",
-                "`measurement` (members: flow cases), `boundary` (members: how counters at the boundaries are known), "
-                "`attribution` (members: methods) or `attributed_to` (members: `organization`, `unaffiliated`, "
-                "`unmapped`).",
-            ),
-            text("member", "The case, by its aspect."),
-            *map(ATTRIBUTION_COVERAGE.column, ("models", "downloads", "share_of_downloads")),
-        ),
-        key=("month", "aspect", "member"),
-    ),
+COVERAGE = published_table(
+    "coverage",
     lambda months: coverage(*map(months.scan, _MADE_FROM)),
+    grain="month, aspect and member",
+    description="How the downloads of every month were measured, and by which rule they were attributed.",
+    columns=(
+        MONTH,
+        text(
+            "aspect",
+            "`measurement` (members: flow cases), `boundary` (members: how counters at the boundaries are known), "
+            "`attribution` (members: methods) or `attributed_to` (members: `organization`, `unaffiliated`, "
+            "`unmapped`).",
+        ),
+        text("member", "The case, by its aspect."),
+        *map(ATTRIBUTION_COVERAGE.column, ("models", "downloads", "share_of_downloads")),
+    ),
+    key=("month", "aspect", "member"),
 )
 
 COVERAGE_FIGURE = Figure(

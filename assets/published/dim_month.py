@@ -14,7 +14,7 @@ from assets.shares.periods import Period, periods_over
 from pipeline.months import in_words
 from pipeline.schema.declaration import Column
 from pipeline.schema.figure import IN_MONTH, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+from pipeline.schema.published import PublishedMonths, published_table
 from pipeline.synthetic import is_synthetic_source
 
 IS_SYNTHETIC = boolean("is_synthetic", "Whether any of it is of a synthetic Hub, not of the real one.")
@@ -37,25 +37,23 @@ def _months(months: PublishedMonths) -> pl.LazyFrame:
     )
 
 
-DIM_MONTH = PublishedTable(
-    whole_table(
-        name="dim_month",
-        grain="published month",
-        description="Every published month: what it was measured from, how, and how much of it is attributed.",
-        columns=(
-            MONTH,
-            *PROVENANCE,
-            *map(MONTH_RECONCILIATION.column, ("opened_at", "closed_at", "days_observed", "scaling", "basis")),
-            QUALITY,
-            *map(MONTH_RECONCILIATION.column, ("models", "downloads", "downloads_by_30d_counter", "downloads_flagged")),
-            *map(MONTH_RECONCILIATION.column, ("is_plausible", "incidents", "incidents_at_observation")),
-            _COVERAGE,
-            ORIGIN_RULE,
-            IS_SYNTHETIC,
-        ),
-        key=("month",),
-    ),
+DIM_MONTH = published_table(
+    "dim_month",
     _months,
+    grain="published month",
+    description="Every published month: what it was measured from, how, and how much of it is attributed.",
+    columns=(
+        MONTH,
+        *PROVENANCE,
+        *map(MONTH_RECONCILIATION.column, ("opened_at", "closed_at", "days_observed", "scaling", "basis")),
+        QUALITY,
+        *map(MONTH_RECONCILIATION.column, ("models", "downloads", "downloads_by_30d_counter", "downloads_flagged")),
+        *map(MONTH_RECONCILIATION.column, ("is_plausible", "incidents", "incidents_at_observation")),
+        _COVERAGE,
+        ORIGIN_RULE,
+        IS_SYNTHETIC,
+    ),
+    key=("month",),
     shown={name: name for name in ("quality", "source", "is_synthetic")},
 )
 
@@ -95,30 +93,28 @@ def _joined(texts: Iterator[str | None]) -> str | None:
     return "; ".join(dict.fromkeys(part for text in texts if text for part in text.split("; "))) or None
 
 
-DIM_PERIOD = PublishedTable(
-    whole_table(
-        name="dim_period",
-        grain="month and period that ends with it",
-        description="Every period: which months it holds and lacks, and what they are; where they differ it says so.",
-        columns=(
-            MONTH,
-            IN_LONGER["period"],
-            Column("first_month", pl.Date, "The first month that the period's name promises, published or not."),
-            MONTHS_IN_PERIOD,
-            IS_COMPLETE,
-            text("months", "The months that the period holds: `2025-01 to 2025-03, 2025-05`."),
-            text("months_missing", "Months that the period's name promises and that it lacks.", nullable=True),
-            IN_LONGER["basis"],
-            QUALITY,
-            text("source", "The snapshot sources that were read, by commas."),
-            _COVERAGE,
-            IS_SYNTHETIC,
-            *map(MONTH_RECONCILIATION.column, ("incidents", "incidents_at_observation")),
-        ),
-        key=("month", "period"),
-        warnings=("The months of a period are those of `dim_month` from `first_month` to `month`.",),
-    ),
+DIM_PERIOD = published_table(
+    "dim_period",
     _periods,
+    grain="month and period that ends with it",
+    description="Every period: which months it holds and lacks, and what they are; where they differ it says so.",
+    columns=(
+        MONTH,
+        IN_LONGER["period"],
+        Column("first_month", pl.Date, "The first month that the period's name promises, published or not."),
+        MONTHS_IN_PERIOD,
+        IS_COMPLETE,
+        text("months", "The months that the period holds: `2025-01 to 2025-03, 2025-05`."),
+        text("months_missing", "Months that the period's name promises and that it lacks.", nullable=True),
+        IN_LONGER["basis"],
+        QUALITY,
+        text("source", "The snapshot sources that were read, by commas."),
+        _COVERAGE,
+        IS_SYNTHETIC,
+        *map(MONTH_RECONCILIATION.column, ("incidents", "incidents_at_observation")),
+    ),
+    key=("month", "period"),
+    warnings=("The months of a period are those of `dim_month` from `first_month` to `month`.",),
     shown={
         **{name: name for name in ("quality", "source", "is_synthetic", "incidents")},
         "months_held": "months",

@@ -16,7 +16,7 @@ from assets.shares.family_shares import FAMILY_SHARES
 from assets.shares.periods import CHANGES, TRAILING, in_trailing_periods, share_periods
 from assets.shares.share_table import COLUMNS, with_shares
 from pipeline.schema.declaration import DECIMAL, Column
-from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+from pipeline.schema.published import PublishedMonths, PublishedTable, published_table
 
 DEFINITION = (
     "Downloads in the twelve months that end with `month`, of models that were at most 365 days old at each month's "
@@ -83,20 +83,18 @@ def _entry(
     member: str, description: str, own: tuple[Column, ...], make: Callable[[PublishedMonths], pl.LazyFrame]
 ) -> PublishedTable:
     """The entry table of a member: what it is of, its own columns, names, and how sure the share is."""
-    return PublishedTable(
-        whole_table(
-            name=f"headline_{member}",
-            grain=f"month and {'organisation' if member != 'country' else 'country'}",
-            description=description,
-            columns=(
-                replace(MONTH, meaning="The month with which the twelve months end (UTC), by its first day."),
-                *own,
-                *(_STATED[name] for name in ("period", "months_in_period", "is_complete", *_SHARES)),
-            ),
-            key=("month", "country" if member == "country" else "organization"),
-            warnings=(_WARNING,),
-        ),
+    return published_table(
+        f"headline_{member}",
         make,
+        grain=f"month and {'organisation' if member != 'country' else 'country'}",
+        description=description,
+        columns=(
+            replace(MONTH, meaning="The month with which the twelve months end (UTC), by its first day."),
+            *own,
+            *(_STATED[name] for name in ("period", "months_in_period", "is_complete", *_SHARES)),
+        ),
+        key=("month", "country" if member == "country" else "organization"),
+        warnings=(_WARNING,),
         entry_of=f"{member}_shares",
     )
 

@@ -16,7 +16,7 @@ from assets.shares.members import by_root
 from assets.shares.share_table import FLAGS
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
-from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+from pipeline.schema.published import PublishedMonths, PublishedTable, published_table
 from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS, REMAINDER, downloads_column
 
 LISTED_SHARE = 0.999
@@ -175,23 +175,21 @@ def _models(months: PublishedMonths) -> pl.LazyFrame:
     return pl.concat([pl.concat(described).lazy(), pl.LazyFrame([others | reached])], how="diagonal")
 
 
-DIM_MODEL = PublishedTable(
-    whole_table(
-        name="dim_model",
-        grain="model that is listed one by one in some month",
-        description="The models of `model_month`, as they were when last listed there, and one row for all others.",
-        columns=(
-            *MODEL,
-            NAMESPACE.optional(),
-            CREATED_AT.optional(),
-            *(column for column in OBSERVATIONS if column.name in ("pipeline_tag", "library_name", "license")),
-            Column("first_month", pl.Date, "The first month in which the model is listed one by one."),
-            Column("last_month", pl.Date, "The last month in which it is listed; the row says what it was then."),
-        ),
-        key=("hub_id",),
-        warnings=("Names are untrusted input: show them as text, never as markup.",),
-    ),
+DIM_MODEL = published_table(
+    "dim_model",
     _models,
+    grain="model that is listed one by one in some month",
+    description="The models of `model_month`, as they were when last listed there, and one row for all others.",
+    columns=(
+        *MODEL,
+        NAMESPACE.optional(),
+        CREATED_AT.optional(),
+        *(column for column in OBSERVATIONS if column.name in ("pipeline_tag", "library_name", "license")),
+        Column("first_month", pl.Date, "The first month in which the model is listed one by one."),
+        Column("last_month", pl.Date, "The last month in which it is listed; the row says what it was then."),
+    ),
+    key=("hub_id",),
+    warnings=("Names are untrusted input: show them as text, never as markup.",),
     shown={"model": "model_id"},
 )
 

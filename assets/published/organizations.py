@@ -8,7 +8,7 @@ from assets.attribution.organizations import ORGANIZATIONS, current_rows
 from assets.columns import COUNTRY, DEVELOPER_KIND, MEMBERS_NOT_COUNTRIES, NAMESPACE, ORGANIZATION, boolean, count, text
 from pipeline.publish.sql import references_of
 from pipeline.reference.countries import country_name
-from pipeline.schema.published import PublishedMonths, PublishedTable, whole_table
+from pipeline.schema.published import PublishedMonths, published_table
 
 
 def _named(months: PublishedMonths, target: str, column: str) -> pl.LazyFrame:
@@ -40,22 +40,20 @@ def organizations(named: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-DIM_ORGANIZATION = PublishedTable(
-    whole_table(
-        name="dim_organization",
-        grain="organisation",
-        description="Every organisation that a table names, as of today; its accounts and past are in `dim_account`.",
-        columns=(
-            text("organization", "The organisation, by the name that every table has."),
-            COUNTRY.optional(f"Where it is today, or was last. {COUNTRY.meaning}"),
-            DEVELOPER_KIND.optional(),
-            count("accounts", "Accounts on the Hub that are its own today.", "accounts"),
-            *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country")),
-            boolean("is_organization", "False for persons, `unmapped`, `unaffiliated` and `international`."),
-        ),
-        key=("organization",),
-    ),
+DIM_ORGANIZATION = published_table(
+    "dim_organization",
     lambda months: organizations(_named(months, "dim_organization", "organization"), months.scan(ORGANIZATIONS)),
+    grain="organisation",
+    description="Every organisation that a table names, as of today; its accounts and past are in `dim_account`.",
+    columns=(
+        text("organization", "The organisation, by the name that every table has."),
+        COUNTRY.optional(f"Where it is today, or was last. {COUNTRY.meaning}"),
+        DEVELOPER_KIND.optional(),
+        count("accounts", "Accounts on the Hub that are its own today.", "accounts"),
+        *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country")),
+        boolean("is_organization", "False for persons, `unmapped`, `unaffiliated` and `international`."),
+    ),
+    key=("organization",),
 )
 
 COUNTRY_NAME = text("country_name", "The country's usual English name, or that of a member that is none.")
@@ -70,15 +68,13 @@ def with_country_names(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-DIM_COUNTRY = PublishedTable(
-    whole_table(
-        name="dim_country",
-        grain="country, or member that is none",
-        description="Every country that a table names; members that are not countries are rows too.",
-        columns=(COUNTRY, COUNTRY_NAME, IS_COUNTRY),
-        key=("country",),
-    ),
+DIM_COUNTRY = published_table(
+    "dim_country",
     lambda months: with_country_names(_named(months, "dim_country", "country")),
+    grain="country, or member that is none",
+    description="Every country that a table names; members that are not countries are rows too.",
+    columns=(COUNTRY, COUNTRY_NAME, IS_COUNTRY),
+    key=("country",),
     label="country_name",
 )
 
@@ -89,27 +85,25 @@ def accounts(registry: pl.LazyFrame) -> pl.LazyFrame:
     return registry.with_columns(is_current=pl.col("valid_to").is_null()).join(today, on="namespace", how="left")
 
 
-DIM_ACCOUNT = PublishedTable(
-    whole_table(
-        name="dim_account",
-        grain="account and stretch of time in which nothing about it changed",
-        description="The reviewed registry that the months were made with; one row of each account is current.",
-        columns=(
-            replace(NAMESPACE, meaning="The account on the Hub."),
-            replace(ORGANIZATION, meaning="The organisation whose account it is."),
-            COUNTRY.optional(),
-            *map(ORGANIZATIONS.column, ("kind", "valid_from", "valid_to")),
-            boolean("is_current", "Whether the row still holds."),
-            replace(ORGANIZATION, name="organization_today", meaning="The organisation by the latest row."),
-            replace(COUNTRY.optional("The country by the latest row."), name="country_today"),
-            *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country", "announced_owner_country")),
-            *map(ORGANIZATIONS.column, ("legal_country", "evidence", "basis", "account_basis")),
-        ),
-        key=("namespace", "valid_from"),
-        warnings=(
-            "An account that changed hands, or whose organisation moved, has several rows: join `where is_current`, or "
-            "by the day between `valid_from` and `valid_to`.",
-        ),
-    ),
+DIM_ACCOUNT = published_table(
+    "dim_account",
     lambda months: accounts(months.scan(ORGANIZATIONS)),
+    grain="account and stretch of time in which nothing about it changed",
+    description="The reviewed registry that the months were made with; one row of each account is current.",
+    columns=(
+        replace(NAMESPACE, meaning="The account on the Hub."),
+        replace(ORGANIZATION, meaning="The organisation whose account it is."),
+        COUNTRY.optional(),
+        *map(ORGANIZATIONS.column, ("kind", "valid_from", "valid_to")),
+        boolean("is_current", "Whether the row still holds."),
+        replace(ORGANIZATION, name="organization_today", meaning="The organisation by the latest row."),
+        replace(COUNTRY.optional("The country by the latest row."), name="country_today"),
+        *map(ORGANIZATIONS.column, ("ultimate_owner", "ultimate_owner_country", "announced_owner_country")),
+        *map(ORGANIZATIONS.column, ("legal_country", "evidence", "basis", "account_basis")),
+    ),
+    key=("namespace", "valid_from"),
+    warnings=(
+        "An account that changed hands, or whose organisation moved, has several rows: join `where is_current`, or "
+        "by the day between `valid_from` and `valid_to`.",
+    ),
 )

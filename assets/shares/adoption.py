@@ -8,7 +8,7 @@ from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
 from assets.shares.periods import in_trailing_periods
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
-from pipeline.schema.published import PublishedTable, whole_table
+from pipeline.schema.published import published_table
 
 MARKS = (1, 3, 6, 12)
 FEWEST_DOWNLOADS_AT_MARK = 1_000
@@ -53,29 +53,27 @@ def adoption(marks: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-PUBLISHED = PublishedTable(
-    whole_table(
-        name="adoption",
-        grain="month and repository that reached a mark in it",
-        description=(
-            "Adoption relative to the leaders of the size band: a model's cumulative downloads 1, 3, 6 and 12 months "
-            f"after its month of creation, over the median of the {REFERENCE_MODELS} most downloaded that reached the "
-            "same mark in the same band within the twelve months that end with `month`. After the relative adoption "
-            "metric of the ATOM project (arXiv 2604.07190), by months instead of days and over all models instead of a "
-            f"chosen list. Models with fewer than {FEWEST_DOWNLOADS_AT_MARK:,} downloads at the mark are left out."
-        ),
-        columns=(
-            *IN_LONGER_PERIODS,
-            *_OF_MODEL,
-            number("reference_downloads", "Median of the reference models' downloads.", "downloads"),
-            Column("reference_models", pl.Int32, f"Models behind it, at most {REFERENCE_MODELS}.", "repositories"),
-            number("relative_adoption", "`downloads_at_mark` / `reference_downloads`.", "ratio"),
-            Column("rank", pl.Int32, "Place within the band and mark over the period, 1 for the most; ties share it."),
-        ),
-        key=("month", "hub_id"),
-        warnings=("A period of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
-    ),
+PUBLISHED = published_table(
+    "adoption",
     lambda months: adoption(months.scan(ADOPTION_MARKS)),
+    grain="month and repository that reached a mark in it",
+    description=(
+        "Adoption relative to the leaders of the size band: a model's cumulative downloads 1, 3, 6 and 12 months "
+        f"after its month of creation, over the median of the {REFERENCE_MODELS} most downloaded that reached the "
+        "same mark in the same band within the twelve months that end with `month`. After the relative adoption "
+        "metric of the ATOM project (arXiv 2604.07190), by months instead of days and over all models instead of a "
+        f"chosen list. Models with fewer than {FEWEST_DOWNLOADS_AT_MARK:,} downloads at the mark are left out."
+    ),
+    columns=(
+        *IN_LONGER_PERIODS,
+        *_OF_MODEL,
+        number("reference_downloads", "Median of the reference models' downloads.", "downloads"),
+        Column("reference_models", pl.Int32, f"Models behind it, at most {REFERENCE_MODELS}.", "repositories"),
+        number("relative_adoption", "`downloads_at_mark` / `reference_downloads`.", "ratio"),
+        Column("rank", pl.Int32, "Place within the band and mark over the period, 1 for the most; ties share it."),
+    ),
+    key=("month", "hub_id"),
+    warnings=("A period of fewer months has a lower reference, and so higher ratios: compare complete ones.",),
 )
 
 

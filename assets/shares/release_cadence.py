@@ -13,7 +13,7 @@ from assets.shares.share_table import NOBODY
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
-from pipeline.schema.published import PublishedTable, whole_table
+from pipeline.schema.published import published_table
 
 _NEW = count("new_repositories", "First-party repositories created.", minimum=1)
 RELEASE_DAYS = Table(
@@ -64,34 +64,32 @@ def release_cadence(days: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
     )
 
 
-PUBLISHED = PublishedTable(
-    whole_table(
-        name="release_cadence",
-        grain="month, period, and organisation or country",
-        description=(
-            "How often developers release: first-party repositories created in the twelve months that end with "
-            "`month`, the days on which they were created, and the days between those. One day's repositories are "
-            "variants of one release."
-        ),
-        columns=(
-            *IN_LONGER_PERIODS,
-            text("dimension", "`organization` or `country`."),
-            text(
-                "member",
-                "The organisation or the country; persons and unmapped ones are left out.",
-                refers_to={"country": "dim_country", "organization": "dim_organization"},
-            ),
-            _NEW,
-            count("release_days", "Days on which at least one repository was created.", "days"),
-            number("median_days_between", "Median from one release day to the next.", "days", nullable=True),
-            number("variants_per_release", "`new_repositories` / `release_days`.", "repositories"),
-            count("new_repositories_in_all", "First-party repositories that anybody created: `coverage` is of these."),
-            fraction("coverage", "Part of `new_repositories_in_all` that known organisations created."),
-        ),
-        key=("month", "period", "dimension", "member"),
-        warnings=RELEASE_DAYS.warnings,
-    ),
+PUBLISHED = published_table(
+    "release_cadence",
     lambda months: release_cadence(months.scan(RELEASE_DAYS), months.months),
+    grain="month, period, and organisation or country",
+    description=(
+        "How often developers release: first-party repositories created in the twelve months that end with "
+        "`month`, the days on which they were created, and the days between those. One day's repositories are "
+        "variants of one release."
+    ),
+    columns=(
+        *IN_LONGER_PERIODS,
+        text("dimension", "`organization` or `country`."),
+        text(
+            "member",
+            "The organisation or the country; persons and unmapped ones are left out.",
+            refers_to={"country": "dim_country", "organization": "dim_organization"},
+        ),
+        _NEW,
+        count("release_days", "Days on which at least one repository was created.", "days"),
+        number("median_days_between", "Median from one release day to the next.", "days", nullable=True),
+        number("variants_per_release", "`new_repositories` / `release_days`.", "repositories"),
+        count("new_repositories_in_all", "First-party repositories that anybody created: `coverage` is of these."),
+        fraction("coverage", "Part of `new_repositories_in_all` that known organisations created."),
+    ),
+    key=("month", "period", "dimension", "member"),
+    warnings=RELEASE_DAYS.warnings,
 )
 
 

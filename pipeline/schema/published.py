@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from pipeline.schema.catalogue import Catalogue
 
 
-def whole_table(name: str, **declared: Any) -> Table:
-    """The declaration of a published table that is made of all months at once."""
-    return Table(f"published/{name}", monthly=False, **declared)
-
-
 @dataclass(frozen=True)
 class Edition:
     """One publication, as its own tables state it: how derivatives are split, and by which run of Dagster it is made.
@@ -110,3 +105,17 @@ class PublishedTable:
     def has_primary_key(self) -> bool:
         """Whether every part of the key has a value in every row."""
         return not any(self.table.column(name).nullable for name in self.key)
+
+
+def published_table(
+    name: str,
+    make: Callable[[PublishedMonths], pl.LazyFrame],
+    *,
+    label: str | None = None,
+    shown: Mapping[str, str] | None = None,
+    entry_of: str | None = None,
+    **declared: Any,
+) -> PublishedTable:
+    """A published table that is made of all months at once; what is `declared` is as of any table."""
+    table = Table(f"published/{name}", monthly=False, **declared)
+    return PublishedTable(table, make, label, shown or {}, entry_of=entry_of)
