@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.checks.evaluate import evaluate
 from pipeline.definitions import CATALOGUE
-from pipeline.schema.declaration import MonthAbsentError
+from tests.checks.scenario import FramesInMemory
 from tests.checks.sound import sound_rows
 
 SNAPSHOT, DOWNLOADS = "listings/hub_snapshots", "listings/model_downloads"
@@ -354,17 +354,7 @@ def test_a_check_passes_at_the_edge_of_what_it_allows_and_fails_beyond(path, che
 
 def outcome(path: str, check: str, month: Month, before: Month) -> bool:
     """Whether the check passes, which it must have been able to say."""
-
-    class Frames:
-        def scan(self, table):
-            return month[table].lazy()
-
-        def scan_previous(self, table):
-            if table not in before:
-                raise MonthAbsentError(APRIL)
-            return before[table].lazy()
-
-    [result] = evaluate(CATALOGUE.tables[path], Frames(), {check})
+    [result] = evaluate(CATALOGUE.tables[path], FramesInMemory(month, before), {check})
     assert (result.error, result.judged) == (None, True)
     return result.passed
 

@@ -46,16 +46,6 @@ def test_each_repository_is_measured_as_planted(sample, month):
     assert found.height == listed.height
 
 
-def test_the_headline_is_the_published_one(asked, sample):
-    headline = json.loads(asked(sample[0], "headline", "--last-month", "2025-08", "--json").stdout)
-    share = {member["name"]: member["share"] for member in headline["members"]}
-    assert share["China"] == pytest.approx(0.171, abs=0.0005)
-    assert share["United States"] == pytest.approx(0.1586, abs=0.0005)
-    assert sum(share.values()) == pytest.approx(1)
-    assert headline["is_complete"]
-    assert headline["is_synthetic"]
-
-
 def test_every_month_ran_was_published_and_matches_its_digests(asked, sample):
     home, report = sample
     months = [f"{month:%Y-%m}" for month in MONTHS]

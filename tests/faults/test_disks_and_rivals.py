@@ -7,32 +7,27 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import datetime
 
 import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 
-from assets.columns import HUB_ID, MONTH
 from pipeline.errors import storage_trouble
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.table_assets import in_plain_words
 from pipeline.publish.folder import PublishedFolder
-from pipeline.schema.declaration import Column, Table
 from tests.faults.remains import file_system
+from tests.lake import scenario
+from tests.lake.scenario import AUGUST, COUNTS
 
-AUGUST = date(2025, 8, 1)
-COUNTS = Table("listings/counts", "repository", "Counts.", (MONTH, HUB_ID, Column("n", pl.Int64, "N.")), ("hub_id",))
 FEW, MANY = 10, 200_000
 
 
 def rows(number, n=1):
-    return pl.LazyFrame(
-        {"month": [AUGUST] * number, "hub_id": [f"{i * 2654435761 % 2**32:x}-{i}" for i in range(number)], "n": n},
-        schema_overrides=COUNTS.schema,
-    )
+    return scenario.rows(*(f"{i * 2654435761 % 2**32:x}-{i}" for i in range(number)), n=n)
 
 
 @pytest.fixture

@@ -212,9 +212,3 @@ def test_a_hub_that_misbehaves_gives_the_same_rows_or_one_sentence_and_the_next_
     elif outcome is not None:
         assert said is not None
         assert any(part in said for part in outcome.split("|")), said
-
-
-def test_no_answer_of_the_hub_makes_the_client_ask_anyone_else(mirror_that, tmp_path, no_pauses):
-    mirror = mirror_that(Misbehaviour(next_page_at("http://127.0.0.1:9/"), LISTING))
-    with pytest.raises(CensusError, match="refusing to follow it"):
-        crawled(mirror.endpoint, tmp_path)

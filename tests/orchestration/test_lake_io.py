@@ -16,6 +16,7 @@ from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.resources import LakeResource
 from pipeline.orchestration.table_assets import inputs, table_asset
 from pipeline.reference.lists import list_digests
+from tests.assets.rows import rows_of
 from tests.lake.object_store import ObjectStoreServer
 
 AUGUST = date(2025, 8, 1)
@@ -28,7 +29,7 @@ def lake(tmp_path):
 
 
 def rows(table, **values):
-    return pl.LazyFrame([dict.fromkeys(table.schema) | {"month": AUGUST} | values], schema=table.schema)
+    return rows_of(table, [{"month": AUGUST} | values])
 
 
 def run(lake, meanwhile=lambda: None):

@@ -15,6 +15,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
 from pipeline.orchestration.display_metadata import largest_rows, lowest_coverage, month_pictures, shown_of_month
+from tests.assets.rows import rows_of
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 OBSERVED = datetime(2025, 9, 1, 3, tzinfo=UTC)
@@ -22,8 +23,7 @@ OBSERVED = datetime(2025, 9, 1, 3, tzinfo=UTC)
 
 def rows(table, *given):
     """Rows of the table with the values given, and no others."""
-    columns = {name: pl.Series(name, [row.get(name) for row in given], dtype) for name, dtype in table.schema.items()}
-    return pl.DataFrame(columns)
+    return rows_of(table, given).collect()
 
 
 def share(month, member, value, **further):

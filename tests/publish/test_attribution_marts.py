@@ -9,6 +9,7 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.listings.reconciliation import BOUNDARY_RECONCILIATION, DOWNLOAD_RECONCILIATION
 from assets.published.coverage import coverage
 from assets.published.organizations import accounts
+from tests.assets.rows import rows_of
 
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
 
@@ -19,8 +20,9 @@ def test_a_moved_organisation_is_published_where_it_was_and_where_it_is_today():
         {"namespace": "lab", "organization": "Lab", "country": "SG", "valid_from": AUGUST},
         {"namespace": "other", "organization": "Other", "country": "FR"},
     ]
-    registry = pl.LazyFrame([dict.fromkeys(ORGANIZATIONS.schema) | row for row in rows], schema=ORGANIZATIONS.schema)
-    published = accounts(registry).select("namespace", "country", "is_current", "country_today").collect()
+    published = (
+        accounts(rows_of(ORGANIZATIONS, rows)).select("namespace", "country", "is_current", "country_today").collect()
+    )
     assert published.sort("namespace", "country").rows() == [
         ("lab", "CN", False, "SG"),
         ("lab", "SG", True, "SG"),
@@ -35,13 +37,8 @@ def test_coverage_says_by_which_rule_and_to_what_the_downloads_were_attributed()
         ("account", "individual", 3, 20.0),
         ("unmapped", "unmapped", 4, 10.0),
     ]
-    attributed = pl.LazyFrame(
-        [
-            {"month": JULY, "method": method, "kind": kind, "models": models, "downloads": downloads}
-            for method, kind, models, downloads in rows
-        ],
-        schema_overrides={name: ATTRIBUTION_COVERAGE.schema[name] for name in ("models", "downloads")},
-    )
+    names = ("method", "kind", "models", "downloads")
+    attributed = rows_of(ATTRIBUTION_COVERAGE, [{"month": JULY} | dict(zip(names, row, strict=True)) for row in rows])
     nothing = (pl.LazyFrame(schema=table.schema) for table in (DOWNLOAD_RECONCILIATION, BOUNDARY_RECONCILIATION))
     covered = coverage(*nothing, attributed).select("aspect", "member", "models", "share_of_downloads").collect()
     found = {(aspect, member): (models, share) for aspect, member, models, share in covered.iter_rows()}

@@ -12,14 +12,14 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.models.models import first_party
 from pipeline.reference.registry import read_registry
 from tests.assets.lineage.scenarios import lineage_of, snapshot
+from tests.assets.rows import rows_of
 from tests.checks.sound import faults_of
 
 AUGUST = date(2025, 8, 1)
 
 
 def registry(*rows):
-    complete = [dict.fromkeys(ORGANIZATIONS.schema) | {"kind": "company"} | row for row in rows]
-    return pl.LazyFrame(complete, schema=ORGANIZATIONS.schema)
+    return rows_of(ORGANIZATIONS, [{"kind": "company"} | row for row in rows])
 
 
 CANONICAL = pl.LazyFrame(

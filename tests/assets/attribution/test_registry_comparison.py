@@ -2,7 +2,6 @@
 
 from datetime import date
 
-import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -15,14 +14,11 @@ from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.months import add_months, months_between
 from pipeline.publish.manifest import MONTH_MANIFEST
+from tests.assets.rows import rows_of
 
 JULY = date(2025, 7, 1)
 COMPLETE = months_between(add_months(JULY, -11), JULY)
 OURS = {"lab": "CN", "firm": "US", "nobody": "unmapped"}
-
-
-def rows(table, *given):
-    return pl.LazyFrame([dict.fromkeys(table.schema) | row for row in given], schema=table.schema)
 
 
 def make_lake(folder, months, sources=("hub_stats",)):
@@ -39,11 +35,9 @@ def make_lake(folder, months, sources=("hub_stats",)):
             for is_new, is_flagged in ((True, False), (True, True), (False, False))
         ]
         for table in (HUB_SNAPSHOTS, MODEL_DOWNLOADS, MODEL_ATTRIBUTION):
-            lake.write(
-                table, month, rows(table, *({key: row[key] for key in row if key in table.schema} for row in models))
-            )
-        lake.write(HUB_ACCOUNTS, month, rows(HUB_ACCOUNTS))
-        lake.write(MONTH_MANIFEST, month, rows(MONTH_MANIFEST, {"month": month}))
+            lake.write(table, month, rows_of(table, models))
+        lake.write(HUB_ACCOUNTS, month, rows_of(HUB_ACCOUNTS, []))
+        lake.write(MONTH_MANIFEST, month, rows_of(MONTH_MANIFEST, [{"month": month}]))
 
 
 @pytest.fixture

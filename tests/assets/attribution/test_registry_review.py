@@ -14,13 +14,9 @@ from assets.attribution.organizations import ORGANIZATIONS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline.reference.other_map import CountryMap
 from pipeline.reference.registry import FILES
+from tests.assets.rows import rows_of
 
 AUGUST = date(2025, 8, 1)
-
-
-def rows_of(table, rows):
-    """Rows of a table in which everything that is not said is null."""
-    return pl.LazyFrame([dict.fromkeys(table.schema) | row for row in rows], schema=table.schema)
 
 
 def registry(*rows):

@@ -7,11 +7,13 @@ import polars as pl
 
 from assets.listings.boundary import counters_at
 from assets.listings.closing_counters import CLOSING_COUNTERS
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
 from assets.listings.model_downloads import MonthBasis, downloads_of_models, month_basis
 from assets.listings.opening_counters import counters_at_opening
 from assets.listings.reconciliation import reconciled, whole_month
 from pipeline.months import closing_of, opening_of
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
+from tests.assets.rows import rows_of
 
 AUGUST = date(2025, 8, 1)
 LONG_AGO = datetime(2023, 1, 1, tzinfo=UTC)
@@ -26,8 +28,14 @@ def repository(hub_id, all_time, **more):
 def snapshot_at(when, rows):
     """`listings/hub_snapshots` of the rows, observed at a time; what they do not state is null."""
     stated = {"month": AUGUST, "observed_at": when, "source": "test", "source_revision": "1", "identified_by": "hub_id"}
-    complete = [dict.fromkeys(HUB_SNAPSHOTS.schema) | stated | row for row in rows]
-    return pl.LazyFrame(complete, schema=HUB_SNAPSHOTS.schema)
+    return rows_of(HUB_SNAPSHOTS, [stated | row for row in rows])
+
+
+def snapshot_of(*rows, observed_at=datetime(2025, 9, 1, tzinfo=UTC)):
+    """`listings/hub_snapshots` of what a source says of repositories; what it does not say is null."""
+    complete = [{name: row.get(name) for name in OBSERVATION_SCHEMA} for row in rows]
+    observed = Snapshot(pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA), observed_at, "test", "1")
+    return snapshot_rows(observed, AUGUST).collect()
 
 
 @dataclass(frozen=True)

@@ -2,35 +2,26 @@
 
 from datetime import date, datetime, timedelta
 
-import polars as pl
 import pytest
 
 from assets.listings.closing_counters import COUNTER_DAYS
+from tests.assets.rows import rows_of
+from tests.checks.scenario import FramesInMemory
 
 NOT_FOUND = (date(2025, 10, 1), "known as frozen and not found")
 
 
-class Days:
-    """The table of one month."""
-
-    def __init__(self, first, states, source):
-        begin = datetime.fromisoformat(f"2025-{first}T00:00Z")
-        rows = [
-            {"observed_from": begin + timedelta(place), "observed_until": begin + timedelta(place + 1)}
-            | {"cohort": "all", "state": state, "source": source}
-            for place, state in enumerate(states)
-        ]
-        rows += [row | {"cohort": "2024", "state": "rolled_back"} for row in rows]
-        self.rows = pl.DataFrame([dict.fromkeys(COUNTER_DAYS.schema) | row for row in rows], schema=COUNTER_DAYS.schema)
-
-    def scan(self, _):
-        return self.rows.lazy()
-
-
 def otherwise_known(first, *states, source="hub_stats"):
     """What is told of days from midnight to midnight, of which the first is named."""
+    begin = datetime.fromisoformat(f"2025-{first}T00:00Z")
+    days = [
+        {"observed_from": begin + timedelta(place), "observed_until": begin + timedelta(place + 1)}
+        | {"cohort": "all", "state": state, "source": source}
+        for place, state in enumerate(states)
+    ]
+    days += [row | {"cohort": "2024", "state": "rolled_back"} for row in days]
     [rule] = COUNTER_DAYS.rules
-    return rule.violations(Days(first, states, source)).collect().rows()
+    return rule.violations(FramesInMemory({COUNTER_DAYS.path: rows_of(COUNTER_DAYS, days)}, {})).collect().rows()
 
 
 def not_known(day, state="frozen"):

@@ -1,20 +1,10 @@
 """From a source's rows to the snapshot as the census keeps it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
-import polars as pl
 import pytest
 
-from assets.listings.hub_snapshots import snapshot_rows
-from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
-
-AUGUST = date(2025, 8, 1)
-
-
-def snapshot_of(*rows, observed_at=datetime(2025, 9, 1, tzinfo=UTC)):
-    complete = [{name: row.get(name) for name in OBSERVATION_SCHEMA} for row in rows]
-    snapshot = Snapshot(pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA), observed_at, "test", "1")
-    return snapshot_rows(snapshot, AUGUST).collect()
+from tests.assets.listings.scenario import snapshot_of
 
 
 def test_a_repository_listed_twice_is_kept_once_with_the_larger_counters():

@@ -1,6 +1,6 @@
 """The small steps under all others: whatever rows come, in whatever order, the same comes of them."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import polars as pl
 from hypothesis import given, settings
@@ -10,9 +10,8 @@ from polars.testing import assert_frame_equal
 from assets.attribution.model_attribution import attribute
 from assets.attribution.organizations import ORGANIZATIONS
 from assets.attribution.registry_review import compare_maps
-from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.reference.other_map import CountryMap
-from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
+from tests.assets.listings.scenario import snapshot_of
 from tests.assets.rows import rows_of
 
 AUGUST = date(2025, 8, 1)
@@ -31,13 +30,7 @@ OBSERVED = st.fixed_dictionaries(
 
 @given(st.lists(OBSERVED, max_size=12), st.randoms())
 def test_a_snapshot_has_each_repository_once_with_its_largest_counter_in_whatever_order_it_was_listed(rows, chance):
-    def snapshot(listed):
-        complete = [{name: row.get(name) for name in OBSERVATION_SCHEMA} for row in listed]
-        observed = pl.LazyFrame(complete, schema=OBSERVATION_SCHEMA)
-        at = datetime(2025, 8, 31, tzinfo=UTC)
-        return snapshot_rows(Snapshot(observed, at, "s", "r"), AUGUST).collect()
-
-    found = snapshot(rows)
+    found = snapshot_of(*rows)
     assert found["hub_id"].is_sorted()
     assert found["hub_id"].is_unique().all()
     assert set(found["hub_id"]) == {row["hub_id"] or row["model_id"] for row in rows}
@@ -45,7 +38,7 @@ def test_a_snapshot_has_each_repository_once_with_its_largest_counter_in_whateve
         counters = [row["downloads_all_time"] for row in rows if (row["hub_id"] or row["model_id"]) == hub_id]
         assert counter == max((one for one in counters if one is not None), default=None)
     chance.shuffle(rows)
-    assert_frame_equal(snapshot(rows), found)
+    assert_frame_equal(snapshot_of(*rows), found)
 
 
 REGISTRY = st.lists(

@@ -10,6 +10,7 @@ from assets.shares.derivation_flows import DERIVATION_FLOWS, flows_of
 from assets.shares.family_shares import FAMILY_SHARES, families_of
 from pipeline.schema.declaration import conform
 from tests.assets.shares.scenario import ROOTS, WORLDS, month_of
+from tests.checks.scenario import FramesInMemory
 
 IN_MONTH = {"created_at": datetime(2025, 8, 31, 23, 59, tzinfo=UTC)}
 BEFORE = {"created_at": datetime(2025, 7, 31, 23, 59, tzinfo=UTC)}
@@ -104,11 +105,7 @@ def test_organisations_hold_every_download_once_and_flows_every_derivative(world
 @given(WORLDS)
 def test_the_tables_own_rules_hold(world):
     month = month_of(*world, owners=ROOTS)
-
-    class Frames:
-        def scan(self, table):
-            return {FAMILY_SHARES.path: families(month), DERIVATION_FLOWS.path: flows(month)}[table].lazy()
-
+    frames = FramesInMemory({FAMILY_SHARES.path: families(month), DERIVATION_FLOWS.path: flows(month)}, {})
     for table in (FAMILY_SHARES, DERIVATION_FLOWS):
         for rule in table.rules:
-            assert rule.violations(Frames()).collect().is_empty(), rule.name
+            assert rule.violations(frames).collect().is_empty(), rule.name
