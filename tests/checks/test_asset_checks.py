@@ -316,21 +316,6 @@ def test_building_checks_silences_the_preview_of_partitions_only():
         dg.AssetCheckSpec("another", asset="models", partitions_def=MONTHS)
 
 
-def test_building_the_checks_of_every_table_does_not_load_great_expectations():
-    script = """
-import sys
-import dagster as dg
-from pipeline.checks.asset_checks import build_asset_checks, changes_judged_again
-from pipeline.definitions import CATALOGUE
-months = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
-for table in CATALOGUE.tables.values():
-    build_asset_checks(table, months, CATALOGUE.tables)
-print({"great_expectations", "pandas"} & set(sys.modules))
-"""
-    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (finished.returncode, finished.stdout.strip(), finished.stderr) == (0, "set()", "")
-
-
 def test_checks_import_on_no_thread_but_the_one_that_runs_them():
     script = """
 import sys

@@ -1,6 +1,5 @@
-"""Who derives from whom in the sample is what was planted: edges, cycles, depths, roots, weights, families, flows."""
+"""Who derives from whom in the sample is what was planted: edges, roots, weights, families, flows."""
 
-from collections import defaultdict
 from datetime import date
 
 import polars as pl
@@ -106,38 +105,6 @@ def test_each_derivative_has_the_roots_and_weights_planted_for_it(censuses, mont
     assert found.keys() == planted.keys()
     # Weights are cut to 12 digits, and the heaviest root takes what that leaves of all the others.
     assert max(abs(found[key][0] - planted[key][0]) for key in planted) < 1e-10
-
-
-@each_month(SINCE_BASE_MODELS)
-def test_depths_and_cycles_are_those_of_the_planted_edges(censuses, month):
-    census = censuses[month]
-    edges = census.edges()
-    found = keyed(
-        census.found("lineage/model_lineage"),
-        ["hub_id"],
-        "depth_shortest", "depth_longest", "is_in_cycle", "is_derivative", "is_orphan",
-    )  # fmt: skip
-    in_cycle = set(edges.filter(~pl.col("carries_origin"))["child_hub_id"])
-    assert in_cycle
-    parents = defaultdict(list)
-    for child, parent in edges.select("child_hub_id", "parent_hub_id").iter_rows():
-        parents[child].append(parent)
-    shortest, longest = {}, {}
-    # Ids are in order of creation, and parents are older than their children, but in cycles, which are roots.
-    for hub_id in sorted(census.listed["hub_id"]):
-        above = [] if hub_id in in_cycle else parents[hub_id]
-        shortest[hub_id] = min((shortest.get(parent, 0) + 1 for parent in above), default=0)
-        longest[hub_id] = max((longest.get(parent, 0) + 1 for parent in above), default=0)
-    assert found == {
-        (hub_id,): (
-            shortest[hub_id],
-            longest[hub_id],
-            hub_id in in_cycle,
-            bool(parents[hub_id]),
-            bool(parents[hub_id]) and not any(parents[hub_id]),
-        )
-        for hub_id in census.listed["hub_id"]
-    }
 
 
 @each_month(SINCE_BASE_MODELS)

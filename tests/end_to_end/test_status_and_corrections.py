@@ -83,28 +83,3 @@ def test_every_planted_case_is_in_the_accounts_of_its_month(sample):
             assert {case: found[name] for case, name in CASES.items()} == {case: month[case] for case in CASES}
             assert found["created"] == month["created"]
             assert accounts["downloads_lost"].sum() == month["lost_to_resets"]
-
-
-def test_every_planted_rename_is_counted_in_its_month(sample):
-    renames = truth_of(sample, "renames")
-    counted = 0
-    for month in truth_of(sample, "months").sort("month").to_dicts():
-        whole = lake_of(sample).scan(MONTH_RECONCILIATION, month["month"]).collect().row(0, named=True)
-        between = pl.col("renamed_at").is_between(
-            pl.lit(month["opening_observed_at"]), pl.lit(month["closing_observed_at"]), closed="right"
-        )
-        planted = renames.filter(between).select("hub_id")
-        opening = lake_of(sample).scan(OPENING_COUNTERS, month["month"]).select("hub_id")
-        closing = lake_of(sample).scan(HUB_SNAPSHOTS, month["month"]).select("hub_id")
-        seen = planted.lazy().join(opening, on="hub_id", how="semi").join(closing, on="hub_id", how="semi").collect()
-        assert whole["models_renamed"] == seen.height, month["month"]
-        counted += seen.height
-    assert counted > 0
-
-
-def test_no_month_rests_on_a_revision_that_was_planted_unusable(sample):
-    of_revisions = truth_of(sample, "pathologies").filter(pl.col("revision").is_not_null())
-    unusable = set(of_revisions.filter(pl.col("label") != "off_boundary")["revision"])
-    snapshots = [lake_of(sample).scan(HUB_SNAPSHOTS, month).select("source_revision").head(1) for month in MONTHS]
-    assert unusable
-    assert not unusable & {snapshot.collect().item() for snapshot in snapshots}

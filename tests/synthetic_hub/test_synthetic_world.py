@@ -107,11 +107,6 @@ def test_the_world_says_that_it_is_synthetic(world):
     assert "Synthetic" in (world.path / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("country", "published"), [("CN", 17.1), ("US", 15.86), ("international", 23.8)])
-def test_the_trailing_year_holds_the_published_share(world, country, published):
-    assert shares(world, "new", *TRAILING_YEAR)[country] == pytest.approx(published, abs=0.005)
-
-
 def test_china_overtakes_the_usa_among_new_models_in_june_2025_and_not_among_all(world):
     by_month = {month: shares(world, "new", month) for month in world.months}
     ahead = [month for month, share in by_month.items() if share["CN"] > share["US"]]
@@ -139,28 +134,16 @@ def test_the_giant_and_derivatives_hold_their_shares_of_downloads(world):
     assert derived["downloads"].sum() / last["downloads"].sum() == pytest.approx(0.43, abs=0.02)
 
 
-def test_new_finetunes_stand_on_chinese_bases_as_published_and_singapores_models_on_chinas(world):
-    flows = world.truth("flows").filter(month=date(2025, 9, 1))
-    chinese = flows.filter(base_country="CN")
-    assert chinese["new_finetunes"].sum() / flows["new_finetunes"].sum() == pytest.approx(0.63, abs=0.02)
-    assert chinese.filter(derivative_country="SG").select((pl.col("derivatives", "downloads") > 0).all()).row(0) == (
-        True,
-        True,
-    )
+def test_singapores_models_stand_on_chinas(world):
+    flows = world.truth("flows").filter(month=date(2025, 9, 1), base_country="CN", derivative_country="SG")
+    assert min(flows.select("derivatives", "downloads").row(0)) > 0
 
 
-def new_derivatives(world, month):
-    """Parts of a month's new derivatives by the root's namespace."""
-    sums = summed(world.truth("families"), "root_namespace", "new_derivatives", month=month)
-    return {namespace: count / sum(sums.values()) for namespace, count in sums.items()}
-
-
-def test_qwen_takes_more_new_derivatives_than_google_and_meta_together_and_llama_falls_from_half(world):
-    first, *last = (new_derivatives(world, date(year, month, 1)) for year, month in ((2024, 10), (2025, 8), (2025, 9)))
-    for part in last:
-        rivals = ("google", "google-bert", "google-t5", "meta-llama", "facebook", "FacebookAI")
-        assert part["Qwen"] > max(0.4, sum(part.get(name, 0) for name in rivals))
-    assert [first["meta-llama"], last[-1]["meta-llama"]] == pytest.approx([0.5, 0.14], abs=0.04)
+@pytest.mark.parametrize("month", [date(2025, 8, 1), date(2025, 9, 1)])
+def test_qwen_takes_more_new_derivatives_than_google_and_meta_together(world, month):
+    new = summed(world.truth("families"), "root_namespace", "new_derivatives", month=month)
+    rivals = ("google", "google-bert", "google-t5", "meta-llama", "facebook", "FacebookAI")
+    assert new["Qwen"] > max(0.4 * sum(new.values()), sum(new.get(name, 0) for name in rivals))
 
 
 def test_months_say_how_well_they_are_measured(world):

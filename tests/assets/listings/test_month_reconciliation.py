@@ -14,25 +14,10 @@ from pipeline.reference.lists import read_list
 from tests.assets.listings.scenario import AUGUST, measure, repository
 
 
-def test_the_scaling_says_how_what_was_observed_became_the_month():
-    month = measure(
-        [repository("a", 133)], [repository("a", 100)], closed_at=closing_of(AUGUST) + timedelta(days=2)
-    ).whole
-    assert (month["days_observed"], month["scaling"]) == (33, pytest.approx(31 / 33))
-    assert month["downloads"] == pytest.approx(31)
-
-
 def test_the_total_stands_beside_that_of_the_30_day_counters():
     month = measure([repository("a", 120, downloads_30d=10)], [repository("a", 100)]).whole
     assert month["downloads_by_30d_counter"] == pytest.approx(10 * 31 / 30)
     assert month["ratio_to_30d_counter"] == pytest.approx(20 / (10 * 31 / 30))
-
-
-def test_renamed_and_flagged_repositories_are_counted_and_measured():
-    closing = [repository("a", 120, model_id="maker/new-name"), repository("b", 50)]
-    month = measure(closing, [repository("a", 100), repository("b", 20)], flagged=("b",)).whole
-    assert (month["models_renamed"], month["downloads"]) == (1, 50)
-    assert (month["models_flagged"], month["downloads_flagged"]) == (1, 30)
 
 
 @pytest.mark.parametrize(
