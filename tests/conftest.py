@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pipeline.lake.store import Lake
+from synthetic_hub.world import WorldSettings, ensure_world
 from tests.faults.figures import Outcomes, keep
 
 # A busy machine is no defect: how fast things are is measured in `benchmarks/`.
@@ -16,7 +18,7 @@ LONGEST = (
     "test_dagster_services.py",
     "test_census_command.py",
     "test_publication.py",
-    "test_status_and_corrections.py",
+    "test_stopped_commands.py",
 )
 
 
@@ -29,6 +31,18 @@ def _place(path):
     if path.parent != WHOLE_CENSUSES:
         return len(LONGEST) + 1
     return LONGEST.index(path.name) if path.name in LONGEST else len(LONGEST)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """An empty lake."""
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """A small synthetic world."""
+    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
 
 
 INJECTED = Outcomes()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import cycle, islice
 from typing import Any
 
 import polars as pl
@@ -11,14 +12,21 @@ import polars as pl
 from pipeline.schema.declaration import Column, Table, conform
 from tests.checks.scenario import checked
 
+FEW = 28
+"""So many different values are enough for a column that may repeat them: large tables are made quickly."""
 TEXTS = ("all", "US", "CN", "DE", "FR", "x/one", "x/two", *(f"{number:x}" * 64 for number in range(4)))
 
 
 def sound_rows(table: Table, count: int = 2, **columns: Sequence[Any]) -> pl.DataFrame:
     """Rows of the table, in order, that break no constraint, with these columns in place of the ones made up."""
-    made = {column.name: [_value(column, table, at) for at in range(count)] for column in table.columns}
-    frame = {name: pl.Series(name, columns.get(name, made[name]), dtype) for name, dtype in table.schema.items()}
+    made = {column.name: _values(column, table, count) for column in table.columns if column.name not in columns}
+    frame = {name: pl.Series(name, (made | columns)[name], dtype) for name, dtype in table.schema.items()}
     return pl.DataFrame(frame).sort(table.key)
+
+
+def _values(column: Column, table: Table, count: int) -> list[Any]:
+    distinct = count if column.unique or column.name in table.key else min(count, FEW)
+    return list(islice(cycle([_value(column, table, at) for at in range(distinct)]), count))
 
 
 def _value(column: Column, table: Table, at: int) -> Any:

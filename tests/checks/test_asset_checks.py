@@ -301,13 +301,6 @@ def test_a_table_without_months_is_checked_whole():
     assert all(one.passed for one in evaluations)
 
 
-def test_critical_checks_block_and_warnings_do_not():
-    table = a_table("models", FEW_LIKES)
-    specs = build_asset_checks(table, MONTHS, {}).check_specs
-    assert {spec.name: spec.blocking for spec in specs} == {"as_declared": True, "liked": False}
-    assert {spec.partitions_def for spec in specs} == {MONTHS}
-
-
 def test_building_checks_silences_the_preview_of_partitions_only():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -316,7 +309,7 @@ def test_building_checks_silences_the_preview_of_partitions_only():
         dg.AssetCheckSpec("another", asset="models", partitions_def=MONTHS)
 
 
-def test_checks_import_on_no_thread_but_the_one_that_runs_them():
+def test_checks_print_nothing_and_import_on_no_thread_but_the_one_that_runs_them():
     script = """
 import sys
 import threading
@@ -328,6 +321,9 @@ class Importing:
         self.threads.add(threading.current_thread().name)
 
 sys.meta_path.insert(0, Importing())
+from tests.checks.scenario import checked, models, models_table
+assert checked(models_table(), models(model_id=["a", "a"], likes=[1, 1])).failed_rows == 2
+print("checked", file=sys.stderr)
 from tests.checks.test_asset_checks import a_table, run
 result, _, _ = run(a_table("models"), 1)
 assert result.success and "great_expectations" in sys.modules
@@ -335,3 +331,4 @@ print(Importing.threads)
 """
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stdout.strip()) == (0, "{'MainThread'}"), finished.stderr
+    assert finished.stderr.startswith("checked\n")

@@ -1,9 +1,6 @@
 """Every declared check has a result, whatever the rows are, and says what it found in words that cannot act."""
 
-import subprocess
-import sys
 from decimal import Decimal
-from textwrap import dedent
 
 import polars as pl
 import pytest
@@ -243,22 +240,3 @@ def test_what_a_browser_cannot_hold_is_shown_as_text_and_long_text_cut(values, s
     row = {"model_id": "a", "likes": 1}
     rows = models(**{name: [value] for name, value in (row | values).items()})
     assert result_of(none_where(PATH, "none", "No models.", pl.lit(value=True)), rows).samples == [row | shown]
-
-
-def test_evaluating_prints_nothing():
-    script = """
-        import polars as pl
-        from pipeline.checks.evaluate import evaluate
-        from pipeline.schema.declaration import Column, Table
-
-        table = Table("listings/models", "model", "Made up.", (Column("id", pl.String, "Id."),), ("id",))
-
-        class Frames:
-            def scan(self, path):
-                return pl.LazyFrame({"id": ["a", "a", None]})
-
-        [result] = evaluate(table, Frames())
-        assert result.failed_rows == 3
-    """
-    finished = subprocess.run([sys.executable, "-c", dedent(script)], capture_output=True, text=True, check=False)
-    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")

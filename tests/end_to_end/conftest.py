@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 from unittest.mock import patch
 
+import psutil
 import pytest
 from filelock import FileLock
 
@@ -140,10 +141,33 @@ def unpublished(monkeypatch):
     monkeypatch.setattr("pipeline.cli.run.publish", lambda *_: 0)
 
 
-@pytest.fixture(scope="session")
-def census_path():
-    """The command itself, for processes that go on running."""
-    return CENSUS
+@pytest.fixture
+def begun():
+    """Begins a month by the command: `begun(home, month)` is the process, with those that it started."""
+    running = []
+
+    def begin(home, month):
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is ignored here would be ignored there
+        process = subprocess.Popen(
+            [CENSUS, "run", "--from", month, "--to", month],
+            env=os.environ | {"CENSUS_HOME": str(home), "DAGSTER_HOME": ""},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        signal.signal(signal.SIGINT, before)
+        running.append(process)
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not list(home.glob(f"lake/listings/*/month={month}-01/part-0.parquet")) and process.poll() is None:
+            assert time.monotonic() < deadline, "the month did not begin"
+            time.sleep(0.1)
+        return process, psutil.Process(process.pid).children(recursive=True)
+
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="module")

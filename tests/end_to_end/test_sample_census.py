@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from tests.end_to_end.sample import MONTHS, each_month, found_in, rows_of, truth_of
+from tests.end_to_end.sample import MONTHS, differences, each_month, found_in, rows_of, truth_of
 
 
 def with_unknown_accounts_together(frame):
@@ -17,15 +17,6 @@ def with_unknown_accounts_together(frame):
     unknown = pl.col("member").is_in(["unaffiliated", "unmapped"])
     named = frame.with_columns(pl.when(unknown).then(pl.lit("unknown")).otherwise("member").alias("member"))
     return named.group_by("population", "attribution", "member").agg(pl.col("downloads").sum())
-
-
-def differences(found, planted, keys):
-    """Rows whose downloads differ by more than one part in a million, or that only one side has."""
-    both = found.join(planted, on=keys, how="full", coalesce=True, suffix="_planted").with_columns(
-        pl.col("downloads", "downloads_planted").fill_null(0)
-    )
-    largest = pl.max_horizontal("downloads", "downloads_planted", pl.lit(1.0))
-    return both.filter((pl.col("downloads") - pl.col("downloads_planted")).abs() > 1e-6 * largest)
 
 
 @pytest.mark.parametrize("member", ["country", "organization"])

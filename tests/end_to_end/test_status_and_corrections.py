@@ -5,9 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
-from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.listings.reconciliation import DOWNLOAD_RECONCILIATION, MONTH_RECONCILIATION
 from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
@@ -43,18 +41,6 @@ def test_the_status_says_what_is_missing_and_why_a_month_is_held_back(asked, own
     )
     assert "missing: `census run --from 2025-03 --to 2025-03`" in finished.stdout
     assert "14 months, 2 with something wrong" in finished.stdout
-
-
-def test_a_correction_is_made_from_its_step_on_without_reading_a_hub(asked, unpublished, own_sample, sample):
-    lake, before = Lake(str(own_sample / "lake")), lake_of(sample)
-    untouched = {table: lake.path(table, AUGUST).stat().st_mtime_ns for table in (HUB_SNAPSHOTS, OPENING_COUNTERS)}
-    (own_sample / "cache").unlink()
-    finished = asked(own_sample, "run", "--from-step", "attribution", "--from", "2025-08", "--to", "2025-08")
-    assert finished.returncode == 0, finished.stderr
-    assert {table: lake.path(table, AUGUST).stat().st_mtime_ns for table in untouched} == untouched
-    assert not (own_sample / "cache" / "sample").exists()
-    for table in CATALOGUE.monthly:
-        assert lake.digest(table, AUGUST) == before.digest(table, AUGUST), table.path
 
 
 def test_a_correction_of_a_month_that_was_never_read_is_refused(asked, own_sample):

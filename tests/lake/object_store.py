@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import botocore.session
 import moto.settings
+import s3fs
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
@@ -45,8 +46,11 @@ class ObjectStoreServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def new_bucket(self):
-        """The server with a new bucket, empty, and nothing asked yet."""
+    def new_bucket(self, monkeypatch):
+        """The server with a new bucket, empty, and nothing asked yet; the environment leads to it."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()
         self.bucket = f"census-{uuid.uuid4().hex[:12]}"
         self.client().create_bucket(Bucket=self.bucket)
         self.requests.clear()

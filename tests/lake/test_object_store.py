@@ -24,11 +24,7 @@ def server():
 
 @pytest.fixture
 def store(server, monkeypatch):
-    """A new bucket, which the environment leads to."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    return server.new_bucket()
+    return server.new_bucket(monkeypatch)
 
 
 @pytest.fixture

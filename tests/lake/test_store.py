@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from assets.columns import HUB_ID
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
-from pipeline.schema.declaration import TIMESTAMP, Table
+from pipeline.schema.declaration import Table
 from tests.lake.scenario import AUGUST, COUNTS, rows
 
 REGISTRY = Table("attribution/registry", "name", "Names.", (HUB_ID,), ("hub_id",), monthly=False)
@@ -128,84 +127,48 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_month(tmp_path):
         assert month["n"].n_unique() == 1
 
 
-WRITING = """
-import datetime as dt, sys
-import polars as pl
-from pipeline.lake.store import Lake
-from assets.listings.opening_counters import OPENING_COUNTERS
-
-rows = pl.scan_parquet(sys.argv[1])
-sources = pl.LazyFrame({"place": range(7), "source": [f"source {place}" for place in range(7)]})
-joined = rows.join(sources, on="place", how="left", maintain_order="left")
-Lake(sys.argv[2]).write(OPENING_COUNTERS, dt.date(2025, 8, 1), joined)
-"""
-
-
-def digests_by_threads(script, folder):
-    """What the script makes of `rows.parquet`, as the digests of a lake's only files, with one thread and with more."""
-    digests = set()
-    for threads in ("1", "2", "5"):
-        subprocess.run(
-            [sys.executable, "-c", script, folder / "rows.parquet", folder / threads],
-            env=os.environ | {"POLARS_MAX_THREADS": threads},
-            check=True,
-        )
-        [file] = (folder / threads).rglob("*.parquet")
-        digests.add(hashlib.sha256(file.read_bytes()).hexdigest())
-    return digests
-
-
-def test_the_same_rows_are_the_same_bytes_however_many_threads_write_them(tmp_path):
-    rows = pl.int_range(700_000, eager=True)
-    pl.DataFrame(
-        {
-            "month": pl.repeat(AUGUST, len(rows), eager=True),
-            "hub_id": rows.cast(pl.String).str.zfill(24),
-            "model_id": "someone/model-" + rows.cast(pl.String),
-            "identified_by": pl.repeat("hub_id", len(rows), eager=True),
-            "created_at": pl.repeat(None, len(rows), dtype=TIMESTAMP, eager=True),
-            "downloads_all_time": rows,
-            "counter": rows,
-            "counted_at": pl.repeat(datetime(2025, 8, 1, tzinfo=UTC), len(rows), eager=True),
-            "boundary": pl.repeat("measured", len(rows), eager=True),
-            "observed_at": pl.repeat(datetime(2025, 8, 1, tzinfo=UTC), len(rows), eager=True),
-            "place": rows % 7,
-            "source_revision": pl.repeat("1", len(rows), eager=True),
-        }
-    ).write_parquet(tmp_path / "rows.parquet", row_group_size=90_000)
-    assert len(digests_by_threads(WRITING, tmp_path)) == 1
-
-
-READING_A_DUMP = """
+READING_AND_WRITING = """
 import datetime as dt
 import sys
 from pathlib import Path
-from pipeline.sources.records import read_parquet
+import polars as pl
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
+from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.lake.store import Lake
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS
-from assets.listings.hub_snapshots import snapshot_rows
+from pipeline.sources.records import read_parquet
 from pipeline.sources.snapshots import Snapshot
 
+folder, lake = Path(sys.argv[1]), Lake(sys.argv[2])
 month, observed_at = dt.date(2025, 8, 1), dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
-rows = read_parquet([Path(sys.argv[1])]).rows
-snapshot = snapshot_rows(Snapshot(rows, observed_at, "folder", "1"), month)
-Lake(sys.argv[2]).write(HUB_SNAPSHOTS, month, snapshot)
+lists = read_parquet([folder / "dump.parquet"]).rows
+lake.write(HUB_SNAPSHOTS, month, snapshot_rows(Snapshot(lists, observed_at, "folder", "1"), month))
+sources = pl.LazyFrame({"place": range(7), "source": [f"source {place}" for place in range(7)]})
+rows = pl.scan_parquet(folder / "rows.parquet").join(sources, on="place", how="left", maintain_order="left")
+stated = {name: None for name in OPENING_COUNTERS.schema if name not in (*rows.collect_schema(), "month")}
+lake.write(OPENING_COUNTERS, month, rows.with_columns(month=month, **stated))
 """
 
 
-def test_lists_are_the_same_bytes_however_many_threads_make_them(tmp_path):
-    models = 150_000
-    number, name = pl.col("number"), pl.lit("someone/model-") + pl.col("number").cast(pl.String)
-    card = (
-        pl.when(number < models // 4)
-        .then(pl.lit("{}"))
-        .when(number % 50 == 0)
-        .then(pl.lit('{"base_model": ["') + name + pl.lit('", "someone/else"]}'))
-        .when(number % 2 == 0)
-        .then(pl.lit('{"base_model": "') + name + pl.lit('"}'))
-        .otherwise(pl.lit("{}"))
-    )
-    pl.DataFrame({"number": pl.int_range(models, eager=True)}).select(
-        number.cast(pl.String).str.zfill(24).alias("_id"), name.alias("id"), card.alias("cardData")
-    ).write_parquet(tmp_path / "rows.parquet")
-    assert len(digests_by_threads(READING_A_DUMP, tmp_path)) == 1
+def test_rows_and_lists_are_the_same_bytes_however_many_threads_read_and_write_them(tmp_path):
+    number = pl.int_range(700_000, eager=True).alias("number")
+    hub_id, name = number.cast(pl.String).str.zfill(24), "someone/model-" + number.cast(pl.String)
+    pl.DataFrame(
+        {"hub_id": hub_id, "model_id": name, "downloads_all_time": number, "counter": number, "place": number % 7}
+    ).write_parquet(tmp_path / "rows.parquet", row_group_size=90_000)
+    place, card = pl.col("place"), pl.lit('{"base_model": ')
+    two, one = card + '["' + pl.col("id") + '", "someone/else"]}', card + '"' + pl.col("id") + '"}'
+    declared = pl.when(place < 37_500).then(pl.lit("{}")).when(place % 50 == 0).then(two).when(place % 2 == 0).then(one)
+    pl.DataFrame({"place": number, "_id": hub_id, "id": name}).head(150_000).select(
+        "_id", "id", cardData=declared.otherwise(pl.lit("{}"))
+    ).write_parquet(tmp_path / "dump.parquet")
+    digests = set()
+    for threads in ("1", "2", "5"):
+        subprocess.run(
+            [sys.executable, "-c", READING_AND_WRITING, tmp_path, tmp_path / threads],
+            env=os.environ | {"POLARS_MAX_THREADS": threads},
+            check=True,
+        )
+        files = sorted((tmp_path / threads).rglob("*.parquet"))
+        assert len(files) == 2
+        digests.add(tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
+    assert len(digests) == 1

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 import pytest
-import s3fs
 
 from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
@@ -21,11 +20,6 @@ from tests.lake.object_store import ObjectStoreServer
 
 AUGUST = date(2025, 8, 1)
 OBSERVED = datetime(2025, 8, 31, 23, tzinfo=UTC)
-
-
-@pytest.fixture
-def lake(tmp_path):
-    return Lake(str(tmp_path))
 
 
 def rows(table, **values):
@@ -104,9 +98,7 @@ def test_a_step_whose_input_another_run_replaces_with_other_rows_stops_in_words_
 
 def test_a_run_whose_object_store_has_no_such_bucket_fails_with_one_sentence_and_tries_no_further_step(monkeypatch):
     with ObjectStoreServer() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
+        server.new_bucket(monkeypatch)
         ended = run(Lake("s3://no-such-bucket-here/lake"))
     assert failure_of(ended) == (
         "s3://no-such-bucket-here/lake: the object store has no such bucket: create it, or name another; nothing was "

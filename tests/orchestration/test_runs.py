@@ -48,7 +48,12 @@ def places_held(instance):
     return instance.event_log_storage.get_concurrency_info("hub_api").active_slot_count
 
 
-def test_a_killed_run_is_ended_and_gives_its_place_back(instance, run, working):
+def test_a_run_that_is_worked_on_is_left_alone_and_once_it_is_killed_ended_and_its_place_given_back(
+    instance, run, working
+):
+    assert end_abandoned_runs(instance) == []
+    assert places_held(instance) == 1
+    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED
     working.kill()
     working.wait()
     assert places_held(instance) == 1
@@ -56,12 +61,6 @@ def test_a_killed_run_is_ended_and_gives_its_place_back(instance, run, working):
     assert places_held(instance) == 0
     assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
     assert end_abandoned_runs(instance) == []
-
-
-def test_a_run_that_is_being_worked_on_is_left_alone(instance, run, working):
-    assert end_abandoned_runs(instance) == []
-    assert places_held(instance) == 1
-    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED
 
 
 def test_a_run_that_ended_by_itself_leaves_nothing_behind(run, home):

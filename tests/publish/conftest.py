@@ -1,14 +1,8 @@
-"""What the tests here begin with: an empty lake, and a published folder that is not there yet."""
+"""What the tests here begin with: a published folder that is not there yet."""
 
 import pytest
 
-from pipeline.lake.store import Lake
 from pipeline.publish.folder import PublishedFolder
-
-
-@pytest.fixture
-def lake(tmp_path):
-    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The publication's copy in an object store: whole, never back, and no more versions than are kept."""
 
 import pytest
-import s3fs
 
 from pipeline.errors import CensusError
 from pipeline.publish.copies import StoreCopy
@@ -11,11 +10,8 @@ from tests.lake.object_store import ObjectStoreServer, unavailable
 
 @pytest.fixture
 def store(monkeypatch):
-    with ObjectStoreServer() as store:
-        for name, value in store.environment.items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield store.new_bucket()
+    with ObjectStoreServer() as server:
+        yield server.new_bucket(monkeypatch)
 
 
 @pytest.fixture(params=["s3", "folder"])

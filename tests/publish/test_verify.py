@@ -1,13 +1,27 @@
 """What was changed behind our back is named, wherever it is; what was made from older files is, too."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
+from pipeline.errors import TemporaryError
 from pipeline.publish import verify as verification
 from pipeline.publish.folder import VERSIONS_KEPT, PublishedFolder
-from pipeline.publish.verify import verify
-from tests.publish.scenario import AUGUST, CATALOGUE, JULY, change_one_byte, finish, make_month, publish, write
+from pipeline.publish.manifest import MONTH_MANIFEST
+from pipeline.publish.verify import file_states, lake_digests, require_unchanged, verify
+from tests.publish.scenario import (
+    AUGUST,
+    CATALOGUE,
+    JULY,
+    change_one_byte,
+    finish,
+    make_month,
+    publish,
+    write,
+    write_registry,
+)
 
 
 @pytest.fixture
@@ -111,3 +125,31 @@ def test_what_does_not_match_is_named_and_what_does_is_not(lake, folder, change,
     found = "\n".join(findings(lake, folder))
     assert said in found
     assert "attribution/model_attribution" not in found
+
+
+def written_again(lake):
+    """Its files are others, their bytes are not."""
+    for table in CATALOGUE.monthly:
+        content = lake.path(table, AUGUST).read_bytes()
+        lake.path(table, AUGUST).unlink()
+        lake.path(table, AUGUST).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_refused"),
+    [
+        (written_again, False),
+        (lambda lake: write(lake, OPENING_COUNTERS, AUGUST, revision="r9"), True),
+        (lambda lake: lake.path(MODEL_DOWNLOADS, AUGUST).unlink(), True),
+        (lambda lake: lake.write(MONTH_MANIFEST, AUGUST, lake.scan(MONTH_MANIFEST, AUGUST).head(1)), True),
+        (lambda lake: write_registry(lake, "another"), True),
+    ],
+    ids=["the same bytes", "other rows", "no rows", "another manifest", "another registry"],
+)
+def test_what_is_written_meanwhile_is_refused_unless_its_bytes_are_the_same(lake, change, is_refused):
+    make_month(lake, AUGUST)
+    write_registry(lake, "a")
+    states, digests = file_states(lake, CATALOGUE), lake_digests(lake, CATALOGUE, [AUGUST])
+    change(lake)
+    with pytest.raises(TemporaryError, match="was replaced while") if is_refused else nullcontext():
+        require_unchanged(lake, CATALOGUE, states, digests)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from html.parser import HTMLParser
 
 import duckdb
 import polars as pl
@@ -160,3 +161,34 @@ def models(months):
 def publication(folder, months):
     """A publication of these months with their shares by country and organisation, and the models behind them."""
     return write(folder, [*dimensions(months), country_shares(months), *models(months)])
+
+
+class Page(HTMLParser):
+    """A page's elements with their attributes, its text, and its tables as lists of cells, as a browser has them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts, self.tables, self.ids = [], [], [], set()
+        self.cell = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.elements.append((tag, found))
+        self.ids.add(found.get("id"))
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.cell = ""
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append(self.cell.strip())
+            self.cell = None
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if self.cell is not None:
+            self.cell += data

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import date
 from html import unescape
-from html.parser import HTMLParser
 from types import ModuleType
 
 import altair as alt
@@ -19,7 +18,7 @@ from pipeline.schema.catalogue import catalogue_of
 from pipeline.schema.figure import Chart
 from pipeline.synthetic import LABEL
 from pipeline.text import in_html, in_markdown, plain
-from tests.report.scenario import Month, country_shares, dimensions, rows_of, write
+from tests.report.scenario import Month, Page, country_shares, dimensions, rows_of, write
 
 MONTHS = (date(2025, 7, 1), date(2025, 8, 1))
 HOSTILE = (
@@ -133,21 +132,6 @@ def sections(page):
     return dict(re.findall(r'<section id="([^"]+)"(.*?)</section>', page, re.DOTALL))
 
 
-class Elements(HTMLParser):
-    """Every element with its attributes, and all text, as a browser would make them of the page."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.elements, self.texts = [], []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-
 @pytest.mark.parametrize("key", FIGURES)
 def test_a_figure_says_what_it_is_of_and_has_chart_table_and_mark(report, key):
     section = sections(report[0])[key]
@@ -205,7 +189,7 @@ def test_an_incomplete_period_is_called_incomplete(report):
 
 
 def test_hostile_names_are_text_and_nothing_else(report):
-    parsed = Elements(report[0])
+    parsed = Page(report[0])
     assert not {"script", "img", "iframe", "object", "b"} & {tag for tag, _ in parsed.elements}
     for tag, attributes in parsed.elements:
         assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
@@ -218,7 +202,7 @@ def test_hostile_names_are_text_and_nothing_else(report):
 def test_the_page_asks_for_nothing_and_names_everything_once(report):
     page = report[0]
     assert len(page.encode()) < 5_000_000
-    for tag, attributes in Elements(page).elements:
+    for tag, attributes in Page(page).elements:
         for name in ("href", "src", "xlink:href", "action"):
             assert attributes.get(name, "#").startswith(("#", "data:")), (tag, attributes)
     assert "@import" not in page
@@ -262,7 +246,7 @@ def test_a_chart_is_valid_vega_lite_and_its_drawing_holds_no_markup_of_names(cha
     drawn_as = specification(chart, rows, LABEL)
     alt.Chart.from_dict(drawn_as | {"background": "white"}, validate=True)
     drawing = svg(drawn_as)
-    drawn = Elements(drawing)
+    drawn = Page(drawing)
     assert LABEL in "".join(drawn.texts)
     assert not {"undefined", "null", "NaN"} & set(drawn.texts)
     assert {tag for tag, _ in drawn.elements} <= {"svg", "g", "path", "rect", "text", "line", "circle", "defs", "style"}

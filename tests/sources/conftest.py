@@ -1,17 +1,11 @@
-"""A small synthetic world and a local Hub over it, for every test that speaks with one."""
+"""A local Hub over the small synthetic world, for every test that speaks with one."""
 
 from contextlib import ExitStack
 
 import pytest
 
 from synthetic_hub.server import LocalHub
-from synthetic_hub.world import WorldSettings, ensure_world
 from tests.mirror import Mirror
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory):
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
 
 
 @pytest.fixture

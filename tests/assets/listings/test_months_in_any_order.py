@@ -22,8 +22,6 @@ from synthetic_hub.incidents import CounterIncident, DailyCounters
 from synthetic_hub.server import LocalHub
 from synthetic_hub.world import WorldSettings, ensure_world
 
-MONTHS = months_between(date(2024, 9, 1), date(2025, 8, 1))
-
 
 def backfilled(lake, source, months):
     """The digests of what the months' downloads rest on, run one after the other."""
@@ -46,23 +44,6 @@ def backfilled(lake, source, months):
 
 def archive_of(hub, folder):
     return HubStatsSource(HubClient(hub.endpoint), folder / "cache", repository=ARCHIVE_REPOSITORY)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return ensure_world(tmp_path_factory.getbasetemp() / "worlds", WorldSettings(models=5_000))
-
-
-def test_twelve_months_in_order_and_in_reverse_give_the_same_files_and_the_planted_flows(world, tmp_path):
-    with LocalHub(world) as hub:
-        source = archive_of(hub, tmp_path)
-        in_order, in_reverse = Lake(str(tmp_path / "in-order")), Lake(str(tmp_path / "in-reverse"))
-        assert backfilled(in_order, source, MONTHS) == backfilled(in_reverse, source, MONTHS[::-1])
-    planted = world.truth("model_months").filter(pl.col("case") != "disappeared")
-    for month in MONTHS:
-        found = in_order.scan(MODEL_DOWNLOADS, month).select("hub_id", pl.col("downloads").cast(pl.Float64)).collect()
-        of_month = planted.filter(pl.col("month") == month).select("hub_id", "downloads").sort("hub_id")
-        assert_frame_equal(found, of_month, abs_tol=1e-6)
 
 
 def test_months_whose_boundaries_are_bridged_share_them_and_are_the_same_in_any_order(tmp_path, monkeypatch):
