@@ -189,13 +189,6 @@ def test_a_month_that_does_not_fit_the_others_is_stale(august, july, stale):
         assert said in str(defect)
 
 
-def test_what_a_table_was_made_from_is_in_its_file_and_leaves_its_rows_as_they_are(august):
-    known = august.provenance(MODEL_DOWNLOADS, AUGUST)
-    assert known.inputs == {table.path: august.digest(table, AUGUST) for table in (HUB_SNAPSHOTS, OPENING_COUNTERS)}
-    assert august.provenance(MODEL_ATTRIBUTION, AUGUST).made_by == {"registry": "a"}
-    assert august.scan(MODEL_DOWNLOADS, AUGUST).collect_schema() == MODEL_DOWNLOADS.schema
-
-
 def test_a_table_inherits_what_its_inputs_know_of_their_origin():
     snapshot = Provenance(source="hub", source_revision="r", observed_at="2025-08-31T23:00:00+00:00")
     attributed = Provenance({"a": "1"}, made_by={"registry": "d", "list": "old"}).after([snapshot])

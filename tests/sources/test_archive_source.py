@@ -55,11 +55,7 @@ def archive(tmp_path, **revisions):
     for name, found in revisions.items():
         side, hours = name.split("_")
         placed[CLOSE + timedelta(hours=int(hours)) * (-1 if side == "before" else 1)] = found
-    return source_over(ArchiveOf(tmp_path, placed), tmp_path)
-
-
-def source_over(client, tmp_path, **more):
-    return HubStatsSource(client, tmp_path, **more)
+    return HubStatsSource(ArchiveOf(tmp_path, placed), tmp_path)
 
 
 CHOICES = {
@@ -115,7 +111,7 @@ def test_files_are_kept_unless_they_are_to_be_dropped_after_use(tmp_path):
     revisions = archive(tmp_path, before_2=(100, "a"), after_700=(130, "b")).client.revisions
     for keep, left in ((None, 2), (timedelta(0), 1)):
         folder = tmp_path / str(left)
-        source = source_over(ArchiveOf(tmp_path, revisions), folder, keep=keep)
+        source = HubStatsSource(ArchiveOf(tmp_path, revisions), folder, keep=keep)
         for month in (AUGUST, date(2025, 9, 1)):
             source.closing_snapshot(month)
         assert len(list((folder / "files").iterdir())) == left

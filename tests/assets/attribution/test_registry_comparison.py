@@ -1,5 +1,6 @@
 """The headline of a lake's year under our registry and under other maps."""
 
+import re
 from datetime import date
 
 import pytest
@@ -66,7 +67,8 @@ def compare(tmp_path, monkeypatch):
 
 
 def test_one_other_map_stands_beside_ours_with_what_both_are_of(compare):
-    said, _ = compare(COMPLETE, "--population", "new_unflagged", theirs={"lab": "US", "nobody": "FR"})
+    said, text = compare(COMPLETE, "--population", "new_unflagged", theirs={"lab": "US", "nobody": "FR"})
+    assert re.search(r"^  lab +here CN +there US$", text, re.MULTILINE)
     assert [line.split(None, 1) for line in said[1:8]] == [
         ["period", "2024-08 to 2025-07 (trailing_12_months)"],
         ["population", "new_unflagged: models at most 365 days old at each month's close, without flagged traffic"],

@@ -5,56 +5,40 @@ import json
 import re
 import time
 import xml.etree.ElementTree as ET
+from collections import defaultdict
 
 import numpy as np
-import polars as pl
 import pytest
 
 from assets.lineage.family import FORMATS, read_family
 from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
+from tests.assets.lineage.scenarios import lineage_of, snapshot
+from tests.assets.rows import rows_of
 
 MONTH = dt.date(2025, 8, 1)
 HOSTILE = ['a/"quoted" ]; click', "a/<script>&amp;", "a/\x1b[31mred", "a/\u202eevil", "a/line\nbreak", "a/--> m0"]
 
 
-def rows(table, /, **columns):
-    """Rows of a table of which only some columns matter."""
-    known = pl.DataFrame(columns | {"month": MONTH}, schema_overrides=table.schema, strict=False)
-    return known.select(
-        pl.col(name) if name in known.columns else pl.lit(None).alias(name) for name in table.schema.names()
-    )
-
-
-def build_lake(folder, edges, downloads, gone=()):
-    """A lake of one finished month: `edges` as (child, parent), `downloads` by name; `gone` are parents not listed."""
-    lake = Lake(str(folder))
-    names = list(downloads)
-    hub_ids = [f"id:{name}" for name in names]
-    child, parent = ([edge[side] for edge in edges] for side in (0, 1))
-    tables = {
-        "lineage/derivations": {
-            "child_hub_id": [f"id:{name}" for name in child],
-            "child_model_id": child,
-            "parent_hub_id": [None if name in gone else f"id:{name}" for name in parent],
-            "parent_model_id": parent,
-            "parent_listed": [name not in gone for name in parent],
-            "relation": ["finetune"] * len(edges),
-            "position": pl.DataFrame({"child": child}).select(pl.int_range(pl.len()).over("child")).to_series(),
-        },
-        "lineage/model_lineage": {"hub_id": hub_ids, "model_id": names},
-        "listings/model_downloads": {
-            "hub_id": hub_ids,
-            "downloads": list(downloads.values()),
-            "basis": "all_time_delta",
-        },
-        "listings/hub_snapshots": {"hub_id": hub_ids, "source": "sample"},
-        "attribution/model_attribution": {"hub_id": hub_ids, "country": ["SG"] * len(names)},
-        "attribution/root_attribution": {"root_model_id": list(gone), "country": ["CN"] * len(gone)},
-    }
-    for path, columns in tables.items():
-        lake.write(CATALOGUE[path], MONTH, rows(CATALOGUE[path], **columns))
+def build_lake(folder, edges, downloads):
+    """A lake of one finished month: `edges` as (child, parent), `downloads` by name of all that are listed."""
+    lake, parents = Lake(str(folder)), defaultdict(list)
+    for child, parent in edges:
+        parents[child].append(parent)
+    listing = snapshot(*({"name": name, "card": parents[name], "relation": "finetune"} for name in downloads))
+    for name, table in lineage_of(listing).items():
+        lake.write(CATALOGUE[f"lineage/{name}"], MONTH, table)
+    models = [
+        {"month": MONTH, "hub_id": f"id:{name}", "downloads": amount, "basis": "all_time_delta"}
+        | {"source": "sample", "country": "SG"}
+        for name, amount in downloads.items()
+    ]
+    for path in ("listings/model_downloads", "listings/hub_snapshots", "attribution/model_attribution"):
+        lake.write(CATALOGUE[path], MONTH, rows_of(CATALOGUE[path], models))
+    roots = [{"month": MONTH, "root_model_id": name, "country": "CN"} for _, name in edges if name not in downloads]
+    attributed = CATALOGUE["attribution/root_attribution"]
+    lake.write(attributed, MONTH, rows_of(attributed, roots))
     return lake
 
 
@@ -70,7 +54,7 @@ def small(tmp_path):
         ("g/orphan", "gone/base"),
     ]
     downloads = {"a/base": 9.0, "q/quiet": 1.0, "l/loud": 5.0, "m/merge": 3.0, "z/last": 2.0, "g/orphan": 4.0}
-    return build_lake(tmp_path, edges, downloads, gone=["gone/base"])
+    return build_lake(tmp_path, edges, downloads)
 
 
 def drawing(lake, model, depth=9, children=9):

@@ -6,22 +6,6 @@ from assets.lineage.graph import RULES, UNITS
 from pipeline.settings import ORIGIN_RULES
 from tests.assets.lineage.scenarios import lineage_of, places_of, snapshot, weights_of
 
-DIAMOND = (
-    {"name": "a/root"},
-    {"name": "b/root"},
-    {"name": "c/tune", "parents": ["b/root"]},
-    {"name": "d/merge", "parents": ["c/tune", "a/root", "b/root"]},
-    {"name": "e/quantized", "parents": ["d/merge"]},
-)
-WHOLE = Decimal(1)
-
-
-def test_a_child_gives_each_parent_an_equal_part():
-    weights = weights_of(*DIAMOND)
-    assert weights["c/tune"] == {"b/root": WHOLE}
-    assert weights["d/merge"] == {"a/root": Decimal("0.333333333333"), "b/root": Decimal("0.666666666667")}
-    assert weights["e/quantized"] == weights["d/merge"]
-
 
 def test_what_rounding_leaves_goes_to_the_heaviest_root_of_equals_to_the_first_by_name():
     roots = [f"{letter}/root" for letter in "abcdef"]
@@ -46,9 +30,6 @@ def test_an_unlisted_root_gives_its_name_and_namespace():
     tables = lineage_of(snapshot({"name": "b/tune", "card": ["gone/base"]}))
     (weight,) = tables["origin_weights"].to_dicts()
     assert (weight["root_model_id"], weight["root_hub_id"], weight["namespace"]) == ("gone/base", None, "gone")
-    (row,) = tables["model_lineage"].to_dicts()
-    assert row["is_orphan"]
-    assert row["root_hub_id"] is None
 
 
 def test_chains_of_a_thousand_are_no_matter():

@@ -7,11 +7,6 @@ import pytest
 from tests.assets.listings.scenario import snapshot_of
 
 
-def test_a_repository_listed_twice_is_kept_once_with_the_larger_counters():
-    rows = [{"hub_id": "1", "model_id": "a/b", "downloads_all_time": counter} for counter in (7, 9, None)]
-    assert snapshot_of(*rows)["downloads_all_time"].to_list() == [9]
-
-
 def test_a_repository_without_an_id_is_identified_by_its_name_and_says_so():
     frame = snapshot_of({"model_id": "a/b"}, {"hub_id": "1", "model_id": "c/d"})
     assert frame.select("hub_id", "identified_by").rows() == [("1", "hub_id"), ("a/b", "name")]

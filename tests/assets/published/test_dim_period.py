@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from assets.attribution.attribution_coverage import ATTRIBUTION_COVERAGE
 from assets.listings.reconciliation import MONTH_RECONCILIATION
 from assets.published.dim_month import DIM_MONTH, DIM_PERIOD
-from pipeline.months import add_months, in_words, months_between
+from pipeline.months import add_months, in_words
 from tests.assets.rows import rows_of
+from tests.report.scenario import months_promised
 
 A_MONTH = st.fixed_dictionaries(
     {
@@ -40,22 +41,12 @@ class Months:
         return self._rows
 
 
-def promised(period, last, first_of_all):
-    first = {
-        "month": last,
-        "trailing_12_months": add_months(last, -11),
-        "year_to_date": last.replace(month=1),
-        "cumulative": first_of_all,
-    }[period]
-    return months_between(first, last)
-
-
 @given(SERIES)
 def test_a_period_is_the_months_that_it_holds(known):
     rows = DIM_PERIOD.make(Months(known)).collect().rows(named=True)
     assert len(rows) == 4 * len(known)
     for row in rows:
-        wanted = promised(row["period"], row["month"], min(known))
+        wanted = months_promised(row["period"], row["month"], known)
         held = [month for month in wanted if month in known]
         assert row["first_month"] == wanted[0]
         assert row["months"] == in_words(held)
@@ -66,7 +57,7 @@ def test_a_period_is_the_months_that_it_holds(known):
 @given(SERIES)
 def test_basis_quality_sources_coverage_and_incidents_are_those_of_all_its_months(known):
     for row in DIM_PERIOD.make(Months(known)).collect().rows(named=True):
-        held = [known[month] for month in promised(row["period"], row["month"], min(known)) if month in known]
+        held = [known[month] for month in months_promised(row["period"], row["month"], known) if month in known]
         for name in ("basis", "quality"):
             values = {month[name] for month in held}
             assert row[name] == (values.pop() if len(values) == 1 else "mixed")

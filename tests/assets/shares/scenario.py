@@ -1,7 +1,7 @@
 """Months of models as the marts read them: `models/models`, the weights of derivatives, and whose their roots are."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 
@@ -13,20 +13,12 @@ from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.members import developers
 from assets.shares.share_table import member_shares
+from tests.assets.models import scenario
+from tests.assets.models.scenario import AUGUST
 from tests.assets.rows import rows_of
 
-AUGUST = date(2025, 8, 1)
 COUNTRIES = ("CN", "US", "FR", "international", "unaffiliated", "unmapped")
-USUAL = {
-    "downloads": Decimal(1),
-    "basis": "all_time_delta",
-    "is_new": True,
-    "is_language_model": True,
-    "is_flagged": False,
-    "created_at": datetime(2025, 8, 5, tzinfo=UTC),
-    "country": "CN",
-    "kind": "company",
-    "method": "registry",
+USUAL = scenario.USUAL | {
     "is_derivative": False,
     "is_first_party": False,
     "is_release": True,
@@ -68,7 +60,7 @@ def month_of(*models, month=AUGUST, owners=None):
         known = USUAL | {"is_derivative": bool(model.get("roots")), "root_model_id": given["model_id"]} | given
         if known["is_derivative"] and not any(name.endswith("_parents") for name in model):
             known |= {"finetune_parents": 1, "relation": "finetune"}
-        rows.append({"organization": f"The {known['country']}"} | known)
+        rows.append(known | {"organization": given.get("organization", f"The {known['country']}")})
     listed = {row["model_id"]: row for row in rows}
     names = sorted({root for row in rows for root in row.get("roots", {})})
     owned = {name: (row["organization"], row["country"]) for name, row in listed.items()} | (owners or {})
