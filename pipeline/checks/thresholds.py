@@ -6,7 +6,7 @@ Critical checks protect what is published and cannot be set.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import CensusError
@@ -14,34 +14,17 @@ from pipeline.schema.declaration import Measure, Rule, Table
 
 Thresholds = Mapping[str, Mapping[str, float]]
 """The chosen numbers by table (`group/name`) and check."""
-_NUMBERS = {"allowed": "rows that may fail", "minimum": "at least", "maximum": "at most"}
+NUMBERS = {"allowed": "rows that may fail", "minimum": "at least", "maximum": "at most"}
+"""The fields of a rule or a measure that hold its threshold, in words."""
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """The one number of a warning, by the name of its field, as declared."""
-
-    statement: Rule | Measure
-    field: str
-
-    @property
-    def declared(self) -> float:
-        """The number that the declaration states."""
-        return float(getattr(self.statement, self.field))
-
-    @property
-    def meaning(self) -> str:
-        """What is checked, and what the number is."""
-        return f"{self.statement.meaning.rstrip('.')}. The number: {_NUMBERS[self.field]}."
-
-
-def settable(table: Table) -> dict[str, Threshold]:
-    """The thresholds of the table's warnings that may be set, by check."""
-    found = {}
+def settable(table: Table) -> dict[str, tuple[Rule | Measure, str]]:
+    """The table's warnings whose threshold may be set, by name, each with the field that holds it."""
+    found: dict[str, tuple[Rule | Measure, str]] = {}
     for statement in table.statements:
-        stated = [name for name in _NUMBERS if getattr(statement, name, None) is not None]
+        stated = [field for field in NUMBERS if getattr(statement, field, None) is not None]
         if statement.severity == "warning" and len(stated) == 1:
-            found[statement.name] = Threshold(statement, stated[0])
+            found[statement.name] = statement, stated[0]
     return found
 
 
@@ -59,15 +42,12 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
         )
     changed: dict[str, Any] = {}
     for check, number in chosen.items():
-        threshold = found[check]
-        set_to: Any = number
-        if threshold.field == "allowed":
-            if number < 0 or number != int(number):
-                raise CensusError(
-                    f"{table.path}/{check} is set to {number}: give the number of rows that may fail, 0 or more"
-                )
-            set_to = int(number)
-        changed[check] = replace(threshold.statement, **{threshold.field: set_to})
+        statement, field = found[check]
+        if field == "allowed" and (number < 0 or number != int(number)):
+            raise CensusError(
+                f"{table.path}/{check} is set to {number}: give the number of rows that may fail, 0 or more"
+            )
+        changed[check] = replace(statement, **{field: int(number) if field == "allowed" else number})
     return replace(
         table,
         rules=tuple(changed.get(rule.name, rule) for rule in table.rules),

@@ -1,23 +1,20 @@
 """`census sources`: each source, and the months that it can serve, as far as can be told now."""
 
-import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from pipeline import settings
 from pipeline.errors import CensusError
 from pipeline.months import in_words
 from pipeline.sources.archive import ArchiveSource
+from pipeline.sources.client import HubClient
 from pipeline.sources.snapshots import SourceChoice, described_sources, open_source
 from pipeline.wording import counted
 
 
 def describe_sources(snapshots: Path | None) -> Iterator[str]:
     """Two lines for each source: what it is, and the months that it can serve, or why it cannot say."""
-    is_away = not _answers(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    is_away = not HubClient().answers()
     for name, sentence in described_sources().items():
         yield f"{name:10} {sentence}"
         yield f"{'':10} {_months(name, snapshots, is_away=is_away)}"
@@ -33,15 +30,3 @@ def _months(name: str, snapshots: Path | None, *, is_away: bool) -> str:
         return f"no month now: {source.reach()}; {source.remedy}"
     except CensusError as error:
         return str(error)
-
-
-def _answers(endpoint: str) -> bool:
-    """Whether anybody listens there, or at the proxy before it; asked once, and not for long."""
-    address = urlsplit(endpoint)
-    asked = urlsplit(getproxies().get(address.scheme, endpoint))
-    try:
-        port = asked.port or {"http": 80}.get(asked.scheme, 443)
-        with socket.create_connection((asked.hostname or "", port), timeout=1):
-            return True
-    except OSError:
-        return False

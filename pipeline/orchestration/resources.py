@@ -11,12 +11,11 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from pipeline import settings
-from pipeline.checks.thresholds import Thresholds, parse_thresholds, require_settable, settable
+from pipeline.checks.thresholds import NUMBERS, Thresholds, parse_thresholds, require_settable, settable
 from pipeline.errors import CensusError
 from pipeline.lake.store import Lake
 from pipeline.reference.registry import Registry, read_registry
 from pipeline.schema.catalogue import Catalogue
-from pipeline.schema.declaration import Rule
 from pipeline.sources.snapshots import SnapshotSource, SourceChoice, described_sources
 
 
@@ -157,12 +156,12 @@ def _threshold_fields(catalogue: Catalogue) -> dict[str, Any]:
     for table in catalogue.tables.values():
         fields = {
             check: dg.Field(
-                int if isinstance(threshold.statement, Rule) else float,
+                int if field == "allowed" else float,
                 is_required=False,
-                description=f"{threshold.meaning} Declared: {threshold.declared}; by default CENSUS_CHECK_THRESHOLDS, "
-                "else as declared.",
+                description=f"{statement.meaning.rstrip('.')}. The number: {NUMBERS[field]}. Declared: "
+                f"{float(getattr(statement, field))}; by default CENSUS_CHECK_THRESHOLDS, else as declared.",
             )
-            for check, threshold in settable(table).items()
+            for check, (statement, field) in settable(table).items()
         }
         if fields:
             groups.setdefault(table.group, {})[table.name] = dg.Field(fields, is_required=False)

@@ -24,7 +24,7 @@ import pyarrow as pa
 from huggingface_hub import HfApi, HfFileSystem, hf_hub_download, is_offline_mode, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from huggingface_hub.hf_api import GitCommitInfo
-from huggingface_hub.utils import build_hf_headers, http_backoff  # type: ignore[attr-defined]
+from huggingface_hub.utils import build_hf_headers, get_session, http_backoff  # type: ignore[attr-defined]
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
 from pyarrow import parquet
@@ -189,6 +189,14 @@ class HubClient:
     def is_synthetic(self) -> bool:
         """Whether the Hub has said, in an answer to this process, that it is synthetic."""
         return _origin(self.endpoint) in _synthetic
+
+    def answers(self) -> bool:
+        """Whether anybody answers at the endpoint; asked once, and not for long."""
+        try:
+            get_session().head(self.endpoint, timeout=2)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled):
+            return False
+        return True
 
     def archive_revisions(self, repository: str) -> list[GitCommitInfo]:
         """The dataset repository's commits, newest first."""

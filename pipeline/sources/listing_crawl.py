@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import polars as pl
 import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.atomic_file import write_atomically
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
@@ -64,10 +65,8 @@ class Position:
     def kept_in(cls, folder: Path) -> Self | None:
         """That of the pages in a folder; None where it or one of them is not there, or not whole."""
         try:
-            kept = json.loads((folder / POSITION).read_text())
-            end = tuple((created_at, hub_id) for created_at, hub_id in kept["end"])
-            position = cls(kept["pages"], kept["models"], tuple(kept["urls"]), end, kept["is_probe"])
-        except (OSError, ValueError, LookupError, TypeError):
+            position = TypeAdapter(cls).validate_json((folder / POSITION).read_bytes())
+        except (OSError, ValidationError):
             return None
         return position if all(page.exists() for page in position.files(folder)) else None
 
