@@ -47,7 +47,8 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
             raise CensusError(
                 f"{table.path}/{check} is set to {number}: give the number of rows that may fail, 0 or more"
             )
-        changed[check] = replace(statement, **{field: int(number) if field == "allowed" else number})
+        set_to: Any = int(number) if field == "allowed" else number
+        changed[check] = replace(statement, **{field: set_to})
     return replace(
         table,
         rules=tuple(changed.get(rule.name, rule) for rule in table.rules),

@@ -94,11 +94,7 @@ def lowest_coverage(stored: pl.LazyFrame, table: Table) -> float | None:
     """The lowest coverage among the rows that are of everything; None where the table states none, or of nothing."""
     if "coverage" not in table.schema:
         return None
-    of_everything = {
-        "population": pl.col("population") == "all",
-        "within": pl.col("within") == "all",
-        "denominator": pl.col("denominator") > 0,
-    }
-    whole = [condition for name, condition in of_everything.items() if name in table.schema]
-    lowest: float | None = stored.filter(*whole).select(pl.col("coverage").min()).collect().item()
+    whole = [pl.col(name) == "all" for name in ("population", "within") if name in table.schema]
+    is_of_something = [pl.col("denominator") > 0] if "denominator" in table.schema else []
+    lowest: float | None = stored.filter(*whole, *is_of_something).select(pl.col("coverage").min()).collect().item()
     return lowest

@@ -137,7 +137,7 @@ def column_schema(table: Table) -> dg.TableSchema:
             dg.TableColumn(
                 column.name,
                 str(column.type),
-                column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]",
+                column.meaning_and_unit,
                 constraints=dg.TableColumnConstraints(nullable=column.nullable),
                 tags={"key": ""} if column.name in table.key else {},
             )

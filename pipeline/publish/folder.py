@@ -34,22 +34,14 @@ SECONDS_FOR_ANOTHER = 600
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A version that is being made: its name, and the folder to fill."""
-
-    version: str
-    path: Path
-
-
-@dataclass(frozen=True)
 class PublishedFolder:
     """The folder at `path`, which need not exist yet."""
 
     path: Path
 
     @contextmanager
-    def new_version(self) -> Iterator[Draft]:
-        """Gives a folder to fill; when it is left without an error, what it holds is the current version.
+    def new_version(self) -> Iterator[tuple[str, Path]]:
+        """Gives a version's name and the folder to fill; left without an error, the version is the current one.
 
         Raises:
             CensusError: another process has been publishing into the same folder for too long.
@@ -64,7 +56,7 @@ class PublishedFolder:
             draft = self._aside(version)
             draft.mkdir(parents=True)
             try:
-                yield Draft(version, draft)
+                yield version, draft
                 with ThreadPoolExecutor(16) as pool:  # a site has thousands of files
                     list(pool.map(_sync, draft.rglob("*")))
                 draft.rename(self._versions / version)

@@ -65,7 +65,7 @@ def publish(
     from pipeline.report.site import write_pages  # noqa: PLC0415 - it draws: a second of imports, needed here alone
 
     published = PublishedFolder(folder)
-    with published.new_version() as draft:
+    with published.new_version() as (version, draft):
         before, states = published.current_path(), file_states(lake, catalogue)
         finished = split_by_rule(lake, finished_months(lake, catalogue), edition.origin_rule)
         if not finished.publishable:
@@ -75,20 +75,20 @@ def publish(
         refuse(mixed_lists(lake, catalogue, finished.publishable), MIXED_LISTS, allowed)
         refuse(lost_months(before, finished), FEWER_MONTHS, allowed)
         made_from = lake_digests(lake, catalogue, finished.publishable)
-        begun = replace(edition, version=draft.version, published_at=datetime.now(UTC))
-        months = LakeMonths(lake, catalogue, tuple(finished.publishable), begun, draft.path / "parquet")
+        begun = replace(edition, version=version, published_at=datetime.now(UTC))
+        months = LakeMonths(lake, catalogue, tuple(finished.publishable), begun, draft / "parquet")
         tables = [months.exported(name) for name in catalogue.published]
-        warehouse = draft.path / FILE_NAME
+        warehouse = draft / FILE_NAME
         write_warehouse(warehouse, tables, connect)
         hold_to_the_lake(warehouse, months, connect)
-        refuse(changed_headline(before, draft.path), CHANGED_HEADLINE, allowed)
-        csv = write_csv(draft.path / "csv", tables)
-        write_metadata(draft.path, months, tables, csv)
-        pictures = write_pages(draft.path, catalogue, draft.path.parent)
+        refuse(changed_headline(before, draft), CHANGED_HEADLINE, allowed)
+        csv = write_csv(draft / "csv", tables)
+        write_metadata(draft, months, tables, csv)
+        pictures = write_pages(draft, catalogue, draft.parent)
         require_unchanged(lake, catalogue, states, made_from)
-        write_digests(draft.path, made_from)
+        write_digests(draft, made_from)
     rows = {exported.made.name: exported.rows for exported in tables}
-    return Publication(draft.version, months.months, finished.reasons(), rows, pictures)
+    return Publication(version, months.months, finished.reasons(), rows, pictures)
 
 
 def refuse(problems: Iterable[str], what: str, allowed: Collection[str]) -> None:

@@ -106,11 +106,7 @@ def table_comment(made: PublishedTable) -> str:
 def column_comments(made: PublishedTable, published: Mapping[str, PublishedTable]) -> dict[str, str]:
     """The comment of each column of a published table: meaning, unit and what it refers to."""
     said = {name: f" Refers to {target}." for name, target in refers_to(made, published).items()}
-    return {column.name: _meaning(column) + said.get(column.name, "") for column in made.table.columns}
-
-
-def _meaning(column: Column) -> str:
-    return column.meaning if column.unit is None else f"{column.meaning} [{column.unit}]"
+    return {column.name: column.meaning_and_unit + said.get(column.name, "") for column in made.table.columns}
 
 
 @dataclass(frozen=True)
@@ -149,12 +145,12 @@ def _flat(made: PublishedTable, references: list[Reference]) -> View:
         coded, value = f"{column.name}_code" if labels else column.name, f't."{column.name}"'
         if labels:
             selected[column.name] = (f"coalesce({', '.join(labels)}, {value})", f"{column.meaning} By name.")
-        selected[coded] = (value, _meaning(column))
+        selected[coded] = (value, column.meaning_and_unit)
     joins = []
     for one in references:
         shown = {name: there for name, there in one.target.shown.items() if name not in selected}
         for name, there in shown.items():
-            selected[name] = (f"{one.alias}.{there}", _meaning(one.target.table.column(there)))
+            selected[name] = (f"{one.alias}.{there}", one.target.table.column(there).meaning_and_unit)
         if shown or one.target.label:
             joins.append(f'left join "{one.target.name}" {one.alias} on {one.condition}')
     columns = ", ".join(f'{expression} as "{name}"' for name, (expression, _) in selected.items())

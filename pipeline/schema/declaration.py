@@ -54,6 +54,11 @@ class Column:
         return replace(self, nullable=True, meaning=meaning or self.meaning)
 
     @property
+    def meaning_and_unit(self) -> str:
+        """What it means, and in what unit."""
+        return self.meaning if self.unit is None else f"{self.meaning} [{self.unit}]"
+
+    @property
     def bounding_columns(self) -> tuple[str, ...]:
         """The columns of the same table that bound its values."""
         return tuple(bound for bound in (self.minimum, self.maximum) if isinstance(bound, str))

@@ -72,13 +72,13 @@ def test_a_disk_that_is_full_where_a_files_footer_begins_is_the_same_sentence(tm
 
 def test_a_full_disk_leaves_the_publication_as_it_was(tmp_path, no_room, outcomes):
     folder = PublishedFolder(tmp_path / "published")
-    with folder.new_version() as draft:
-        (draft.path / "report.html").write_text("first")
+    with folder.new_version() as (_, draft):
+        (draft / "report.html").write_text("first")
     first = folder.current()
     no_room()
 
     def publish():
-        with folder.new_version() as draft, duckdb.connect(str(draft.path / "census.duckdb")) as connection:
+        with folder.new_version() as (_, draft), duckdb.connect(str(draft / "census.duckdb")) as connection:
             connection.sql("create table mart as select random() as x from range(500000)")
             connection.sql("checkpoint")
 
@@ -157,9 +157,9 @@ def test_writers_of_one_month_leave_the_file_of_one_of_them_whole(tmp_path, outc
 
 
 def publish_a_number(folder, number):
-    with PublishedFolder(folder).new_version() as draft:
+    with PublishedFolder(folder).new_version() as (_, draft):
         for name in ("a", "b", "c"):
-            (draft.path / name).write_text(str(number))
+            (draft / name).write_text(str(number))
 
 
 def test_publishers_at_the_same_time_follow_one_another_and_every_version_is_of_one_of_them(tmp_path, outcomes):

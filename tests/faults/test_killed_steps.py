@@ -16,11 +16,11 @@ NEW_NAMES = (*NAMES, "report.html")
 
 
 def publish(folder, text, names=NAMES):
-    with folder.new_version() as draft:
-        (draft.path / "parquet").mkdir()
+    with folder.new_version() as (version, draft):
+        (draft / "parquet").mkdir()
         for name in names:
-            (draft.path / name).write_text(text)
-    return draft.version
+            (draft / name).write_text(text)
+    return version
 
 
 def files_of(version):

@@ -57,11 +57,11 @@ def write_registry(lake, registry):
 
 def publish(lake, folder):
     """A version of a few files, with the digests of the months that it is made from."""
-    with PublishedFolder(folder).new_version() as draft:
-        (draft.path / "parquet").mkdir()
-        (draft.path / "parquet" / "mart.parquet").write_bytes(b"a mart")
-        (draft.path / "report.html").write_text("a report")
-        write_digests(draft.path, lake_digests(lake, CATALOGUE, finished_months(lake, CATALOGUE).publishable))
+    with PublishedFolder(folder).new_version() as (_, draft):
+        (draft / "parquet").mkdir()
+        (draft / "parquet" / "mart.parquet").write_bytes(b"a mart")
+        (draft / "report.html").write_text("a report")
+        write_digests(draft, lake_digests(lake, CATALOGUE, finished_months(lake, CATALOGUE).publishable))
 
 
 def change_one_byte(path, place=0.5):

@@ -10,10 +10,10 @@ from pipeline.errors import CensusError
 
 
 def publish(folder, **files):
-    with folder.new_version() as draft:
+    with folder.new_version() as (version, draft):
         for name, content in files.items():
-            (draft.path / name).write_text(content)
-    return draft.version
+            (draft / name).write_text(content)
+    return version
 
 
 def read(folder, name):
@@ -30,9 +30,9 @@ def test_what_a_version_holds_and_nothing_else_is_reached_under_paths_that_do_no
 
 def test_a_version_that_fails_leaves_the_one_before_and_no_litter(folder):
     publish(folder, warehouse="one")
-    with pytest.raises(IsADirectoryError), folder.new_version() as draft:  # noqa: PT012
-        (draft.path / "warehouse").write_text("half")
-        draft.path.write_text("what fails")
+    with pytest.raises(IsADirectoryError), folder.new_version() as (_, draft):  # noqa: PT012
+        (draft / "warehouse").write_text("half")
+        draft.write_text("what fails")
     assert read(folder, "warehouse") == "one"
     assert len(list((folder.path / "versions").iterdir())) == 1
 

@@ -28,9 +28,9 @@ def draft(tmp_path):
 
 
 def published(folder, shares=None, **more):
-    with folder.new_version() as draft:
-        warehouse(draft.path, shares or {"CN": 0.6, "US": 0.4}, **more)
-    return draft.version
+    with folder.new_version() as (version, draft):
+        warehouse(draft, shares or {"CN": 0.6, "US": 0.4}, **more)
+    return version
 
 
 @pytest.mark.parametrize(

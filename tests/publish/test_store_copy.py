@@ -20,11 +20,11 @@ def copy(request, store, tmp_path):
 
 
 def publish(folder, text):
-    with PublishedFolder(folder).new_version() as draft:
-        (draft.path / "parquet").mkdir()
-        (draft.path / "parquet" / "shares.parquet").write_text(text)
-        (draft.path / "SHA256SUMS").write_text(text)
-    return draft.version
+    with PublishedFolder(folder).new_version() as (version, draft):
+        (draft / "parquet").mkdir()
+        (draft / "parquet" / "shares.parquet").write_text(text)
+        (draft / "SHA256SUMS").write_text(text)
+    return version
 
 
 def test_the_copy_holds_the_current_version_and_names_it(copy, tmp_path):
