@@ -77,11 +77,7 @@ def parse_thresholds(written: str) -> Thresholds:
 
 
 def require_settable(chosen: Thresholds, tables: Mapping[str, Table]) -> None:
-    """Refuses thresholds of which one cannot be set.
-
-    Raises:
-        CensusError: there is no such table or warning, or the number makes no sense for it.
-    """
+    """Refuses thresholds of which one is of no table or warning, or makes no sense for it."""
     for path, of_checks in chosen.items():
         if path not in tables:
             raise CensusError(f"there is no table {path} whose thresholds could be set: name one of the census' tables")

@@ -96,20 +96,19 @@ def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     pool=HUB_POOL,
     retry_policy=NETWORK_RETRIES,
     out=dg.Out(dg.Nothing),
-    description="Lists the counters of popular repositories of the live Hub, as `census list-counters` does.",
 )
 @in_plain_words
 def list_counters() -> None:
-    """One listing, kept for the month whose close is near."""
+    """Lists the counters of popular repositories of the live Hub, as `census list-counters` does."""
     from pipeline.sources.hub import HubSource  # noqa: PLC0415 - with its client, half a second to load
     from pipeline.sources.snapshots import SourceChoice  # noqa: PLC0415
 
     dg.get_dagster_logger().info(HubSource.opened(SourceChoice("hub"), settings.cache_folder()).list_counters())
 
 
-@dg.job(name="popular_counters", description="The counters of popular repositories, before a month closes.")
+@dg.job
 def popular_counters() -> None:
-    """One step."""
+    """The counters of popular repositories, before a month closes."""
     list_counters()
 
 

@@ -164,11 +164,7 @@ def made_by(lake: Lake, month: date) -> dict[str, str]:
 
 
 def require_same_world(lake: Lake, source: str, month: date | None = None) -> None:
-    """Refuses a month of a synthetic source in a lake of real months, and the other way round.
-
-    Raises:
-        CensusError: months other than `month` are of the other kind.
-    """
+    """Refuses a month of a synthetic source in a lake whose other months are real, and the other way round."""
     others = [other for other in lake.months(MONTH_MANIFEST) if other != month]
     known = source_of(lake, others[-1]) if others else source
     if is_synthetic(known) != is_synthetic(source):

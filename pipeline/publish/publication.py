@@ -92,11 +92,7 @@ def publish(
 
 
 def refuse(problems: Iterable[str], what: str, allowed: Collection[str]) -> None:
-    """Refuses a publication with any of the problems, unless `what` they are about is allowed.
-
-    Raises:
-        CensusError: the first of them.
-    """
+    """Refuses a publication with any of the problems, unless `what` they are about is allowed."""
     for problem in problems:
         if what not in allowed:
             raise CensusError(f"{problem}; if it is meant, `census publish --allow {what}`")
@@ -114,11 +110,7 @@ def split_by_rule(lake: Lake, finished: FinishedMonths, rule: str) -> FinishedMo
 
 
 def require_one_world(lake: Lake, months: Sequence[date]) -> None:
-    """Refuses synthetic months beside real ones.
-
-    Raises:
-        CensusError: there are both.
-    """
+    """Refuses synthetic months beside real ones."""
     synthetic = [month for month in months if is_synthetic(source_of(lake, month))]
     if synthetic and len(synthetic) < len(months):
         raise CensusError(

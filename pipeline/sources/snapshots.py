@@ -278,8 +278,6 @@ def months_to_read(source: SnapshotSource, first: date | None, last: date | None
     Raises:
         CensusError: it has none, or not the `first` or the `last` that was asked for.
     """
-    if first and last and first > last:
-        raise CensusError(f"there is no month from {first:%Y-%m} to {last:%Y-%m}: swap --from and --to")
     served = source.months()
     missing = dict.fromkeys(f"{month:%Y-%m}" for month in (first, last) if month and month not in served)
     if missing or not served:
