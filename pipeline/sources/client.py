@@ -194,7 +194,9 @@ class HubClient:
         """Whether anybody answers at the endpoint; asked once, and not for long."""
         try:
             get_session().head(self.endpoint, timeout=2)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled):
+        except OfflineModeIsEnabled:
+            return True  # whatever is asked for says so
+        except (httpx2.HTTPError, httpx2.InvalidURL):
             return False
         return True
 
