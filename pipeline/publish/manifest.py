@@ -42,15 +42,9 @@ MONTH_MANIFEST = Table(
         Column("bytes", pl.Int64, "Size of the month's file.", "bytes", minimum=1),
         Column("sha256", pl.String, "Digest of the month's file.", pattern=r"^[0-9a-f]{64}$"),
         Column("source", pl.String, "The snapshot source that was read."),
-        Column(
-            "source_revision", pl.String, "The exact state of the source: a commit, a crawl's id or a file's digest."
-        ),
+        Column("source_revision", pl.String, "The exact state of the source: a commit, a crawl or a file's digest."),
         Column("observed_at", TIMESTAMP, "When the source observed the Hub.", "UTC"),
-        Column(
-            "made_by",
-            pl.String,
-            "The reviewed lists (by digest) and other choices that the table was made by, as JSON.",
-        ),
+        Column("made_by", pl.String, "The digests of reviewed lists and other choices that it was made by, as JSON."),
         Column("code_version", pl.String, "Version of the distribution that made the month."),
     ),
     key=("table",),
