@@ -41,7 +41,13 @@ NAMES = {field: (field, re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}"
 }
 """Under which names a field is looked for: the listing API's, and that in the snake case of other tools."""
 
+FIELDS_OF_COLUMN = {column: [field] for field, column in COLUMN_OF_FIELD.items()} | {
+    "license": ["tags"],
+    "base_model_relation": ["baseModels", "cardData"],
+}
 TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+STATED = pl.Struct({"relation": pl.String, "models": pl.List(pl.Struct({"_id": pl.String, "id": pl.String}))})
+"""The parents as the Hub's `baseModels` states them, and as they are read."""
 DECLARED = pl.Struct({"relation": pl.String, "models": BASE_MODELS})
 NAMES_OF_PARENTS = ("id", "name", "model_id", "modelId", "model", "repo_id", "base_model")
 """The keys under which an object may name a parent."""
@@ -148,7 +154,7 @@ def _read_parquet(path: Path) -> Observed:
         return read_texts([path], "read_parquet($files)", {}, texts)
     id_of = pl.coalesce(pl.col(columns["id"]).cast(pl.String))
     records = raw.select(**{field: pl.col(column) for field, column in there.items()} | {"id": id_of})
-    absent = frozenset(OBSERVATION_SCHEMA).difference(_values(records.collect_schema()), ["unreadable"])
+    absent = frozenset(column for column, fields in FIELDS_OF_COLUMN.items() if there.keys().isdisjoint(fields))
     return Observed.of_records(count, _observations(records), absent, path.name)
 
 
@@ -237,19 +243,21 @@ def _not_readable(name: str, kind: str, error: BaseException) -> UnusableSnapsho
 
 
 def _observations(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows in `OBSERVATION_SCHEMA` from columns that `_is_plain` takes, of which each may be absent but `id`.
+    """Rows in `OBSERVATION_SCHEMA` from columns that `_is_plain` takes; a field that is not there has no value.
 
     Records that name no repository are left out. What several columns are made from is a column of its own.
     """
+    there = records.collect_schema()
+    no_value = {field: pl.lit(None, STATED if field == "baseModels" else None) for field in FIELDS}
+    records = records.with_columns(**{field: value for field, value in no_value.items() if field not in there})
     schema = records.collect_schema()
-    values = _values(schema)
     return (
         records.filter(pl.col("id").is_not_null())
         .with_columns(**_parents_stated(schema))
-        .with_columns(value.alias(f"{READ}{column}") for column, value in values.items())
+        .with_columns(value.alias(f"{READ}{column}") for column, value in _values(schema).items())
         .select(
             *(
-                (pl.col(f"{READ}{column}") if column in values else pl.lit(None)).cast(dtype).alias(column)
+                pl.col(f"{READ}{column}").cast(dtype).alias(column)
                 for column, dtype in OBSERVATION_SCHEMA.items()
                 if column != "unreadable"
             ),
@@ -259,43 +267,35 @@ def _observations(records: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _values(schema: pl.Schema) -> dict[str, pl.Expr]:
-    """How each column is made from the fields that are there and from `_parents_stated`."""
-    values: dict[str, pl.Expr] = {}
-    for field, dtype in schema.items():
-        value = pl.col(field)
-        if field in TEXTS:
-            values[COLUMN_OF_FIELD[field]] = value.cast(pl.String)
-        elif field in COUNTS:
-            values[COLUMN_OF_FIELD[field]] = _count(value, dtype)
-        elif field in PARAMETERS:
-            values[COLUMN_OF_FIELD[field]] = _parameters(value, dtype)
-        elif field == "createdAt":
-            values["created_at"] = _moment(value, dtype)
-    if "tags" in schema:
-        values["tags"] = pl.col("tags").cast(pl.List(pl.String))
-        licenses = pl.element().filter(pl.element().str.contains("^license:."))
-        values["license"] = values["tags"].list.eval(licenses).list.first().str.slice(len("license:"))
-    relations = []
-    if "baseModels" in schema:
-        values["base_models"] = pl.col("declared").struct.field("models")
-        relations.append(pl.col("declared").struct.field("relation"))
-    if "cardData" in schema:
-        values["card_base_models"], relation = _parents_in_card(pl.col("base_model"))
-        relations += [_card_value("base_model_relation").str.strip_chars(' []"'), relation]
-    if relations:
-        values["base_model_relation"] = pl.coalesce(relations)
-    return values
+    """How each column is made from the fields and from `_parents_stated`."""
+    tags, declared = pl.col("tags").cast(pl.List(pl.String)), pl.col("declared").struct
+    licenses = pl.element().filter(pl.element().str.contains("^license:."))
+    in_card, relation_of_objects = _parents_in_card(pl.col("base_model"))
+    relation_in_card = _card_value("base_model_relation").str.strip_chars(' []"')
+    return (
+        {COLUMN_OF_FIELD[field]: pl.col(field).cast(pl.String) for field in TEXTS}
+        | {COLUMN_OF_FIELD[field]: _count(pl.col(field), schema[field]) for field in COUNTS}
+        | {COLUMN_OF_FIELD[field]: _parameters(pl.col(field), schema[field]) for field in PARAMETERS}
+        | {
+            "created_at": _moment(pl.col("createdAt"), schema["createdAt"]),
+            "tags": tags,
+            "license": tags.list.eval(licenses).list.first().str.slice(len("license:")),
+            "base_models": declared.field("models"),
+            "card_base_models": in_card,
+            "base_model_relation": pl.coalesce(declared.field("relation"), relation_in_card, relation_of_objects),
+        }
+    )
 
 
 def _unreadable(schema: pl.Schema) -> pl.Expr:
     """What is there and cannot be read, as `field: value`."""
     unread = {name.removeprefix(ODD): pl.col(name) for name in schema if name.startswith(ODD)}
-    is_unread = {field: pl.col(f"{READ}{COLUMN_OF_FIELD[field]}").is_null() for field in FIELDS if field in schema}
+    is_unread = {field: pl.col(f"{READ}{COLUMN_OF_FIELD[field]}").is_null() for field in FIELDS}
     for field in (*COUNTS, "createdAt"):
-        if field in schema and not schema[field].is_temporal():
+        if not schema[field].is_temporal():
             unread[field] = pl.when(is_unread[field]).then(pl.col(field)).cast(pl.String)
     for field in ("cardData", *PARAMETERS):
-        if schema.get(field) in TEXT_TYPES:
+        if schema[field] in TEXT_TYPES:
             text = pl.col(field).cast(pl.String)
             is_odd = ~text.str.contains(r"^\s*\{")
             if field in PARAMETERS:
@@ -306,8 +306,6 @@ def _unreadable(schema: pl.Schema) -> pl.Expr:
         text = pl.when(is_unread["baseModels"]).then(unread["baseModels"])
         names_none = text.str.contains(r"^\s*[\[{]") & text.str.json_path_match("$").is_not_null()
         unread["baseModels"] = pl.when(~names_none).then(text)
-    if not unread:
-        return pl.lit(None, pl.List(pl.String))
     entries = [
         pl.when(text != "").then(pl.concat_str(pl.lit(f"{field}: "), text.str.slice(0, 40)))
         for field, text in unread.items()
@@ -365,19 +363,15 @@ def _parameters(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 def _parents_stated(schema: pl.Schema) -> dict[str, pl.Expr]:
     """`declared`, what `baseModels` states, and `base_model`, what the card states."""
-    found: dict[str, pl.Expr] = {}
-    if "baseModels" in schema:
-        stated, model = pl.col("baseModels"), pl.element().struct
-        named = pl.struct(hub_id=model.field("_id").cast(pl.String), model_id=model.field("id").cast(pl.String))
-        models = stated.struct.field("models").list.eval(named)
-        usual = pl.struct(relation=stated.struct.field("relation").cast(pl.String), models=models)
-        found["declared"] = pl.when(stated.is_not_null()).then(usual)
-        if f"{ODD}baseModels" in schema:
-            odd = pl.col(f"{ODD}baseModels")
-            found["declared"] = pl.coalesce(_parents_named(odd), pl.when(odd.is_null()).then(found["declared"]))
-    if "cardData" in schema:
-        found["base_model"] = _card_value("base_model")
-    return found
+    stated, model = pl.col("baseModels"), pl.element().struct
+    named = pl.struct(hub_id=model.field("_id").cast(pl.String), model_id=model.field("id").cast(pl.String))
+    models = stated.struct.field("models").list.eval(named)
+    usual = pl.struct(relation=stated.struct.field("relation").cast(pl.String), models=models)
+    declared: pl.Expr = pl.when(stated.is_not_null()).then(usual)
+    if f"{ODD}baseModels" in schema:
+        odd = pl.col(f"{ODD}baseModels")
+        declared = pl.coalesce(_parents_named(odd), pl.when(odd.is_null()).then(declared))
+    return {"declared": declared, "base_model": _card_value("base_model")}
 
 
 def _card_value(name: str) -> pl.Expr:
