@@ -16,6 +16,7 @@ from pipeline import settings
 from pipeline.cli.types import COUNTRIES, MonthType
 from pipeline.cli.types import sources as complete_sources
 from pipeline.errors import CensusError, ports_in_words
+from pipeline.months import in_words
 from pipeline.orchestration.home import home_environment, prepare_home
 from pipeline.schema.groups import STEPS
 from pipeline.schema.shares import ATTRIBUTIONS, PERIODS, POPULATION_NAMES
@@ -259,10 +260,23 @@ def restore(version: str | None) -> None:
 def sources(snapshots: Path | None) -> None:
     """Lists the sources and the months that each can serve."""
     prepare_home()
-    from pipeline.cli.sources import describe_sources
+    from pipeline.sources.archive import ArchiveSource
+    from pipeline.sources.client import HubClient
+    from pipeline.sources.snapshots import SourceChoice, described_sources, open_source
 
-    for line in describe_sources(snapshots):
-        click.echo(line)
+    is_away = not HubClient().answers()
+    for name, sentence in described_sources().items():
+        try:
+            source = open_source(SourceChoice(name, snapshots), settings.cache_folder())
+            if is_away and isinstance(source, ArchiveSource):
+                served = "not known now: the Hub does not answer"
+            elif months := source.months():
+                served = f"{in_words(months)} ({counted(len(months), 'month')})"
+            else:
+                served = f"no month now: {source.reach()}; {source.remedy}"
+        except CensusError as error:
+            served = str(error)
+        click.echo(f"{name:10} {sentence}\n{'':10} {served}")
 
 
 @census.command("list-counters")

@@ -31,7 +31,6 @@ from pipeline.reference.registry import read_registry
 from pipeline.report.figures import REPORT_NAME
 from pipeline.report.headline import Headline, read_headline
 from pipeline.sources.snapshots import SourceChoice, months_to_read, open_source
-from pipeline.synthetic import MARK
 from pipeline.wording import counted
 
 
@@ -63,7 +62,7 @@ class Request:
             return self._months_of_the_lake(lake, self.from_step)
         source = open_source(SourceChoice(self.source, self.snapshots), settings.cache_folder())
         months = months_to_read(source, self.first, self.last)
-        require_same_world(lake, f"{source.name}{MARK}" if source.is_synthetic else source.name)
+        require_same_world(lake, source.recorded_as(is_synthetic=source.is_synthetic))
         return months
 
     def _months_of_the_lake(self, lake: Lake, step: str) -> list[date]:
