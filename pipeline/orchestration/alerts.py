@@ -34,20 +34,18 @@ REMINDER = timedelta(days=7)
 LATEST_MONTH = "latest_month_is_there"
 
 
-def alert_text(title: str, lines: Sequence[str], link: str) -> str:
-    """One piece of news: what happened, the particulars in order of weight, long lists cut short, and where to look."""
-    shown = [f"- {line}" for line in lines[:MOST_LINES]]
-    if (hidden := len(lines) - MOST_LINES) > 0:
-        shown.append(f"- and {hidden} more")
-    return "\n".join([title, *shown, link])
+def tell(log: logging.Logger, title: str, lines: Sequence[str], link: str) -> None:
+    """Logs what happened, the particulars in order of weight, long lists cut short, and where to look.
 
-
-def deliver(alert: str, log: logging.Logger) -> None:
-    """Logs the alert, then posts it to `CENSUS_ALERT_WEBHOOK`, where that is set.
+    The same is posted to `CENSUS_ALERT_WEBHOOK`, where that is set.
 
     Raises:
         TemporaryError: it was logged, but did not reach the webhook.
     """
+    shown = [f"- {line}" for line in lines[:MOST_LINES]]
+    if (hidden := len(lines) - MOST_LINES) > 0:
+        shown.append(f"- and {hidden} more")
+    alert = "\n".join([title, *shown, link])
     log.error(alert)
     if url := settings.alert_webhook():
         post(alert, url)
@@ -99,7 +97,7 @@ def failed_run_alert(context: dg.RunFailureSensorContext) -> None:
     report = report_of(context.instance, run.run_id)
     blocking = [f"failed check {check}" for check in report.failed_checks if check.severity == "ERROR"]
     lines = [*blocking, *report.failures] or [context.failure_event.message or "the run's process ended"]
-    deliver(alert_text(f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id)), context.log)
+    tell(context.log, f"Open Model Census: {_name(run)} failed", lines, _run_page(run.run_id))
 
 
 @dg.run_status_sensor(
@@ -119,7 +117,7 @@ def failed_check_alert(context: dg.RunStatusSensorContext) -> None:
         context.log.info("no check warns that did not warn before")
         return
     title = f"Open Model Census: {_name(run)} succeeded with {counted(len(news), 'new warning')}"
-    deliver(alert_text(title, [str(check) for check in news], _run_page(run.run_id)), context.log)
+    tell(context.log, title, [str(check) for check in news], _run_page(run.run_id))
 
 
 @dg.sensor(
@@ -139,7 +137,7 @@ def standing_failures_alert(context: dg.SensorEvaluationContext, lake: LakeResou
     if not is_due:
         return dg.SkipReason(f"nothing new: {counted(len(problems), 'known problem')}")
     title = f"Open Model Census: {counted(len(problems), 'standing problem')}"
-    deliver(alert_text(title, list(problems.values()), f"{settings.ui_url()}/runs"), context.log)
+    tell(context.log, title, list(problems.values()), f"{settings.ui_url()}/runs")
     return dg.SkipReason(title)
 
 

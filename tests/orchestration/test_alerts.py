@@ -16,12 +16,11 @@ from pipeline.errors import TemporaryError
 from pipeline.lake.store import Lake
 from pipeline.orchestration.alerts import (
     REMINDER,
-    alert_text,
-    deliver,
     failed_check_alert,
     failed_run_alert,
     post,
     standing_problems,
+    tell,
     what_to_tell,
 )
 from pipeline.orchestration.jobs import MONTHLY_CENSUS
@@ -169,7 +168,7 @@ def test_runs_that_ended_between_two_looks_are_told_once_each_and_the_green_ones
 def test_without_a_webhook_alerts_are_logged(instance, monkeypatch, caplog):
     monkeypatch.delenv("CENSUS_ALERT_WEBHOOK", raising=False)
     with caplog.at_level(logging.ERROR):
-        deliver("news\n- a line\nhttp://census.example", logging.getLogger("alerts"))
+        tell(logging.getLogger("alerts"), "news", ["a line"], "http://census.example")
     assert "news\n- a line\nhttp://census.example" in caplog.text
 
 
@@ -188,8 +187,11 @@ def test_an_alert_that_cannot_be_delivered_is_an_error_without_the_secret_addres
     assert receiver.texts == []
 
 
-def test_long_lists_are_cut_with_a_count_of_what_is_hidden():
-    assert "- and 8 more" in alert_text("news", [str(number) for number in range(20)], "here")
+def test_long_lists_are_cut_with_a_count_of_what_is_hidden(monkeypatch, caplog):
+    monkeypatch.delenv("CENSUS_ALERT_WEBHOOK", raising=False)
+    with caplog.at_level(logging.ERROR):
+        tell(logging.getLogger("alerts"), "news", [str(number) for number in range(20)], "here")
+    assert "- and 8 more" in caplog.text
 
 
 def finished_lake(tmp_path, *months, source="hub"):
