@@ -133,22 +133,21 @@ def _read_parquet(path: Path) -> Observed:
         # Polars does not know views of lists, and says so by a panic.
         views = [column.name for column in parquet.read_schema(path) if "list_view<" in str(column.type)]
         raw = pl.scan_parquet(path, glob=False)
-        schema = pl.Schema(dict.fromkeys(views, pl.Object)) if views else raw.collect_schema()
+        schema = pl.Schema() if views else raw.collect_schema()
         count = 0 if views else raw.select(pl.len()).collect().item()
     except (PolarsError, PanicException, pa.ArrowException, OSError) as error:
         raise _not_readable(path.name, "Parquet", error) from error
+    if views:
+        raise _not_understood(path.name, "a list_view", views[0])
     columns = columns_of_fields(schema.names())
-    if not columns["id"] and not views:
+    if not columns["id"]:
         raise UnusableSnapshotError(
             f"{path.name} has no column `id` that names the repositories: write it in the hub-stats or listing schema"
         )
     there = {field: found[0] for field, found in columns.items() if found}
     for field, column in there.items():
-        if views or not _is_understood(field, schema[column]):
-            raise UnusableSnapshotError(
-                f"{path.name} has {'a list_view' if views else schema[column]} in its column `{column}`: write it in "
-                "the hub-stats or the listing schema"
-            )
+        if not _is_understood(field, schema[column]):
+            raise _not_understood(path.name, schema[column], column)
     if not all(_is_plain(field, schema[column]) for field, column in there.items()):
         texts = {field: [f"to_json({column}) ->> '$'" for column in found] for field, found in columns.items()}
         return read_texts([path], "read_parquet($files)", {}, texts)
@@ -156,6 +155,12 @@ def _read_parquet(path: Path) -> Observed:
     records = raw.select(**{field: pl.col(column) for field, column in there.items()} | {"id": id_of})
     absent = frozenset(column for column, fields in FIELDS_OF_COLUMN.items() if there.keys().isdisjoint(fields))
     return Observed.of_records(count, _observations(records), absent, path.name)
+
+
+def _not_understood(name: str, kind: pl.DataType | str, column: str) -> UnusableSnapshotError:
+    return UnusableSnapshotError(
+        f"{name} has {kind} in its column `{column}`: write it in the hub-stats or the listing schema"
+    )
 
 
 def columns_of_fields(columns: Sequence[str]) -> dict[str, list[str]]:

@@ -467,6 +467,7 @@ def test_a_spoilt_parquet_file_is_refused_in_one_sentence(tmp_path, spoil):
         {"createdAt": pa.array([timedelta(1)])},
         {"likes": pa.array([b"1"])},
         {"tags": pa.array([["license:mit"]], pa.list_view(pa.string()))},
+        {"of_no_field": pa.array([["a"]], pa.list_view(pa.string()))},
     ],
 )
 def test_a_column_whose_type_cannot_mean_its_name_is_refused_by_name_and_nothing_else_is_said(tmp_path, capfd, columns):
