@@ -89,7 +89,11 @@ BOUNDARY_RECONCILIATION = Table(
     description="Repositories and downloads of the month by how the counters at its boundaries are known.",
     columns=(
         MONTH,
-        text("boundary", "As in `listings/model_downloads`, or none.", values=(*BOUNDARIES, NOT_BETWEEN_TWO)),
+        text(
+            "boundary",
+            "As in `listings/model_downloads`; `not_between_two`: nothing is counted between two.",
+            values=(*BOUNDARIES, NOT_BETWEEN_TWO),
+        ),
         count("models", "Repositories.", minimum=0),
         downloads("Downloads of these repositories."),
     ),
