@@ -9,7 +9,7 @@ from assets.expressions import ratio
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline import settings
 from pipeline.orchestration.display_metadata import metadata_table
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
 
 LARGEST_SHOWN = 10
@@ -132,7 +132,7 @@ def coverage_of(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFr
     )
 
 
-@table_asset(ATTRIBUTION_COVERAGE, ins=inputs(downloads=MODEL_DOWNLOADS, attributed=MODEL_ATTRIBUTION))
+@table_asset(ATTRIBUTION_COVERAGE, downloads=MODEL_DOWNLOADS, attributed=MODEL_ATTRIBUTION)
 def attribution_coverage(
     context: dg.AssetExecutionContext, downloads: pl.LazyFrame, attributed: pl.LazyFrame
 ) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import RegistryResource
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Table
 
 UNMAPPED = "unmapped"
@@ -138,7 +138,7 @@ def all_roots(weights: pl.LazyFrame, derivations: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([weighted, unlisted]).unique("model_id")
 
 
-@table_asset(MODEL_ATTRIBUTION, ins=inputs(snapshot=HUB_SNAPSHOTS, accounts=HUB_ACCOUNTS), deps=[ORGANIZATIONS])
+@table_asset(MODEL_ATTRIBUTION, snapshot=HUB_SNAPSHOTS, accounts=HUB_ACCOUNTS, deps=[ORGANIZATIONS])
 def model_attribution(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, accounts: pl.LazyFrame, registry: RegistryResource
 ) -> pl.LazyFrame:
@@ -148,7 +148,9 @@ def model_attribution(
 
 @table_asset(
     ROOT_ATTRIBUTION,
-    ins=inputs(weights=ORIGIN_WEIGHTS, derivations=DERIVATIONS, accounts=HUB_ACCOUNTS),
+    weights=ORIGIN_WEIGHTS,
+    derivations=DERIVATIONS,
+    accounts=HUB_ACCOUNTS,
     deps=[ORGANIZATIONS],
 )
 def root_attribution(

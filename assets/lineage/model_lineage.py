@@ -15,7 +15,7 @@ from pipeline.checks.rules import rarely
 from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import OriginRuleResource
-from pipeline.orchestration.table_assets import inputs, table_assets
+from pipeline.orchestration.table_assets import table_assets
 from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import Column, Table, TableFrames, rule
 from pipeline.settings import ORIGIN_RULES
@@ -134,7 +134,7 @@ def model_lineage(graph: Graph, month: dt.date | None) -> pl.DataFrame:
         MODEL_LINEAGE: [DERIVATIONS, HUB_SNAPSHOTS],
         ORIGIN_WEIGHTS: [DERIVATIONS],
     },
-    ins=inputs(snapshot=HUB_SNAPSHOTS),
+    snapshot=HUB_SNAPSHOTS,
 )
 def lineage(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, origin_rule: OriginRuleResource

@@ -16,7 +16,7 @@ from pipeline import settings
 from pipeline.months import closing_of
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
-from pipeline.orchestration.table_assets import inputs, table_assets
+from pipeline.orchestration.table_assets import table_assets
 from pipeline.reference.incidents import incidents_between
 from pipeline.schema.declaration import TIMESTAMP, Column, Table, TableFrames, rule
 from pipeline.sources.snapshots import SnapshotSource
@@ -124,7 +124,7 @@ def read_boundary(month: dt.date, snapshot: pl.LazyFrame, source: SnapshotSource
 @table_assets(
     "listings__closing_counters",
     {CLOSING_COUNTERS: [HUB_SNAPSHOTS], COUNTER_DAYS: [HUB_SNAPSHOTS]},
-    ins=inputs(snapshot=HUB_SNAPSHOTS),
+    snapshot=HUB_SNAPSHOTS,
     reads_network=True,
 )
 def closing_counters(

@@ -8,7 +8,7 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline import settings
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import SnapshotSourceResource
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.sources.accounts import AccountDirectory, most_downloaded_namespaces
 
@@ -31,7 +31,7 @@ HUB_ACCOUNTS = Table(
 )
 
 
-@table_asset(HUB_ACCOUNTS, reads_network=True, ins=inputs(snapshot=HUB_SNAPSHOTS))
+@table_asset(HUB_ACCOUNTS, reads_network=True, snapshot=HUB_SNAPSHOTS)
 def hub_accounts(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, snapshot_source: SnapshotSourceResource
 ) -> pl.LazyFrame:

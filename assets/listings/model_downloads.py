@@ -18,7 +18,7 @@ from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.errors import CensusError
 from pipeline.months import closing_of, days_in, opening_of, run_again
 from pipeline.orchestration.partitions import month_of
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.reference.incidents import WHOLE_NAMESPACE, flagged_models
 from pipeline.reference.lists import language_tasks
 from pipeline.schema.declaration import DECIMAL, Measure, Table, TableFrames, rule
@@ -228,7 +228,7 @@ def _estimates(basis: MonthBasis, closing: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-@table_asset(MODEL_DOWNLOADS, ins=inputs(snapshot=HUB_SNAPSHOTS, counters=CLOSING_COUNTERS, opening=OPENING_COUNTERS))
+@table_asset(MODEL_DOWNLOADS, snapshot=HUB_SNAPSHOTS, counters=CLOSING_COUNTERS, opening=OPENING_COUNTERS)
 def model_downloads(
     context: dg.AssetExecutionContext, snapshot: pl.LazyFrame, counters: pl.LazyFrame, opening: pl.LazyFrame
 ) -> pl.LazyFrame:

@@ -13,7 +13,7 @@ from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.resources import LakeResource, SnapshotSourceResource
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Measure, Table, TableFrames, rule
 from pipeline.sources.snapshots import SnapshotSource
 from pipeline.synthetic import MARK
@@ -132,7 +132,7 @@ def closing_counters_before(month: date, source: SnapshotSource, lake: Lake) -> 
     return read_boundary(before, snapshot, source).counters.select(CLOSING_COUNTERS.schema.names())
 
 
-@table_asset(OPENING_COUNTERS, reads_network=True, ins=inputs(closing=HUB_SNAPSHOTS))
+@table_asset(OPENING_COUNTERS, reads_network=True, closing=HUB_SNAPSHOTS)
 def opening_counters(
     context: dg.AssetExecutionContext,
     closing: pl.LazyFrame,

@@ -18,7 +18,7 @@ from assets.listings.opening_counters import OPENING_COUNTERS
 from pipeline.checks.rules import none_where
 from pipeline.months import closing_of, days_in, opening_of
 from pipeline.orchestration.partitions import month_of
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.reference.incidents import AT_AN_OBSERVATION, Incident, incidents_between, plausible_downloads
 from pipeline.schema.declaration import DECIMAL, TIMESTAMP, Column, Table
 
@@ -73,9 +73,7 @@ def basis_of(by_case: pl.DataFrame) -> MonthBasis:
     return MonthBasis(*by_case.select("month", "basis", "quality", "opened_at", "closed_at").row(0))
 
 
-@table_asset(
-    DOWNLOAD_RECONCILIATION, ins=inputs(measured=MODEL_DOWNLOADS, closing=CLOSING_COUNTERS, opening=OPENING_COUNTERS)
-)
+@table_asset(DOWNLOAD_RECONCILIATION, measured=MODEL_DOWNLOADS, closing=CLOSING_COUNTERS, opening=OPENING_COUNTERS)
 def download_reconciliation(
     context: dg.AssetExecutionContext, measured: pl.LazyFrame, closing: pl.LazyFrame, opening: pl.LazyFrame
 ) -> pl.LazyFrame:
@@ -101,7 +99,7 @@ BOUNDARY_RECONCILIATION = Table(
 )
 
 
-@table_asset(BOUNDARY_RECONCILIATION, ins=inputs(measured=MODEL_DOWNLOADS))
+@table_asset(BOUNDARY_RECONCILIATION, measured=MODEL_DOWNLOADS)
 def boundary_reconciliation(measured: pl.LazyFrame) -> pl.LazyFrame:
     """Repositories and downloads by how the counters at the month's boundaries are known; only the ways that occur."""
     boundary = pl.col("boundary").fill_null(NOT_BETWEEN_TWO)
@@ -205,9 +203,10 @@ def _said(incidents: Iterable[Incident]) -> str | None:
 
 @table_asset(
     MONTH_RECONCILIATION,
-    ins=inputs(
-        by_case=DOWNLOAD_RECONCILIATION, measured=MODEL_DOWNLOADS, closing=HUB_SNAPSHOTS, opening=OPENING_COUNTERS
-    ),
+    by_case=DOWNLOAD_RECONCILIATION,
+    measured=MODEL_DOWNLOADS,
+    closing=HUB_SNAPSHOTS,
+    opening=OPENING_COUNTERS,
 )
 def month_reconciliation(
     context: dg.AssetExecutionContext,

@@ -11,7 +11,7 @@ from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from assets.models import attributes
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.reference.lists import WORD_LISTS, attribute_words
 from pipeline.schema.declaration import TIMESTAMP, Column, Table, TableFrames, rule
 
@@ -199,13 +199,11 @@ def intermediaries(models: pl.LazyFrame) -> pl.LazyFrame:
 
 models = table_asset(
     MODELS,
-    ins=inputs(
-        downloads=MODEL_DOWNLOADS,
-        snapshot=HUB_SNAPSHOTS,
-        opening=OPENING_COUNTERS,
-        attribution=MODEL_ATTRIBUTION,
-        root_attribution=ROOT_ATTRIBUTION,
-        lineage=MODEL_LINEAGE,
-        derivations=DERIVATIONS,
-    ),
+    downloads=MODEL_DOWNLOADS,
+    snapshot=HUB_SNAPSHOTS,
+    opening=OPENING_COUNTERS,
+    attribution=MODEL_ATTRIBUTION,
+    root_attribution=ROOT_ATTRIBUTION,
+    lineage=MODEL_LINEAGE,
+    derivations=DERIVATIONS,
 )(models_of)

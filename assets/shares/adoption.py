@@ -6,7 +6,7 @@ from assets.columns import CREATED_AT, IN_LONGER_PERIODS, MODEL, MONTH, UPLOADER
 from assets.models.models import MODELS
 from assets.shares.attribute_shares import SIZE_BAND, SIZE_BANDS
 from assets.shares.periods import in_trailing_periods
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import published_table
 
@@ -87,4 +87,4 @@ def marks_of(models: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-adoption_marks = table_asset(ADOPTION_MARKS, ins=inputs(models=MODELS))(marks_of)
+adoption_marks = table_asset(ADOPTION_MARKS, models=MODELS)(marks_of)

@@ -11,7 +11,7 @@ from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
 from assets.models.models import INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import published_shares
 from assets.shares.share_table import COLUMNS, FLAGS, GROUP, WHOLE, by_population, in_month, share_rules, with_shares
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Table, TableFrames, rule
 from pipeline.schema.figure import AMOUNTS, SHARE, Chart, Figure, Shown
 
@@ -154,7 +154,7 @@ ATTRIBUTE_SHARES = Table(
 PUBLISHED = published_shares(ATTRIBUTE_SHARES, _GROUP)
 
 
-@table_asset(ATTRIBUTE_SHARES, ins=inputs(models=MODELS))
+@table_asset(ATTRIBUTE_SHARES, models=MODELS)
 def attribute_shares(models: pl.LazyFrame) -> pl.DataFrame:
     """Shares of every member of every dimension, by uploader."""
     return shares_by(models, DIMENSIONS)

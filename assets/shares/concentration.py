@@ -12,7 +12,7 @@ from assets.shares.country_shares import COUNTRY_SHARES
 from assets.shares.organization_shares import ORGANIZATION_SHARES
 from assets.shares.periods import over_periods
 from assets.shares.share_table import FLAGS, GROUP, NOBODY, in_month
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Column, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
@@ -78,7 +78,7 @@ PUBLISHED = PublishedTable(
 )
 
 
-@table_asset(CONCENTRATION, ins=inputs(models=MODELS, countries=COUNTRY_SHARES, organizations=ORGANIZATION_SHARES))
+@table_asset(CONCENTRATION, models=MODELS, countries=COUNTRY_SHARES, organizations=ORGANIZATION_SHARES)
 def concentration(models: pl.LazyFrame, countries: pl.LazyFrame, organizations: pl.LazyFrame) -> pl.LazyFrame:
     """Concentration of the month over models, organisations and countries."""
     return _over_members(concentration_of_models(models).lazy(), countries, organizations)

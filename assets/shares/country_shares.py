@@ -5,10 +5,9 @@ from dataclasses import replace
 import polars as pl
 
 from assets.columns import COUNTRY_PATTERN
-from assets.shares.members import BY_ORIGIN, developer_pages, developer_rules, developers
+from assets.shares.members import asset_by_origin, developer_pages, developer_rules, developers
 from assets.shares.periods import published_shares
 from assets.shares.share_table import MEMBER, member_shares, share_table
-from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import BOTH_ATTRIBUTIONS, BOUNDED_SHARE, IN_MONTH, NO_ORIGIN, Chart, Figure, Shown
 
 COUNTRY_SHARES = share_table(
@@ -20,7 +19,7 @@ COUNTRY_SHARES = share_table(
 PUBLISHED = published_shares(COUNTRY_SHARES)
 
 
-@table_asset(COUNTRY_SHARES, ins=BY_ORIGIN)
+@asset_by_origin(COUNTRY_SHARES)
 def country_shares(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -> pl.DataFrame:
     """Each country's part of the downloads, by uploader and by origin."""
     return member_shares(models, developers(models, weights, roots), "country")

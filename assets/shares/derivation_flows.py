@@ -13,8 +13,7 @@ from assets.shares.family_shares import (
     figure_of_derivatives,
     with_denominator,
 )
-from assets.shares.members import BY_ORIGIN
-from pipeline.orchestration.table_assets import table_asset
+from assets.shares.members import asset_by_origin
 from pipeline.schema.declaration import Table
 from pipeline.schema.figure import SHARE, Chart, Shown
 from pipeline.schema.published import PublishedTable
@@ -53,7 +52,7 @@ def flows_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame) -
     return with_denominator(sums, models).collect(engine="streaming")
 
 
-derivation_flows = table_asset(DERIVATION_FLOWS, ins=BY_ORIGIN)(flows_of)
+derivation_flows = asset_by_origin(DERIVATION_FLOWS)(flows_of)
 
 FLOWS_FIGURE = figure_of_derivatives(
     "flows",

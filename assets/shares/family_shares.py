@@ -11,8 +11,7 @@ import polars as pl
 from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction, number, text
 from assets.expressions import ratio
 from assets.models.models import parents_by
-from assets.shares.members import BY_ORIGIN, CHANGE, CHANGED, by_root
-from pipeline.orchestration.table_assets import table_asset
+from assets.shares.members import CHANGE, CHANGED, asset_by_origin, by_root
 from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames, rule
 from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
 from pipeline.schema.published import PublishedTable
@@ -170,7 +169,7 @@ def families_of(models: pl.LazyFrame, weights: pl.LazyFrame, roots: pl.LazyFrame
     return with_denominator(pl.concat(levels, how="diagonal").lazy(), models).with_columns(downloads=whole).collect()
 
 
-family_shares = table_asset(FAMILY_SHARES, ins=BY_ORIGIN)(families_of)
+family_shares = asset_by_origin(FAMILY_SHARES)(families_of)
 
 NEW_SHOWN, OF_ALL = Shown("new", "new derivatives", "number"), Shown("denominator", "of all", "count")
 _ROOT = Shown("member", "organisation of the root", "text")

@@ -7,7 +7,7 @@ from assets.expressions import ratio
 from assets.models.models import FEWEST_REPOSITORIES, INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import of_last_month, over_periods, sums_over_periods
 from assets.shares.share_table import FLAGS, by_population, in_month
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Table
 from pipeline.schema.published import PublishedTable
 
@@ -92,4 +92,4 @@ def intermediaries_of(models: pl.LazyFrame) -> pl.DataFrame:
     return in_month(totals, models)
 
 
-intermediaries = table_asset(INTERMEDIARIES, ins=inputs(models=MODELS))(intermediaries_of)
+intermediaries = table_asset(INTERMEDIARIES, models=MODELS)(intermediaries_of)

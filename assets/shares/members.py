@@ -1,18 +1,20 @@
 """Shares of developers, by uploader and by origin: what the tables of countries and organisations have in common."""
 
+from functools import partial
+
 import polars as pl
 
 from assets.attribution.model_attribution import ROOT_ATTRIBUTION
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS
 from assets.models.models import MODELS
 from assets.shares.share_table import FLAGS
-from pipeline.orchestration.table_assets import inputs
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Rule, TableFrames, rule
 from pipeline.schema.figure import BOUNDED_SHARE, BY_MONTH_AND_YEAR, IN_MONTH, Chart, Figure, MemberPages, Shown
 from pipeline.schema.shares import ATTRIBUTIONS
 
-BY_ORIGIN = inputs(models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION)
-"""What a mart by origin is made from."""
+asset_by_origin = partial(table_asset, models=MODELS, weights=ORIGIN_WEIGHTS, roots=ROOT_ATTRIBUTION)
+"""`table_asset` of a mart by origin."""
 MAJOR_SHARE = 0.03
 JUMP_FACTOR = 1.5
 DRIVERS_NAMED = 5

@@ -10,7 +10,7 @@ from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import over_periods, sums_over_periods
 from assets.shares.share_table import FLAGS, WHOLE, by_population, in_month
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import DECIMAL, Table
 from pipeline.schema.figure import IN_MONTH, Chart, Figure, Shown
 from pipeline.schema.published import PublishedTable
@@ -59,7 +59,7 @@ def sizes_of(models: pl.LazyFrame) -> pl.DataFrame:
     return _with_means(in_month(pl.concat(found), models).lazy()).collect()
 
 
-model_sizes = table_asset(MODEL_SIZES, ins=inputs(models=MODELS))(sizes_of)
+model_sizes = table_asset(MODEL_SIZES, models=MODELS)(sizes_of)
 
 
 def _sums_and_medians(rows: pl.LazyFrame, rising: pl.DataFrame, within: pl.Expr) -> pl.DataFrame:

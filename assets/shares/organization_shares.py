@@ -5,10 +5,9 @@ from dataclasses import replace
 import polars as pl
 
 from assets.columns import COUNTRY
-from assets.shares.members import BY_ORIGIN, developer_pages, developer_rules, developers
+from assets.shares.members import asset_by_origin, developer_pages, developer_rules, developers
 from assets.shares.periods import published_shares
 from assets.shares.share_table import MEMBER, member_shares, share_table
-from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.figure import AMOUNTS, BOTH_ATTRIBUTIONS, BOUNDED_SHARE, NO_ORIGIN, SHARE, Chart, Figure, Shown
 
 ORGANIZATION_SHARES = share_table(
@@ -29,7 +28,7 @@ def shares_of_organizations(models: pl.LazyFrame, weights: pl.LazyFrame, roots: 
     return member_shares(models, of_attribution, "organization").join(seats.collect(), on="member", how="left")
 
 
-organization_shares = table_asset(ORGANIZATION_SHARES, ins=BY_ORIGIN)(shares_of_organizations)
+organization_shares = asset_by_origin(ORGANIZATION_SHARES)(shares_of_organizations)
 
 _OF_ORGANIZATION = Shown("member", "organisation", "text")
 _IN_COUNTRY = Shown("country", "country", "country")

@@ -10,7 +10,7 @@ from assets.expressions import ratio
 from assets.models.models import MODELS
 from assets.shares.periods import in_trailing_periods
 from assets.shares.share_table import NOBODY
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.figure import Chart, Figure, Shown
 from pipeline.schema.published import published_table
@@ -102,7 +102,7 @@ def days_of(models: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-release_days = table_asset(RELEASE_DAYS, ins=inputs(models=MODELS))(days_of)
+release_days = table_asset(RELEASE_DAYS, models=MODELS)(days_of)
 
 CADENCE_FIGURE = Figure(
     "cadence",

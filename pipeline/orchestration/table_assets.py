@@ -46,24 +46,23 @@ def pool_of(tables: Iterable[Table]) -> str | None:
 
 
 def table_asset(
-    table: Table,
-    *,
-    ins: Mapping[str, Table] | None = None,
-    deps: Sequence[Table] = (),
-    reads_network: bool = False,
+    table: Table, *, deps: Sequence[Table] = (), reads_network: bool = False, **ins: Table
 ) -> Callable[[Body], dg.AssetsDefinition]:
-    """Decorates the body of the asset that makes `table`: it returns the table's frame for the run's month."""
-    ins, name = ins or {}, f"{table.group}__{table.name}"
-    return table_assets(name, {table: (*ins.values(), *deps)}, ins=ins, deps=deps, reads_network=reads_network)
+    """Decorates the body of the asset that makes `table`: it returns the table's frame for the run's month.
+
+    `ins` names the body's parameters by the tables that they are.
+    """
+    name, made_from = f"{table.group}__{table.name}", {table: (*ins.values(), *deps)}
+    return table_assets(name, made_from, deps=deps, reads_network=reads_network, **ins)
 
 
 def table_assets(
     name: str,
     made_from: Mapping[Table, Sequence[Table]],
     *,
-    ins: Mapping[str, Table],
     deps: Sequence[Table] = (),
     reads_network: bool = False,
+    **ins: Table,
 ) -> Callable[[Body], dg.AssetsDefinition]:
     """Decorates one body that makes several tables: it returns their frames in the same order.
 
@@ -93,11 +92,6 @@ def table_assets(
         )(in_plain_words(body))
 
     return decorate
-
-
-def inputs(**tables: Table) -> Mapping[str, Table]:
-    """Names a body's parameters by the tables that they are."""
-    return tables
 
 
 def asset_key(table: Table) -> dg.AssetKey:

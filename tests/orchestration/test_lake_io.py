@@ -13,7 +13,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.lake.store import Lake
 from pipeline.orchestration.lake_io import lake_io_manager
 from pipeline.orchestration.resources import LakeResource
-from pipeline.orchestration.table_assets import inputs, table_asset
+from pipeline.orchestration.table_assets import table_asset
 from pipeline.reference.lists import list_digests
 from tests.assets.rows import rows_of
 from tests.lake.object_store import ObjectStoreServer
@@ -36,7 +36,7 @@ def run(lake, meanwhile=lambda: None):
         )
         return rows(HUB_SNAPSHOTS, hub_id="a")
 
-    @table_asset(HUB_ACCOUNTS, ins=inputs(snapshot=HUB_SNAPSHOTS))
+    @table_asset(HUB_ACCOUNTS, snapshot=HUB_SNAPSHOTS)
     def hub_accounts(snapshot: pl.LazyFrame) -> pl.LazyFrame:
         meanwhile()
         return rows(HUB_ACCOUNTS, namespace=snapshot.collect()["hub_id"][0])
