@@ -15,7 +15,8 @@ from pipeline.checks.asset_checks import build_asset_checks, changes_judged_agai
 from pipeline.checks.rules import none_where
 from pipeline.lake.store import Lake
 from pipeline.orchestration.runs import report_from
-from pipeline.schema.declaration import Column, Measure, Rule, Table
+from pipeline.schema.declaration import Column, Measure, Rule
+from tests.checks.scenario import MODEL_ID, models_table
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-08-01")
 MONTH = date(2024, 8, 1)
@@ -39,17 +40,10 @@ class LakeInMemory:
         return (table.path, month) in self.frames
 
 
-def a_table(name, *rules, monthly=True, fewest_likes=None, measures=()):
-    return Table(
-        f"listings/{name}",
-        grain="model",
-        description="Models made up for a test.",
-        columns=(Column("model_id", pl.String, "Name."), Column("likes", pl.Int64, "Likes.", minimum=fewest_likes)),
-        key=("model_id",),
-        monthly=monthly,
-        rules=rules,
-        measures=measures,
-    )
+def a_table(name, *statements, fewest_likes=None, **more):
+    """A table of models that all state their likes."""
+    columns = MODEL_ID, Column("likes", pl.Int64, "Likes.", minimum=fewest_likes)
+    return replace(models_table(*statements, columns=columns, name=name, may_be_empty=False), **more)
 
 
 def mean_likes(frames):
@@ -152,7 +146,7 @@ def test_a_run_that_fails_outside_of_its_steps_says_why():
 
 def test_a_check_whose_threshold_was_set_is_judged_by_it_and_states_what_was_declared():
     liked, mean = replace(FEW_LIKES, allowed=2), Measure("mean", "Mean", mean_likes, minimum=1, severity="warning")
-    table = a_table("models", liked, measures=(mean,))
+    table = a_table("models", liked, mean)
     _, _, declared = run(table, 0)
     _, _, chosen = run(table, 0, thresholds={"listings/models": {"liked": 1, "mean": 0}})
     _, _, other = run(table, 0, thresholds={"listings/models": {"mean": 2}})

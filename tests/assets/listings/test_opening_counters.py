@@ -25,9 +25,9 @@ class Source:
     def closing_snapshot(self, month):
         if month not in self.served:
             raise MonthNotServedError(f"{self.name} has no {month}")
-        rows = pl.LazyFrame([{"hub_id": "a", "model_id": self.model}], schema_overrides=OBSERVATION_SCHEMA)
-        missing = [pl.lit(None, dtype).alias(name) for name, dtype in OBSERVATION_SCHEMA.items() if "_id" not in name]
-        return Snapshot(rows.with_columns(missing), datetime(2025, 9, 1, tzinfo=UTC), self.name, "1")
+        row = dict.fromkeys(OBSERVATION_SCHEMA) | {"hub_id": "a", "model_id": self.model}
+        rows = pl.LazyFrame([row], schema=OBSERVATION_SCHEMA)
+        return Snapshot(rows, datetime(2025, 9, 1, tzinfo=UTC), self.name, "1")
 
     def counters_around(self, month, snapshot_revision):
         return ()
