@@ -37,6 +37,15 @@ CHARACTER_WIDTH = 7.6
 LABEL_WIDTH, LABEL_STEP = 240, 16
 AMOUNTS_WIDTH, SLANTED_WIDTH = 44, 70
 """Of an axis of amounts, and of the last of the names that stand across a grid."""
+ABOVE_PLOT, BELOW_PLOT = 10, 22
+"""For half of the highest label, and for the months."""
+PLAIN = frozenset(
+    ("$schema", "background", "padding", "width", "height", "style", "data", "marks", "scales", "axes", "config")
+)
+"""What there is of a compiled chart whose size is known and that has no legend: several can be drawn on one sheet."""
+FAR_BELOW = 10_000
+"""From one chart on a sheet to the next: nothing within a chart is so far from its beginning."""
+_PLACED = re.compile(r'<g transform="translate\(0,\d+0000\)">')
 LINE_HEIGHT = 19
 LABEL_GAP = 0.09
 """Between two labels at the ends of lines, as a part of the highest value."""
@@ -55,7 +64,8 @@ LEGEND_CHARACTERS = 34
 """Of three names that stand beside each other in a legend."""
 FORMATS = {"share": ".1%", "index": ".2f", "count": ",.0f", "billions": ",.1f"}
 """How a number is written beside a mark, as d3 and Python both read it."""
-AXIS_FORMATS = FORMATS | {"share": ".0%", "billions": ",.0f"}
+AXIS_FORMATS = FORMATS | {"share": "~%", "count": ",~f", "billions": ",~f"}
+"""How an axis writes what it marks, as d3 reads it: with the digits that tell one mark from the next."""
 SMALLEST_WRITTEN = 0.0005
 """What a cell of a grid must hold for its part to be written in it rather than only shaded."""
 INK_ON_WHITE = "#202428"
@@ -150,16 +160,67 @@ def _drawn(shape: Shape) -> dict[str, Any]:
 
 def svg(spec: Mapping[str, Any]) -> str:
     """The specification as one `svg` element whose ink is that of the text around it."""
-    values = dict(spec["datasets"])
-    if "projection" in spec:
-        values["world"] = world()
+    [drawn] = svgs([spec])
+    return drawn
+
+
+def svgs(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each as by `svg`; those of one shape and width are drawn on one sheet, which takes half of the time."""
+    shapes = [(_shape_of(spec), spec.get("width")) for spec in specs]
+    alike: dict[tuple[str, float | None], list[Mapping[str, Any]]] = {}
+    for shape, spec in zip(shapes, specs, strict=True):
+        alike.setdefault(shape, []).append(spec)
+    drawn = {shape: iter(_drawn_alike(*shape, those)) for shape, those in alike.items()}
+    return [_in_ink(next(drawn[shape]), spec) for shape, spec in zip(shapes, specs, strict=True)]
+
+
+def _shape_of(spec: Mapping[str, Any]) -> str:
+    """All of it but its width, its values and its title: what is compiled once."""
     shape = {name: value for name, value in spec.items() if name not in ("datasets", "title")}
     if "spec" in shape:
         shape["spec"] = _unpointed(shape["spec"])
-    compiled = _compiled(json.dumps(_unpointed(shape | ({"width": WIDTH} if "width" in spec else {}))))
-    width = {"width": spec["width"]} if "width" in spec else {}
-    data = [one | ({"values": values[one["name"]]} if one["name"] in values else {}) for one in compiled["data"]]
-    drawn = vl_convert.vega_to_svg(compiled | width | {"data": data}, allowed_base_urls=[])
+    return json.dumps(_unpointed(shape | ({"width": WIDTH} if "width" in spec else {})))
+
+
+def _drawn_alike(shape: str, width: float | None, specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    compiled = _compiled(shape) | ({"width": width} if width else {})
+    given = [data["name"] for data in compiled["data"] if "source" not in data]
+    if given == ["points"] and compiled.keys() <= PLAIN:
+        return _on_a_sheet(compiled, [spec["datasets"]["points"] for spec in specs])
+    return [_alone(compiled, spec["datasets"]) for spec in specs]
+
+
+def _alone(compiled: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    known = {**values, "world": world()}
+    data = [one | ({"values": known[one["name"]]} if one["name"] in known else {}) for one in compiled["data"]]
+    return str(vl_convert.vega_to_svg({**compiled, "data": data}, allowed_base_urls=[]))
+
+
+def _on_a_sheet(compiled: Mapping[str, Any], charts: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """The charts cut from one drawing, on which they stand far below each other."""
+    points = [{**point, "place": place} for place, these in enumerate(charts, 1) for point in these]
+    size = {name: {"value": compiled[name]} for name in ("width", "height")}
+    chart = {
+        "type": "group",
+        "from": {"facet": {"name": "points", "data": "all", "groupby": "place"}},
+        "encode": {"update": size | {"y": {"signal": f"datum.place * {FAR_BELOW}"}}},
+        "signals": [{"name": name, **value} for name, value in size.items()],
+        "data": compiled["data"][1:],
+        **{name: compiled[name] for name in ("marks", "scales", "axes")},
+    }
+    data = [{"name": "all", "values": points}]
+    sheet = {**compiled, "autosize": "none", "scales": [], "axes": [], "data": data, "marks": [chart]}
+    *pieces, last = _PLACED.split(vl_convert.vega_to_svg(sheet, allowed_base_urls=[]))[1:]
+    pieces.append(last.rsplit("</g>", last.count("</g>") - last.count("<g ") - last.count("<g>") - 1)[0])
+    height = ABOVE_PLOT + compiled["height"] + BELOW_PLOT
+    opened = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">'
+        f'<g fill="none" transform="translate({AMOUNTS_WIDTH},{ABOVE_PLOT})">'
+    )
+    return [f"{opened}{piece}</svg>" for piece in pieces]
+
+
+def _in_ink(drawn: str, spec: Mapping[str, Any]) -> str:
     drawn = _LENGTHS.sub(lambda lengths: _FRACTION.sub(r"\1", lengths[0]), _NOT_READ.sub("", drawn))
     return _under(drawn, [spec["title"]["text"]] if "title" in spec else [], 'fill="currentColor"')
 
@@ -213,7 +274,7 @@ def picture(drawn: str, title: str) -> str:
 
 def _under(drawn: str, lines: Sequence[str], attributes: str, behind: str = "", margin: int = 0) -> str:
     """The drawing under lines of text, with a margin."""
-    size = _SIZE.match(drawn)
+    size, drawn = _SIZE.match(drawn), drawn.replace("<svg", '<svg overflow="visible"', 1)
     width, height = (float(length) for length in (size.groups() if size else (WIDTH, WIDTH)))
     # The reader's font may be wider than the one that is measured here.
     width, height, above = max(width, WIDTH) + 2 * margin, height + 2 * margin, margin + LINE_HEIGHT * len(lines)
@@ -397,7 +458,7 @@ def _grid(shape: Shape) -> Any:
 
 def _stack(shape: Shape) -> Any:
     legend = alt.Legend(orient="top", title=None, columns=2, labelLimit=200, offset=6, columnPadding=40)
-    axis = alt.Axis(format=".0%", tickCount=3)
+    axis = alt.Axis(format=AXIS_FORMATS["share"], tickCount=3)
     return (
         alt.Chart(POINTS)
         .mark_bar()
@@ -484,12 +545,13 @@ def _first_and_last(months: Sequence[str]) -> Any:
     """The months as an axis that names its ends, within its own width."""
     ends = list(dict.fromkeys([months[0], months[-1]]))
     flush: Any = {"condition": {"test": "datum.index == 0", "value": "left"}, "value": "right"}
-    axis = alt.Axis(values=ends, labelAngle=0, labelAlign=flush if len(ends) > 1 else "center", ticks=False)
+    align: Any = flush if len(ends) > 1 else "center"
+    axis = alt.Axis(values=ends, labelAngle=0, labelAlign=align, labelLimit=0, ticks=False)
     return alt.X("month:O", sort=None, scale=alt.Scale(domain=list(months)), title=None, axis=axis)
 
 
 def _amounts(chart: Chart) -> Any:
-    return alt.Axis(format=AXIS_FORMATS[chart.number], tickCount=3, domain=False, ticks=False)
+    return alt.Axis(format=AXIS_FORMATS[chart.number], tickCount=3, domain=False, ticks=False, labelLimit=0)
 
 
 def _crossing(chart: Chart, points: Sequence[dict[str, Any]]) -> tuple[str, ...]:

@@ -12,13 +12,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from pipeline.report.figures import (
     ReadFigure,
     Row,
     View,
+    draw,
     headline_definition,
     open_warehouse,
     rows_as_csv,
@@ -74,8 +76,10 @@ CHARACTERS_OF_A_NAME = 40
 """In the name of a member's file."""
 READ_AT_ONCE = 250
 """Members whose figures are read by one query."""
-WRITERS = 3
-"""Pages that are drawn and written at once, while the next are read."""
+LISTED = 400
+"""Members on one page of their list."""
+SHARED = 200
+"""Members from which on a second process writes every other page: it takes two seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -185,45 +189,50 @@ class Site:
         self._definition = headline_definition(connection)
         self._reader = FigureReader(connection, self._definition)
         self._edition = read_edition(connection)
-        self._links: dict[str, str] = {}
-        self._drawn: list[Future[None]] = []
-        self._templates = templates(edition=self._edition, links=self._links)
+        self._members = {pages: self._reader.members(pages) for pages in catalogue.pages}
+        links: dict[str, str] = {}
+        for pages, those in reversed(self._members.items()):  # a name that is of several kinds leads to the first
+            links |= {member["member"]: f"{pages.kind}/{file_name(member['key'])}.html" for member in those}
+        self._templates = templates(edition=self._edition, links=links)
 
     def write(self) -> list[Picture]:
         """Every page, with what can be downloaded from it; the pictures of all figures."""
-        kinds = {pages.kind: pages for pages in self._catalogue.pages}
-        for folder in ("figures", "months", "compare", *kinds):
+        for folder in ("figures", "months", "compare", *(pages.kind for pages in self._members)):
             (self._folder / folder).mkdir(parents=True)
         for name in (SCRIPT, STYLE):
             shutil.copyfile(TEMPLATES / name, self._folder / name)
-        members = {kind: self._reader.members(pages) for kind, pages in kinds.items()}
-        for kind, those in reversed(members.items()):  # a name that is of several kinds leads to the first
-            self._links |= {member["member"]: f"{kind}/{file_name(member['key'])}.html" for member in those}
-        read = [self._reader.read(figure) for figure in self._catalogue.figures]
-        with ThreadPoolExecutor(WRITERS) as self._pool:
-            self._draw(lambda: self._write(RUNTIME, charts.runtime()))
-            pictures = list(self._pool.map(self._figure, read))
-            self._draw(self._page, "figures/index.html", "Figures", "figures.html", {"figures": read})
-            self._front(read, members)
-            compared = {}
-            for kind, pages in kinds.items():
-                self._members(pages, members[kind])
-                compared[kind] = self._comparisons(pages, members[kind][:COMPARED])
-            given = {"compared": compared, "most": COMPARED}
-            self._draw(self._page, "compare/index.html", "Compare", "comparisons.html", given)
+        with self._second_process() as processes:
+            self._write(RUNTIME, charts.runtime())
+            read = [self._reader.read(figure) for figure in self._catalogue.figures]
+            pictures = [picture for figure in read for picture in self._figure(figure)]
+            self._page("figures/index.html", "Figures", "figures.html", {"figures": read})
+            self._front(read)
             self._months()
-            self._until_drawn()
-        return [picture for those in pictures for picture in those]
+            for pages in self._members:
+                self._list_of(pages)
+            compared = {pages.kind: self._comparisons(pages) for pages in self._members}
+            self._page("compare/index.html", "Compare", "comparisons.html", {"compared": compared, "most": COMPARED})
+            self.write_members(0, processes)
+        return pictures
 
-    def _draw(self, write: Callable[..., None], *given: Any) -> None:
-        """Has something drawn and written while the next is read."""
-        self._drawn.append(self._pool.submit(write, *given))
+    @contextmanager
+    def _second_process(self) -> Iterator[int]:
+        """How many processes write members' pages: where these are many, a second one while the block runs."""
+        if sum(map(len, self._members.values())) < SHARED:
+            yield 1
+            return
+        given = (self._folder, Catalogue(pages=self._catalogue.pages))
+        process = get_context("spawn").Process(target=_write_every_other_member, args=given, daemon=True)
+        process.start()
+        try:
+            yield 2
+            process.join()
+        finally:
+            process.terminate()
+        if process.exitcode:
+            raise CensusError(f"the second process that writes pages ended with {process.exitcode}: its error is above")
 
-    def _until_drawn(self) -> None:
-        while self._drawn:
-            self._drawn.pop().result()
-
-    def _front(self, read: Sequence[ReadFigure], members: dict[str, list[Row]]) -> None:
+    def _front(self, read: Sequence[ReadFigure]) -> None:
         by_key, last = {figure.figure.key: figure for figure in read}, self._edition.months[-1]
         front = {
             "finding": self._finding(self._definition),
@@ -231,13 +240,13 @@ class Site:
             "read": by_key[FRONT_CHART],
             "headline": by_key[HEADLINE],
             "figures": read,
-            "members": members,
+            "members": {pages.kind: members for pages, members in self._members.items()},
             "last": in_month(last),
             "next_month": in_month(next_month(last)),
             "due": f"1 {in_month(next_month(next_month(last)))}",
         }
-        self._draw(self._page, "index.html", "", "index.html", front)
-        self._draw(self._page, f"../{REPORT_NAME}", "", "report.html", front)
+        self._page("index.html", "", "index.html", front)
+        self._page(f"../{REPORT_NAME}", "", "report.html", front)
 
     def _figure(self, read: ReadFigure) -> list[Picture]:
         key = read.figure.key
@@ -248,19 +257,29 @@ class Site:
         self._page(f"figures/{key}.html", read.figure.title, "figure_page.html", {"read": read, "files": files})
         return pictures
 
-    def _members(self, pages: MemberPages, members: Sequence[Row]) -> None:
-        """A page for each member, and the list of them."""
-        for place in range(0, len(members), READ_AT_ONCE):
-            these = members[place : place + READ_AT_ONCE]
-            keys = [member["key"] for member in these]
-            read = zip(these, *(self._reader.read_each(figure, keys) for figure in pages.figures), strict=True)
-            self._until_drawn()
-            for member, *figures in read:
-                self._draw(self._member, pages, member, figures)
+    def write_members(self, first: int, step: int) -> None:
+        """The pages of each `step`-th member of every kind, from the `first` on."""
+        for pages, members in self._members.items():
+            mine = members[first::step]
+            for place in range(0, len(mine), READ_AT_ONCE):
+                these = mine[place : place + READ_AT_ONCE]
+                keys = [member["key"] for member in these]
+                read = [self._reader.read_each(figure, keys) for figure in pages.figures]
+                draw([view for of_figure in read for figure in of_figure for view in figure.views])
+                for member, *figures in zip(these, *read, strict=True):
+                    self._member(pages, member, figures)
+
+    def _list_of(self, pages: MemberPages) -> None:
+        """The list of the members with pages, the largest first."""
+        members = self._members[pages]
         self._write(f"{pages.kind}/index.csv", rows_as_csv(pages.columns, members))
-        given = {"pages": pages, "members": members, "period": self._period()}
-        given["population"] = POPULATIONS[self._definition.population]
-        self._draw(self._page, f"{pages.kind}/index.html", pages.kind.capitalize(), "members.html", given)
+        starts = range(0, max(len(members), 1), LISTED)
+        lists = ["index.html", *(f"index-{place}.html" for place in range(2, len(starts) + 1))]
+        population = POPULATIONS[self._definition.population]
+        given = {"pages": pages, "lists": lists, "period": self._period(), "population": population}
+        for start, name in zip(starts, lists, strict=True):
+            given |= {"members": members[start : start + LISTED], "name": name}
+            self._page(f"{pages.kind}/{name}", pages.kind.capitalize(), "members.html", given)
 
     def _member(self, pages: MemberPages, member: Row, figures: Sequence[ReadFigure]) -> None:
         name, stem = member["member"], f"{pages.kind}/{file_name(member['key'])}"
@@ -284,15 +303,15 @@ class Site:
         given |= {"finding": " ".join(said[0]), "changes": said[1]}
         self._page(f"{stem}.html", title, "member.html", given)
 
-    def _comparisons(self, pages: MemberPages, members: Sequence[Row]) -> dict[str, str]:
-        """A page for each two of the members; by its title, its file."""
+    def _comparisons(self, pages: MemberPages) -> dict[str, str]:
+        """A page for each two of the leading members; by its title, its file."""
         found = {}
-        for both in combinations(members, 2):
+        for both in combinations(self._members[pages][:COMPARED], 2):
             read = self._reader.read(pages.comparison, [member["key"] for member in both])
             names = [member["member"] for member in both]
             stem = "-".join([pages.kind, *(file_name(member["key"]) for member in both)])
             title, said = " and ".join(names), self._compared(pages, read, names)
-            self._draw(self._of_members, f"compare/{stem}", title, "compare", said, [read])
+            self._of_members(f"compare/{stem}", title, "compare", said, [read])
             found[title] = f"{stem}.html"
         return found
 
@@ -328,8 +347,8 @@ class Site:
                 "before": months[max(place - 1, 0) : place],
                 "after": months[place + 1 : place + 2],
             }
-            self._draw(self._month, month, given)
-        self._draw(self._page, "months/index.html", "Months", "months.html", {})
+            self._month(month, given)
+        self._page("months/index.html", "Months", "months.html", {})
 
     def _month(self, month: date, given: Mapping[str, Any]) -> None:
         tables = [figure.as_dict() | {"sql": figure.views[0].sql} for figure in given["figures"]]
@@ -399,6 +418,11 @@ class Site:
 
     def _write(self, address: str, text: str) -> None:
         (self._folder / address).write_text(text, encoding="utf-8")
+
+
+def _write_every_other_member(folder: Path, catalogue: Catalogue) -> None:
+    with open_warehouse(folder.parent) as connection:
+        Site(connection, catalogue, folder).write_members(1, 2)
 
 
 def write_pages(folder: Path, catalogue: Catalogue, versions: Path | None = None) -> list[Picture]:

@@ -11,7 +11,7 @@ import pycountry
 import pytest
 
 from pipeline.definitions import CATALOGUE
-from pipeline.report.charts import picture, png, specification, svg, world
+from pipeline.report.charts import picture, png, specification, svg, svgs, world
 from pipeline.report.figures import COUNTS_REPOSITORIES, folded
 from pipeline.report.site import write_pages
 from pipeline.schema.catalogue import catalogue_of
@@ -252,6 +252,20 @@ def test_a_chart_is_valid_vega_lite_and_its_drawing_holds_no_markup_of_names(cha
     assert {tag for tag, _ in drawn.elements} <= {"svg", "g", "path", "rect", "text", "line", "circle", "defs", "style"}
     assert not [name for _, attributes in drawn.elements for name in attributes if name.startswith("on")]
     assert png(picture(drawing, HOSTILE[0])).startswith(b"\x89PNG")
+
+
+def test_charts_drawn_at_once_say_what_each_says_alone():
+    chart = Chart("together", "name", "value")
+    specs = [specification(chart, points(group="", value=value)) for value in (0.5, 0.001, 0.2)]
+    drawn = [Page(drawing) for drawing in svgs(specs)]
+    assert [one.texts for one in drawn] == [Page(svg(spec)).texts for spec in specs]
+    assert len({tuple(one.texts) for one in drawn}) == 3
+
+
+def test_an_axis_of_small_shares_writes_each_of_its_marks_differently():
+    drawing = svg(specification(Chart("together", "name", "value"), points(group="", value=0.0016)))
+    marks = [text for text in Page(drawing).texts if re.fullmatch(r"[\d.]+%", text)]
+    assert len(set(marks)) == len(marks) > 2
 
 
 def test_labels_at_the_ends_of_lines_stand_apart_and_in_the_order_of_their_values():

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import urllib.request
+from dataclasses import replace
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -128,6 +129,39 @@ def test_every_page_says_that_it_is_synthetic_and_how_to_cite_it(site):
         assert LABEL in text
         assert f"{{{LABEL}. " in text, "BibTeX"
         assert "CSL-JSON" in text
+
+
+def files_of(site):
+    return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+
+def test_two_processes_write_the_pages_that_one_writes(site, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.report.site.SHARED", 2)
+    assert files_of(built(tmp_path / "published")) == files_of(site)
+
+
+def test_what_stops_the_second_process_stops_the_publication(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.report.site.SHARED", 2)
+    countries, *rest = CATALOGUE.pages
+    first, *others = countries.figures
+    order = first.sql.rpartition("order by")[2]
+    # China's page is of the first process, that of the United States of the second.
+    broken = f"select * from ({first.sql}) where if($member = 'US', error('no page'), true) order by {order}"
+    broken_pages = replace(countries, figures=(replace(first, sql=broken), *others))
+    publication(tmp_path, MONTHS)
+    with pytest.raises(CensusError, match="the second process that writes pages ended with 1"):
+        write_pages(tmp_path, replace(CATALOGUE, pages=(broken_pages, *rest)))
+
+
+def test_a_long_list_of_members_is_on_several_pages_that_lead_to_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.report.site.LISTED", 1)
+    countries = built(tmp_path / "published") / "countries"
+    for page, member, other in (("index", "cn.html", "index-2.html"), ("index-2", "us.html", "index.html")):
+        links = {
+            found.get("href") for tag, found in Page((countries / f"{page}.html").read_text()).elements if tag == "a"
+        }
+        assert {f"../countries/{member}", other} <= links
+    assert len((countries / "index.csv").read_text().splitlines()) == 3
 
 
 def test_what_is_measured_is_nowhere_called_synthetic(measured):
