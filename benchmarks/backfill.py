@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.dumps import backfill_dumps
-from benchmarks.stages import Stage
+from benchmarks.stages import WRITTEN, Stage
 from pipeline.months import add_months
 from synthetic_hub.timeline import MONTHS
 
@@ -23,8 +22,7 @@ def prepare(folder: Path, models: int) -> None:
 
 def by_command(folder: Path) -> None:
     """The months, two at a time, and their publication, in a new home."""
-    home = folder / "home"
-    shutil.rmtree(home, ignore_errors=True)
+    home = folder / WRITTEN
     last = add_months(MONTHS[0], MONTHS_OF_A_BACKFILL - 1)
     months = ["--from", f"{MONTHS[0]:%Y-%m}", "--to", f"{last:%Y-%m}", "--jobs", "2"]
     subprocess.run(

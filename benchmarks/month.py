@@ -15,7 +15,7 @@ import dagster as dg
 from assets.listings.closing_counters import CLOSING_COUNTERS, read_boundary
 from assets.listings.hub_snapshots import snapshot_rows
 from benchmarks.dumps import MONTH, daily_dumps, month_dumps
-from benchmarks.stages import Stage
+from benchmarks.stages import WRITTEN, Stage
 from pipeline.lake.store import Lake
 from pipeline.months import previous_month
 from pipeline.orchestration import launch
@@ -46,8 +46,7 @@ def through_dagster(folder: Path) -> dict[str, Any]:
     Raises:
         RuntimeError: the month failed, with its reasons.
     """
-    home = folder / "home"
-    shutil.rmtree(home, ignore_errors=True)
+    home = folder / WRITTEN
     os.environ["CENSUS_HOME"] = str(home)
     prepare_home()
     shutil.copytree(folder / "before", home / "lake", copy_function=os.link)

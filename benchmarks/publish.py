@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from assets.listings.opening_counters import OPENING_COUNTERS
 from benchmarks.lineage import SHAPES, snapshot
-from benchmarks.stages import Stage
+from benchmarks.stages import WRITTEN, Stage
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.lake.provenance import Provenance
 from pipeline.lake.store import Lake
@@ -212,8 +211,7 @@ def _repeat_month(lake: Lake, made: dt.date, month: dt.date, growth: float) -> N
 
 def publish_months(folder: Path) -> dict[str, int]:
     """Publishes the lake into a new folder; how many months and rows that were."""
-    published = folder / "published"
-    shutil.rmtree(published, ignore_errors=True)
+    published = folder / WRITTEN
     lake = Lake(str(folder / "lake"))
     made = publish(lake, CATALOGUE, published, lambda: duckdb.connect(":memory:"), Edition("equal_parts"))
     return {"months": len(made.months), "rows": made.rows}

@@ -6,7 +6,7 @@ A Hub of 3,000,000 models has 5,000 pages here, for every organisation gets one,
 from __future__ import annotations
 
 import datetime as dt
-import shutil
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from assets.published.headline import headline_countries
-from benchmarks.stages import Stage
+from benchmarks.stages import WRITTEN, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
@@ -90,10 +90,12 @@ def _table(name: str, made: pl.DataFrame) -> pl.DataFrame:
 
 def write_site(folder: Path) -> dict[str, int]:
     """Writes the pages anew; how many there are, and the bytes of the largest."""
-    shutil.rmtree(folder / SITE, ignore_errors=True)
+    written = folder / WRITTEN
+    written.mkdir()
+    os.link(folder / FILE_NAME, written / FILE_NAME)
     pages = tuple(replace(one, members=one.members.replace("share >= 0.001", "share > 0")) for one in CATALOGUE.pages)
-    write_pages(folder, replace(CATALOGUE, pages=pages))
-    sizes = [path.stat().st_size for path in (folder / SITE).glob("[!v]*/*.html")]
+    write_pages(written, replace(CATALOGUE, pages=pages))
+    sizes = [path.stat().st_size for path in (written / SITE).glob("[!v]*/*.html")]
     return {"pages": len(sizes), "largest_page_bytes": max(sizes)}
 
 

@@ -114,8 +114,23 @@ class Shape:
     """Whether a month is marked."""
 
 
-def specification(chart: Chart, rows: Sequence[Row], label: str = "") -> dict[str, Any]:
-    """The chart in Vega-Lite with its values, under the warning `label` where there is one."""
+@dataclass(frozen=True)
+class Drawing:
+    """A chart with its values: `points`, and `turn` where a month is marked; `width` where the values decide it."""
+
+    shape: Shape
+    values: Mapping[str, Sequence[Mapping[str, Any]]]
+    width: float | None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """It in Vega-Lite."""
+        width = {"width": self.width} if self.width else {}
+        return _specification(self.shape) | width | {"datasets": self.values}
+
+
+def drawing_of(chart: Chart, rows: Sequence[Row], label: str = "") -> Drawing:
+    """The chart with the values of its rows, under the warning `label` where there is one."""
     points = _points(chart, rows)
     months = sorted({point["month"] for point in points})
     turn = _crossing(chart, points)
@@ -136,17 +151,14 @@ def specification(chart: Chart, rows: Sequence[Row], label: str = "") -> dict[st
         bool(turn),
     )
     given = [{key: value for key, value in point.items() if value != "" or key == "text"} for point in points]
-    spec = _drawn(shape) | {"datasets": {"points": given}}
-    if chart.kind in ("bars", "together"):
-        beside = CHARACTER_WIDTH * max(len(point.get("text", "")) for point in points) + 10
-        spec["width"] = WIDTH - shape.label_width - beside
-    if turn:
-        spec["datasets"]["turn"] = [dict(zip(("month", "said"), turn, strict=True))]
-    return spec
+    values = {"points": given} | ({"turn": [dict(zip(("month", "said"), turn, strict=True))]} if turn else {})
+    beside = CHARACTER_WIDTH * max(len(point.get("text", "")) for point in points) + 10
+    width = WIDTH - shape.label_width - beside if chart.kind in ("bars", "together") else None
+    return Drawing(shape, values, width)
 
 
 @lru_cache(maxsize=512)
-def _drawn(shape: Shape) -> dict[str, Any]:
+def _specification(shape: Shape) -> dict[str, Any]:
     # The tests hold every kind of chart to the schema; to do so each time would cost a third of the drawing.
     made: dict[str, Any] = _KINDS[shape.chart.kind](shape).to_dict(validate=False)
     if shape.label:
@@ -158,36 +170,37 @@ def _drawn(shape: Shape) -> dict[str, Any]:
     return {"padding": 2} | made | {"background": None, "config": _config()}
 
 
-def svg(spec: Mapping[str, Any]) -> str:
-    """The specification as one `svg` element whose ink is that of the text around it."""
-    [drawn] = svgs([spec])
+def svg(drawing: Drawing) -> str:
+    """The chart as one `svg` element whose ink is that of the text around it."""
+    [drawn] = svgs([drawing])
     return drawn
 
 
-def svgs(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+def svgs(drawings: Sequence[Drawing]) -> list[str]:
     """Each as by `svg`; those of one shape and width are drawn on one sheet, which takes half of the time."""
-    shapes = [(_shape_of(spec), spec.get("width")) for spec in specs]
-    alike: dict[tuple[str, float | None], list[Mapping[str, Any]]] = {}
-    for shape, spec in zip(shapes, specs, strict=True):
-        alike.setdefault(shape, []).append(spec)
-    drawn = {shape: iter(_drawn_alike(*shape, those)) for shape, those in alike.items()}
-    return [_in_ink(next(drawn[shape]), spec) for shape, spec in zip(shapes, specs, strict=True)]
+    alike: dict[tuple[Shape, float | None], list[Drawing]] = {}
+    for drawing in drawings:
+        alike.setdefault((drawing.shape, drawing.width), []).append(drawing)
+    drawn = {kind: iter(_drawn_alike(*kind, [one.values for one in those])) for kind, those in alike.items()}
+    return [_in_ink(next(drawn[one.shape, one.width]), one.shape.label) for one in drawings]
 
 
-def _shape_of(spec: Mapping[str, Any]) -> str:
-    """All of it but its width, its values and its title: what is compiled once."""
-    shape = {name: value for name, value in spec.items() if name not in ("datasets", "title")}
-    if "spec" in shape:
-        shape["spec"] = _unpointed(shape["spec"])
-    return json.dumps(_unpointed(shape | ({"width": WIDTH} if "width" in spec else {})))
-
-
-def _drawn_alike(shape: str, width: float | None, specs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _drawn_alike(shape: Shape, width: float | None, values: Sequence[Mapping[str, Any]]) -> list[str]:
     compiled = _compiled(shape) | ({"width": width} if width else {})
     given = [data["name"] for data in compiled["data"] if "source" not in data]
     if given == ["points"] and compiled.keys() <= PLAIN:
-        return _on_a_sheet(compiled, [spec["datasets"]["points"] for spec in specs])
-    return [_alone(compiled, spec["datasets"]) for spec in specs]
+        return _on_a_sheet(compiled, [these["points"] for these in values])
+    return [_alone(compiled, these) for these in values]
+
+
+@lru_cache(maxsize=512)
+def _compiled(shape: Shape) -> dict[str, Any]:
+    # The title is written above what is drawn; the space for it depends on the reader's font.
+    spec = _unpointed({name: value for name, value in _specification(shape).items() if name != "title"})
+    made: dict[str, Any] = vl_convert.vegalite_to_vega(
+        spec | ({"spec": _unpointed(spec["spec"])} if "spec" in spec else {})
+    )
+    return made
 
 
 def _alone(compiled: Mapping[str, Any], values: Mapping[str, Any]) -> str:
@@ -220,15 +233,15 @@ def _on_a_sheet(compiled: Mapping[str, Any], charts: Sequence[Sequence[Mapping[s
     return [f"{opened}{piece}</svg>" for piece in pieces]
 
 
-def _in_ink(drawn: str, spec: Mapping[str, Any]) -> str:
+def _in_ink(drawn: str, label: str) -> str:
     drawn = _LENGTHS.sub(lambda lengths: _FRACTION.sub(r"\1", lengths[0]), _NOT_READ.sub("", drawn))
-    return _under(drawn, [spec["title"]["text"]] if "title" in spec else [], 'fill="currentColor"')
+    return _under(drawn, [label] if label else [], 'fill="currentColor"')
 
 
-def _unpointed(shape: Mapping[str, Any]) -> Mapping[str, Any]:
+def _unpointed(spec: dict[str, Any]) -> dict[str, Any]:
     """Without the layer of what is said where one points."""
-    layers = [layer for layer in shape.get("layer", []) if layer.get("name") != POINTED]
-    return {**shape, "layer": layers} if layers else shape
+    layers = [layer for layer in spec.get("layer", []) if layer.get("name") != POINTED]
+    return spec | {"layer": layers} if layers else spec
 
 
 @cache
@@ -253,12 +266,6 @@ def runtime() -> str:
     drawing = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     outlines = json.dumps(world(), separators=(",", ":"))
     return f"{drawing}\nwindow.censusWorld = {outlines};\n"
-
-
-@lru_cache(maxsize=512)
-def _compiled(spec: str) -> dict[str, Any]:
-    made: dict[str, Any] = vl_convert.vegalite_to_vega(json.loads(spec))
-    return made
 
 
 def picture(drawn: str, title: str) -> str:

@@ -13,7 +13,7 @@ from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -30,6 +30,9 @@ from pipeline.report.statements import (
     read_period,
 )
 from pipeline.schema.figure import Chart, Figure, MemberPages, Shown
+
+if TYPE_CHECKING:
+    from pipeline.report.charts import Drawing
 
 REPORT_NAME, SITE = "report.html", "site"
 LEADING_COUNTRIES = 2
@@ -63,26 +66,26 @@ class View:
     sql: str
 
     @cached_property
-    def spec(self) -> dict[str, Any]:
-        """The chart in Vega-Lite; empty where there is none or nothing to draw."""
-        from pipeline.report.charts import specification  # noqa: PLC0415 - it draws: half a second of imports
+    def drawing(self) -> Drawing | None:
+        """The chart with its values; nothing where there is none or nothing to draw."""
+        from pipeline.report.charts import drawing_of  # noqa: PLC0415 - it draws: half a second of imports
 
-        return specification(self.chart, self.drawn, self.period.label()) if self.chart and self.drawn else {}
+        return drawing_of(self.chart, self.drawn, self.period.label()) if self.chart and self.drawn else None
 
     @cached_property
     def svg(self) -> str:
         """The chart as it is drawn when publishing."""
         from pipeline.report.charts import svg  # noqa: PLC0415 - see above
 
-        return svg(self.spec)
+        return svg(self.drawing) if self.drawing else ""
 
 
 def draw(views: Iterable[View]) -> None:
     """Draws the views' charts all at once, which is faster than each when it is asked for."""
     from pipeline.report.charts import svgs  # noqa: PLC0415 - see above
 
-    drawn = [view for view in views if view.spec]
-    for view, svg in zip(drawn, svgs([view.spec for view in drawn]), strict=True):
+    drawn = [(view, drawing) for view in views if (drawing := view.drawing)]
+    for (view, _), svg in zip(drawn, svgs([drawing for _, drawing in drawn]), strict=True):
         vars(view)["svg"] = svg
 
 

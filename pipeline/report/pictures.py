@@ -53,7 +53,7 @@ class Picture:
 def pictures_of(read: ReadFigure, *, is_png: bool = True) -> list[Picture]:
     """The figure's first view as a picture, PNG or SVG; none where it has no values."""
     view, figure = read.views[0], read.figure
-    if not view.spec or figure.chart is None:
+    if not view.drawing or figure.chart is None:
         return []
     words = f"{read.marked_title}. {charts.in_words(figure.chart, view.drawn)}"
     statement = ". ".join(f"{term}: {said}" for term, said in view.statement.items())

@@ -8,6 +8,9 @@ Pages name each other by relative addresses, so the site opens from a folder. Th
 the charts are drawn anew as wide as there is space, say their values, and let members be chosen.
 """
 
+from __future__ import annotations
+
+import gc
 import json
 import os
 import re
@@ -20,6 +23,7 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations
 from multiprocessing import get_context
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +42,6 @@ from pipeline.report.figures import (
     FigureReader,
     ReadFigure,
     Row,
-    View,
     draw,
     headline_definition,
     open_warehouse,
@@ -74,12 +77,12 @@ COMPARED = 6
 """Leading members of each kind: any two of them have a page."""
 CHARACTERS_OF_A_NAME = 40
 """In the name of a member's file."""
-READ_AT_ONCE = 250
-"""Members whose figures are read by one query."""
+READ_AT_ONCE = 200
+"""Members whose figures are read by one query and drawn together."""
 LISTED = 400
 """Members on one page of their list."""
 SHARED = 200
-"""Members from which on a second process writes every other page: it takes two seconds to start."""
+"""Members from which on a second process writes pages too: it takes two seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,12 @@ def _class_of(shown: Shown) -> Markup:
     return Markup(f' class="{named}"' if shown.kind in TEXTS else "")  # noqa: S704 - declared words
 
 
-def _spec(view: View) -> Markup:
+def _spec(drawing: charts.Drawing) -> Markup:
     """The chart as scripts read it: of its points first the names of what they have, once for all of them."""
-    data = view.spec["datasets"]
-    names = list(dict.fromkeys(name for point in data["points"] for name in point))
-    points = [names, *([point.get(name) for name in names] for point in data["points"])]
-    text = json.dumps(view.spec | {"datasets": data | {"points": points}}, separators=(",", ":"))
+    given = drawing.values["points"]
+    names = list(dict.fromkeys(name for point in given for name in point))
+    points = [names, *([point.get(name) for name in names] for point in given)]
+    text = json.dumps(drawing.spec | {"datasets": {**drawing.values, "points": points}}, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no markup can begin in it
 
 
@@ -163,7 +166,10 @@ def _table_rows(columns: Sequence[Shown], rows: Sequence[Row], links: Mapping[st
     def cell(value: Any, shown: Shown) -> str:
         if value is None:
             return '<span class="absent">none</span>'
-        text = in_html(written(value, shown.kind))
+        text = written(value, shown.kind)
+        if shown.kind not in TEXTS:
+            return text
+        text = in_html(text)
         if not text.isascii():
             text = f"<bdi>{text}</bdi>"
         if shown.kind not in ("country", "text") or value not in links or value in linked:
@@ -201,7 +207,7 @@ class Site:
             (self._folder / folder).mkdir(parents=True)
         for name in (SCRIPT, STYLE):
             shutil.copyfile(TEMPLATES / name, self._folder / name)
-        with self._second_process() as processes:
+        with self._second_process() as taken:
             self._write(RUNTIME, charts.runtime())
             read = [self._reader.read(figure) for figure in self._catalogue.figures]
             pictures = [picture for figure in read for picture in self._figure(figure)]
@@ -212,20 +218,22 @@ class Site:
                 self._list_of(pages)
             compared = {pages.kind: self._comparisons(pages) for pages in self._members}
             self._page("compare/index.html", "Compare", "comparisons.html", {"compared": compared, "most": COMPARED})
-            self.write_members(0, processes)
+            self.write_members(taken)
         return pictures
 
     @contextmanager
-    def _second_process(self) -> Iterator[int]:
-        """How many processes write members' pages: where these are many, a second one while the block runs."""
+    def _second_process(self) -> Iterator[Synchronized[int]]:
+        """How many portions of the members are taken: where these are many, a second process takes some too."""
+        context = get_context("spawn")
+        taken = context.Value("i")
         if sum(map(len, self._members.values())) < SHARED:
-            yield 1
+            yield taken
             return
-        given = (self._folder, Catalogue(pages=self._catalogue.pages))
-        process = get_context("spawn").Process(target=_write_every_other_member, args=given, daemon=True)
+        given = (self._folder, Catalogue(pages=self._catalogue.pages), taken)
+        process = context.Process(target=_write_members, args=given, daemon=True)
         process.start()
         try:
-            yield 2
+            yield taken
             process.join()
         finally:
             process.terminate()
@@ -257,17 +265,22 @@ class Site:
         self._page(f"figures/{key}.html", read.figure.title, "figure_page.html", {"read": read, "files": files})
         return pictures
 
-    def write_members(self, first: int, step: int) -> None:
-        """The pages of each `step`-th member of every kind, from the `first` on."""
-        for pages, members in self._members.items():
-            mine = members[first::step]
-            for place in range(0, len(mine), READ_AT_ONCE):
-                these = mine[place : place + READ_AT_ONCE]
-                keys = [member["key"] for member in these]
-                read = [self._reader.read_each(figure, keys) for figure in pages.figures]
-                draw([view for of_figure in read for figure in of_figure for view in figure.views])
-                for member, *figures in zip(these, *read, strict=True):
-                    self._member(pages, member, figures)
+    def write_members(self, taken: Synchronized[int]) -> None:
+        """The pages of one portion of the members after the other, until no process finds one that is not taken."""
+        portions = [
+            (pages, members[start : start + READ_AT_ONCE])
+            for pages, members in self._members.items()
+            for start in range(0, len(members), READ_AT_ONCE)
+        ]
+        gc.freeze()  # what is loaded need not be looked through again and again while rows come and go
+        while (place := _next_of(taken)) < len(portions):
+            pages, members = portions[place]
+            keys = [member["key"] for member in members]
+            read = [self._reader.read_each(figure, keys) for figure in pages.figures]
+            draw([view for of_figure in read for figure in of_figure for view in figure.views])
+            for member, *figures in zip(members, *read, strict=True):
+                self._member(pages, member, figures)
+        gc.unfreeze()
 
     def _list_of(self, pages: MemberPages) -> None:
         """The list of the members with pages, the largest first."""
@@ -403,7 +416,7 @@ class Site:
                 of_view, said = ("", "") if len(read.views) == 1 else (f"-{file_name(view.name, digits=0)}", view.name)
                 of_view = of_view if place else ""
                 forms[f"{name}{of_view}.csv"] = (f"CSV {said}", read.as_csv(place))
-                if view.spec:
+                if view.drawing:
                     title = ": ".join(part for part in (of, read.figure.title, said) if part)
                     forms[f"{name}{of_view}.svg"] = (f"SVG {said}", charts.picture(view.svg, title))
             for address, (_, text) in forms.items():
@@ -420,9 +433,15 @@ class Site:
         (self._folder / address).write_text(text, encoding="utf-8")
 
 
-def _write_every_other_member(folder: Path, catalogue: Catalogue) -> None:
+def _next_of(taken: Synchronized[int]) -> int:
+    with taken.get_lock():
+        taken.value += 1
+        return taken.value - 1
+
+
+def _write_members(folder: Path, catalogue: Catalogue, taken: Synchronized[int]) -> None:
     with open_warehouse(folder.parent) as connection:
-        Site(connection, catalogue, folder).write_members(1, 2)
+        Site(connection, catalogue, folder).write_members(taken)
 
 
 def write_pages(folder: Path, catalogue: Catalogue, versions: Path | None = None) -> list[Picture]:

@@ -11,7 +11,7 @@ import pycountry
 import pytest
 
 from pipeline.definitions import CATALOGUE
-from pipeline.report.charts import picture, png, specification, svg, svgs, world
+from pipeline.report.charts import drawing_of, picture, png, svg, svgs, world
 from pipeline.report.figures import COUNTS_REPOSITORIES, folded
 from pipeline.report.site import write_pages
 from pipeline.schema.catalogue import catalogue_of
@@ -243,28 +243,27 @@ CHARTS = {
 
 @pytest.mark.parametrize(("chart", "rows"), CHARTS.values(), ids=CHARTS)
 def test_a_chart_is_valid_vega_lite_and_its_drawing_holds_no_markup_of_names(chart, rows):
-    drawn_as = specification(chart, rows, LABEL)
-    alt.Chart.from_dict(drawn_as | {"background": "white"}, validate=True)
-    drawing = svg(drawn_as)
-    drawn = Page(drawing)
+    drawing = drawing_of(chart, rows, LABEL)
+    alt.Chart.from_dict(drawing.spec | {"background": "white"}, validate=True)
+    drawn = Page(svg(drawing))
     assert LABEL in "".join(drawn.texts)
     assert not {"undefined", "null", "NaN"} & set(drawn.texts)
     assert {tag for tag, _ in drawn.elements} <= {"svg", "g", "path", "rect", "text", "line", "circle", "defs", "style"}
     assert not [name for _, attributes in drawn.elements for name in attributes if name.startswith("on")]
-    assert png(picture(drawing, HOSTILE[0])).startswith(b"\x89PNG")
+    assert png(picture(svg(drawing), HOSTILE[0])).startswith(b"\x89PNG")
 
 
 def test_charts_drawn_at_once_say_what_each_says_alone():
     chart = Chart("together", "name", "value")
-    specs = [specification(chart, points(group="", value=value)) for value in (0.5, 0.001, 0.2)]
-    drawn = [Page(drawing) for drawing in svgs(specs)]
-    assert [one.texts for one in drawn] == [Page(svg(spec)).texts for spec in specs]
+    drawings = [drawing_of(chart, points(group="", value=value)) for value in (0.5, 0.001, 0.2)]
+    drawn = [Page(drawing) for drawing in svgs(drawings)]
+    assert [one.texts for one in drawn] == [Page(svg(drawing)).texts for drawing in drawings]
     assert len({tuple(one.texts) for one in drawn}) == 3
 
 
 def test_an_axis_of_small_shares_writes_each_of_its_marks_differently():
-    drawing = svg(specification(Chart("together", "name", "value"), points(group="", value=0.0016)))
-    marks = [text for text in Page(drawing).texts if re.fullmatch(r"[\d.]+%", text)]
+    drawing = drawing_of(Chart("together", "name", "value"), points(group="", value=0.0016))
+    marks = [text for text in Page(svg(drawing)).texts if re.fullmatch(r"[\d.]+%", text)]
     assert len(set(marks)) == len(marks) > 2
 
 
@@ -272,7 +271,7 @@ def test_labels_at_the_ends_of_lines_stand_apart_and_in_the_order_of_their_value
     rows = [
         {"name": name, "month": MONTHS[1], "value": value} for name, value in zip("abc", (0.2, 0.2, 0.19), strict=True)
     ]
-    points = specification(Chart("together", "name", "value"), rows)["datasets"]["points"]
+    points = drawing_of(Chart("together", "name", "value"), rows).values["points"]
     heights = {point["name"]: point["height"] for point in points}
     assert heights["c"] == 0.19
     assert heights["a"] - heights["c"] > 0.017
