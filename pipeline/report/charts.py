@@ -28,12 +28,16 @@ from pipeline.text import plain
 
 WIDTH = 440
 """Of what is drawn when publishing: as wide as a telephone, so that text is legible there."""
+FILLED = ("bars", "together")
+"""Kinds of charts that are as wide as the texts beside them let them be."""
 PANEL_WIDTH, PANEL_HEIGHT, PANEL_SPACING = 146, 84, 62
 ROW_HEIGHT = 24
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 FONT_SIZE = 13
 CHARACTER_WIDTH = 7.6
 """Of one character in a wide font: space is kept for the reader's font, whatever there is where the chart is drawn."""
+MIDDLE_OF_LETTERS = 4
+"""Above the line on which text of `FONT_SIZE` stands."""
 LABEL_WIDTH, LABEL_STEP = 240, 16
 AMOUNTS_WIDTH, SLANTED_WIDTH = 44, 70
 """Of an axis of amounts, and of the last of the names that stand across a grid."""
@@ -89,7 +93,7 @@ _FRACTION = re.compile(r"(\d\.\d)\d+")
 _NOT_READ = re.compile(
     r'<path class="(?:back|fore)ground"[^>]*>(?:</path>)?'
     r'| (?:class|role|aria-[a-z]+|pointer-events|xmlns:xlink|version|stroke-miterlimit|font-family)="[^"]*"(?=[^<]*>)'
-    r'|(?: opacity="1"| transform="translate\(0,0\)")(?=[^<]*>)'
+    r'|(?: opacity="1"| font-size="0px"| transform="translate\(0,0\)")(?=[^<]*>)'
 )
 """What only scripts of Vega read, or what is the default."""
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>')
@@ -153,7 +157,7 @@ def drawing_of(chart: Chart, rows: Sequence[Row], label: str = "") -> Drawing:
     given = [{key: value for key, value in point.items() if value != "" or key == "text"} for point in points]
     values = {"points": given} | ({"turn": [dict(zip(("month", "said"), turn, strict=True))]} if turn else {})
     beside = CHARACTER_WIDTH * max(len(point.get("text", "")) for point in points) + 10
-    width = WIDTH - shape.label_width - beside if chart.kind in ("bars", "together") else None
+    width = WIDTH - shape.label_width - beside if chart.kind in FILLED else None
     return Drawing(shape, values, width)
 
 
@@ -188,8 +192,8 @@ def svgs(drawings: Sequence[Drawing]) -> list[str]:
 def _drawn_alike(shape: Shape, width: float | None, values: Sequence[Mapping[str, Any]]) -> list[str]:
     compiled = _compiled(shape) | ({"width": width} if width else {})
     given = [data["name"] for data in compiled["data"] if "source" not in data]
-    if given == ["points"] and compiled.keys() <= PLAIN:
-        return _on_a_sheet(compiled, [these["points"] for these in values])
+    if shape.chart.kind == "together" and given == ["points"] and compiled.keys() <= PLAIN:
+        return _on_a_sheet(_unmeasured(compiled), [these["points"] for these in values])
     return [_alone(compiled, these) for these in values]
 
 
@@ -197,9 +201,9 @@ def _drawn_alike(shape: Shape, width: float | None, values: Sequence[Mapping[str
 def _compiled(shape: Shape) -> dict[str, Any]:
     # The title is written above what is drawn; the space for it depends on the reader's font.
     spec = _unpointed({name: value for name, value in _specification(shape).items() if name != "title"})
-    made: dict[str, Any] = vl_convert.vegalite_to_vega(
-        spec | ({"spec": _unpointed(spec["spec"])} if "spec" in spec else {})
-    )
+    spec |= {"spec": _unpointed(spec["spec"])} if "spec" in spec else {}
+    spec |= {"width": WIDTH} if shape.chart.kind in FILLED else {}
+    made: dict[str, Any] = vl_convert.vegalite_to_vega(spec)
     return made
 
 
@@ -207,6 +211,21 @@ def _alone(compiled: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     known = {**values, "world": world()}
     data = [one | ({"values": known[one["name"]]} if one["name"] in known else {}) for one in compiled["data"]]
     return str(vl_convert.vega_to_svg({**compiled, "data": data}, allowed_base_urls=[]))
+
+
+def _unmeasured(compiled: Mapping[str, Any]) -> dict[str, Any]:
+    """The chart with texts of no size, which get theirs from the page: to measure texts is almost half of drawing."""
+    beside, below = {"labelOffset": MIDDLE_OF_LETTERS}, {"labelPadding": FONT_SIZE - 1}
+    axes = [
+        axis | {"labelFontSize": 0, "labelBaseline": "alphabetic"} | (below if axis["orient"] == "bottom" else beside)
+        for axis in compiled["axes"]
+    ]
+    placed = {"fontSize": {"value": 0}, "dy": {"value": MIDDLE_OF_LETTERS}}
+    marks = [
+        mark | {"encode": {"update": mark["encode"]["update"] | placed}} if mark["type"] == "text" else mark
+        for mark in compiled["marks"]
+    ]
+    return {**compiled, "axes": axes, "marks": marks}
 
 
 def _on_a_sheet(compiled: Mapping[str, Any], charts: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
