@@ -47,6 +47,8 @@ PLAIN = frozenset(
     ("$schema", "background", "padding", "width", "height", "style", "data", "marks", "scales", "axes", "config")
 )
 """What there is of a compiled chart whose size is known and that has no legend: several can be drawn on one sheet."""
+ON_A_SHEET = 50
+"""Charts: on larger sheets they take more time and more memory."""
 FAR_BELOW = 10_000
 """From one chart on a sheet to the next: nothing within a chart is so far from its beginning."""
 _PLACED = re.compile(r'<g transform="translate\(0,\d+0000\)">')
@@ -193,7 +195,9 @@ def _drawn_alike(shape: Shape, width: float | None, values: Sequence[Mapping[str
     compiled = _compiled(shape) | ({"width": width} if width else {})
     given = [data["name"] for data in compiled["data"] if "source" not in data]
     if shape.chart.kind == "together" and given == ["points"] and compiled.keys() <= PLAIN:
-        return _on_a_sheet(_unmeasured(compiled), [these["points"] for these in values])
+        sheets = [values[start : start + ON_A_SHEET] for start in range(0, len(values), ON_A_SHEET)]
+        chart = _unmeasured(compiled)
+        return [drawn for sheet in sheets for drawn in _on_a_sheet(chart, [these["points"] for these in sheet])]
     return [_alone(compiled, these) for these in values]
 
 
