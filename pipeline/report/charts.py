@@ -219,17 +219,14 @@ def _alone(compiled: Mapping[str, Any], values: Mapping[str, Any]) -> str:
 
 def _unmeasured(compiled: Mapping[str, Any]) -> dict[str, Any]:
     """The chart with texts of no size, which get theirs from the page: to measure texts is almost half of drawing."""
-    beside, below = {"labelOffset": MIDDLE_OF_LETTERS}, {"labelPadding": FONT_SIZE - 1}
-    axes = [
-        axis | {"labelFontSize": 0, "labelBaseline": "alphabetic"} | (below if axis["orient"] == "bottom" else beside)
-        for axis in compiled["axes"]
-    ]
+    grid, below, beside = (axis | {"labelFontSize": 0, "labelBaseline": "alphabetic"} for axis in compiled["axes"])
+    beside |= {"labelOffset": MIDDLE_OF_LETTERS, "grid": True, "gridScale": grid["gridScale"]}
     placed = {"fontSize": {"value": 0}, "dy": {"value": MIDDLE_OF_LETTERS}}
     marks = [
         mark | {"encode": {"update": mark["encode"]["update"] | placed}} if mark["type"] == "text" else mark
         for mark in compiled["marks"]
     ]
-    return {**compiled, "axes": axes, "marks": marks}
+    return {**compiled, "axes": [below | {"labelPadding": FONT_SIZE - 1}, beside], "marks": marks}
 
 
 def _on_a_sheet(compiled: Mapping[str, Any], charts: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:

@@ -77,8 +77,8 @@ COMPARED = 6
 """Leading members of each kind: any two of them have a page."""
 CHARACTERS_OF_A_NAME = 40
 """In the name of a member's file."""
-READ_AT_ONCE = 200
-"""Members whose figures are read by one query and drawn together."""
+MOST_READ, LEAST_READ = 400, 50
+"""Members whose figures are read by one query: fewer towards the end, so that both processes end together."""
 LISTED = 400
 """Members on one page of their list."""
 SHARED = 200
@@ -267,11 +267,7 @@ class Site:
 
     def write_members(self, taken: Synchronized[int]) -> None:
         """The pages of one portion of the members after the other, until no process finds one that is not taken."""
-        portions = [
-            (pages, members[start : start + READ_AT_ONCE])
-            for pages, members in self._members.items()
-            for start in range(0, len(members), READ_AT_ONCE)
-        ]
+        portions = [(pages, portion) for pages, members in self._members.items() for portion in _portions(members)]
         gc.freeze()  # what is loaded need not be looked through again and again while rows come and go
         while (place := _next_of(taken)) < len(portions):
             pages, members = portions[place]
@@ -431,6 +427,13 @@ class Site:
 
     def _write(self, address: str, text: str) -> None:
         (self._folder / address).write_text(text, encoding="utf-8")
+
+
+def _portions(members: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    while members:
+        size = min(MOST_READ, max(LEAST_READ, len(members) // 4))
+        yield members[:size]
+        members = members[size:]
 
 
 def _next_of(taken: Synchronized[int]) -> int:
