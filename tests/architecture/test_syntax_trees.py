@@ -44,6 +44,10 @@ def test_only_the_composition_root_imports_assets_and_the_synthetic_hub_nothing_
     assert importers_of("assets", "pipeline", under="synthetic_hub") == set()
 
 
+def test_sources_know_nothing_of_what_is_made_of_them():
+    assert importers_of("pipeline.schema", "pipeline.lake", under="pipeline/sources") == set()
+
+
 CHAIN = ("listings", "lineage", "attribution", "models", "shares", "published")
 
 

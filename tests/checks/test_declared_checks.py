@@ -25,11 +25,6 @@ def test_everything_that_a_table_of_the_census_declares_can_be_checked_and_fits_
     assert table not in tables_read(table, CATALOGUE.tables)
 
 
-def test_a_table_has_one_check_of_its_columns_and_one_of_each_rule_and_measure():
-    table = models_table(Rule("no_spam", "Nothing is spam.", models), mostly_known("listings/models", "likes", 0.95))
-    assert [check.name for check in declared_checks(table)] == ["as_declared", "no_spam", "likes_mostly_known"]
-
-
 def test_the_check_of_columns_says_each_constraint_in_words():
     columns = (
         Column("model_id", pl.String, "Name.", pattern="^a"),
@@ -73,17 +68,6 @@ def test_a_rule_over_a_column_that_no_table_has_is_refused():
     table = models_table(Rule("no_stars", "No stars.", lambda frames: models(frames).filter(pl.col("stars") > 0)))
     with pytest.raises(ValueError, match="rule no_stars of table listings/models does not fit"):
         tables_read(table, {})
-
-
-@pytest.mark.parametrize("name", ["accounts", "others"])
-def test_the_tables_that_rules_look_at_are_known(name):
-    other = models_table(name=name)
-    covered = Rule(
-        "covered",
-        "Every other is a model.",
-        lambda frames: frames.scan(other.path).join(models(frames), on="model_id", how="anti"),
-    )
-    assert tables_read(models_table(covered), {other.path: other}) == [other]
 
 
 def test_the_checks_that_compare_with_the_month_before_are_known():

@@ -5,13 +5,11 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from pipeline.checks.evaluate import evaluate
 from pipeline.checks.rules import mostly, mostly_unique, none_where
 from pipeline.schema.declaration import Column, Measure, Rule
 from tests.checks.scenario import (
     MODEL_ID,
     PATH,
-    FramesInMemory,
     broken,
     checked,
     models,
@@ -106,12 +104,6 @@ def test_a_key_of_several_columns_occurs_once_together_and_in_order_absent_value
     assert broken(as_declared(models(model_id=list(ids), likes=likes), key=("model_id", "likes"))) == fails
 
 
-def test_a_table_without_rows_fails_unless_it_may_be_empty():
-    none = models(model_id=[], likes=[])
-    assert not as_declared(none, may_be_empty=False).passed
-    assert as_declared(none).passed
-
-
 @pytest.mark.parametrize(
     ("stored", "fails"),
     [
@@ -193,24 +185,12 @@ def vanished(frames):
     return frames.scan_previous(PATH).join(frames.scan(PATH), on="model_id", how="anti")
 
 
-def test_a_rule_may_look_at_the_month_before():
-    before = models(model_id=["a", "b"], likes=[1, 1])
-    result = result_of(Rule("kept", "None vanished.", vanished), models(model_id=["a"], likes=[1]), before)
-    assert (result.passed, result.judged, result.samples) == (False, True, [{"model_id": "b", "likes": 1}])
-
-
 def test_a_check_that_compares_with_an_absent_month_is_not_judged():
     table = models_table(Rule("kept", "None vanished.", vanished), Measure("gone", "Gone.", vanished, maximum=0))
     found = results(table, models(model_id=["a"], likes=[1]))
     assert {found[name].observed for name in ("kept", "gone")} == {"not evaluated: 2025-03 is not in the lake"}
     assert [(found[name].passed, found[name].judged) for name in ("kept", "gone")] == [(True, False)] * 2
     assert found["as_declared"].judged
-
-
-def test_only_the_checks_that_are_named_are_evaluated():
-    table, frames = models_table(Rule("kept", "None vanished.", vanished)), FramesInMemory({}, {})
-    assert [one.check.name for one in evaluate(table, frames, {"kept"})] == ["kept"]
-    assert evaluate(table, frames, set()) == []
 
 
 def test_a_table_that_cannot_be_read_fails_every_check():

@@ -363,11 +363,6 @@ def test_an_unmapped_namespace_that_was_large_before_is_not_new():
     assert outcome(COVERAGE, "no_newly_large_unmapped_namespace", unmapped(5), unmapped(6))
 
 
-def test_no_scenario_is_of_a_check_that_is_gone():
-    names = {check for _, check in CHECKS} | {f"{path}/{check}" for path, check in CHECKS}
-    assert set(SCENARIOS) <= names
-
-
 @pytest.mark.parametrize(("whole", "allowed"), [(3, 2), (40, 2), (60, 3), (1000, 50)])
 def test_of_a_small_opening_two_may_be_gone(whole, allowed):
     scenario = gone(allowed, whole)("listings/opening_counters")

@@ -3,10 +3,8 @@
 import polars as pl
 import pytest
 
-from pipeline.checks.declared import declared_checks
 from pipeline.checks.rules import mostly_known
 from pipeline.checks.thresholds import parse_thresholds, settable, with_thresholds
-from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.schema.declaration import Measure, Rule
 from tests.checks.scenario import models, models_table, results
@@ -49,20 +47,6 @@ def test_each_kind_of_warning_is_judged_by_the_number_that_was_set():
     assert passes({"mean_likes": 3.1}) == set()
 
 
-def test_a_check_keeps_its_name_and_says_the_number_that_was_set():
-    before = declared_checks(TABLE)
-    after = declared_checks(with_thresholds(TABLE, {"likes_mostly_known": 0.8, "few_unloved": 2, "mean_likes": 3}))
-    assert [check.name for check in after] == [check.name for check in before]
-    assert [check.expected for check in after if check.severity == "warning"] == [
-        "Models have likes (2 rows may fail)",
-        "Share of rows with a value in likes: must be at least 0.8",
-        "Likes a model: must be at least 3",
-    ]
-    assert [check.expected for check in after if check.severity == "critical"] == [
-        check.expected for check in before if check.severity == "critical"
-    ]
-
-
 @pytest.mark.parametrize("check", ["most_likes", "as_declared", "nothing_of_the_kind"])
 def test_what_protects_publication_and_what_does_not_exist_cannot_be_set(check):
     with pytest.raises(CensusError, match=f"listings/models/{check} has no threshold that can be set"):
@@ -76,13 +60,6 @@ def test_what_protects_publication_and_what_does_not_exist_cannot_be_set(check):
 def test_a_number_that_makes_no_sense_is_refused_in_words(check, number):
     with pytest.raises(CensusError, match=f"listings/models/{check} is set to {number}: give "):
         with_thresholds(TABLE, {check: number})
-
-
-def test_no_critical_check_of_the_census_can_be_set():
-    for table in CATALOGUE.tables.values():
-        severities = {check.name: check.severity for check in declared_checks(table)}
-        assert {severities[name] for name in settable(table)} <= {"warning"}, table.path
-    assert sum(len(settable(table)) for table in CATALOGUE.tables.values()) >= 15
 
 
 def test_thresholds_are_written_by_table_and_check():

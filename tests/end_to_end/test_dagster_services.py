@@ -197,21 +197,3 @@ def test_the_daemon_ends_within_two_minutes_what_a_killed_command_left(services,
         return run["status"] == "FAILURE" and not any(place["activeSlotCount"] for place in places)
 
     services.wait_until(ended, SECONDS_FOR_THE_DAEMON)
-
-
-def test_a_person_launches_a_month_of_the_whole_chain(page):
-    page.goto("/locations/open-model-census/jobs/monthly_census")
-    page.get_by_role("button", name="Materialize all").first.click()
-    launch = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
-    sure = page.get_by_role("button", name="Confirm")
-    expect(launch.or_(sure).first).to_be_visible()
-    if sure.is_visible():
-        sure.click()
-    launch.get_by_text("Show all partitions").click()
-    months = launch.get_by_role("textbox").first
-    months.fill(BROWSED_MONTH)
-    months.press("Enter")
-    launch.get_by_role("button", name="Launch 1 run").click()
-    expect(launch).to_be_hidden()
-    page.goto(f"/runs?q%5B0%5D=tag%3Adagster%2Fpartition%3D{BROWSED_MONTH}")
-    expect(page.get_by_text(f"partition: {BROWSED_MONTH}")).to_have_count(1)

@@ -19,11 +19,6 @@ def is_accepted(config):
     return dg.validate_run_config(defs.resolve_job_def("monthly_census"), run_config) is not None
 
 
-def test_nothing_is_set_where_nobody_sets_anything(monkeypatch):
-    monkeypatch.delenv("CENSUS_CHECK_THRESHOLDS", raising=False)
-    assert chosen({}) == {}
-
-
 def test_a_launch_comes_before_the_deployment(monkeypatch):
     monkeypatch.setenv(
         "CENSUS_CHECK_THRESHOLDS", "lineage/model_lineage/cycle_share=0.5,shares/country_shares/no_jumps=3"

@@ -21,16 +21,6 @@ def test_the_pages_in_docs_are_those_that_the_declarations_make():
     assert kept == pages(CATALOGUE.published), "run `make docs`"
 
 
-@pytest.mark.parametrize("made", CATALOGUE.published.values(), ids=lambda made: made.name)
-def test_a_page_says_grain_description_warnings_and_every_column(made):
-    text = pages({made.name: made})[f"{made.name}.md"]
-    assert f"One row per {made.grain}." in text
-    for said in (made.table.description, *made.table.warnings):
-        assert said in text
-    for column in made.table.columns:
-        assert f"| `{column.name}` |" in text
-
-
 def test_a_bar_in_a_meaning_does_not_break_the_table():
     table = Table("g/t", "thing", "Things.", (Column("a", pl.String, "This | that."),), ("a",), monthly=False)
     assert "| `a` | text |  | This \\| that. |" in pages({"t": PublishedTable(table, lambda _: pl.LazyFrame())})["t.md"]

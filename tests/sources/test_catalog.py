@@ -1,16 +1,11 @@
 """Sources are found, and know no table of the census."""
 
-import ast
-from pathlib import Path
-
 import pytest
 
 import pipeline.sources
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.errors import CensusError
 from pipeline.sources.snapshots import OBSERVATION_SCHEMA, SourceChoice, described_sources, open_source
-
-PACKAGE = Path(pipeline.sources.__file__).parent
 
 
 def test_every_source_is_opened_by_the_name_by_which_it_describes_itself(tmp_path):
@@ -41,10 +36,3 @@ def test_a_source_that_is_not_there_is_refused_with_those_that_are(tmp_path):
 def test_what_a_source_observes_is_kept_in_the_same_types():
     kept = HUB_SNAPSHOTS.schema
     assert {name: kept[name] for name in OBSERVATION_SCHEMA} == dict(OBSERVATION_SCHEMA)
-
-
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
-def test_sources_import_nothing_of_the_census(path):
-    imported = {node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)}
-    of_the_census = ("assets", "pipeline.schema", "pipeline.lake")
-    assert not [name for name in imported if name.startswith(of_the_census)]

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from pipeline.cli.commands import census
 from pipeline.errors import MonthNotServedError
 from pipeline.orchestration import jobs
-from pipeline.sources.accounts import AccountDirectory
 from pipeline.sources.client import HubClient
 from pipeline.sources.hub import HubSource
 from pipeline.sources.listing_crawl import PAGES_OF_POPULAR, popular_counters
@@ -73,14 +72,6 @@ def test_a_crawl_that_was_finished_can_be_read_again_later(source_at, hub):
     assert len(hub.requests) == asked
     assert (again.observed_at, again.source_revision) == (first.observed_at, first.source_revision)
     assert again.rows.collect().equals(first.rows.collect())
-
-
-def test_accounts_are_asked_of_the_hub_and_remembered(source_at, hub, tmp_path):
-    directory = AccountDirectory(tmp_path / "accounts.parquet")
-    assert source_at(SOON_AFTER).accounts(["Qwen"], directory)["account_type"].to_list() == ["organization"]
-    asked = len(hub.requests)
-    source_at(SOON_AFTER).accounts(["Qwen"], directory)
-    assert len(hub.requests) == asked
 
 
 def test_a_look_lists_the_counters_of_popular_repositories_and_no_more(source_at, hub):

@@ -141,7 +141,3 @@ def test_the_picture_in_the_methodology_shows_these_incidents():
     """`python -m synthetic_hub.incident_picture docs/images/counters.svg` makes it."""
     drawn = Path(__file__).parents[2] / "docs" / "images" / "counters.svg"
     assert drawn.read_text(encoding="utf-8") == incident_picture()
-
-
-def test_a_world_without_daily_counters_keeps_its_name():
-    assert "daily" not in WorldSettings().stated()
