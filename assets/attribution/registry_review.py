@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION, UNMAPPED, attribute, registry_row
 from assets.attribution.organizations import current_rows
-from assets.expressions import ratio
+from assets.expressions import first_case, ratio
 from assets.listings.hub_accounts import HUB_ACCOUNTS
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline.lake.store import Lake
@@ -81,14 +81,12 @@ def compare_maps(registry: pl.LazyFrame, other: CountryMap) -> pl.DataFrame:
     left_open = pl.LazyFrame({"namespace": other.open, "theirs": None}, schema=named.collect_schema())
     in_group = other.groups.lazy().select(theirs="group", ours="country", is_in_group=pl.lit(value=True))
     agrees = (pl.col("ours") == pl.col("theirs")) | pl.col("is_in_group").fill_null(value=False)
-    result = (
-        pl.when(pl.col("ours").is_null())
-        .then(pl.lit("only_there"))
-        .when(pl.col("namespace").is_in(other.open))
-        .then(pl.lit("not_stated"))
-        .when(pl.col("theirs").is_null())
-        .then(pl.lit("only_here"))
-        .otherwise(pl.when(agrees).then(pl.lit("agreement")).otherwise(pl.lit("disagreement")))
+    result = first_case(
+        ("only_there", pl.col("ours").is_null()),
+        ("not_stated", pl.col("namespace").is_in(other.open)),
+        ("only_here", pl.col("theirs").is_null()),
+        ("agreement", agrees),
+        otherwise="disagreement",
     )
     return (
         ours.join(pl.concat([named, left_open]), on="namespace", how="full", coalesce=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.columns import MONTH, RELATION, RELATIONS, boolean, text
+from assets.expressions import first_case
 from assets.lineage.derivation_reconciliation import OUTCOME
 from assets.lineage.references import FOUND_BY, PLACE, find_parents, read_references
 from pipeline.checks.rules import all_found, none_where, rarely
@@ -127,15 +128,9 @@ def derive(snapshot: pl.LazyFrame, *, renames: pl.LazyFrame, relations: pl.LazyF
 def _outcome() -> pl.Expr:
     """What becomes of each reference."""
     pair = pl.col("child").cast(pl.UInt64) * 2**32 + pl.col("parent")
-    return (
-        pl.when(pl.col("parent").is_null())
-        .then(pl.col("form").cast(OUTCOME))
-        .when(pl.col("parent") == pl.col("child"))
-        .then(pl.lit("self_reference", OUTCOME))
-        .when(pair.is_first_distinct())
-        .then(pl.lit("edge", OUTCOME))
-        .otherwise(pl.lit("duplicate", OUTCOME))
-    )
+    is_own, is_first = pl.col("parent") == pl.col("child"), pair.is_first_distinct()
+    of_parents = first_case(("self_reference", is_own), ("edge", is_first), otherwise="duplicate")
+    return pl.when(pl.col("parent").is_null()).then("form").otherwise(of_parents).cast(OUTCOME)
 
 
 def _with_relations(outcomes: pl.DataFrame, words: dict[str, str]) -> pl.DataFrame:

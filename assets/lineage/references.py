@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 import polars as pl
 
 from assets.columns import text
-from assets.expressions import namespace_of
+from assets.expressions import first_case, namespace_of
 from assets.listings.hub_snapshots import BASE_MODEL_TAG
 
 EVIDENCE = ("base_models", "typed_tag", "untyped_tag", "card")
@@ -95,18 +95,13 @@ def read_names(texts: pl.LazyFrame) -> pl.LazyFrame:
     inside_hub = text.str.replace(_HUB_ADDRESS, "")
     leads_to_model = is_hub_address & ~inside_hub.str.contains(_HUB_PAGES_OF_NO_MODEL)
     name = pl.when(leads_to_model).then(inside_hub).otherwise(text).str.replace(_REVISION, "").str.strip_chars_end("/")
-    form = (
-        pl.when(~is_hub_address & text.str.contains(_LOCAL_PATH))
-        .then(pl.lit("local_path"))
-        .when(~leads_to_model & (is_hub_address | text.str.contains(_ADDRESS)))
-        .then(pl.lit("url"))
-        .when(name.str.contains(_FOLDERS))
-        .then(pl.lit("local_path"))
-        .when(_is_name(name))
-        .then(pl.lit("name"))
-        .when(is_hub_address)
-        .then(pl.lit("url"))
-        .otherwise(pl.lit("malformed"))
+    form = first_case(
+        ("local_path", ~is_hub_address & text.str.contains(_LOCAL_PATH)),
+        ("url", ~leads_to_model & (is_hub_address | text.str.contains(_ADDRESS))),
+        ("local_path", name.str.contains(_FOLDERS)),
+        ("name", _is_name(name)),
+        ("url", is_hub_address),
+        otherwise="malformed",
     )
     return texts.with_columns(form.alias("form"), name.alias("name")).with_columns(
         pl.when(pl.col("form") == "name").then(pl.col("name")).alias("name")

@@ -14,6 +14,7 @@ from statistics import median
 
 import polars as pl
 
+from assets.expressions import first_case
 from assets.listings.hub_snapshots import COUNTERS_COMPLETE_SINCE
 from pipeline.schema.declaration import DECIMAL, TIMESTAMP
 from pipeline.sources.snapshots import CounterObservation
@@ -146,13 +147,12 @@ def _days(busy: pl.DataFrame, times: Sequence[datetime]) -> pl.DataFrame:
         pl.concat(found)
         .sort("observed_from", "cohort")
         .with_columns(
-            state=pl.when(pl.col("models") < FEWEST_BUSY_MODELS)
-            .then(pl.lit("unknown"))
-            .when(pl.col("models_fallen") >= STRUCK_SHARE * pl.col("models"))
-            .then(pl.lit("rolled_back"))
-            .when(pl.col("models_frozen") >= STRUCK_SHARE * pl.col("models"))
-            .then(pl.lit("frozen"))
-            .otherwise(pl.lit("moving"))
+            state=first_case(
+                ("unknown", pl.col("models") < FEWEST_BUSY_MODELS),
+                ("rolled_back", pl.col("models_fallen") >= STRUCK_SHARE * pl.col("models")),
+                ("frozen", pl.col("models_frozen") >= STRUCK_SHARE * pl.col("models")),
+                otherwise="moving",
+            )
         )
         .with_columns(state=pl.when(is_only_in_cohorts).then(pl.coalesce(of_a_cohort, "state")).otherwise("state"))
     )
@@ -325,10 +325,14 @@ class _Reading:
             found = self._with_points(found, before[-1]).with_columns(between=_between(self.clock.at(self.boundary)))
         is_between = pl.col("between").is_not_null() & ~pl.col("is_measured")
         nearest = pl.when(is_unborn).then(0).otherwise(pl.col("nearest").struct.field("counter"))
-        bridged = pl.when("fell").then(pl.lit("bridged_rollback")).when("froze").then(pl.lit("bridged_freeze"))
-        kind = pl.when(is_between).then(bridged.otherwise(pl.lit("interpolated"))).otherwise(pl.lit("nearest"))
         observed_at = pl.coalesce(pl.col("nearest").struct.field("time"), pl.lit(self.times[by_distance[0]]))
-        how = pl.when("is_measured").then(pl.lit("measured")).otherwise(kind)
+        how = first_case(
+            ("measured", pl.col("is_measured")),
+            ("nearest", ~is_between),
+            ("bridged_rollback", pl.col("fell")),
+            ("bridged_freeze", pl.col("froze")),
+            otherwise="interpolated",
+        )
         return found.select(
             counter=pl.when(is_between).then("between").otherwise(nearest.cast(DECIMAL)),
             counted_at=pl.when(pl.col("is_measured") | is_between).then(pl.lit(self.boundary)).otherwise(observed_at),

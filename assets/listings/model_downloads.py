@@ -3,7 +3,6 @@
 The method is `docs/methodology.md`, section "Downloads in a month".
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,17 +10,19 @@ import dagster as dg
 import polars as pl
 
 from assets.columns import BASIS, CREATED_AT, MODEL, MONTH, NAMESPACE, boolean, count, downloads, number, text
+from assets.expressions import first_case
 from assets.listings.boundary import BOUNDARIES, COUNTED, READ_FROM_SEVERAL
 from assets.listings.closing_counters import BOUNDARY, CLOSING_COUNTERS
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
 from assets.listings.opening_counters import OPENING_COUNTERS
+from pipeline.checks.rules import rarely
 from pipeline.errors import CensusError
 from pipeline.months import closing_of, days_in, opening_of, run_again
 from pipeline.orchestration.partitions import month_of
 from pipeline.orchestration.table_assets import table_asset
 from pipeline.reference.incidents import WHOLE_NAMESPACE, flagged_models
 from pipeline.reference.lists import language_tasks
-from pipeline.schema.declaration import DECIMAL, Measure, Table, TableFrames, rule
+from pipeline.schema.declaration import DECIMAL, Table, TableFrames, rule
 
 FEWEST_WITH_COUNTER = 0.95
 """With fewer repositories that carry the cumulative counter at both ends, the month uses the 30-day counter."""
@@ -36,10 +37,6 @@ into portions is the threads' affair: the last digit would be as well."""
 QUALITIES = ("exact", "scaled", "estimated")
 FLOW_CASES = ("continued", "created", "late_arrival", "counter_reset", "not_counted", "estimated")
 """What the month's flow of a repository rests on, in `model_downloads`; see that column's meaning."""
-
-
-def _share_of(case: str) -> Callable[[TableFrames], pl.LazyFrame]:
-    return lambda frames: frames.scan("listings/model_downloads").select((pl.col("flow_case") == case).mean())
 
 
 @rule()
@@ -94,10 +91,10 @@ MODEL_DOWNLOADS = Table(
     warnings=("In months with basis `rolling_30d` the figures are estimates and no repository is left out.",),
     rules=(one_basis, counters_moved, covers_snapshot("listings/model_downloads")),
     measures=tuple(
-        Measure(f"{case}_share", f"Share of repositories {whose}.", _share_of(case), maximum=0.05, severity="warning")
-        for case, whose in (
-            ("late_arrival", "that are first seen although created earlier"),
-            ("counter_reset", "whose counter fell"),
+        rarely("listings/model_downloads", f"{case}_share", meaning, pl.col("flow_case") == case, 0.05)
+        for case, meaning in (
+            ("late_arrival", "Share of repositories that are first seen although created earlier."),
+            ("counter_reset", "Share of repositories whose counter fell."),
         )
     ),
 )
@@ -177,16 +174,13 @@ def _flows(basis: MonthBasis, closing: pl.LazyFrame, opening: pl.LazyFrame) -> p
     )
     seen_at = opening.select(pl.col("observed_at").max()).collect().item()
     change = pl.col("counter") - pl.col("opening")
-    case = (
-        pl.when(pl.col("was_listed").is_null() & (pl.col("created_at") >= seen_at) & pl.col("counter").is_not_null())
-        .then(pl.lit("created"))
-        .when(pl.col("was_listed").is_null())
-        .then(pl.lit("late_arrival"))
-        .when(change.is_null())
-        .then(pl.lit("not_counted"))
-        .when(change < 0)
-        .then(pl.lit("counter_reset"))
-        .otherwise(pl.lit("continued"))
+    is_first_seen = pl.col("was_listed").is_null()
+    case = first_case(
+        ("created", is_first_seen & (pl.col("created_at") >= seen_at) & pl.col("counter").is_not_null()),
+        ("late_arrival", is_first_seen),
+        ("not_counted", change.is_null()),
+        ("counter_reset", change < 0),
+        otherwise="continued",
     )
     is_created, is_continued = pl.col("flow_case") == "created", pl.col("flow_case") == "continued"
     observed = (pl.col("counted_at") - pl.coalesce("opened_at", pl.lit(basis.opened_at))).dt.total_microseconds()

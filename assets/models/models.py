@@ -4,7 +4,7 @@ import polars as pl
 
 from assets.attribution.model_attribution import MODEL_ATTRIBUTION, ROOT_ATTRIBUTION, UNMAPPED
 from assets.columns import MONTH, RELATIONS, UPLOADER, boolean
-from assets.expressions import namespace_of
+from assets.expressions import first_case, namespace_of
 from assets.lineage.derivations import DERIVATIONS
 from assets.lineage.model_lineage import MODEL_LINEAGE
 from assets.listings.hub_snapshots import HUB_SNAPSHOTS, covers_snapshot
@@ -161,21 +161,16 @@ def _derivatives(derivations: pl.LazyFrame, is_first_party: pl.LazyFrame) -> pl.
         pl.col(f"{one}_model_id").str.replace(r"^[^/]+/", "").str.to_lowercase() for one in ("child", "parent")
     )
     # A re-upload bears the parent's own name; full fine-tunes are models of their own.
-    way = (
-        pl.when("is_first_party")
-        .then(None)
-        .when(child == parent)
-        .then(pl.lit("re_uploaded"))
-        .when(pl.col("relation") == "quantized")
-        .then(pl.lit("quantized"))
-        .when(pl.col("relation").is_in(["adapter", "merge"]))
-        .then(pl.lit("adapted"))
+    way = first_case(
+        ("re_uploaded", child == parent),
+        ("quantized", pl.col("relation") == "quantized"),
+        ("adapted", pl.col("relation").is_in(["adapter", "merge"])),
     )
     first = derivations.filter(position=0).select(relation, "parent_model_id", "child_model_id", hub_id="child_hub_id")
     return (
         first.join(counts, on="hub_id")
         .join(is_first_party, on="hub_id")
-        .with_columns(redistributed_as=way.cast(REDISTRIBUTED_AS.type))
+        .with_columns(redistributed_as=pl.when(~pl.col("is_first_party")).then(way).cast(REDISTRIBUTED_AS.type))
         .drop("parent_model_id", "child_model_id")
         .collect(engine="streaming")
     )
@@ -184,9 +179,7 @@ def _derivatives(derivations: pl.LazyFrame, is_first_party: pl.LazyFrame) -> pl.
 def intermediaries(models: pl.LazyFrame) -> pl.LazyFrame:
     """Every namespace that is one, with what it is; `models` have `namespace` and `redistributed_as`."""
     enough = pl.col("repositories") * MOSTLY
-    kind = pl.lit("mixed")
-    for name, way in _KINDS.items():
-        kind = pl.when(pl.col(way) > enough).then(pl.lit(name)).otherwise(kind)
+    kind = first_case(*((name, pl.col(way) > enough) for name, way in _KINDS.items()), otherwise="mixed")
     ways = {way: (pl.col("redistributed_as") == way).sum() for way in _KINDS.values()}
     return (
         models.drop_nulls("namespace")

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 import dagster as dg
 import polars as pl
@@ -57,7 +57,15 @@ FORMS = {
 }
 """The forms of a publication: where each is, what it is, and what it holds."""
 WAREHOUSE = ["published", "warehouse"]
-_FACTS: dict[str, Any] = {"group_name": "published", "owners": OWNERS, "code_version": __version__}
+
+
+class _Facts(TypedDict):
+    group_name: str
+    owners: Sequence[str]
+    code_version: str
+
+
+_FACTS: _Facts = {"group_name": "published", "owners": OWNERS, "code_version": __version__}
 FITTING = "Every month of the lake is published, and each opens where the one before closed"
 
 
@@ -122,15 +130,7 @@ def _publication_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
 
 
 def _postgres_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
-    @dg.asset(
-        key=["published", "postgres_mart"],
-        deps=[WAREHOUSE],
-        kinds={"postgres"},
-        group_name="published",
-        owners=OWNERS,
-        code_version=__version__,
-        output_required=False,
-    )
+    @dg.asset(key=["published", "postgres_mart"], deps=[WAREHOUSE], kinds={"postgres"}, output_required=False, **_FACTS)
     def postgres_mart(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
         """Schema `census` of the database at CENSUS_POSTGRES_URL: what is published, for tools that speak PostgreSQL.
 
@@ -154,9 +154,7 @@ def _data_docs_of(catalogue: Catalogue) -> Sequence[dg.AssetsDefinition]:
         deps=[asset_key(MONTH_MANIFEST)],
         kinds={"html", "greatexpectations"},
         tags=dict([BY_HAND]),
-        group_name="published",
-        owners=OWNERS,
-        code_version=__version__,
+        **_FACTS,
     )
     @in_plain_words
     def data_docs(lake: LakeResource) -> dg.MaterializeResult[None]:
@@ -236,15 +234,7 @@ def _form(name: str, made: Publication, origin_rule: str, pictured: Container[st
     )
 
 
-@dg.asset(
-    key=["published", "store_copy"],
-    deps=[WAREHOUSE],
-    kinds={"s3"},
-    group_name="published",
-    owners=OWNERS,
-    code_version=__version__,
-    output_required=False,
-)
+@dg.asset(key=["published", "store_copy"], deps=[WAREHOUSE], kinds={"s3"}, output_required=False, **_FACTS)
 def store_copy(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     """The publication at CENSUS_PUBLISHED_URL, for readers on other machines than the one that made it.
 

@@ -7,6 +7,7 @@ from functools import partial
 import polars as pl
 
 from assets.columns import DEVELOPER_KINDS, RELATIONS, WITHIN
+from assets.expressions import first_case
 from assets.models.attributes import LICENCES, MODALITIES, NUMERIC_FORMATS
 from assets.models.models import INTERMEDIARY_KINDS, MODELS
 from assets.shares.periods import published_shares
@@ -41,8 +42,9 @@ SIZE_BANDS = {
     "250B_and_above": 250_000_000_000,
 }
 """Bands by the parameters from which each begins; it ends where the next begins."""
-_REACHED = [pl.when(pl.col("parameters") >= fewest).then(pl.lit(band)) for band, fewest in SIZE_BANDS.items()]
-SIZE_BAND = pl.coalesce(*reversed(_REACHED), pl.lit("unknown"))
+SIZE_BAND = first_case(
+    *((band, pl.col("parameters") >= fewest) for band, fewest in reversed(SIZE_BANDS.items())), otherwise="unknown"
+)
 GATES = {"false": "open", "auto": "automatic", "manual": "manual"}
 COHORTS = tuple(str(year) for year in range(2022, 2060))
 
@@ -73,8 +75,7 @@ DIMENSIONS = (
         ("full", *NUMERIC_FORMATS, "quantized_otherwise"),
         pl.coalesce(
             pl.col("numeric_format").cast(pl.String),
-            pl.when(pl.col("relation") == "quantized").then(pl.lit("quantized_otherwise")),
-            pl.lit("full"),
+            first_case(("quantized_otherwise", pl.col("relation") == "quantized"), otherwise="full"),
         ),
     ),
     Dimension(
@@ -82,7 +83,7 @@ DIMENSIONS = (
         "`mixture_of_experts` where tags or name say so, by `reference/expert_architectures.csv`; else `dense`, so "
         "that the first is a lower bound",
         ("mixture_of_experts", "dense"),
-        pl.when("is_mixture_of_experts").then(pl.lit("mixture_of_experts")).otherwise(pl.lit("dense")),
+        first_case(("mixture_of_experts", pl.col("is_mixture_of_experts")), otherwise="dense"),
     ),
     Dimension(
         "derivation",
@@ -109,11 +110,11 @@ DIMENSIONS = (
         "A proxy from tags alone: training data counts as declared where the repository names a data set; what cards "
         "say in prose is not read",
         ("weights_only", "with_training_data", "with_training_data_and_permissive_licence"),
-        pl.when(~pl.col("names_training_data"))
-        .then(pl.lit("weights_only"))
-        .when(pl.col("licence") == "permissive")
-        .then(pl.lit("with_training_data_and_permissive_licence"))
-        .otherwise(pl.lit("with_training_data")),
+        first_case(
+            ("weights_only", ~pl.col("names_training_data")),
+            ("with_training_data_and_permissive_licence", pl.col("licence") == "permissive"),
+            otherwise="with_training_data",
+        ),
     ),
     Dimension(
         "intermediary",
