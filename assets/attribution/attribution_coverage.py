@@ -4,13 +4,14 @@ import dagster as dg
 import polars as pl
 
 from assets.attribution.model_attribution import DEVELOPER, METHOD, MODEL_ATTRIBUTION, UNMAPPED
-from assets.columns import MONTH
+from assets.columns import MONTH, count, downloads, fraction
 from assets.expressions import ratio
 from assets.listings.model_downloads import MODEL_DOWNLOADS
 from pipeline import settings
+from pipeline.checks.rules import change
 from pipeline.orchestration.display_metadata import metadata_table
 from pipeline.orchestration.table_assets import table_asset
-from pipeline.schema.declaration import DECIMAL, Column, Measure, Rule, Table, TableFrames
+from pipeline.schema.declaration import Measure, Rule, Table, TableFrames
 
 LARGEST_SHOWN = 10
 LARGEST_FALL = 0.02
@@ -23,45 +24,28 @@ USUALLY_ATTRIBUTED = 0.5
 or the accounts were not read, and shares of countries say nothing."""
 
 
-def attributed_share(coverage: pl.LazyFrame) -> pl.LazyFrame:
-    """Share of the month's downloads that are not `unmapped` (1 where nothing was downloaded); one cell."""
-    unmapped = pl.col("downloads").filter(pl.col("method") == UNMAPPED).sum()
-    total = pl.col("downloads").sum()
-    return coverage.select((1.0 - ratio(unmapped, total)).alias("attributed_share"))
+ATTRIBUTED_SHARE = 1.0 - ratio(pl.col("downloads").filter(method=UNMAPPED).sum(), pl.col("downloads").sum())
+"""Share of the month's downloads that are not `unmapped`; 1 where nothing was downloaded."""
 
 
 def _too_little_attributed(frames: TableFrames) -> pl.LazyFrame:
     """The attributed share and the least that is asked for, where it is less."""
-    least = settings.least_attributed()
-    share = attributed_share(frames.scan("attribution/attribution_coverage"))
-    if least is None:
-        few = frames.scan("attribution/model_attribution").select(pl.col("namespace").approx_n_unique() < FEW_ACCOUNTS)
-        floor = few.select(pl.when(pl.first()).then(0.0).otherwise(USUALLY_ATTRIBUTED).alias("least"))
-    else:
-        floor = pl.LazyFrame({"least": [least]})
-    return pl.concat([share, floor], how="horizontal").filter(pl.col("attributed_share") < pl.col("least"))
-
-
-def _change_in_attributed_share(frames: TableFrames) -> pl.LazyFrame:
-    path = "attribution/attribution_coverage"
-    now, before = attributed_share(frames.scan(path)), attributed_share(frames.scan_previous(path))
-    return pl.concat([now, before.rename({"attributed_share": "earlier"})], how="horizontal").select(
-        (pl.col("attributed_share") - pl.col("earlier")).alias("change")
-    )
+    share = frames.scan("attribution/attribution_coverage").select(attributed_share=ATTRIBUTED_SHARE)
+    is_few = pl.col("namespace").approx_n_unique() < FEW_ACCOUNTS
+    usual, asked = pl.when(is_few).then(0.0).otherwise(USUALLY_ATTRIBUTED), settings.least_attributed()
+    floor = frames.scan("attribution/model_attribution").select(least=usual if asked is None else pl.lit(asked))
+    return share.join(floor, how="cross").filter(pl.col("attributed_share") < pl.col("least"))
 
 
 def unmapped_namespaces(downloads: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.LazyFrame:
     """Namespaces, and models without one, of which nothing is known, with their models, downloads and share."""
-    total = downloads.select(pl.col("downloads").sum().alias("total"))
+    unmapped = attribution.filter(method=UNMAPPED).select("hub_id", namespace=pl.coalesce("namespace", "model_id"))
     return (
-        attribution.filter(pl.col("method") == UNMAPPED)
-        .select("hub_id", pl.coalesce("namespace", "model_id").alias("namespace"))
-        .join(downloads.select("hub_id", "downloads"), on="hub_id")
+        unmapped.join(downloads.select("hub_id", "downloads"), on="hub_id")
         .group_by("namespace")
-        .agg(pl.len().alias("models"), pl.col("downloads").sum())
-        .join(total, how="cross")
-        .with_columns(share_of_downloads=ratio(pl.col("downloads"), pl.col("total")))
-        .drop("total")
+        .agg(pl.col("downloads").sum(), models=pl.len())
+        .join(downloads.select(whole=pl.col("downloads").sum()), how="cross")
+        .select("namespace", "models", "downloads", share_of_downloads=ratio(pl.col("downloads"), pl.col("whole")))
     )
 
 
@@ -82,9 +66,9 @@ ATTRIBUTION_COVERAGE = Table(
         MONTH,
         METHOD,
         DEVELOPER[-1],
-        Column("models", pl.Int64, "Repositories.", "repositories", minimum=0),
-        Column("downloads", DECIMAL, "Downloads in the month.", "downloads", minimum=0),
-        Column("share_of_downloads", pl.Float64, "Share of the month's downloads.", "fraction", minimum=0, maximum=1),
+        count("models", "Repositories.", minimum=0),
+        downloads("Downloads in the month."),
+        fraction("share_of_downloads", "Share of the month's downloads."),
     ),
     key=("method", "kind"),
     rules=(
@@ -106,14 +90,14 @@ ATTRIBUTION_COVERAGE = Table(
         Measure(
             "attributed_share_of_downloads",
             "Share of the month's downloads whose developer is known to be an organisation or a person.",
-            lambda frames: attributed_share(frames.scan("attribution/attribution_coverage")),
+            lambda frames: frames.scan("attribution/attribution_coverage").select(ATTRIBUTED_SHARE),
             minimum=USUALLY_ATTRIBUTED,
             severity="warning",
         ),
         Measure(
             "change_in_attributed_share",
             "Change of the attributed share of downloads since the month before.",
-            _change_in_attributed_share,
+            lambda frames: change(frames, "attribution/attribution_coverage", ATTRIBUTED_SHARE),
             minimum=-LARGEST_FALL,
             severity="warning",
         ),

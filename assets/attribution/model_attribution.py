@@ -28,6 +28,8 @@ DEVELOPER = (
     text("kind", "Kind of developer; `unmapped` where the registry has no row.", values=(*DEVELOPER_KINDS, UNMAPPED)),
 )
 """The columns that say who a developer is."""
+_WITHOUT_NAMESPACE = pl.concat_str(pl.lit("/"), "model_id")
+"""Who is to be decided about is named by the namespace or, with a slash before it, by the model that has none."""
 
 MODEL_ATTRIBUTION = Table(
     "attribution/model_attribution",
@@ -87,10 +89,8 @@ def attribute(
     )
     known = in_month.join(today, on="developer", how="full", coalesce=True)
     decided = known.collect_schema().names()
-    # One name for who is to be decided about: the namespace, or the model that has none (marked by a slash).
-    developer = pl.coalesce("namespace", pl.concat_str(pl.lit("/"), "model_id")).alias("developer")
     return (
-        models.with_columns(developer)
+        models.with_columns(developer=pl.coalesce("namespace", _WITHOUT_NAMESPACE))
         .join(known, on="developer", how="left")
         .with_columns(pl.col(name).fill_null(UNMAPPED) for name in decided if name not in {"developer", "registry_row"})
         .drop("developer")
@@ -99,24 +99,17 @@ def attribute(
 
 def _known(registry: pl.LazyFrame, canonical_models: pl.LazyFrame, accounts: pl.LazyFrame) -> pl.LazyFrame:
     """What the rules say of each developer that any of them knows: some ten thousands, where models are millions."""
-    by_registry = registry.with_columns(pl.col("namespace").alias("developer"), pl.lit("registry").alias("method"))
-    by_name = canonical_models.with_columns(
-        pl.concat_str(pl.lit("/"), "model_id").alias("developer"), pl.lit("canonical_models").alias("method")
+    by_registry = registry.with_columns(developer="namespace", method=pl.lit("registry"))
+    by_name = canonical_models.with_columns(developer=_WITHOUT_NAMESPACE, method=pl.lit("canonical_models"))
+    persons = accounts.filter(account_type="person").select(
+        developer="namespace", method=pl.lit("account"), kind=pl.lit("individual")
     )
-    persons = accounts.filter(pl.col("account_type") == "person").select(
-        pl.col("namespace").alias("developer"), pl.lit("account").alias("method"), pl.lit("individual").alias("kind")
-    )
-    is_person = pl.col("kind") == "individual"
+    is_no_person = pl.col("kind").ne_missing(pl.lit("individual"))
     stated = pl.concat([by_registry, by_name, persons], how="diagonal")
     # Whoever is in the registry is what it says, whatever the Hub says of the account.
     return stated.select(
-        "developer",
-        *(
-            pl.when(is_person).then(pl.lit("unaffiliated")).otherwise(name).alias(name)
-            for name in ("organization", "country")
-        ),
-        "kind",
-        "method",
+        *("developer", "kind", "method"),
+        pl.when(is_no_person).then(pl.col("organization", "country")).otherwise(pl.lit("unaffiliated")),
         registry_row(pl.coalesce("namespace", "model_id")),
     ).unique("developer", keep="first", maintain_order=True)
 
@@ -132,9 +125,9 @@ def all_roots(weights: pl.LazyFrame, derivations: pl.LazyFrame) -> pl.LazyFrame:
 
     An unlisted parent is always a root, but a rule may pass it over.
     """
-    unlisted = derivations.filter(~pl.col("parent_listed")).select(pl.col("parent_model_id").alias("model_id")).unique()
-    weighted = weights.select(pl.col("root_model_id").alias("model_id"), "namespace").unique()
-    unlisted = unlisted.with_columns(namespace=namespace_of(pl.col("model_id")))
+    weighted = weights.select("namespace", model_id="root_model_id").unique()
+    parent = pl.col("parent_model_id")
+    unlisted = derivations.filter(~pl.col("parent_listed")).select(namespace=namespace_of(parent), model_id=parent)
     return pl.concat([weighted, unlisted]).unique("model_id")
 
 

@@ -86,9 +86,9 @@ class Graph:
                 rows = vstack([rows, split @ rows], format="csr")
         rows.sort_indices()
         units = np.maximum(np.rint(rows.data * (UNITS * _GUARD)).astype(np.int64) // _GUARD, 1)
-        cut = Weights(row, rows.indptr.astype(np.int64), rows.indices, units)
+        cut = Weights(row, csr_array((units, rows.indices, rows.indptr), shape=rows.shape))
         if units.size:
-            units[cut.heaviest] += UNITS - np.add.reduceat(units, cut.first[:-1])
+            cut.units.data[cut.heaviest] += UNITS - np.add.reduceat(units, rows.indptr[:-1])
         return cut
 
     def places(self) -> pl.DataFrame:
@@ -107,8 +107,8 @@ class Graph:
                 "row": self.row,
                 "depth_shortest": shortest[component],
                 "depth_longest": longest[component],
-                "root": self.row[weights.root[weights.heaviest[row]]],
-                "roots": np.diff(weights.first)[row].astype(np.int32),
+                "root": self.row[weights.units.indices[weights.heaviest[row]]],
+                "roots": np.diff(weights.units.indptr)[row].astype(np.int32),
                 "is_derivative": self.is_derivative,
                 "is_in_cycle": condensed.size[component] > 1,
                 "is_orphan": self.is_derivative & (listed_parents == 0),
@@ -122,16 +122,9 @@ class Graph:
         """
         weights = RULES[rule](self)
         node = np.flatnonzero(self.is_derivative)
-        row = weights.row[self.condensation.component[node]]
-        begin, end = weights.first[row], weights.first[row + 1]
-        entry = _ranges(begin, end)
-        return pl.DataFrame(
-            {
-                "row": np.repeat(self.row[node], end - begin),
-                "root": self.row[weights.root[entry]],
-                "units": weights.units[entry],
-            }
-        )
+        parts = weights.units[weights.row[self.condensation.component[node]]]
+        row = np.repeat(self.row[node], np.diff(parts.indptr))
+        return pl.DataFrame({"row": row, "root": self.row[parts.indices], "units": parts.data})
 
 
 @dataclass(frozen=True)
@@ -156,7 +149,7 @@ class Condensation:
         found: list[Numbers] = []
         while level.size:
             found.append(level.astype(np.int32))
-            reached = children.indices[_ranges(children.indptr[level], children.indptr[level + 1])]
+            reached = children[level].indices
             np.subtract.at(waiting_for, reached, 1)
             free = np.sort(reached[waiting_for[reached] == 0])
             level = free[np.diff(free, prepend=-1) > 0]  # as `np.unique`, which hashes, at a fraction of its cost
@@ -177,21 +170,20 @@ class Condensation:
 class Weights:
     """Weights by root, stored once for all components that share them.
 
-    `row[component]` is the component's row; row `i` is `first[i] : first[i + 1]` of `root` (nodes, ascending within a
-    row) and `units`, which sum to `UNITS`. A root's own row is itself.
+    `row[component]` is the component's row of `units`: whole numbers at the nodes that are its roots, in ascending
+    order, which sum to `UNITS`. A root's own row is itself.
     """
 
     row: Positions
-    first: Positions
-    root: Numbers
-    units: Positions
+    units: csr_array
 
     @cached_property
     def heaviest(self) -> Positions:
         """The entry with the largest weight of each row; of equals, the first."""
-        owner = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
-        largest = np.maximum.reduceat(self.units, self.first[:-1]) if self.units.size else self.units
-        candidates = np.flatnonzero(self.units == largest[owner])
+        units, first = self.units.data, self.units.indptr
+        owner = np.repeat(np.arange(len(first) - 1), np.diff(first))
+        largest = np.maximum.reduceat(units, first[:-1]) if units.size else units
+        candidates = np.flatnonzero(units == largest[owner])
         return candidates[np.unique(owner[candidates], return_index=True)[1]]
 
 
@@ -230,8 +222,11 @@ def first_parent(graph: Graph) -> Weights:
 def majority(graph: Graph) -> Weights:
     """Everything goes to the root with the largest weight under `equal_parts`; of equals, the smallest `model_id`."""
     weights = graph.equal_parts
-    rows = len(weights.heaviest)
-    return Weights(weights.row, np.arange(rows + 1), weights.root[weights.heaviest], np.full(rows, UNITS))
+    units = weights.units.copy()
+    units.data[:] = 0
+    units.data[weights.heaviest] = UNITS
+    units.eliminate_zeros()
+    return Weights(weights.row, units)
 
 
 RULES: dict[str, Callable[[Graph], Weights]] = {
@@ -259,11 +254,3 @@ def _condense(nodes: int, child: Numbers, parent: Numbers) -> Condensation:
     links = csr_array(parents, shape=(count, count))
     links.sum_duplicates()
     return Condensation(component, np.sort(first), np.bincount(component, minlength=count).astype(np.int32), links)
-
-
-def _ranges(begins: Positions, ends: Positions) -> Positions:
-    """The positions of several runs, one after another: `begins[0]..ends[0]-1, begins[1]..ends[1]-1, ...`."""
-    lengths = ends - begins
-    placed = np.cumsum(lengths) - lengths
-    positions: Positions = np.arange(lengths.sum()) + np.repeat(begins - placed, lengths)
-    return positions

@@ -12,6 +12,7 @@ from assets.columns import COUNTRY, MONTH, RELATIONS, count, downloads, fraction
 from assets.expressions import ratio
 from assets.models.models import parents_by
 from assets.shares.members import CHANGE, CHANGED, asset_by_origin, by_root
+from pipeline.checks.rules import change
 from pipeline.schema.declaration import DECIMAL, Measure, Rule, Table, TableFrames, rule
 from pipeline.schema.figure import BY_MONTH_AND_YEAR, IN_MONTH, SHARE, Chart, Figure, MemberPages, Shown
 from pipeline.schema.published import PublishedTable
@@ -78,16 +79,6 @@ SUMS = {
 """What is added up of a family's derivatives, each split over its roots."""
 
 
-def change_of_derivative_share(frames: TableFrames) -> pl.LazyFrame:
-    """Absolute difference of the derivatives' part of the month's new models to the month before; one cell."""
-    share = pl.col("is_derivative").filter(IS_NEW).mean()
-    now, before = (
-        scan("models/models").select(share.alias(name))
-        for scan, name in ((frames.scan, "now"), (frames.scan_previous, "before"))
-    )
-    return now.join(before, how="cross").select((pl.col("now") - pl.col("before")).abs().fill_null(0.0))
-
-
 @rule()
 def relations_add_up(frames: TableFrames) -> pl.LazyFrame:
     """A family's new derivatives are the sum over its relations."""
@@ -129,7 +120,9 @@ FAMILY_SHARES = Table(
         Measure(
             "derivative_share_of_new_models_change",
             "By how much the derivatives' part of the month's new models differs from the month before; 0 without one.",
-            change_of_derivative_share,
+            lambda frames: change(frames, "models/models", pl.col("is_derivative").filter(IS_NEW).mean()).select(
+                pl.first().abs().fill_null(0.0)
+            ),
             maximum=0.10,
             severity="warning",
         ),

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.schema.declaration import Measure, Rule, Severity
+from pipeline.schema.declaration import Measure, Rule, Severity, TableFrames
 
 
 def none_where(table: str, name: str, meaning: str, offends: pl.Expr, severity: Severity = "critical") -> Rule:
@@ -26,6 +26,13 @@ def rarely(table: str, name: str, meaning: str, holds: pl.Expr, at_most: float) 
     """A warning where a larger share of the table's rows (`group/name`) holds; without rows it is 0."""
     share = holds.mean().fill_null(0.0)
     return Measure(name, meaning, lambda frames: frames.scan(table).select(share), maximum=at_most, severity="warning")
+
+
+def change(frames: TableFrames, table: str, value: pl.Expr) -> pl.LazyFrame:
+    """A number over the table's rows (`group/name`), less what it was in the month before; one cell."""
+    now, before = (scan(table).select(value.alias("change")) for scan in (frames.scan, frames.scan_previous))
+    both = now.join(before, how="cross", suffix="_before")
+    return both.select(pl.col("change") - pl.col("change_before"))
 
 
 def mostly_known(table: str, column: str, at_least: float) -> Measure:
