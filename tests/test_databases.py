@@ -52,6 +52,13 @@ def test_a_published_warehouse_is_read_and_nothing_beside_it(folder):
         assert_nothing_else_opens(connection, folder)
 
 
+def test_a_published_warehouse_adds_shares_up_to_the_same_last_digit_each_time(tmp_path):
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.sql("create table mart as select 1 / (number + 1) as share from range(1000000) as rows (number)")
+    with open_published(tmp_path / "warehouse.duckdb") as connection:
+        assert len({connection.sql("select sum(share) from mart").fetchall()[0] for _ in range(9)}) == 1
+
+
 def test_untrusted_files_are_read_one_by_one_and_no_others(folder):
     with open_files([folder / "given.jsonl"]) as connection:
         assert connection.sql(f"select id from read_json('{folder}/given.jsonl')").fetchall() == [("given",)]

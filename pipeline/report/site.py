@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import combinations
 from multiprocessing import get_context
@@ -81,8 +81,8 @@ MOST_READ, LEAST_READ = 400, 50
 """Members whose figures are read by one query: fewer towards the end, so that both processes end together."""
 LISTED = 400
 """Members on one page of their list."""
-SHARED = 200
-"""Members from which on a second process writes pages too: it takes two seconds to start."""
+SHARED = 100
+"""Pages of members and months from which on a second process writes some: it takes two seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -213,24 +213,24 @@ class Site:
             pictures = [picture for figure in read for picture in self._figure(figure)]
             self._page("figures/index.html", "Figures", "figures.html", {"figures": read})
             self._front(read)
-            self._months()
+            self._page("months/index.html", "Months", "months.html", {})
             for pages in self._members:
                 self._list_of(pages)
             compared = {pages.kind: self._comparisons(pages) for pages in self._members}
             self._page("compare/index.html", "Compare", "comparisons.html", {"compared": compared, "most": COMPARED})
-            self.write_members(taken)
+            self.write_shared(taken)
         return pictures
 
     @contextmanager
     def _second_process(self) -> Iterator[Synchronized[int]]:
-        """How many portions of the members are taken: where these are many, a second process takes some too."""
+        """How much of what is shared is taken: where there are many pages, a second process takes some too."""
         context = get_context("spawn")
         taken = context.Value("i")
-        if sum(map(len, self._members.values())) < SHARED:
+        if sum(map(len, [self._edition.months, *self._members.values()])) < SHARED:
             yield taken
             return
-        given = (self._folder, Catalogue(pages=self._catalogue.pages), taken)
-        process = context.Process(target=_write_members, args=given, daemon=True)
+        given = (self._folder, Catalogue(figures=self._catalogue.figures, pages=self._catalogue.pages), taken)
+        process = context.Process(target=_write_shared, args=given, daemon=True)
         process.start()
         try:
             yield taken
@@ -265,18 +265,27 @@ class Site:
         self._page(f"figures/{key}.html", read.figure.title, "figure_page.html", {"read": read, "files": files})
         return pictures
 
-    def write_members(self, taken: Synchronized[int]) -> None:
-        """The pages of one portion of the members after the other, until no process finds one that is not taken."""
-        portions = [(pages, portion) for pages, members in self._members.items() for portion in _portions(members)]
+    def write_shared(self, taken: Synchronized[int]) -> None:
+        """The pages of members and months, as long as some are not taken by either process."""
+        shared = [
+            *(
+                partial(self._portion, pages, portion)
+                for pages, members in self._members.items()
+                for portion in _portions(members)
+            ),
+            *(partial(self._month, place) for place in range(len(self._edition.months))),
+        ]
         gc.freeze()  # what is loaded need not be looked through again and again while rows come and go
-        while (place := _next_of(taken)) < len(portions):
-            pages, members = portions[place]
-            keys = [member["key"] for member in members]
-            read = [self._reader.read_each(figure, keys) for figure in pages.figures]
-            draw([view for of_figure in read for figure in of_figure for view in figure.views])
-            for member, *figures in zip(members, *read, strict=True):
-                self._member(pages, member, figures)
+        while (place := _next_of(taken)) < len(shared):
+            shared[place]()
         gc.unfreeze()
+
+    def _portion(self, pages: MemberPages, members: Sequence[Row]) -> None:
+        keys = [member["key"] for member in members]
+        read = [self._reader.read_each(figure, keys) for figure in pages.figures]
+        draw([view for of_figure in read for figure in of_figure for view in figure.views])
+        for member, *figures in zip(members, *read, strict=True):
+            self._member(pages, member, figures)
 
     def _list_of(self, pages: MemberPages) -> None:
         """The list of the members with pages, the largest first."""
@@ -342,28 +351,23 @@ class Site:
         named = with_article(member.name) if pages.columns[0].kind == "country" else member.name
         return member_of(pages.finding, replace(member, name=named), self._definition.population)
 
-    def _months(self) -> None:
-        """The bulletins: the figures over periods as they were with each month as the last."""
+    def _month(self, place: int) -> None:
+        """The bulletin: the figures over periods as they were with this month as the last."""
         months = self._edition.months
-        over_periods = [figure for figure in self._catalogue.figures if figure.over == "period"]
-        for place, month in enumerate(months):
-            definition = headline_definition(self._connection, month)
-            reader = FigureReader(self._connection, definition)
-            given = {
-                "finding": self._finding(definition),
-                "changes": self._changes(definition),
-                "figures": [reader.read(figure) for figure in over_periods],
-                "before": months[max(place - 1, 0) : place],
-                "after": months[place + 1 : place + 2],
-            }
-            self._month(month, given)
-        self._page("months/index.html", "Months", "months.html", {})
-
-    def _month(self, month: date, given: Mapping[str, Any]) -> None:
-        tables = [figure.as_dict() | {"sql": figure.views[0].sql} for figure in given["figures"]]
-        text = json.dumps({"version": self._edition.version, "figures": tables})
-        self._write(f"months/{month:%Y-%m}.json", text)
-        self._page(f"months/{month:%Y-%m}.html", in_month(month), "month.html", given)
+        definition = headline_definition(self._connection, months[place])
+        reader = FigureReader(self._connection, definition)
+        read = [reader.read(figure) for figure in self._catalogue.figures if figure.over == "period"]
+        tables = [figure.as_dict() | {"sql": figure.views[0].sql} for figure in read]
+        stem = f"months/{months[place]:%Y-%m}"
+        self._write(f"{stem}.json", json.dumps({"version": self._edition.version, "figures": tables}))
+        given = {
+            "finding": self._finding(definition),
+            "changes": self._changes(definition),
+            "figures": read,
+            "before": months[max(place - 1, 0) : place],
+            "after": months[place + 1 : place + 2],
+        }
+        self._page(f"{stem}.html", in_month(months[place]), "month.html", given)
 
     def _finding(self, definition: Definition) -> list[str]:
         leading = self._countries(definition, definition.period, definition.last_month)[:2]
@@ -442,9 +446,9 @@ def _next_of(taken: Synchronized[int]) -> int:
         return taken.value - 1
 
 
-def _write_members(folder: Path, catalogue: Catalogue, taken: Synchronized[int]) -> None:
+def _write_shared(folder: Path, catalogue: Catalogue, taken: Synchronized[int]) -> None:
     with open_warehouse(folder.parent) as connection:
-        Site(connection, catalogue, folder).write_members(taken)
+        Site(connection, catalogue, folder).write_shared(taken)
 
 
 def write_pages(folder: Path, catalogue: Catalogue, versions: Path | None = None) -> list[Picture]:

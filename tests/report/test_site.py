@@ -142,7 +142,7 @@ def test_two_processes_write_the_pages_that_one_writes(site, tmp_path, monkeypat
 
 def test_what_stops_the_second_process_stops_the_publication(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.report.site.SHARED", 2)
-    monkeypatch.setattr(Site, "write_members", lambda site, taken: None)  # so all are left to the second
+    monkeypatch.setattr(Site, "write_shared", lambda site, taken: None)  # so all are left to the second
     countries, *rest = CATALOGUE.pages
     first, *others = countries.figures
     order = first.sql.rpartition("order by")[2]
