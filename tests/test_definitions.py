@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from dagster import AssetCheckKey, AssetKey
+from dagster import AssetKey
 
 from pipeline.definitions import CATALOGUE, defs
 from pipeline.orchestration.alerts import LATEST_MONTH, month_due
@@ -53,17 +53,14 @@ def test_a_month_is_due_a_day_after_its_close(now, due):
     assert month_due(datetime.fromisoformat(now)).isoformat() == due
 
 
-def test_every_published_table_is_an_asset_with_its_columns_and_says_whether_its_last_month_is_there():
+def test_every_published_table_is_an_asset_with_its_columns():
     for name, published in CATALOGUE.published.items():
         key = AssetKey(["published", "tables", name])
         columns = GRAPH.get(key).metadata["dagster/column_schema"].columns
         assert [column.name for column in columns] == [column.name for column in published.table.columns]
-        assert (AssetCheckKey(key, LATEST_MONTH) in GRAPH.asset_check_keys) == ("month" in published.table.schema)
 
 
-def test_every_mart_says_whether_its_last_month_is_there_but_not_in_the_run_of_a_month():
-    marts = [AssetKey([table.group, table.name]) for table in CATALOGUE.monthly if table.group == "shares"]
-    assert all(AssetCheckKey(mart, LATEST_MONTH) in GRAPH.asset_check_keys for mart in marts)
+def test_whether_a_marts_last_month_is_there_is_not_asked_in_the_run_of_a_month():
     of_a_month = defs.resolve_job_def("monthly_census").asset_layer.asset_graph.asset_check_keys
     assert LATEST_MONTH not in {key.name for key in of_a_month}
 
@@ -73,16 +70,6 @@ def test_monthly_tables_are_partitioned_by_month_and_depend_on_the_same_month_on
         node = GRAPH.get(AssetKey([table.group, table.name]))
         assert node.partitions_def == (MONTHS if table.monthly else None)
         assert not node.partition_mappings, f"{table.path} looks at other months by a partition mapping"
-
-
-CHAIN = ("listings", "lineage", "attribution", "models", "shares", "published")
-
-
-def test_the_chain_is_straight():
-    """No group is made from one that comes after it, so that a month made anew from a step on is made once."""
-    for key in GRAPH.get_all_asset_keys():
-        for parent in GRAPH.get(key).parent_keys:
-            assert CHAIN.index(GRAPH.get(parent).group_name) <= CHAIN.index(GRAPH.get(key).group_name), (key, parent)
 
 
 def test_the_manifest_waits_for_every_table_of_the_month():

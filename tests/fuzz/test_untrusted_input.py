@@ -5,7 +5,7 @@ What each test holds is held in coverage-guided fuzzing as well, see `fuzz.py` b
 
 import json
 import tempfile
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -17,13 +17,14 @@ from assets.lineage.derivation_reconciliation import DERIVATION_RECONCILIATION
 from assets.lineage.derivations import DERIVATIONS, derive
 from assets.lineage.graph import graph_of
 from assets.lineage.origin_weights import ORIGIN_WEIGHTS, origin_weights
-from assets.listings.hub_snapshots import HUB_SNAPSHOTS, snapshot_rows
+from assets.listings.hub_snapshots import HUB_SNAPSHOTS
 from pipeline.errors import UnusableSnapshotError
 from pipeline.reference.lists import relations, renames
 from pipeline.schema.declaration import conform
 from pipeline.sources.listing_crawl import packed
 from pipeline.sources.records import read_json, read_parquet
-from pipeline.sources.snapshots import OBSERVATION_SCHEMA, Snapshot
+from pipeline.sources.snapshots import OBSERVATION_SCHEMA
+from tests.assets.listings.scenario import snapshot_of
 
 MONTH = date(2025, 8, 1)
 NAMES = st.sampled_from(
@@ -105,11 +106,6 @@ def read_back(*contents, suffix=".jsonl"):
     return rows
 
 
-def snapshot_of(rows):
-    observed = datetime(2025, 8, 31, tzinfo=UTC)
-    return snapshot_rows(Snapshot(rows.lazy(), observed, "s", "r"), MONTH).collect()
-
-
 def assert_lineage_adds_up(snapshot):
     derived = derive(snapshot.lazy(), renames=renames(), relations=relations())
     edges = conform(derived.derivations.lazy(), DERIVATIONS).collect()
@@ -141,7 +137,7 @@ def test_listing_records_become_rows_and_edges(records):
     rows = read_back("\n".join(json.dumps(record) for record in records).encode())
     if rows is not None:
         assert rows.height <= len(records)
-        snapshot = snapshot_of(rows)
+        snapshot = snapshot_of(*rows.to_dicts())
         assert snapshot["hub_id"].is_unique().all()
         assert_lineage_adds_up(snapshot)
 
@@ -168,7 +164,7 @@ def test_cards_in_archives_become_names_of_base_models(cards):
         pl.DataFrame({"id": ids, "cardData": cards}, {"id": pl.String, "cardData": pl.String}).write_parquet(path)
         rows = read_parquet([path]).rows.collect()
     assert rows["model_id"].to_list() == ids
-    assert_lineage_adds_up(snapshot_of(rows))
+    assert_lineage_adds_up(snapshot_of(*rows.to_dicts()))
 
 
 @holds_for(st.lists(DECLARED, min_size=1, max_size=8))

@@ -37,14 +37,6 @@ def files_in(*folders):
     return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
 
 
-def test_what_nobody_touched_matches(lake, folder):
-    make_month(lake, JULY)
-    make_month(lake, AUGUST, opened_by="r1")
-    publish(lake, folder)
-    found = verify(lake, CATALOGUE, folder)
-    assert (found.findings, found.months, len(found.versions)) == ([], [JULY, AUGUST], 1)
-
-
 @pytest.mark.parametrize("place", [0, *(1 - part / 20 for part in range(12))])
 def test_one_changed_byte_in_any_file_of_lake_or_publication_is_found(lake, folder, place, tmp_path):
     make_month(lake, AUGUST)

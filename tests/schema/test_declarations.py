@@ -7,7 +7,6 @@ import pytest
 
 from assets.columns import HUB_ID, MONTH
 from pipeline.definitions import CATALOGUE
-from pipeline.publish.sql import references_of
 from pipeline.schema.declaration import Column, Measure, Table, conform
 
 LAKE_TABLES = tuple(CATALOGUE.tables.values())
@@ -27,14 +26,6 @@ def test_a_table_states_its_grain_its_method_and_each_columns_meaning(table):
 @EVERY_TABLE
 def test_a_monthly_table_begins_with_its_month(table):
     assert not table.monthly or (table.columns[0].name, table.columns[0].type) == (MONTH.name, MONTH.type)
-
-
-def test_what_a_published_table_refers_to_is_there_and_has_one_row_for_each_value():
-    for made in CATALOGUE.published.values():
-        for reference in references_of(made, CATALOGUE.published):
-            assert {target for _, target in reference.on} == set(reference.target.key), (made.name, reference.column)
-            for column, target in reference.on:
-                assert made.table.schema[column] == reference.target.table.schema[target], (made.name, column)
 
 
 def test_a_column_holds_the_same_kind_of_value_in_the_same_unit_wherever_it_stands():
@@ -98,11 +89,3 @@ def test_a_constraint_that_does_not_fit_its_column_is_refused(type_, constraint,
 def test_a_measure_without_bounds_is_refused():
     with pytest.raises(ValueError, match="the measure mean is declared without bounds"):
         Measure("mean", "Mean likes", lambda frames: frames.scan("g/t"))
-
-
-def test_every_pattern_can_be_read():
-    patterns = {
-        column.pattern for table in (*LAKE_TABLES, *PUBLISHED_ONLY) for column in table.columns if column.pattern
-    }
-    for pattern in patterns:
-        assert pl.Series(["x"]).str.contains(pattern).dtype == pl.Boolean

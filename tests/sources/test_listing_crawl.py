@@ -3,16 +3,14 @@
 import json
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from itertools import count
 
 import pytest
 
-from assets.listings.hub_snapshots import snapshot_rows
 from pipeline.errors import CensusError, TemporaryError, UnusableSnapshotError
 from pipeline.sources.client import CursorRefusedError, HubClient
 from pipeline.sources.listing_crawl import POSITION, ListingCrawl
-from pipeline.sources.snapshots import Snapshot
+from tests.assets.listings.scenario import snapshot_of
 from tests.faults.steps import killed_before
 from tests.mirror import Misbehaviour, cut, half, shown_again, status
 from tests.sources.listing_server import ListingServer, model, serving
@@ -31,8 +29,7 @@ def crawl_of(hub, folder, *, page_size=PAGE_SIZE, retries=1):
 
 def rows_of(crawl):
     """The crawl as the month's snapshot."""
-    snapshot = Snapshot(crawl.observed().rows, datetime(2025, 10, 1, tzinfo=UTC), "hub", "1")
-    return snapshot_rows(snapshot, date(2025, 9, 1)).collect()
+    return snapshot_of(*crawl.observed().rows.collect().to_dicts())
 
 
 def listing_requests(hub):
@@ -137,18 +134,13 @@ def names(models):
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 7, 19, 20, 59, 60, 61, 1000])
-@pytest.mark.parametrize("opaque", [False, True])
-def test_every_model_is_listed_once_in_order_whatever_the_pages_and_cursors(tmp_path, page_size, opaque):
-    assert crawled(tmp_path, ListingServer(MODELS, opaque=opaque), page_size) == names(MODELS)
-
-
-def test_models_created_at_one_moment_are_told_apart_by_their_ids(tmp_path):
-    assert crawled(tmp_path, ListingServer(OF_ONE_MOMENT), 7) == names(OF_ONE_MOMENT)
-
-
-@pytest.mark.parametrize("count", [0, 1, 3, 20])
-def test_a_short_listing_is_whole(tmp_path, count):
-    assert crawled(tmp_path, ListingServer(MODELS[:count])) == names(MODELS[:count])
+@pytest.mark.parametrize(
+    ("models", "opaque"),
+    [(MODELS, False), (MODELS, True), (OF_ONE_MOMENT, False), *((MODELS[:few], False) for few in (0, 1, 3, 20))],
+    ids=["usual", "of opaque cursors", "created at one moment", "none", "one", "three", "twenty"],
+)
+def test_every_model_is_listed_once_in_order_whatever_the_pages_and_cursors(tmp_path, page_size, models, opaque):
+    assert crawled(tmp_path, ListingServer(models, opaque=opaque), page_size) == names(models)
 
 
 def skips(number, records, cursor):
@@ -183,28 +175,31 @@ def test_what_was_left_out_once_is_asked_for_again(tmp_path, answer):
     assert crawled(tmp_path, ListingServer(MODELS, answer)) == names(MODELS)
 
 
+def leads_back(number, records, cursor):
+    """Every later link leads to the second page, by a cursor that says nothing."""
+    return records, "after-19" if number > 1 else cursor
+
+
+def is_of_names_alone(number, records, cursor):
+    return [{"id": one["id"]} for one in records], None
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
         (skips, f"skips models after {MODELS[19]['_id']}, created {MODELS[19]['createdAt']}"),
         (is_stale, f"goes round in circles: what follows {MODELS[19]['_id']} was listed before"),
+        (leads_back, "goes round in circles: .* and start again"),
         (is_unsorted, "is not in the order of creation"),
+        (is_of_names_alone, "not made of listing records, which have `_id` and `createdAt`"),
     ],
-    ids=["skips", "is stale", "is unsorted"],
+    ids=lambda given: getattr(given, "__name__", ""),
 )
 def test_what_stays_away_is_refused_and_no_month_is_made_of_the_rest(tmp_path, answer, said):
     with pytest.raises(UnusableSnapshotError, match=said):
-        crawled(tmp_path, ListingServer(MODELS, answer))
+        crawled(tmp_path, ListingServer(MODELS, answer, opaque=answer is leads_back))
     with pytest.raises(UnusableSnapshotError, match="do not lead to the end of the listing"):
         ListingCrawl(HubClient("http://127.0.0.1:9"), tmp_path, 20).observed()
-
-
-def test_pages_that_lead_back_are_refused_where_cursors_say_nothing(tmp_path):
-    def leads_back(number, records, cursor):
-        return records, "after-19" if number > 1 else cursor
-
-    with pytest.raises(UnusableSnapshotError, match=r"goes round in circles: .* and start again"):
-        crawled(tmp_path, ListingServer(MODELS, leads_back, opaque=True))
 
 
 def test_a_model_that_is_removed_between_two_pages_stops_nothing(tmp_path):
@@ -217,12 +212,6 @@ def test_a_model_that_is_removed_between_two_pages_stops_nothing(tmp_path):
 
     server.answer = removes
     assert crawled(tmp_path, server) == names(MODELS)
-
-
-def test_records_that_do_not_say_when_they_were_created_are_refused(tmp_path):
-    nameless = [{"id": one["id"]} for one in MODELS]
-    with pytest.raises(UnusableSnapshotError, match="not made of listing records, which have `_id` and `createdAt`"):
-        crawled(tmp_path, ListingServer(nameless, lambda number, records, cursor: (records, None)), 100)
 
 
 @pytest.mark.parametrize("name", ["page-000000.json.zst", "page-000002.json.zst", POSITION])

@@ -211,13 +211,6 @@ def test_the_client_lists_the_archives_commits_newest_first_in_pages(api, hub, w
     assert (len(first.json()), len(every_row(first))) == (10, int(first.headers["x-total-count"]))
 
 
-def test_the_client_downloads_a_file_at_a_revision(hub, world, tmp_path):
-    revision = world.revisions.row(3, named=True)
-    arguments = {"repo_type": "dataset", "endpoint": hub.endpoint, "token": False, "cache_dir": tmp_path}
-    path = hf_hub_download(ARCHIVE_REPOSITORY, "models.parquet", revision=revision["commit"], **arguments)
-    assert pl.read_parquet(path).equals(pl.read_parquet(revision["path"]))
-
-
 def test_the_client_reads_a_footer_by_ranges(hub, world):
     revision = world.revisions.row(-1, named=True)
     files = HfFileSystem(endpoint=hub.endpoint, token=False, skip_instance_cache=True)
@@ -227,16 +220,6 @@ def test_the_client_reads_a_footer_by_ranges(hub, world):
     with files.open(location, block_size=1 << 16) as file:
         assert parquet.read_metadata(file).num_rows == revision["rows"]
     assert any(request.status == 206 for request in list(hub.requests)[before:])
-
-
-def test_a_stale_copy_has_the_same_etag(hub, world):
-    stale = world.revisions.filter(pathology="stale").row(0, named=True)
-    original = world.revisions.filter(pl.col("committed_at") == stale["observed_at"]).row(0, named=True)
-    etags = {
-        CLIENT.head(f"{hub.endpoint}/datasets/{ARCHIVE_REPOSITORY}/resolve/{commit}/models.parquet").headers["etag"]
-        for commit in (stale["commit"], original["commit"])
-    }
-    assert len(etags) == 1
 
 
 def test_missing_revisions_and_files_are_told_apart(hub, tmp_path):

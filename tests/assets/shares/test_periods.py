@@ -1,6 +1,5 @@
 """Periods are the months that they hold: their sums, what they say of themselves, and changes between them."""
 
-from datetime import date
 from decimal import Decimal
 
 import polars as pl
@@ -16,6 +15,7 @@ from pipeline.months import add_months
 from pipeline.schema.shares import PERIODS, POPULATION_NAMES
 from tests.assets.rows import rows_of
 from tests.assets.shares.scenario import AUGUST, ROOTS, WORLDS, month_of, shares_in
+from tests.report.scenario import months_promised
 
 
 def shares_of(*models, month=AUGUST):
@@ -32,28 +32,6 @@ def of(downloads, **more):
 
 def one_country(numbers):
     return [shares_of({}, month=add_months(AUGUST, number)) for number in numbers]
-
-
-def test_a_period_that_lacks_months_says_so():
-    periods = periods_over(*one_country(range(13))).filter(period="trailing_12_months")
-    complete = dict(periods.select("month", "is_complete").unique().iter_rows())
-    held = dict(periods.select("month", "months_in_period").unique().iter_rows())
-    assert not complete[AUGUST]
-    assert held[AUGUST] == 1
-    assert complete[add_months(AUGUST, 11)]
-    assert held[add_months(AUGUST, 12)] == 12
-
-
-def test_the_year_to_date_begins_in_january():
-    periods = periods_over(*one_country(range(8))).filter(period="year_to_date")
-    assert not periods.filter(month=date(2025, 12, 1))["is_complete"].any()
-    march = periods.filter(month=date(2026, 3, 1))
-    assert march.select("is_complete", "months_in_period", "downloads").unique().rows() == [(True, 3, 3)]
-
-
-def test_a_period_over_a_gap_holds_the_months_there_are_and_is_incomplete():
-    periods = periods_over(*one_country((0, 2))).filter(period="cumulative", month=add_months(AUGUST, 2))
-    assert periods.select("is_complete", "months_in_period", "downloads").unique().rows() == [(False, 2, 2)]
 
 
 def test_a_period_over_months_of_different_bases_is_mixed():
@@ -100,14 +78,17 @@ NUMBERS = st.dictionaries(st.integers(0, 15), WORLDS, min_size=1, max_size=4)
 
 @settings(max_examples=15)
 @given(NUMBERS)
-def test_a_periods_downloads_are_the_sum_of_its_months_to_the_last_digit(worlds):
+def test_a_period_says_how_many_of_its_months_there_are_and_has_their_downloads_to_the_last_digit(worlds):
     monthly = pl.concat(shares_of(*world, month=add_months(AUGUST, number)) for number, world in worlds.items())
     last = monthly["month"].max()
-    firsts = (last, add_months(last, -11), last.replace(month=1), monthly["month"].min())
+    known = set(monthly["month"])
     periods = periods_over(monthly).filter(month=last)
-    for name, first in zip(PERIODS, firsts, strict=True):
+    for name in PERIODS:
+        promised = months_promised(name, last, known)
         period = periods.filter(period=name)
-        inside = monthly.filter(pl.col("month").is_between(first, last))
+        inside = monthly.filter(pl.col("month").is_in(promised))
+        stated = (len(known & set(promised)), known.issuperset(promised))
+        assert period.select("months_in_period", "is_complete").unique().rows() == [stated]
         keys = ["population", "attribution", "member"]
         both = period.join(inside.group_by(keys).agg(pl.col("downloads").sum()), on=keys, suffix="_summed")
         assert both.height == period.height
