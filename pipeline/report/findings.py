@@ -15,6 +15,7 @@ POPULATIONS = {"new": "new models", "all": "all models"}
 
 
 WITH_ARTICLE = {"Netherlands", "Philippines"}
+SMALL = 0.01
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ CHANGE = (
 
 
 def percent(share: float) -> str:
-    """The share as sentences have it."""
-    return f"{share:.1%}"
+    """The share as sentences have it: of less than a hundredth, with one digit more."""
+    return f"{share:.2%}" if 0 < share < SMALL else f"{share:.1%}"
 
 
 def with_article(country: str) -> str:
@@ -136,4 +137,6 @@ def member_of(words: str, member: Measured, population: str) -> str:
     said = words.format(
         name=member.name, share=percent(member.share), population=POPULATIONS[population], when=member.when
     )
+    if percent(member.low) == percent(member.high):
+        return f"{said}, whatever the unmapped organisations are."
     return f"{said}; between {percent(member.low)} and {percent(member.high)}, with what is unmapped."

@@ -97,9 +97,15 @@ def test_a_members_sentence_gives_its_share_and_interval_whatever_the_member_is_
     sentence = member_of("{name} took {share} of the downloads of {population} in {when}", member, "all")
     assert claims(sentence) == []
     assert sentence.startswith(
-        f"<b>{{share}}</b> took {percent(member.share)} of the downloads of all models in August 2025; "
+        f"<b>{{share}}</b> took {percent(member.share)} of the downloads of all models in August 2025"
     )
-    assert f"between {percent(member.low)} and {percent(member.high)}" in sentence
+    ends = percent(member.low), percent(member.high)
+    assert f"between {ends[0]} and {ends[1]}" in sentence or ends == (percent(member.share),) * 2
+
+
+def test_a_small_share_is_said_with_two_digits():
+    said = [percent(share) for share in (0, 0.00149, 0.0099, 0.01, 0.171)]
+    assert said == ["0.0%", "0.15%", "0.99%", "1.0%", "17.1%"]
 
 
 def test_a_period_with_gaps_is_not_called_a_year():

@@ -20,6 +20,7 @@ from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
+from pipeline.report.findings import percent
 from pipeline.report.serve import listening
 from pipeline.report.site import Edition, Site, file_name, freeze, write_pages
 from pipeline.synthetic import LABEL
@@ -112,13 +113,13 @@ def test_two_members_stand_beside_each_other_in_months_and_in_complete_years(mea
 def test_every_share_that_a_page_of_countries_says_stands_in_its_tables(site):
     for path in [*(site / "compare").glob("*-*.html"), *(site / "countries").glob("??.html")]:
         shares = {
-            f"{value:.1%}"
+            percent(value)
             for view in figures_of(path)
             for row in view["rows"]
             for column, value in zip(view["columns"], row, strict=True)
             if column["kind"] == "share"
         }
-        said = re.findall(r"\d+\.\d%", " ".join(re.findall(r"<(?:p|li)[^>]*>([^<]*)</", path.read_text())))
+        said = re.findall(r"\d+\.\d+%", " ".join(re.findall(r"<(?:p|li)[^>]*>([^<]*)</", path.read_text())))
         assert said
         assert set(said) <= shares, path
 
