@@ -4,7 +4,6 @@ import re
 import shutil
 
 import polars as pl
-import pytest
 
 from pipeline.reference.registry import our_registry, read_registry
 
@@ -43,32 +42,6 @@ def test_coverage_of_a_listing_and_of_the_months_is_printed_with_the_part_that_w
     assert re.search(r"the largest without a row:\n +nobody-knows-them +10\.000%", said)
     months = registry(asked, sample, "coverage")
     assert len(re.findall(r"^20\d\d-\d\d: ", months, re.MULTILINE)) == 14
-
-
-def as_other_map(path, **changes):
-    """Our own registry, as others would have written it before anybody moved."""
-    rows = read_registry().organizations.sort("valid_from", nulls_last=False).unique("namespace", keep="first")
-    country = pl.col("country").fill_null("unaffiliated")
-    other = rows.select("namespace", pl.col("namespace").replace_strict(changes, default=country).alias("country"))
-    other.write_csv(path)
-    return path
-
-
-def shares_in(said):
-    """Member: ours, theirs."""
-    found = re.findall(r"^  (\S.*?) +(\d+\.\d+)% +(\d+\.\d+)% +[+-]", said, re.MULTILINE)
-    return {name: (float(ours), float(theirs)) for name, ours, theirs in found}
-
-
-def test_the_headline_under_our_own_map_is_our_headline(asked, sample, tmp_path):
-    said = registry(asked, sample, "compare", as_other_map(tmp_path / "other.csv"), "--last-month", "2025-08")
-    shares = shares_in(said)
-    assert shares["China"] == (17.10, 17.10)
-    assert shares["United States"] == (15.86, 15.86)
-    assert all(ours == pytest.approx(theirs, abs=0.011) for ours, theirs in shares.values())
-    assert "applied to every month as it stands" in said
-    for word in ("SYNTHETIC", "2024-09 to 2025-08", "population", "attribution", "denominator", "basis", "coverage"):
-        assert word in said
 
 
 def test_all_variants_stand_side_by_side_with_what_each_moves(asked, sample):

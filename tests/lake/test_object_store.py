@@ -174,13 +174,6 @@ def test_wrong_credentials_are_one_sentence_and_no_month_changes(store, lake):
     assert lake.scan(COUNTS, AUGUST).collect()["hub_id"].to_list() == ["a"]
 
 
-def test_a_missing_bucket_is_one_sentence(store):
-    lake = Lake("s3://no-such-bucket-here/lake")
-    for ask in (lambda: lake.write(COUNTS, AUGUST, rows("b")), lambda: lake.months(COUNTS)):
-        with pytest.raises(CensusError, match=r"^s3://no-such-bucket-here/lake: the object store has no such bucket"):
-            ask()
-
-
 def test_a_store_that_is_not_there_is_one_sentence(store, lake, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     s3fs.S3FileSystem.clear_instance_cache()

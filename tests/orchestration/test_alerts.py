@@ -165,11 +165,12 @@ def test_runs_that_ended_between_two_looks_are_told_once_each_and_the_green_ones
     assert len(receiver.texts) == 2
 
 
-def test_without_a_webhook_alerts_are_logged(instance, monkeypatch, caplog):
+def test_without_a_webhook_alerts_are_logged_and_long_ones_cut_with_a_count_of_what_is_hidden(monkeypatch, caplog):
     monkeypatch.delenv("CENSUS_ALERT_WEBHOOK", raising=False)
     with caplog.at_level(logging.ERROR):
-        tell(logging.getLogger("alerts"), "news", ["a line"], "http://census.example")
-    assert "news\n- a line\nhttp://census.example" in caplog.text
+        tell(logging.getLogger("alerts"), "news", [str(number) for number in range(20)], "http://census.example")
+    assert "news\n- 0\n- 1\n" in caplog.text
+    assert "\n- 11\n- and 8 more\nhttp://census.example" in caplog.text
 
 
 def test_a_busy_receiver_is_tried_again():
@@ -185,13 +186,6 @@ def test_an_alert_that_cannot_be_delivered_is_an_error_without_the_secret_addres
     assert f"status {status}" in str(caught.value) or status is None
     assert "secret-path" not in str(caught.value)
     assert receiver.texts == []
-
-
-def test_long_lists_are_cut_with_a_count_of_what_is_hidden(monkeypatch, caplog):
-    monkeypatch.delenv("CENSUS_ALERT_WEBHOOK", raising=False)
-    with caplog.at_level(logging.ERROR):
-        tell(logging.getLogger("alerts"), "news", [str(number) for number in range(20)], "here")
-    assert "- and 8 more" in caplog.text
 
 
 def finished_lake(tmp_path, *months, source="hub"):

@@ -332,8 +332,3 @@ def test_ids_are_object_ids_in_order_of_creation_none_older_than_the_hubs_first(
     assert models["hub_id"].is_sorted()
     seconds = models["hub_id"].str.head(8).str.to_integer(base=16)
     assert (seconds == models["created_at"].dt.epoch("s")).all()
-
-
-def test_a_time_outside_the_world_is_refused(world):
-    with pytest.raises(ValueError, match="spans 2024-08-01 to 2025-10-01"):
-        world.listing(date(2026, 1, 1))

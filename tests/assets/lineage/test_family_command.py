@@ -44,7 +44,7 @@ def build_lake(folder, edges, downloads):
 
 @pytest.fixture
 def small(tmp_path):
-    """A base with a loud and a quiet tune, a merge of both, and something made from the merge."""
+    """A base with a loud and a quiet tune, a merge of both, something made from the merge; a cycle, and others."""
     edges = [
         ("q/quiet", "a/base"),
         ("l/loud", "a/base"),
@@ -52,9 +52,11 @@ def small(tmp_path):
         ("m/merge", "q/quiet"),
         ("z/last", "m/merge"),
         ("g/orphan", "gone/base"),
+        ("c/one", "c/two"),
+        ("c/two", "c/one"),
     ]
     downloads = {"a/base": 9.0, "q/quiet": 1.0, "l/loud": 5.0, "m/merge": 3.0, "z/last": 2.0, "g/orphan": 4.0}
-    return build_lake(tmp_path, edges, downloads)
+    return build_lake(tmp_path, edges, downloads | {"c/alone": 3.0, "c/one": 1.0, "c/two": 2.0})
 
 
 def drawing(lake, model, depth=9, children=9):
@@ -69,6 +71,22 @@ def test_a_tree_shows_relation_country_and_downloads_and_each_repository_once(sm
         "│       └── z/last  finetune  SG  2",
         "└── q/quiet  finetune  SG  1",
     ]
+
+
+FAMILIES = {
+    "an unlisted parent has one too": (
+        "gone/base",
+        ["gone/base  CN  not listed", "└── g/orphan  finetune  SG  4"],
+    ),
+    "who derives from nothing is a family of one": ("c/alone", ["c/alone  SG  3"]),
+    "letter case is forgiven": ("C/ALONE", ["c/alone  SG  3"]),
+    "a cycle is drawn once": ("c/one", ["c/one  SG  1", "└── c/two  finetune  SG  2"]),
+}
+
+
+@pytest.mark.parametrize(("model", "drawn"), FAMILIES.values(), ids=FAMILIES)
+def test_a_family_is_drawn_whatever_its_head_is(small, model, drawn):
+    assert drawing(small, model) == drawn
 
 
 def test_what_is_too_deep_is_counted(small):
@@ -90,10 +108,6 @@ def test_a_family_says_month_basis_source_and_that_it_is_synthetic(small):
         assert words in said
 
 
-def test_an_unlisted_parent_has_a_family_too(small):
-    assert drawing(small, "gone/base") == ["gone/base  CN  not listed", "└── g/orphan  finetune  SG  4"]
-
-
 def test_a_month_that_came_no_further_than_lineage_has_families_too(tmp_path):
     whole = build_lake(tmp_path / "whole", [("b/tune", "a/base")], {"a/base": 1.0, "b/tune": 2.0})
     lake = Lake(str(tmp_path / "lake"))
@@ -101,20 +115,6 @@ def test_a_month_that_came_no_further_than_lineage_has_families_too(tmp_path):
         lake.write(CATALOGUE[path], MONTH, whole.scan(CATALOGUE[path], MONTH))
     assert "not measured yet" in FORMATS["tree"](read_family(lake, CATALOGUE, "a/base"), 1, 9)
     assert drawing(lake, "a/base") == ["a/base", "└── b/tune  finetune"]
-
-
-def test_a_model_without_derivations_is_a_family_of_one(tmp_path):
-    lake = build_lake(tmp_path, [("b/tune", "a/base")], {"a/base": 1.0, "b/tune": 2.0, "c/alone": 3.0})
-    assert drawing(lake, "c/alone") == ["c/alone  SG  3"]
-
-
-def test_letter_case_is_forgiven(small):
-    assert drawing(small, "A/BASE")[0] == "a/base  SG  9"
-
-
-def test_a_cycle_is_drawn_once(tmp_path):
-    lake = build_lake(tmp_path, [("a/one", "b/two"), ("b/two", "a/one")], {"a/one": 1.0, "b/two": 2.0})
-    assert drawing(lake, "a/one") == ["a/one  SG  1", "└── b/two  finetune  SG  2"]
 
 
 @pytest.mark.parametrize(

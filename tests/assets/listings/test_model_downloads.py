@@ -105,13 +105,6 @@ def test_without_the_cumulative_counter_at_both_ends_the_month_rests_on_the_30_d
     assert (month.flow("a")["downloads"], month.flow("a")["flow_case"]) == (60 * 31 / 30, "estimated")
 
 
-def test_a_few_missing_counters_do_not_change_the_basis():
-    many = [repository(f"m{number:02d}", 10) for number in range(99)]
-    month = measure([*many, repository("x", None)], [*many, repository("x", 3)])
-    assert month.basis.basis == "all_time_delta"
-    assert month.flow("x")["flow_case"] == "not_counted"
-
-
 @pytest.mark.parametrize(("age_days", "is_new"), [(365, True), (365.001, False), (None, False)])
 def test_new_means_at_most_365_days_old_at_the_close_and_of_known_age(age_days, is_new):
     created = closing_of(AUGUST) - timedelta(days=age_days) if age_days else None
