@@ -144,8 +144,7 @@ def lineage(
     derived = derive(snapshot, renames=renames(), relations=relations())
     graph = graph_of(derived.edges, derived.repositories)
     outcomes = derived.reconciliation.sort("evidence", "outcome").select("evidence", "outcome", "references")
-    references = metadata_table(outcomes)
-    context.add_output_metadata({"references": references}, output_name=DERIVATION_RECONCILIATION.name)
+    context.add_output_metadata({"references": metadata_table(outcomes)}, output_name=DERIVATION_RECONCILIATION.name)
     weights = origin_weights(graph, chosen, month)
     if not weights.is_empty():  # without derivatives a month is the same by every rule
         context.add_output_metadata({"made_by": {ORIGIN_RULE.name: chosen}}, output_name=ORIGIN_WEIGHTS.name)

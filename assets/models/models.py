@@ -51,11 +51,9 @@ def parents_by(relation: str) -> str:
 @rule()
 def downloads_conserved(frames: TableFrames) -> pl.LazyFrame:
     """The downloads are those of the month, to the last digit."""
-    kept, measured = (
-        frames.scan(table).select(pl.col("downloads").sum().alias(name))
-        for table, name in (("models/models", "kept"), ("listings/model_downloads", "measured"))
-    )
-    return pl.concat([kept, measured], how="horizontal").filter(pl.col("kept") != pl.col("measured"))
+    kept = frames.scan("models/models").select(kept=pl.col("downloads").sum())
+    measured = frames.scan("listings/model_downloads").select(measured=pl.col("downloads").sum())
+    return kept.join(measured, how="cross").filter(pl.col("kept") != pl.col("measured"))
 
 
 MODELS = Table(
@@ -136,19 +134,16 @@ def first_party(
         frame.filter(~pl.col("organization").is_in(_STAND_FOR_MANY)).select(owner, "organization").unique()
         for frame in (model_attribution, root_attribution)
     ).unique("owner")
-    edges = derivations.select("child_hub_id", *(_owner(side) for side in ("child", "parent")))
-    for side in ("child", "parent"):
+    names = {side: pl.col(f"{side}_model_id") for side in ("child", "parent")}
+    owners = {side: pl.coalesce(namespace_of(name), name) for side, name in names.items()}
+    edges = derivations.select("child_hub_id", **owners)
+    for side in owners:
         of_side = organizations.rename({"owner": side, "organization": f"{side}_organization"})
         edges = edges.join(of_side, on=side, how="left")
     own_organization = pl.col("child_organization") == pl.col("parent_organization")
     none_known = pl.all_horizontal(pl.col("child_organization", "parent_organization").is_null())
     is_own = own_organization.fill_null(none_known & (pl.col("child") == pl.col("parent")))
     return edges.group_by(pl.col("child_hub_id").alias("hub_id")).agg(is_own.all().alias("is_first_party"))
-
-
-def _owner(side: str) -> pl.Expr:
-    name = pl.col(f"{side}_model_id")
-    return pl.coalesce(namespace_of(name), name).alias(side)
 
 
 def _derivatives(derivations: pl.LazyFrame, is_first_party: pl.LazyFrame) -> pl.DataFrame:

@@ -21,11 +21,14 @@ from pipeline.schema.shares import POPULATION_NAMES, POPULATIONS, REMAINDER, dow
 
 LISTED_SHARE = 0.999
 """The models of a month that are listed one by one make up at least this part of its downloads."""
-_DOWNLOADS_BY_POPULATION = tuple(
-    downloads(f"Downloads in the month, of population `{population}`.", downloads_column(population))
-    for population in POPULATION_NAMES
+_COUNTED = (
+    BOUNDARY,
+    count("models", "Repositories that the row stands for: 1, or the remainder's.", "repositories"),
+    *(
+        downloads(f"Downloads in the month, of population `{population}`.", downloads_column(population))
+        for population in POPULATION_NAMES
+    ),
 )
-_MODELS = count("models", "Repositories that the row stands for: 1, or the remainder's.", "repositories")
 _REMAINDER_WARNING = (
     "Rows with `hub_id` = `(all other models)` hold all other models of their country; with them the rows of a month "
     "add up to its downloads."
@@ -120,9 +123,7 @@ MODEL_MONTH = PublishedTable(
             METHOD.optional(),
             text("registry_row", "The registry's row that was applied, if any.", nullable=True),
             text("family", "The primary root of the model; absent in the remainder.", nullable=True),
-            BOUNDARY,
-            _MODELS,
-            *_DOWNLOADS_BY_POPULATION,
+            *_COUNTED,
         ),
         key=("hub_id", "country"),
         warnings=(_REMAINDER_WARNING,),
@@ -144,9 +145,7 @@ MODEL_ORIGIN_MONTH = PublishedTable(
             replace(COUNTRY, name="root_country", meaning=f"The root's country, not the uploader's. {COUNTRY.meaning}"),
             METHOD.optional(),
             ORIGIN_WEIGHTS.column("weight").optional("The root's part of the model; absent in the remainder."),
-            BOUNDARY,
-            _MODELS,
-            *_DOWNLOADS_BY_POPULATION,
+            *_COUNTED,
         ),
         key=("hub_id", "family", "root_country"),
         warnings=(_REMAINDER_WARNING, "The same downloads as in `model_month`: never add the two up."),

@@ -185,12 +185,11 @@ _ATTRIBUTE = """
 _BY_SIZE = "member = 'unknown', member not like 'below%', try_cast(regexp_extract(member, '^[0-9]+') as integer)"
 """Bands are named by the size from which they begin: `below_1B`, `1B_to_5B`, `250B_and_above`."""
 
-LICENCES_FIGURE = Figure(
+LICENCES_FIGURE = _of_attribute(
     "licences",
     "Licences",
     "Of the downloads of the population in the period, the part under each kind of licence, for all and for the "
     "leading countries.",
-    table="attribute_shares",
     place=70,
     sql="""
         with licences as (
@@ -208,7 +207,6 @@ LICENCES_FIGURE = Figure(
     chart=Chart("bars", "member", "share", group="within"),
     denominator="downloads; countries: of their own downloads",
     coverage="of downloads with a declared licence",
-    is_printed=True,
 )
 
 MODALITY_FIGURE = _of_attribute(

@@ -310,7 +310,6 @@ FAMILY_PAGES = MemberPages(
         over="months",
         views=BY_MONTH_AND_YEAR,
         choice="Periods",
-        population="derivatives created in the period",
         denominator="new derivatives of the period, split over their roots",
         coverage="of new derivatives go back to mapped organisations and persons",
         if_empty="No values: no complete year of derivatives is published.",
