@@ -10,13 +10,14 @@ from dataclasses import replace
 import polars as pl
 
 from assets.columns import ATTRIBUTION, COUNTRY, IN_LONGER_PERIODS, MONTH, ORGANIZATION, number
-from assets.expressions import ratio
+from assets.expressions import first_case, ratio
 from assets.published.organizations import COUNTRY_NAME, IS_COUNTRY, with_country_names
 from assets.shares.family_shares import FAMILY_SHARES
-from assets.shares.periods import CHANGES, TRAILING, in_trailing_periods, share_periods
+from assets.shares.periods import CHANGES, in_trailing_periods, share_periods
 from assets.shares.share_table import COLUMNS, with_shares
 from pipeline.schema.declaration import DECIMAL, Column
 from pipeline.schema.published import PublishedMonths, PublishedTable, published_table
+from pipeline.schema.shares import TRAILING
 
 DEFINITION = (
     "Downloads in the twelve months that end with `month`, of models that were at most 365 days old at each month's "
@@ -32,21 +33,15 @@ _STATED = {column.name: column for column in (*IN_LONGER_PERIODS, *COLUMNS, *CHA
     "attribution": replace(ATTRIBUTION, meaning="Always `uploader`: the account that published the repository."),
 }
 _SHARES = ("share", "share_low", "share_high", "rank", "coverage", *(column.name for column in CHANGES))
-_OF_DOWNLOADS = ("downloads", "denominator", "models", "share_of_attributed", "basis")
 _WARNING = "Shares of a month add up to 1 over all members, those that are not known included; never over months."
 
 
-def headline_rows(shares: pl.LazyFrame) -> pl.LazyFrame:
-    """The rows of a published share table that the headline's definition names."""
-    of_year = shares.filter(pl.col("period") == TRAILING, pl.col("attribution") == "uploader")
+def headline_of(member: str, shares: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of a published share table that the headline's definition names, with the member under its name."""
+    of_year = shares.filter(period=TRAILING, attribution="uploader")
     knows_new = (pl.col("population") == "new").any().over("month")
-    chosen = pl.when(knows_new).then(pl.lit("new")).otherwise(pl.lit("all"))
-    return of_year.filter(pl.col("population") == chosen)
-
-
-def headline_countries(shares: pl.LazyFrame) -> pl.LazyFrame:
-    """`headline_country` from the published `country_shares`."""
-    return with_country_names(headline_rows(shares).rename({"member": "country"}))
+    chosen = of_year.filter(pl.col("population") == first_case(("new", knows_new), otherwise="all"))
+    return with_country_names(chosen.rename({"member": member}))
 
 
 def headline_families(families: pl.LazyFrame) -> pl.LazyFrame:
@@ -99,22 +94,21 @@ def _entry(
     )
 
 
-_OF_DEFINITION = tuple(_STATED[name] for name in ("population", "attribution"))
+_OF_DOWNLOADS = ("population", "attribution", "downloads", "denominator", "models", "share_of_attributed", "basis")
+_COUNTED = (COUNTRY_NAME, IS_COUNTRY, *(_STATED[name] for name in _OF_DOWNLOADS))
 _ORGANIZATION = replace(ORGANIZATION, meaning="The organisation; `unmapped` and `unaffiliated` are members too.")
 _SEAT = replace(COUNTRY, meaning=f"Where the organisation is, in the last month that it is in. {COUNTRY.meaning}")
 HEADLINE_COUNTRY = _entry(
     "country",
     f"The headline: each country's share of downloads, month by month. {DEFINITION}",
-    (COUNTRY, COUNTRY_NAME, IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
-    lambda months: headline_countries(months.published("country_shares")),
+    (COUNTRY, *_COUNTED),
+    lambda months: headline_of("country", months.published("country_shares")),
 )
 HEADLINE_ORGANIZATION = _entry(
     "organization",
     f"The headline by organisation: each one's share of downloads, month by month. {DEFINITION}",
-    (_ORGANIZATION, _SEAT, COUNTRY_NAME, IS_COUNTRY, *_OF_DEFINITION, *(_STATED[name] for name in _OF_DOWNLOADS)),
-    lambda months: with_country_names(
-        headline_rows(months.published("organization_shares")).rename({"member": "organization"})
-    ),
+    (_ORGANIZATION, _SEAT, *_COUNTED),
+    lambda months: headline_of("organization", months.published("organization_shares")),
 )
 HEADLINE_FAMILY = _entry(
     "family",

@@ -13,14 +13,15 @@ from pipeline.schema.published import PublishedMonths, published_table
 
 def _named(months: PublishedMonths, target: str, column: str) -> pl.LazyFrame:
     """Every value that refers to the column of the target in any published table, once."""
-    found = []
-    for made in months.catalogue.published.values():
-        for reference in references_of(made, months.catalogue.published):
-            if reference.target.name == target:
-                of_dimension = {"dimension": reference.dimension} if reference.dimension else {}
-                found.append(
-                    months.published(made.name).filter(**of_dimension).select(pl.col(reference.column).alias(column))
-                )
+    published = months.catalogue.published
+    found = (
+        months.published(name)
+        .filter(**({"dimension": reference.dimension} if reference.dimension else {}))
+        .select(pl.col(reference.column).alias(column))
+        for name, made in published.items()
+        for reference in references_of(made, published)
+        if reference.target.name == target
+    )
     return pl.concat(found).drop_nulls().unique()
 
 

@@ -11,13 +11,10 @@ import polars as pl
 
 from assets.columns import IN_LONGER, number
 from assets.shares.share_table import GROUP, with_shares
-from pipeline.months import add_months, months_between
 from pipeline.schema.declaration import Column, Table
 from pipeline.schema.published import PublishedTable
-from pipeline.schema.shares import PERIODS
+from pipeline.schema.shares import PERIODS, TRAILING, months_promised
 
-TRAILING = "trailing_12_months"
-TRAILING_MONTHS = 12
 AGO = {"month": 1, "year": 12}
 """With which earlier period a period is compared: so many months before."""
 
@@ -55,10 +52,9 @@ class Period:
 def periods_over(months: Sequence[date]) -> Iterator[Period]:
     """Every period that ends with one of the months, single months among them, in order of their last month."""
     for last in months:
-        firsts = (last, add_months(last, 1 - TRAILING_MONTHS), last.replace(month=1), months[0])
-        for name, first in zip(PERIODS, firsts, strict=True):
-            held = tuple(month for month in months if first <= month <= last)
-            yield Period(name, tuple(months_between(first, last)), held)
+        for name in PERIODS:
+            wanted = tuple(months_promised(name, last, months[0]))
+            yield Period(name, wanted, tuple(month for month in wanted if month in months))
 
 
 def over_periods(table: Table, further: Sequence[Column] = ()) -> Table:

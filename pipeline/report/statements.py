@@ -9,8 +9,8 @@ from itertools import zip_longest
 import duckdb
 
 from pipeline.databases import rows_to_show
-from pipeline.months import add_months, in_words, months_between
-from pipeline.schema.shares import POPULATIONS
+from pipeline.months import in_words
+from pipeline.schema.shares import POPULATIONS, months_promised
 from pipeline.synthetic import LABEL
 from pipeline.text import plain
 from pipeline.wording import counted
@@ -112,12 +112,7 @@ def read_period(connection: duckdb.DuckDBPyConnection, name: str, last: date | N
     if not published:
         return Period(name, (), ())
     last = last or published[-1].month
-    first = {
-        "month": last,
-        "trailing_12_months": add_months(last, -11),
-        "year_to_date": last.replace(month=1),
-    }.get(name, published[0].month)
-    promised = tuple(months_between(first, last))
+    promised = tuple(months_promised(name, last, published[0].month))
     return Period(name, promised, tuple(facts for facts in published if facts.month in promised))
 
 

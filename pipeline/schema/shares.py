@@ -1,8 +1,11 @@
 """The words in which readers ask for a share: populations, attributions and periods, and for single models."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
+
+from pipeline.months import add_months, months_between
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ POPULATIONS = (
 POPULATION_NAMES = tuple(population.name for population in POPULATIONS)
 ATTRIBUTIONS = ("uploader", "origin")
 PERIODS = ("month", "trailing_12_months", "year_to_date", "cumulative")
+TRAILING = PERIODS[1]
+
+
+def months_promised(period: str, last: date, first_published: date) -> list[date]:
+    """The months that the name of a period which ends with `last` stands for."""
+    firsts = {"month": last, TRAILING: add_months(last, -11), "year_to_date": last.replace(month=1)}
+    return months_between(firsts.get(period, first_published), last)
+
+
 REMAINDER = "(all other models)"
 """The `hub_id` of the published rows that hold all models of a country which are not listed one by one."""
 
