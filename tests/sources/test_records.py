@@ -138,7 +138,6 @@ def text_array(values, kind):
     return pa.array([values], type=kind)
 
 
-DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 PARQUET_SHAPES = {
     "other columns beside": {"more": pa.array([1])},
     "dictionaries": {
@@ -220,31 +219,27 @@ def test_spooled_pages_and_lines_say_the_same_of_a_repository_in_the_pages_order
 
 
 CARDS = {
-    "a name": ("other/base", ["other/base"], None),
-    "an object": ({"name": "other/base", "relation": "quantized"}, ["other/base"], "quantized"),
-    "objects": ([{"model": "a/b", "relation": "merge"}, {"id": "c/d", "relation": "merge"}], ["a/b", "c/d"], "merge"),
-    "objects that differ": ([{"id": "a/b", "relation": "merge"}, {"id": "c/d"}], ["a/b", "c/d"], None),
-    "names and an object": (["a/b", {"base_model": "c/d"}], ["a/b", "c/d"], None),
-    "an object that names nothing": ({"a": [1, {"b": None}]}, [], None),
+    "a name": ({"base_model": "other/base"}, ["other/base"], None),
+    "a name with a relation": ({"base_model": ["a/b"], "base_model_relation": "adapter"}, ["a/b"], "adapter"),
+    "an object": ({"base_model": {"name": "other/base", "relation": "quantized"}}, ["other/base"], "quantized"),
+    "objects": (
+        {"base_model": [{"model": "a/b", "relation": "merge"}, {"id": "c/d", "relation": "merge"}]},
+        ["a/b", "c/d"],
+        "merge",
+    ),
+    "objects that differ": ({"base_model": [{"id": "a/b", "relation": "merge"}, {"id": "c/d"}]}, ["a/b", "c/d"], None),
+    "names and an object": ({"base_model": ["a/b", {"base_model": "c/d"}]}, ["a/b", "c/d"], None),
+    "an object that names nothing": ({"base_model": {"a": [1, {"b": None}]}}, [], None),
 }
 
 
 @pytest.mark.parametrize("card", CARDS)
-@pytest.mark.parametrize("as_text", [False, True])
-def test_parents_in_cards_are_names_however_they_are_written(tmp_path, card, as_text):
-    base_model, names, relation = CARDS[card]
-    written = {"base_model": base_model}
-    read = from_parquet(tmp_path, archived(cardData=json.dumps(written), baseModels=None)) if as_text else None
-    row = only_row(from_json(tmp_path, record(cardData=written, baseModels=None)) if read is None else read)
+@pytest.mark.parametrize(("read", "written"), [(from_json, dict), (from_parquet, json.dumps)])
+def test_parents_in_cards_are_names_however_they_are_written(tmp_path, read, written, card):
+    said, names, relation = CARDS[card]
+    row = only_row(read(tmp_path, record(cardData=written(said), baseModels=None)))
     assert (row["card_base_models"], row["base_model_relation"]) == (names, relation)
-
-
-@pytest.mark.parametrize("read", [from_json, from_parquet])
-def test_the_relation_that_a_card_states_is_that_of_its_parents(tmp_path, read):
-    card = json.dumps({"base_model": ["a/b"], "base_model_relation": "adapter"})
-    row = only_row(read(tmp_path, record(cardData=card, baseModels=None)))
-    assert (row["card_base_models"], row["base_model_relation"]) == (["a/b"], "adapter")
-    assert only_row(read(tmp_path, record(cardData=card)))["base_model_relation"] == "finetune"
+    assert only_row(read(tmp_path, record(cardData=written(said))))["base_model_relation"] == "finetune"
 
 
 @pytest.mark.parametrize(

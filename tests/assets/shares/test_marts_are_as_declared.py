@@ -21,43 +21,36 @@ from tests.assets.models.scenario import models
 from tests.assets.shares.scenario import ROOTS, WORLDS, month_of, shares_in
 from tests.checks.sound import faults_of
 
-MARTS = {
-    COUNTRY_SHARES: shares_in,
-    ORGANIZATION_SHARES: lambda month: shares_of_organizations(*month.by_origin),
-    ATTRIBUTE_SHARES: lambda month: shares_by(month.models, DIMENSIONS),
-    MODEL_SIZES: lambda month: sizes_of(month.models),
-    FAMILY_SHARES: lambda month: families_of(*month.by_origin),
-    DERIVATION_FLOWS: lambda month: flows_of(*month.by_origin),
-    INTERMEDIARIES: lambda month: intermediaries_of(month.models),
-    RELEASE_DAYS: lambda month: days_of(month.models),
-    ADOPTION_MARKS: lambda month: marks_of(month.models),
-}
-
-
+MARTS = [
+    (COUNTRY_SHARES, shares_in),
+    (ORGANIZATION_SHARES, lambda month: shares_of_organizations(*month.by_origin)),
+    (ATTRIBUTE_SHARES, lambda month: shares_by(month.models, DIMENSIONS)),
+    (MODEL_SIZES, lambda month: sizes_of(month.models)),
+    (FAMILY_SHARES, lambda month: families_of(*month.by_origin)),
+    (DERIVATION_FLOWS, lambda month: flows_of(*month.by_origin)),
+    (CONCENTRATION, lambda month: concentration_of_models(month.models)),
+    (CONCENTRATION, lambda month: concentration_of_members(shares_in(month).lazy()).collect()),
+    (INTERMEDIARIES, lambda month: intermediaries_of(month.models)),
+    (RELEASE_DAYS, lambda month: days_of(month.models)),
+    (ADOPTION_MARKS, lambda month: marks_of(month.models)),
+]
+EVERY_MART = pytest.mark.parametrize(("table", "made_of"), MARTS, ids=lambda given: getattr(given, "name", ""))
 PACKED = {"namespace": "packer", "intermediary": "quantizer", "redistributed_as": "quantized"}
 ADOPTED = {"created_at": datetime(2025, 7, 3, tzinfo=UTC), "downloads_all_time": 1_000, "parameters": 10**8}
 
 
-@pytest.mark.parametrize("table", MARTS, ids=lambda table: table.name)
+@EVERY_MART
 @settings(max_examples=8)
 @given(WORLDS)
-def test_a_mart_is_as_declared(table, world):
+def test_a_mart_is_as_declared(table, made_of, world):
     dated = [model | {"is_release": model["created_at"] is not None} for model in world]
     month = month_of(*dated, *[PACKED] * 10, ADOPTED, owners=ROOTS)
-    assert faults_of(table, MARTS[table](month)) == []
+    assert faults_of(table, made_of(month)) == []
 
 
-@pytest.mark.parametrize("table", MARTS, ids=lambda table: table.name)
-def test_a_mart_is_as_declared_where_nothing_derives_is_released_or_adopted(table):
-    assert faults_of(table, MARTS[table](month_of({"is_release": False}))) == []
-
-
-@settings(max_examples=8)
-@given(WORLDS)
-def test_concentration_is_as_declared(world):
-    month = month_of(*world, owners=ROOTS)
-    assert faults_of(CONCENTRATION, concentration_of_models(month.models)) == []
-    assert faults_of(CONCENTRATION, concentration_of_members(shares_in(month).lazy()).collect()) == []
+@EVERY_MART
+def test_a_mart_is_as_declared_where_nothing_derives_is_released_or_adopted(table, made_of):
+    assert faults_of(table, made_of(month_of({"is_release": False}))) == []
 
 
 REPOSITORIES = [
