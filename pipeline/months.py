@@ -12,7 +12,11 @@ FIRST_MONTH = date(2020, 1, 1)
 
 
 def parse_month(text: str) -> date:
-    """The month written as `2025-08` or `2025-08-01`."""
+    """The month written as `2025-08` or `2025-08-01`.
+
+    Raises:
+        CensusError: the text is neither.
+    """
     match = re.fullmatch(r"(\d{4})-(\d{2})(?:-01)?", text)
     if match is None or not 1 <= int(match[2]) <= 12:
         raise CensusError(f"{text!r} is not a month: write it as 2025-08 or 2025-08-01")

@@ -97,7 +97,11 @@ def archive_files_kept() -> timedelta | None:
 
 
 def origin_rule(asked_for: str | None = None) -> str:
-    """`CENSUS_ORIGIN_RULE`: how derivatives are split over their roots, where no rule is asked for."""
+    """`CENSUS_ORIGIN_RULE`: how derivatives are split over their roots, where no rule is asked for.
+
+    Raises:
+        CensusError: there is no such rule.
+    """
     rule = asked_for or os.environ.get("CENSUS_ORIGIN_RULE") or ORIGIN_RULES[0]
     if rule not in ORIGIN_RULES:
         raise CensusError(f"there is no origin rule {rule!r}: choose one of {', '.join(ORIGIN_RULES)}")
@@ -166,7 +170,11 @@ def _folder(name: str, written: str | Path) -> Path:
 def _number(
     name: str, default: Default, what: str, least: float = 0, most: float = math.inf, *, is_whole: bool = False
 ) -> float | Default:
-    """The number that a variable is set to."""
+    """The number that a variable is set to.
+
+    Raises:
+        CensusError: it is set to something else.
+    """
     written = os.environ.get(name)
     if not written:
         return default

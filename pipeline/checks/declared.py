@@ -72,7 +72,11 @@ class Check:
 
 
 def declared_checks(table: Table) -> tuple[Check, ...]:
-    """Every check of the table, each under a name of its own, in the order of the declaration."""
+    """Every check of the table, each under a name of its own, in the order of the declaration.
+
+    Raises:
+        ValueError: two checks have one name.
+    """
     rows = "" if table.may_be_empty else "there is at least one row, "
     checks = (
         Check(AS_DECLARED, "critical", f"{rows}columns and key are as declared", constraints_of(table)),

@@ -29,7 +29,11 @@ def settable(table: Table) -> dict[str, tuple[Rule | Measure, str]]:
 
 
 def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
-    """The table's declaration with the chosen numbers (by check) in place of the declared ones."""
+    """The table's declaration with the chosen numbers (by check) in place of the declared ones.
+
+    Raises:
+        CensusError: a check is none of the table's warnings that can be set, or the number makes no sense for it.
+    """
     found = settable(table)
     if unknown := sorted(set(chosen) - set(found)):
         raise CensusError(
@@ -53,7 +57,11 @@ def with_thresholds(table: Table, chosen: Mapping[str, float]) -> Table:
 
 
 def parse_thresholds(written: str) -> Thresholds:
-    """Thresholds written as `group/table/check=number`, separated by commas."""
+    """Thresholds written as `group/table/check=number`, separated by commas.
+
+    Raises:
+        CensusError: something is written otherwise.
+    """
     chosen: dict[str, dict[str, float]] = {}
     for piece in filter(None, (piece.strip() for piece in written.split(","))):
         name, _, number = piece.partition("=")

@@ -137,7 +137,11 @@ def statuses_as_text(months: Sequence[MonthStatus]) -> str:
 def checks_of_months(
     instance: dg.DagsterInstance, catalogue: Catalogue, wanted: date | None, *, failed_only: bool = False
 ) -> list[ChecksOfMonth]:
-    """The checks of the wanted month, or of every month that was ever run, in order; all, or those that failed."""
+    """The checks of the wanted month, or of every month that was ever run, in order; all, or those that failed.
+
+    Raises:
+        CensusError: nothing was run.
+    """
     runs = latest_runs(instance)
     if not runs or wanted not in (None, *runs):
         never, it = (f"{wanted:%Y-%m} was never run", "it") if runs else ("no month was ever run", "one")

@@ -35,7 +35,11 @@ S3_OPTIONS: dict[str, Any] = {
 
 @functools.cache
 def located(url: str) -> UPath:
-    """The folder at the URL, with what its protocol needs to be read by many machines."""
+    """The folder at the URL, with what its protocol needs to be read by many machines.
+
+    Raises:
+        CensusError: the URL's protocol needs a package that is not installed.
+    """
     protocol = url.split("://", 1)[0]
     try:
         folder: UPath = UPath(url, **(S3_OPTIONS if protocol in S3_PROTOCOLS else {}))
@@ -48,7 +52,11 @@ def located(url: str) -> UPath:
 
 
 def upload(file: Path, path: UPath) -> None:
-    """Puts the file there under its name in one step; an upload that fails leaves what was there."""
+    """Puts the file there under its name in one step; an upload that fails leaves what was there.
+
+    Raises:
+        CensusError: the store holds something else than was sent.
+    """
     digest = digest_of(file)
     if path.protocol in ("", "file", "local"):
         Path(path.path).parent.mkdir(parents=True, exist_ok=True)

@@ -76,6 +76,9 @@ class Lake:
         """The table's month as a lazy frame; only the columns that a query needs are read.
 
         Where the key is one column, its order is known to the frame, which need not be sorted by it again.
+
+        Raises:
+            CensusError: the lake does not hold it, or as another version of the census wrote it.
         """
         path = self.path(table, month)
         if not path.exists():
@@ -149,7 +152,11 @@ class Lake:
         return stated_digest(path) or _digest_of_state(path, _state(path))
 
     def provenance(self, table: Table, month: date | None = None) -> Provenance | None:
-        """What the table's month was made from, as its file says; None where it says nothing."""
+        """What the table's month was made from, as its file says; None where it says nothing.
+
+        Raises:
+            CensusError: the file cannot be read as Parquet.
+        """
         # Of a file that is opened by fsspec, Polars would read the whole.
         from pyarrow.parquet import read_metadata  # noqa: PLC0415 - loading the definitions does without
 

@@ -55,6 +55,9 @@ def post(alert: str, url: str, pause_seconds: float = 1.0) -> None:
     """Posts the alert to an address that takes Slack's form of a message, `{"text": ...}`; the address is a secret.
 
     A busy or absent receiver is tried again, redirects are not followed.
+
+    Raises:
+        TemporaryError: no attempt was answered with success.
     """
     import httpx2  # noqa: PLC0415 - loaded where there is something to tell
 

@@ -14,6 +14,9 @@ def prepare_home() -> Path:
 
     An instance's `dagster.yaml` that is already there is left as it is; so is `workspace.yaml`, by which Dagster finds
     the census.
+
+    Raises:
+        CensusError: the home cannot be made.
     """
     home, dagster = settings.census_home(), settings.dagster_folder()
     try:

@@ -109,7 +109,11 @@ class OriginRuleResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     rule: OriginRule | None = Field(default=None, description="By default CENSUS_ORIGIN_RULE, else equal_parts.")
 
     def choice(self) -> str:
-        """The chosen rule's name."""
+        """The chosen rule's name.
+
+        Raises:
+            CensusError: there is no such rule.
+        """
         return settings.origin_rule(self.rule.value if self.rule else None)
 
 
@@ -122,7 +126,11 @@ class AllowancesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
 
     def allowed(self) -> frozenset[str]:
-        """The names of what is allowed."""
+        """The names of what is allowed.
+
+        Raises:
+            CensusError: one of them is no such name.
+        """
         if unknown := [name for name in self.allow if name not in settings.ALLOWANCES]:
             raise CensusError(f"{unknown[0]!r} is nothing to allow: choose from {', '.join(settings.ALLOWANCES)}")
         return frozenset(self.allow)

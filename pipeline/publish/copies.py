@@ -87,7 +87,11 @@ class StoreCopy:
 
 @contextmanager
 def folder_for_the_hub(published: Path) -> Iterator[Path]:
-    """A folder of links to what the Hub takes of the current version: Parquet files, their card, pages in `site/`."""
+    """A folder of links to what the Hub takes of the current version: Parquet files, their card, the pages in `site/`.
+
+    Raises:
+        CensusError: nothing is published.
+    """
     current = PublishedFolder(published).current_path()
     if current is None:
         raise CensusError(f"nothing is published in {published}: run `census run` first")

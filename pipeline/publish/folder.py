@@ -83,7 +83,11 @@ class PublishedFolder:
         return sorted((path.name for path in found if re.fullmatch(VERSION, path.name)), reverse=True)
 
     def restore(self, version: str) -> None:
-        """Makes a kept version the current one."""
+        """Makes a kept version the current one.
+
+        Raises:
+            CensusError: it is not kept.
+        """
         with self._alone():
             if version not in self.versions():
                 kept = ", ".join(self.versions()) or "none"

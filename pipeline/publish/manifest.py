@@ -86,7 +86,11 @@ class Defect:
 
 
 def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
-    """The month's rows of the manifest: each table's size and digest as they are now."""
+    """The month's rows of the manifest: each table's size and digest as they are now.
+
+    Raises:
+        CensusError: the tables were not made from one another, from one observation or by the same reviewed lists.
+    """
     tables = catalogue.monthly
     digests = _digests(tables, lambda table: lake.digest_while_unchanged(table, month))
     known = {table.path: lake.provenance(table, month) or Provenance() for table in tables}
@@ -121,7 +125,11 @@ def manifest_of(lake: Lake, catalogue: Catalogue, month: date) -> pl.DataFrame:
 
 
 def manifest_rows(lake: Lake, month: date) -> pl.DataFrame:
-    """The month's manifest."""
+    """The month's manifest.
+
+    Raises:
+        CensusError: there is none, or it cannot be read.
+    """
     if not lake.holds(MONTH_MANIFEST, month):
         raise CensusError(
             "is missing: the month did not run to its end, a blocking check of it failed, or another version of the "

@@ -72,6 +72,10 @@ def schema_page(page_before: str, published: Mapping[str, PublishedTable]) -> st
     """The changelog of the published schema with the shape that its latest version has now.
 
     A version whose section is marked `(in preparation)` may still change its shape.
+
+    Raises:
+        CensusError: the shape is another than the page states under the same version, or the changelog's latest section
+            is of another version.
     """
     changelog, _, before = page_before.partition(SHAPE)
     latest = re.search(r"^## (\S+)(?: (\(in preparation\)))?$", changelog, re.MULTILINE)

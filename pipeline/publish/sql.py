@@ -35,7 +35,11 @@ _NAMES = {
 
 
 def type_names(column: Column) -> TypeNames:
-    """The names of the column's type."""
+    """The names of the column's type.
+
+    Raises:
+        CensusError: it is none that is published.
+    """
     if isinstance(column.type, pl.Decimal):
         digits = f"({column.type.precision},{column.type.scale})"
         return TypeNames(f"DECIMAL{digits}", f"numeric{digits}", "number", "sc:Float", "number")

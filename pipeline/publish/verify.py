@@ -39,7 +39,11 @@ def _write(path: Path, digests: Mapping[str, str]) -> None:
 
 
 def read_digests(path: Path) -> dict[str, str]:
-    """A list of digests, by the files' names."""
+    """A list of digests, by the files' names.
+
+    Raises:
+        CensusError: it cannot be read, or has a line of another form.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -83,7 +87,11 @@ def file_states(lake: Lake, catalogue: Catalogue) -> dict[str, str | None]:
 def require_unchanged(
     lake: Lake, catalogue: Catalogue, states: Mapping[str, str | None], digests: Mapping[str, str]
 ) -> None:
-    """Holds the files that `digests` lists to them, where they are not in the state any more that they had before."""
+    """Holds the files that `digests` lists to them, where they are not in the state any more that they had before.
+
+    Raises:
+        TemporaryError: one was written anew with other bytes, or removed.
+    """
     now = file_states(lake, catalogue)
     files = lake_files(lake, catalogue)
     for name, digest in digests.items():

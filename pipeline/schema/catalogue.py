@@ -26,7 +26,11 @@ class Catalogue:
     """Kinds of pages with one for each member, in the order in which they are read."""
 
     def __getitem__(self, path: str) -> Table:
-        """The table of that path."""
+        """The table of that path.
+
+        Raises:
+            KeyError: no module declares it.
+        """
         if path not in self.tables:
             raise KeyError(f"no table {path} is declared: the census has {', '.join(sorted(self.tables))}")
         return self.tables[path]

@@ -209,7 +209,11 @@ class Table:
         return pl.Schema({column.name: column.type for column in self.columns})
 
     def column(self, name: str) -> Column:
-        """The declaration of one column."""
+        """The declaration of one column.
+
+        Raises:
+            KeyError: the table has no such column.
+        """
         for column in self.columns:
             if column.name == name:
                 return column
@@ -217,7 +221,11 @@ class Table:
 
 
 def conform(frame: pl.LazyFrame, table: Table) -> pl.LazyFrame:
-    """The frame as declared: columns selected, cast and ordered, rows sorted by the table's key."""
+    """The frame as declared: columns selected, cast and ordered, rows sorted by the table's key.
+
+    Raises:
+        ValueError: a declared column is missing from the frame.
+    """
     present = set(frame.collect_schema().names())
     if missing := [name for name in table.schema.names() if name not in present]:
         raise ValueError(

@@ -56,7 +56,11 @@ class _Session(httpx2.Client):
     """The session of `huggingface_hub`: nothing larger than `LARGEST_BODY_BYTES` is unpacked into memory."""
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        """Sends a request; what is not asked for as a stream is read, piece by piece."""
+        """Sends a request; what is not asked for as a stream is read, piece by piece.
+
+        Raises:
+            CensusError: the body is too large.
+        """
         response = super().send(request, stream=True, **options)
         if stream:
             return response

@@ -73,6 +73,9 @@ class HubSource(SnapshotSource):
 
         It counts as observed when the crawl ended: the oldest repositories are listed first, so that none created
         before then is missing.
+
+        Raises:
+            MonthNotServedError: the month has not ended, or too long ago.
         """
         listing = self.cache / f"{month:%Y-%m}" / LISTING
         if not listing.exists():
@@ -116,6 +119,9 @@ class HubSource(SnapshotSource):
 
         Returns:
             What was done, in a sentence.
+
+        Raises:
+            MonthNotServedError: no month's close is within the tolerance.
         """
         now = self.clock()
         running = now.date().replace(day=1)

@@ -206,7 +206,12 @@ class ListingCrawl:
         return best
 
     def _records(self, url: str, page: Page, position: Position) -> list[dict[str, Any]]:
-        """A page's records."""
+        """A page's records.
+
+        Raises:
+            TemporaryError: they cannot be read.
+            UnusableSnapshotError: they cannot be those that come after the position.
+        """
         try:
             records = json.loads(page.body)
         except (ValueError, RecursionError):

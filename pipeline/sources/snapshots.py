@@ -88,7 +88,11 @@ class Observed:
 
     @classmethod
     def of_records(cls, count: int, rows: pl.LazyFrame, absent_columns: frozenset[str], name: str) -> Self:
-        """What so many records say, if they name repositories; `name` is that of the file."""
+        """What so many records say, if they name repositories; `name` is that of the file.
+
+        Raises:
+            UnusableSnapshotError: more than 1 % of the records name none.
+        """
         nameless = count - rows.select(pl.len()).collect().item()
         if count and (nameless == count or nameless > max(ALWAYS_TOLERATED, MOST_UNREADABLE * count)):
             raise UnusableSnapshotError(
@@ -98,7 +102,11 @@ class Observed:
         return cls(rows, absent_columns, nameless)
 
     def notes(self, name: str) -> dict[str, str]:
-        """What should be known of the rows, for people; `name` is that of the file or listing."""
+        """What should be known of the rows, for people; `name` is that of the file or listing.
+
+        Raises:
+            UnusableSnapshotError: more than 1 % of the values of a field cannot be read.
+        """
         absent = [column for column in OBSERVATION_SCHEMA if column in self.absent_columns - {"unreadable"}]
         said = [f"{self.nameless:,} records name no repository"] if self.nameless else []
         entry = pl.col("unreadable").str.splitn(": ", 2).struct
@@ -265,7 +273,11 @@ def distance_from_closing(month: date, observed_at: datetime) -> timedelta:
 
 
 def months_to_read(source: SnapshotSource, first: date | None, last: date | None) -> list[date]:
-    """The source's months from `first` to `last`, by default all; months between them that it lacks are left out."""
+    """The source's months from `first` to `last`, by default all; months between them that it lacks are left out.
+
+    Raises:
+        CensusError: it has none, or not the `first` or the `last` that was asked for.
+    """
     served = source.months()
     missing = dict.fromkeys(f"{month:%Y-%m}" for month in (first, last) if month and month not in served)
     if missing or not served:
