@@ -25,9 +25,8 @@ def listing_standing(listing: pl.LazyFrame, registry: pl.LazyFrame) -> pl.LazyFr
 
     `listing` has `column` (which of the listing's figures), `namespace` and `downloads`; it gains `standing`.
     """
-    return listing.join(current_rows(registry).select("namespace", "basis"), on="namespace", how="left").select(
-        "column", "namespace", "downloads", pl.col("basis").fill_null(WITHOUT_A_ROW[0]).alias("standing")
-    )
+    rows = current_rows(registry).select("namespace", standing="basis")
+    return listing.join(rows, on="namespace", how="left").with_columns(pl.col("standing").fill_null(WITHOUT_A_ROW[0]))
 
 
 def month_standing(
@@ -43,10 +42,10 @@ def month_standing(
         _by_developer(downloads, attribution)
         .join(rows, on="registry_row", how="left")
         .select(
-            pl.lit(f"{month:%Y-%m}").alias("column"),
-            pl.coalesce("namespace", "model_id").alias("namespace"),
             "downloads",
-            basis.otherwise("method").alias("standing"),
+            column=pl.lit(f"{month:%Y-%m}"),
+            namespace=pl.coalesce("namespace", "model_id"),
+            standing=basis.otherwise("method"),
         )
     )
 

@@ -164,7 +164,9 @@ def whole_month(
     basis, total = basis_of(by_case), by_case["downloads"].sum()
     days = days_in(basis.month)
     by_30d = closing.select(pl.col("downloads_30d").sum()).collect().item() * days / 30
-    flagged = downloads.filter("is_flagged").select(pl.len(), pl.col("downloads").sum()).collect().row(0)
+    of_flagged = downloads.filter("is_flagged").select(
+        models_flagged=pl.len(), downloads_flagged=pl.col("downloads").sum()
+    )
     renamed = opening.select("hub_id", former_id="model_id").join(closing.select("hub_id", "model_id"), on="hub_id")
     low, high = plausible or (None, None)
     a_day = float(total) / days
@@ -177,7 +179,8 @@ def whole_month(
         for incident in incidents
         if incident.kind in AT_AN_OBSERVATION and any(incident.covers(moment) for moment in observed_at)
     )
-    row = by_case.row(0, named=True) | {
+    stated = by_case.row(0, named=True) | of_flagged.collect().row(0, named=True)
+    row = stated | {
         "scaling": basis.scaling,
         "models": by_case.filter(pl.col("flow_case") != "disappeared")["models"].sum(),
         "models_renamed": renamed.filter(pl.col("former_id") != pl.col("model_id")).select(pl.len()).collect().item(),
@@ -185,16 +188,13 @@ def whole_month(
         "downloads_a_day": a_day,
         "downloads_by_30d_counter": by_30d,
         "ratio_to_30d_counter": float(total) / by_30d if by_30d else None,
-        "models_flagged": flagged[0],
-        "downloads_flagged": flagged[1],
         "plausible_low": low,
         "plausible_high": high,
-        "is_plausible": low <= a_day <= high if low is not None and high is not None else None,
+        "is_plausible": plausible and plausible[0] <= a_day <= plausible[1],
         "incidents": _said(incidents),
         "incidents_at_observation": _said(spoilt),
     }
-    schema = MONTH_RECONCILIATION.schema
-    return pl.DataFrame([{name: row[name] for name in schema}], schema=schema)
+    return pl.DataFrame([row], schema=MONTH_RECONCILIATION.schema)
 
 
 def _said(incidents: Iterable[Incident]) -> str | None:
