@@ -38,7 +38,7 @@ test: lint
 
 # The long forms: runs killed a hundred times, random worlds, every lie, backfills in every order. First those whose
 # figures go into docs/reliability.md, the short ones among them: kills and worlds end after FAULTS_SECONDS each.
-COUNTED := tests/faults tests/sources/test_listing_crawl.py tests/reference/test_registry.py tests/publish/test_drift.py
+COUNTED := tests/faults tests/sources/test_listing_crawl.py tests/reference/test_registry.py
 test-faults: $(VENV)/ready-to-test
 	FAULTS_FIGURES=docs/reliability.json $(BIN)/pytest -n 2 --dist loadfile -m "faults or not faults" $(COUNTED)
 	$(BIN)/pytest -m faults tests $(COUNTED:%=--ignore %)

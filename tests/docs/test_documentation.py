@@ -45,6 +45,13 @@ def test_every_command_is_documented_and_every_documented_one_exists():
     assert mentioned <= set(COMMANDS)
 
 
+def test_the_files_that_the_documentation_and_the_makefile_name_exist():
+    in_the_project = re.compile(r"\b(?:tests|assets|pipeline|benchmarks|synthetic_hub|docs)/[\w/]+\.\w+")
+    for path in [*(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]:
+        named = set(in_the_project.findall(path.read_text()))
+        assert [name for name in sorted(named) if not (ROOT / name).exists()] == [], path
+
+
 def test_the_options_that_the_documentation_shows_exist():
     used = re.findall(r"(?:`|^)census ([a-z-]+)((?: [^`\n#]*)?)", OPERATIONS + (ROOT / "README.md").read_text(), re.M)
     for command, rest in used:
