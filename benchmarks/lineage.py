@@ -229,8 +229,8 @@ def our_graph_work(graph: Graph) -> tuple[np.ndarray, ...]:
     weights = graph.equal_parts
     row = weights.row[component]
     shortest, longest = graph.condensation.depths
-    largest = weights.units[weights.heaviest] / UNITS
-    return shortest[component], longest[component], np.diff(weights.first)[row], largest[row]
+    largest = weights.units.data[weights.heaviest] / UNITS
+    return shortest[component], longest[component], np.diff(weights.units.indptr)[row], largest[row]
 
 
 def networkx_graph_work(graph: Graph) -> tuple[np.ndarray, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from assets.published.headline import headline_countries
+from assets.published.headline import headline_by
 from benchmarks.stages import WRITTEN, Stage
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
@@ -53,7 +53,7 @@ def make_warehouse(folder: Path, models: int) -> None:
     given = {
         **{name: _table(name, frame) for name, frame in shares.items()},
         "headline_country": conform(
-            headline_countries(countries.lazy()), CATALOGUE.published["headline_country"].table
+            headline_by("country", countries.lazy()), CATALOGUE.published["headline_country"].table
         ).collect(),
         "model_month": _table("model_month", listed.with_columns(downloads_new="downloads")),
         "dim_model": _table("dim_model", listed.select("hub_id", model_id="hub_id").unique()),

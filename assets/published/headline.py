@@ -36,7 +36,7 @@ _SHARES = ("share", "share_low", "share_high", "rank", "coverage", *(column.name
 _WARNING = "Shares of a month add up to 1 over all members, those that are not known included; never over months."
 
 
-def headline_of(member: str, shares: pl.LazyFrame) -> pl.LazyFrame:
+def headline_by(member: str, shares: pl.LazyFrame) -> pl.LazyFrame:
     """The rows of a published share table that the headline's definition names, with the member under its name."""
     of_year = shares.filter(period=TRAILING, attribution="uploader")
     knows_new = (pl.col("population") == "new").any().over("month")
@@ -102,13 +102,13 @@ HEADLINE_COUNTRY = _entry(
     "country",
     f"The headline: each country's share of downloads, month by month. {DEFINITION}",
     (COUNTRY, *_COUNTED),
-    lambda months: headline_of("country", months.published("country_shares")),
+    lambda months: headline_by("country", months.published("country_shares")),
 )
 HEADLINE_ORGANIZATION = _entry(
     "organization",
     f"The headline by organisation: each one's share of downloads, month by month. {DEFINITION}",
     (_ORGANIZATION, _SEAT, *_COUNTED),
-    lambda months: headline_of("organization", months.published("organization_shares")),
+    lambda months: headline_by("organization", months.published("organization_shares")),
 )
 HEADLINE_FAMILY = _entry(
     "family",

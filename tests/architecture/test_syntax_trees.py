@@ -1,6 +1,7 @@
 """Who may know whom, and how long a function may be, read from the syntax trees."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -108,3 +109,9 @@ def test_no_function_is_longer_than_sixty_lines(path):
     nodes = ast.walk(ast.parse(path.read_text()))
     functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     assert [one.name for one in functions if one.end_lineno - one.lineno + 1 > 60] == []
+
+
+def test_every_benchmark_finds_what_it_imports():
+    for path in modules_under("benchmarks"):
+        if path.stem != "__main__":
+            importlib.import_module(f"benchmarks.{path.stem}")

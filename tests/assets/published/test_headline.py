@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.attribution.organizations import ORGANIZATIONS
-from assets.published.headline import headline_families, headline_of
+from assets.published.headline import headline_by, headline_families
 from assets.published.organizations import organizations
 from assets.shares.family_shares import FAMILY_SHARES
 from pipeline.definitions import CATALOGUE
@@ -29,7 +29,7 @@ def test_the_headline_is_the_uploaders_trailing_year_of_new_models_or_of_all_bef
         for period in ("month", "trailing_12_months", "year_to_date", "cumulative")
         for attribution in ("uploader", "origin")
     ]
-    found = headline_of("country", rows_of(SHARES, rows)).select("month", "population", "country_name").collect()
+    found = headline_by("country", rows_of(SHARES, rows)).select("month", "population", "country_name").collect()
     assert sorted(found.rows()) == [(FIRST, "all", "China"), (second, "new", "China"), (third, "new", "China")]
 
 
