@@ -134,7 +134,7 @@ def test_places_and_weights_are_those_of_a_plain_walk(edges):
             assert found.keys() == expected.keys()
             assert max(found, key=lambda root: (found[root], root == heaviest)) == heaviest
             for root in found.keys() - {heaviest}:
-                # It is rounded to one digit more before it is cut: 23/108 comes out above by a thirtieth of a part.
+                # It is rounded to one digit more before it is cut: 23/108 comes out above by 1/27 of a part.
                 assert -Fraction(1, 20 * UNITS) <= expected[root] - Fraction(found[root]) < Fraction(1, UNITS)
 
 
