@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import duckdb
 import polars as pl
 
-from assets.published.headline import headline_of
+from assets.published.headline import headline_by
 from pipeline.definitions import CATALOGUE
 from pipeline.months import add_months
 from pipeline.publish.warehouse import FILE_NAME
@@ -55,7 +55,7 @@ def write(folder, tables):
     """A warehouse in the folder that holds these tables, and those that no test gives rows of empty."""
     given = dict(tables)
     if "country_shares" in given:
-        headline = headline_of("country", given["country_shares"].lazy())
+        headline = headline_by("country", given["country_shares"].lazy())
         given["headline_country"] = conform(headline, CATALOGUE.published["headline_country"].table).collect()
     with duckdb.connect(str(folder / FILE_NAME)) as warehouse:
         for name, published in CATALOGUE.published.items():
