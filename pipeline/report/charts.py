@@ -281,6 +281,7 @@ def world() -> dict[str, Any]:
     return outlines
 
 
+@cache
 def runtime() -> str:
     """What pages draw with: Vega, Vega-Lite and vega-embed in one script, and the outlines of countries."""
     drawing = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -82,7 +82,7 @@ MOST_READ, LEAST_READ = 400, 50
 LISTED = 400
 """Members on one page of their list."""
 SHARED = 100
-"""Pages of members and months from which on a second process writes some: it takes two seconds to start."""
+"""Pages of members and months from which on a second process shares the work: it takes two seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,6 @@ class Site:
         for name in (SCRIPT, STYLE):
             shutil.copyfile(TEMPLATES / name, self._folder / name)
         with self._second_process() as taken:
-            self._write(RUNTIME, charts.runtime())
             read = [self._reader.read(figure) for figure in self._catalogue.figures]
             pictures = [picture for figure in read for picture in self._figure(figure)]
             self._page("figures/index.html", "Figures", "figures.html", {"figures": read})
@@ -216,7 +215,9 @@ class Site:
             self._page("months/index.html", "Months", "months.html", {})
             for pages in self._members:
                 self._list_of(pages)
-            compared = {pages.kind: self._comparisons(pages) for pages in self._members}
+            compared = {
+                pages.kind: {title: f"{stem}.html" for _, title, stem in self._pairs(pages)} for pages in self._members
+            }
             self._page("compare/index.html", "Compare", "comparisons.html", {"compared": compared, "most": COMPARED})
             self.write_shared(taken)
         return pictures
@@ -266,8 +267,10 @@ class Site:
         return pictures
 
     def write_shared(self, taken: Synchronized[int]) -> None:
-        """The pages of members and months, as long as some are not taken by either process."""
-        shared = [
+        """What pages draw with, comparisons, members and months, as long as some are not taken by either process."""
+        shared: list[Callable[[], None]] = [
+            lambda: self._write(RUNTIME, charts.runtime()),
+            *(partial(self._comparisons, pages) for pages in self._members),
             *(
                 partial(self._portion, pages, portion)
                 for pages, members in self._members.items()
@@ -321,17 +324,18 @@ class Site:
         given |= {"finding": " ".join(said[0]), "changes": said[1]}
         self._page(f"{stem}.html", title, "member.html", given)
 
-    def _comparisons(self, pages: MemberPages) -> dict[str, str]:
-        """A page for each two of the leading members; by its title, its file."""
-        found = {}
+    def _pairs(self, pages: MemberPages) -> Iterator[tuple[Sequence[Row], str, str]]:
+        """Each two of the leading members, with the title of their page and the name of its file."""
         for both in combinations(self._members[pages][:COMPARED], 2):
+            title = " and ".join(member["member"] for member in both)
+            yield both, title, "-".join([pages.kind, *(file_name(member["key"]) for member in both)])
+
+    def _comparisons(self, pages: MemberPages) -> None:
+        """A page for each two of the leading members."""
+        for both, title, stem in self._pairs(pages):
             read = self._reader.read(pages.comparison, [member["key"] for member in both])
-            names = [member["member"] for member in both]
-            stem = "-".join([pages.kind, *(file_name(member["key"]) for member in both)])
-            title, said = " and ".join(names), self._compared(pages, read, names)
+            said = self._compared(pages, read, [member["member"] for member in both])
             self._of_members(f"compare/{stem}", title, "compare", said, [read])
-            found[title] = f"{stem}.html"
-        return found
 
     def _compared(self, pages: MemberPages, read: ReadFigure, names: list[str]) -> tuple[list[str], list[str]]:
         """What is said of two members in the latest year, or month where no year is complete; how each changed."""
