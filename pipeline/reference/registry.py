@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,17 +85,26 @@ def read_registry(path: Path | None = None) -> Registry:
         CensusError: a file cannot be read, lacks a column, or has a defect that decides about attribution.
     """
     path = path or our_registry()
+    try:
+        content = b"".join(file.read_bytes() for file in _files_of(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return _read(path, hashlib.sha256(content).hexdigest())
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, digest: str) -> Registry:
+    """The registry of that content: a process that runs many months asks for it twice in each."""
     deciding = [defect for defect in registry_defects(path) if defect.decides]
     if deciding:
         others = f"; {len(deciding) - 1} more, see `census registry check {path}`" if len(deciding) > 1 else ""
         raise CensusError(f"{deciding[0]}{others}")
-    read = b"".join(file.read_bytes() for file in _files_of(path))
     ours = read_files(path if path.is_dir() else our_registry())
     seats = ours["seats"].filter(pl.col("valid_to").is_null()).select("organization_id", "country")
     makers = ours["organizations"].select("organization_id", "kind", organization="name").join(seats, "organization_id")
     canonical = ours["canonical_models"].join(makers, "organization_id", maintain_order="left")
     shown = canonical.select("model_id", "organization", "country", "kind", *_KNOWN)
-    return Registry(registry_lines(path).drop("line"), shown, hashlib.sha256(read).hexdigest())
+    return Registry(registry_lines(path).drop("line"), shown, digest)
 
 
 def registry_lines(path: Path | None = None) -> pl.DataFrame:
@@ -150,7 +160,7 @@ def _as_written(path: Path, columns: Iterable[str]) -> pl.DataFrame:
     try:
         text = pl.read_csv(path, infer_schema=False, null_values=[""])
     except (PolarsError, OSError) as error:
-        raise CensusError(f"the registry {path} cannot be read as CSV ({error}): check the file") from error
+        raise _unreadable(path, error) from error
     absent = [column for column in columns if column not in text.columns]
     if missing := [column for column in absent if column not in _MAY_BE_ABSENT]:
         raise CensusError(f"{path.name}, line 1 lacks the columns {', '.join(missing)}: add them to the header")
@@ -159,6 +169,10 @@ def _as_written(path: Path, columns: Iterable[str]) -> pl.DataFrame:
     return text.with_columns(line.alias("line"), *(pl.lit(None, pl.String).alias(column) for column in absent)).select(
         "line", *columns
     )
+
+
+def _unreadable(path: Path, error: Exception) -> CensusError:
+    return CensusError(f"the registry {path} cannot be read as CSV ({error}): check the file")
 
 
 def _in_one_file(path: Path, columns: tuple[str, ...], typed: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, str, bool]]:
