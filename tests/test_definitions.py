@@ -60,6 +60,17 @@ def test_every_published_table_is_an_asset_with_its_columns():
         assert [column.name for column in columns] == [column.name for column in published.table.columns]
 
 
+def test_every_mart_and_published_table_with_months_says_whether_its_last_month_is_there():
+    marts = {AssetKey(["shares", table.name]) for table in CATALOGUE.monthly if table.group == "shares"}
+    published = {
+        AssetKey(["published", "tables", name])
+        for name, made in CATALOGUE.published.items()
+        if "month" in made.table.schema
+    }
+    asked = {key.asset_key for key in GRAPH.asset_check_keys if key.name == LATEST_MONTH}
+    assert asked == marts | published
+
+
 def test_whether_a_marts_last_month_is_there_is_not_asked_in_the_run_of_a_month():
     of_a_month = defs.resolve_job_def("monthly_census").asset_layer.asset_graph.asset_check_keys
     assert LATEST_MONTH not in {key.name for key in of_a_month}

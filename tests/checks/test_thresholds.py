@@ -3,8 +3,10 @@
 import polars as pl
 import pytest
 
+from pipeline.checks.declared import declared_checks
 from pipeline.checks.rules import mostly_known
 from pipeline.checks.thresholds import parse_thresholds, settable, with_thresholds
+from pipeline.definitions import CATALOGUE
 from pipeline.errors import CensusError
 from pipeline.schema.declaration import Measure, Rule
 from tests.checks.scenario import models, models_table, results
@@ -60,6 +62,12 @@ def test_what_protects_publication_and_what_does_not_exist_cannot_be_set(check):
 def test_a_number_that_makes_no_sense_is_refused_in_words(check, number):
     with pytest.raises(CensusError, match=f"listings/models/{check} is set to {number}: give "):
         with_thresholds(TABLE, {check: number})
+
+
+def test_no_critical_check_of_the_census_can_be_set():
+    for table in CATALOGUE.tables.values():
+        severities = {check.name: check.severity for check in declared_checks(table)}
+        assert {severities[name] for name in settable(table)} <= {"warning"}, table.path
 
 
 def test_thresholds_are_written_by_table_and_check():
